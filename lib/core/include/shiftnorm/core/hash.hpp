@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace shiftnorm {
+
+/// SHA-256 (FIPS 180-4) of bytes given piece by piece.
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(Sha256&&) noexcept;
+  Sha256& operator=(Sha256&&) noexcept;
+  Sha256& add(std::span<const std::byte> bytes);
+  Sha256& add(std::string_view text);
+  [[nodiscard]] std::string hex();  ///< 64 lower-case digits; the object is spent afterwards
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+[[nodiscard]] std::string sha256_hex(std::span<const std::byte> bytes);
+[[nodiscard]] std::string sha256_hex(std::string_view text);
+
+}  // namespace shiftnorm
