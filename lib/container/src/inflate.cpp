@@ -1,0 +1,65 @@
+#include "inflate.hpp"
+
+#include <fmt/format.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "shiftnorm/core/error.hpp"
+
+namespace shiftnorm::container {
+namespace {
+
+// A DEFLATE match of 258 bytes costs 2 bits at best: 1032 bytes out of one.
+constexpr std::uint64_t kMaxRatio = 1032;
+constexpr std::uint64_t kMaxPiece = std::numeric_limits<uInt>::max();
+
+/// Owns zlib's state.
+class Inflater {
+ public:
+  Inflater() {
+    if (inflateInit2(&stream_, -MAX_WBITS) != Z_OK) throw MachineError("zlib cannot start: memory is short");
+  }
+  Inflater(const Inflater&) = delete;
+  Inflater& operator=(const Inflater&) = delete;
+  ~Inflater() { inflateEnd(&stream_); }
+  z_stream& stream() { return stream_; }
+
+ private:
+  z_stream stream_{};
+};
+
+}  // namespace
+
+std::vector<std::byte> inflate_raw(std::span<const std::byte> packed, std::uint64_t size) {
+  if (size / kMaxRatio > packed.size())
+    throw FormatError(fmt::format("{} compressed bytes cannot hold the {} that are promised", packed.size(), size));
+  // One byte of room more than promised: data that hold more are noticed.
+  std::vector<std::byte> out(size + 1);
+  Inflater inflater;
+  z_stream& z = inflater.stream();
+  std::uint64_t in_at = 0, out_at = 0;
+  int state = Z_OK;
+  while (state == Z_OK) {
+    const uInt in_piece = static_cast<uInt>(std::min(packed.size() - in_at, kMaxPiece));
+    const uInt out_piece = static_cast<uInt>(std::min(out.size() - out_at, kMaxPiece));
+    z.next_in = const_cast<Bytef*>(reinterpret_cast<const Bytef*>(packed.data() + in_at));
+    z.avail_in = in_piece;
+    z.next_out = reinterpret_cast<Bytef*>(out.data() + out_at);
+    z.avail_out = out_piece;
+    state = ::inflate(&z, Z_NO_FLUSH);
+    in_at += in_piece - z.avail_in;
+    out_at += out_piece - z.avail_out;
+  }
+  if (out_at > size) throw FormatError(fmt::format("compressed data hold more than the {} bytes promised", size));
+  if (state != Z_STREAM_END)
+    throw FormatError(fmt::format("compressed data are damaged after {} of {} bytes", out_at, size));
+  if (out_at < size) throw FormatError(fmt::format("compressed data hold {} bytes; expected {}", out_at, size));
+  if (in_at != packed.size())
+    throw FormatError(fmt::format("compressed data end after {} of {} bytes", in_at, packed.size()));
+  out.resize(size);
+  return out;
+}
+
+}  // namespace shiftnorm::container

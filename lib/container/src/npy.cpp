@@ -1,0 +1,121 @@
+#include "shiftnorm/container/npy.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "npy_header.hpp"
+#include "shiftnorm/container/byte_reader.hpp"
+#include "shiftnorm/container/zip.hpp"
+#include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/file.hpp"
+#include "shiftnorm/core/text.hpp"
+
+namespace shiftnorm::container {
+namespace {
+
+constexpr std::string_view kMagic = "\x93NUMPY";
+constexpr std::uint64_t kMaxHeader = 1U << 16U;
+constexpr std::size_t kHeaderAlignment = 64;
+
+void swap_bytes(std::span<std::byte> bytes, std::size_t width) {
+  for (std::size_t i = 0; i + width <= bytes.size(); i += width)
+    std::reverse(bytes.begin() + static_cast<std::ptrdiff_t>(i),
+                 bytes.begin() + static_cast<std::ptrdiff_t>(i + width));
+}
+
+/// First index fastest, as stored, to last index fastest.
+std::vector<std::byte> to_row_major(std::span<const std::byte> stored, const Shape& shape, std::size_t width) {
+  std::vector<std::byte> out(stored.size());
+  std::vector<std::int64_t> index(shape.rank(), 0);
+  std::vector<std::size_t> strides(shape.rank(), width);
+  for (std::size_t axis = 1; axis < shape.rank(); ++axis)
+    strides[axis] = strides[axis - 1] * static_cast<std::size_t>(shape[axis - 1]);
+  std::size_t from = 0;
+  for (std::size_t to = 0; to < out.size(); to += width) {
+    std::memcpy(out.data() + to, stored.data() + from, width);
+    for (std::size_t axis = shape.rank(); axis-- > 0;) {
+      from += strides[axis];
+      if (++index[axis] < shape[axis]) break;
+      from -= strides[axis] * static_cast<std::size_t>(shape[axis]);
+      index[axis] = 0;
+    }
+  }
+  return out;
+}
+
+std::string_view read_header_text(ByteReader& reader) {
+  if (reader.left() < kMagic.size() + 2 || reader.take_text(kMagic.size()) != kMagic)
+    throw FormatError("npy: does not begin as an .npy file does");
+  const std::uint8_t major = reader.u8(), minor = reader.u8();
+  if (major < 1 || major > 3 || minor != 0)
+    throw UnsupportedError(fmt::format("npy: format version {}.{}; supported are 1.0, 2.0 and 3.0", major, minor));
+  const std::uint64_t size = major == 1 ? reader.u16() : reader.u32();
+  if (size > kMaxHeader)
+    throw FormatError(fmt::format("npy: header of {} bytes; expected at most {}", size, kMaxHeader));
+  return reader.take_text(size);
+}
+
+Shape checked_shape(const NpyHeader& header) {
+  try {
+    return Shape(header.shape);
+  } catch (const ShapeError& e) {
+    throw FormatError(fmt::format("npy: {}", e.what()));
+  }
+}
+
+}  // namespace
+
+Array read_npy(std::span<const std::byte> file) {
+  ByteReader reader(file);
+  const NpyHeader header = parse_npy_header(read_header_text(reader));
+  const Shape shape = checked_shape(header);
+  const std::size_t width = size_of(header.dtype);
+  std::int64_t size = 0;
+  if (__builtin_mul_overflow(shape.elements(), static_cast<std::int64_t>(width), &size) ||
+      static_cast<std::uint64_t>(size) != reader.left())
+    throw FormatError(fmt::format("npy: {} bytes follow the header; expected those of {} {}", reader.left(),
+                                  name_of(header.dtype), shape.text()));
+  const std::span<const std::byte> raw = reader.take(reader.left());
+  std::vector<std::byte> bytes = header.fortran_order && shape.rank() > 1
+                                     ? to_row_major(raw, shape, width)
+                                     : std::vector<std::byte>(raw.begin(), raw.end());
+  if (header.big_endian) swap_bytes(bytes, width);
+  return {header.dtype, shape, std::move(bytes)};
+}
+
+std::vector<std::byte> write_npy(const Array& array) {
+  const std::vector<std::int64_t>& extents = array.shape().extents();
+  std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}",
+                                   npy_dtype(array.dtype()), fmt::join(extents, ", "), extents.size() == 1 ? "," : "");
+  const std::size_t prefix = kMagic.size() + 4;
+  const std::size_t total = (prefix + header.size() + 1 + kHeaderAlignment - 1) / kHeaderAlignment * kHeaderAlignment;
+  header.resize(total - prefix - 1, ' ');
+  header += '\n';
+  const char version_and_size[] = {1, 0, static_cast<char>(header.size() & 0xffU),
+                                   static_cast<char>(header.size() >> 8U)};
+  const std::string text = std::string(kMagic) + std::string(version_and_size, sizeof version_and_size) + header;
+  std::vector<std::byte> file(as_bytes(text).begin(), as_bytes(text).end());
+  file.insert(file.end(), array.bytes().begin(), array.bytes().end());
+  return file;
+}
+
+std::map<std::string, Array> read_npz(std::span<const std::byte> file) {
+  std::map<std::string, Array> arrays;
+  std::uint64_t budget = kDefaultFileLimit;
+  for (const ZipMember& member : index_zip(file)) {
+    try {
+      if (!member.name.ends_with(".npy")) throw FormatError("the name has no .npy: not an archive of arrays");
+      const std::vector<std::byte> content = read_member(file, member, budget);
+      budget -= content.size();
+      arrays.emplace(member.name.substr(0, member.name.size() - 4), read_npy(content));
+    } catch (const Error&) {
+      rethrow_at(fmt::format("npz: '{}'", printable(member.name)));
+    }
+  }
+  return arrays;
+}
+
+}  // namespace shiftnorm::container
