@@ -1,0 +1,84 @@
+#include "shiftnorm/graph/batch_norms.hpp"
+
+#include <algorithm>
+#include <map>
+
+namespace shiftnorm::graph {
+namespace {
+
+/// "layer1.0.bn1" of "layer1.0.bn1.running_mean": what a layer's parameters have in common.
+std::string layer_name(const Graph& graph, const Node& node) {
+  const std::string& mean = graph.value(node.inputs[3]).name;
+  const std::size_t dot = mean.find_last_of('.');
+  return dot == std::string::npos ? node.name : mean.substr(0, dot);
+}
+
+/// Whether two BatchNormalization nodes are one set: equal parameters.
+std::vector<ValueId> key_of(const Node& node) { return {node.inputs.begin() + 1, node.inputs.begin() + 5}; }
+
+}  // namespace
+
+std::vector<BatchNorm> batch_norms(const Graph& graph) {
+  std::vector<BatchNorm> sets;
+  std::map<std::vector<ValueId>, std::size_t> seen;
+  for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
+    const Node& node = graph.nodes()[i];
+    if (node.op != "BatchNormalization") continue;
+    const auto [it, fresh] = seen.try_emplace(key_of(node), sets.size());
+    if (fresh) {
+      BatchNorm set;
+      set.name = layer_name(graph, node);
+      set.scale = node.inputs[1];
+      set.bias = node.inputs[2];
+      set.mean = node.inputs[3];
+      set.variance = node.inputs[4];
+      set.channels = (*graph.value(set.mean).shape)[0];
+      // Attributes are float in files; the double nearest to the decimal text (1e-5) is what frameworks compute with.
+      set.epsilon = static_cast<double>(node.number("epsilon", 1e-5f));
+      set.momentum = 1.0 - static_cast<double>(node.number("momentum", 0.9f));
+      set.affine = graph.value(set.scale).parameter && !graph.value(set.scale).name.empty();
+      sets.push_back(std::move(set));
+    }
+    sets[it->second].nodes.push_back(i);
+  }
+  assign_levels(graph, sets, std::vector<bool>(sets.size(), true));
+  return sets;
+}
+
+void assign_levels(const Graph& graph, std::vector<BatchNorm>& sets, const std::vector<bool>& measured) {
+  std::vector<std::int64_t> set_of(graph.nodes().size(), -1);
+  for (std::size_t s = 0; s < sets.size(); ++s) {
+    sets[s].level = measured[s] ? 1 : 0;
+    sets[s].ordered = true;
+    for (const std::size_t n : sets[s].nodes) set_of[n] = static_cast<std::int64_t>(s);
+  }
+  // One pass settles sets with one use. A set with several uses may rise after an earlier use was passed, so passes are
+  // repeated; a set that depends on itself rises for ever, and more levels than sets prove it.
+  const auto most = static_cast<std::int64_t>(sets.size());
+  std::vector<std::int64_t> above(graph.values());
+  for (bool risen = true; risen;) {
+    risen = false;
+    std::fill(above.begin(), above.end(), 0);
+    for (std::size_t n = 0; n < graph.nodes().size(); ++n) {
+      const Node& node = graph.nodes()[n];
+      std::int64_t highest = 0;
+      for (const ValueId id : node.inputs)
+        if (id != kNone) highest = std::max(highest, above[static_cast<std::size_t>(id)]);
+      if (set_of[n] >= 0 && measured[static_cast<std::size_t>(set_of[n])]) {
+        BatchNorm& set = sets[static_cast<std::size_t>(set_of[n])];
+        if (set.ordered && highest + 1 > set.level) {
+          if (highest + 1 > most) {
+            set.ordered = false;
+          } else {
+            set.level = highest + 1;
+            risen = true;
+          }
+        }
+        highest = std::max(highest, set.level);
+      }
+      for (const ValueId id : node.outputs) above[static_cast<std::size_t>(id)] = highest;
+    }
+  }
+}
+
+}  // namespace shiftnorm::graph

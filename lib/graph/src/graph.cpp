@@ -1,0 +1,76 @@
+#include "shiftnorm/graph/graph.hpp"
+
+#include <fmt/format.h>
+
+#include "shiftnorm/core/error.hpp"
+
+namespace shiftnorm::graph {
+namespace {
+
+template <class T>
+T attribute(const Node& node, std::string_view key, T absent) {
+  const auto it = node.attributes.find(std::string(key));
+  if (it == node.attributes.end()) return absent;
+  if (const T* value = std::get_if<T>(&it->second)) return *value;
+  throw FormatError(fmt::format("node '{}': attribute '{}' has another type than {} takes", node.name, key, node.op));
+}
+
+}  // namespace
+
+std::int64_t Node::integer(std::string_view key, std::int64_t absent) const { return attribute(*this, key, absent); }
+float Node::number(std::string_view key, float absent) const { return attribute(*this, key, absent); }
+std::vector<std::int64_t> Node::integers(std::string_view key, std::vector<std::int64_t> absent) const {
+  return attribute(*this, key, std::move(absent));
+}
+std::string Node::text(std::string_view key, std::string absent) const { return attribute(*this, key, std::move(absent)); }
+
+ValueId Graph::add_input(std::string name, Shape shape_of_one) {
+  if (input_ != kNone) throw UnsupportedError(fmt::format("a second input '{}'; expected one", name));
+  Value value;
+  value.name = std::move(name);
+  value.shape = std::move(shape_of_one);
+  values_.push_back(std::move(value));
+  input_ = static_cast<ValueId>(values_.size() - 1);
+  return input_;
+}
+
+ValueId Graph::add_parameter(std::string name, Shape shape) {
+  Value value;
+  value.name = std::move(name);
+  value.shape = std::move(shape);
+  value.parameter = true;
+  values_.push_back(std::move(value));
+  return static_cast<ValueId>(values_.size() - 1);
+}
+
+ValueId Graph::add_constant(std::string name, std::vector<std::int64_t> integers) {
+  const ValueId id = add_parameter(std::move(name), Shape{static_cast<std::int64_t>(integers.size())});
+  value(id).integers = std::move(integers);
+  return id;
+}
+
+ValueId Graph::add(std::string op, std::string name, std::vector<ValueId> inputs, std::map<std::string, Attribute> attributes,
+                   std::size_t outputs) {
+  for (const ValueId id : inputs) {
+    if (id != kNone && (id < 0 || static_cast<std::size_t>(id) >= values_.size()))
+      throw FormatError(fmt::format("node '{}' takes a value that no earlier node gives", name));
+  }
+  Node node{std::move(op), std::move(name), std::move(inputs), {}, std::move(attributes)};
+  for (std::size_t i = 0; i < outputs; ++i) {
+    Value value;
+    value.name = outputs == 1 ? node.name : fmt::format("{}:{}", node.name, i);
+    values_.push_back(std::move(value));
+    node.outputs.push_back(static_cast<ValueId>(values_.size() - 1));
+  }
+  nodes_.push_back(std::move(node));
+  return nodes_.back().outputs.front();
+}
+
+std::vector<ValueId> Graph::parameters() const {
+  std::vector<ValueId> ids;
+  for (std::size_t i = 0; i < values_.size(); ++i)
+    if (values_[i].parameter && !values_[i].integers) ids.push_back(static_cast<ValueId>(i));
+  return ids;
+}
+
+}  // namespace shiftnorm::graph

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "shiftnorm/graph/graph.hpp"
+
+namespace shiftnorm::zoo {
+
+/// Adds layers to a graph under PyTorch's parameter names and keeps track of channels.
+class Layers {
+ public:
+  explicit Layers(graph::Graph& graph) : graph_(graph) {}
+
+  struct ConvOptions {
+    std::int64_t kernel = 3, stride = 1, padding = 0, groups = 1, dilation = 1;
+    bool bias = false;
+  };
+  /// Conv2d named `name`: parameters name.weight and, if asked for, name.bias.
+  graph::ValueId conv(const std::string& name, graph::ValueId x, std::int64_t in, std::int64_t out, const ConvOptions& options);
+  /// BatchNorm2d with PyTorch's defaults for epsilon and momentum unless given.
+  graph::ValueId batch_norm(const std::string& name, graph::ValueId x, std::int64_t channels, float epsilon = 1e-5f, float momentum = 0.1f);
+  graph::ValueId relu(const std::string& name, graph::ValueId x);
+  graph::ValueId add(const std::string& name, graph::ValueId a, graph::ValueId b);
+  graph::ValueId max_pool(const std::string& name, graph::ValueId x, std::int64_t kernel, std::int64_t stride, std::int64_t padding);
+  /// Global average pooling and flattening to [N, C].
+  graph::ValueId pool_and_flatten(graph::ValueId x);
+  graph::ValueId linear(const std::string& name, graph::ValueId x, std::int64_t in, std::int64_t out);
+
+ private:
+  graph::Graph& graph_;
+};
+
+/// The first of two numbers that is not zero.
+[[nodiscard]] inline std::int64_t given(std::int64_t option, std::int64_t absent) { return option != 0 ? option : absent; }
+
+}  // namespace shiftnorm::zoo

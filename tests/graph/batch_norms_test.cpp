@@ -1,0 +1,72 @@
+#include "shiftnorm/graph/batch_norms.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "graph/small_graphs.hpp"
+
+using namespace shiftnorm;
+using namespace shiftnorm::test;
+
+namespace {
+
+/// A residual block with a normalised shortcut: bn1 and shortcut at level 2 (after the stem), bn2 at level 3, next at 4.
+Graph residual() {
+  Graph g;
+  const ValueId x = g.add_input("x", Shape{1, 3, 8, 8});
+  const ValueId stem = norm(g, "stem", conv(g, "c0", x, 3, 4), 4);
+  const ValueId y = norm(g, "bn1", conv(g, "c1", stem, 4, 4), 4);
+  const ValueId z = norm(g, "bn2", conv(g, "c2", y, 4, 4), 4);
+  const ValueId s = norm(g, "shortcut", conv(g, "c3", stem, 4, 4, 1), 4);
+  g.set_outputs({norm(g, "next", g.add("Add", "add", {z, s}), 4)});
+  return g;
+}
+
+std::vector<std::int64_t> levels(const std::vector<graph::BatchNorm>& sets) {
+  std::vector<std::int64_t> out;
+  for (const auto& set : sets) out.push_back(set.level);
+  return out;
+}
+
+}  // namespace
+
+// Oracle: the definition in design.md, "one more than the highest level upstream of any use", worked by hand.
+TEST_CASE("Levels count the measured layers upstream", "[graph]") {
+  const Graph g = residual();
+  auto sets = graph::batch_norms(g);
+  REQUIRE(sets.size() == 5);
+  CHECK(sets[3].name == "shortcut");
+  CHECK(levels(sets) == Ints{1, 2, 3, 2, 4});
+  CHECK(sets[0].channels == 4);
+  CHECK(sets[0].momentum == Approx(0.1));
+
+  SECTION("layers that are not measured do not count") {
+    graph::assign_levels(g, sets, {false, true, false, true, true});
+    CHECK(levels(sets) == Ints{0, 1, 0, 1, 2});
+  }
+}
+
+TEST_CASE("One BatchNorm applied to two branches is one set at the higher level", "[graph]") {
+  Graph g;
+  const ValueId x = g.add_input("x", Shape{1, 4, 8, 8});
+  const auto shared = norm_parameters(g, "shared", 4);
+  const ValueId early = norm(g, "use1", x, shared);
+  const ValueId other = norm(g, "other", conv(g, "c", x, 4, 4), 4);
+  const ValueId late = norm(g, "use2", other, shared);
+  g.set_outputs({norm(g, "after", g.add("Add", "add", {early, late}), 4)});
+  const auto sets = graph::batch_norms(g);
+  REQUIRE(sets.size() == 3);
+  CHECK(sets[0].name == "shared");
+  CHECK(sets[0].nodes.size() == 2);
+  CHECK(sets[0].ordered);
+  CHECK(levels(sets) == Ints{2, 1, 3});
+}
+
+TEST_CASE("A BatchNorm whose use depends on its own earlier use has no order", "[graph]") {
+  Graph g;
+  const ValueId x = g.add_input("x", Shape{1, 4, 8, 8});
+  const auto shared = norm_parameters(g, "shared", 4);
+  g.set_outputs({norm(g, "use2", conv(g, "c", norm(g, "use1", x, shared), 4, 4), shared)});
+  const auto sets = graph::batch_norms(g);
+  REQUIRE(sets.size() == 1);
+  CHECK_FALSE(sets[0].ordered);
+}
