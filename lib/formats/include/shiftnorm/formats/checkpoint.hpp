@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "shiftnorm/core/array.hpp"
+#include "shiftnorm/graph/graph.hpp"
+
+namespace shiftnorm::formats {
+
+/// Where a tensor's values lie in the user's file, so that writing back touches those bytes and nothing else.
+/// Element i of the row-major tensor with index (i0, i1, ...) lies at offset + (i0*strides[0] + ...) * size_of(dtype).
+struct Origin {
+  std::uint64_t offset = 0;           ///< of element 0, from the file's start
+  DType dtype = DType::f32;           ///< as stored
+  std::vector<std::int64_t> strides;  ///< in elements
+};
+
+/// One named tensor of a checkpoint. The name is the file's own, with all its prefixes.
+struct NamedTensor {
+  std::string name;
+  Array values;                  ///< dense, in the file's dtype
+  std::optional<Origin> origin;  ///< absent: cannot be written back (compressed, derived)
+};
+
+/// A restored file: its tensors, the graph if it holds one, and its bytes for writing back.
+struct Checkpoint {
+  std::string format;                 ///< "pytorch-legacy", "pytorch-zip", "safetensors", ...
+  std::string file_name;              ///< without folders: for messages
+  std::string sha256;                 ///< of the file
+  std::vector<NamedTensor> tensors;   ///< in the file's order, shared storages named once per name
+  std::optional<graph::Graph> graph;  ///< only for formats that hold an architecture
+  std::vector<std::byte> bytes;       ///< the file as it was
+
+  [[nodiscard]] const NamedTensor* find(std::string_view name) const;
+};
+
+/// Recognises the format by content, never by extension, and restores it. Nothing in the file is executed.
+/// Errors  FormatError, UnsupportedError, MachineError; texts start with the file's name.
+[[nodiscard]] Checkpoint read_checkpoint(const std::filesystem::path& path);
+[[nodiscard]] Checkpoint parse_checkpoint(std::vector<std::byte> bytes, std::string file_name);
+
+/// New values of one tensor by its name in the file; as many as the tensor has, rounded to the stored dtype.
+struct Patch {
+  std::string name;
+  std::vector<double> values;
+};
+
+/// The file's bytes with the patches applied and checksums mended; nothing else differs.
+/// Errors  UnsupportedError if a tensor has no origin; ShapeError for a wrong count; Error for values that do not fit.
+[[nodiscard]] std::vector<std::byte> patched(const Checkpoint& checkpoint, std::span<const Patch> patches);
+
+}  // namespace shiftnorm::formats

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "shiftnorm/core/array.hpp"
+
+namespace shiftnorm::formats::pickle {
+
+/// Names one value of a heap. Values refer to each other by id: no depth of nesting costs stack, no cycle leaks.
+using Id = std::uint32_t;
+
+struct NoneValue {};
+/// Something harmless whose content nobody needs: a NumPy scalar, an argparse.Namespace, an integer above 64 bits.
+struct Opaque {};
+struct Sequence {
+  std::vector<Id> items;
+  bool growable = false;  ///< lists and sets; tuples never change
+};
+/// Keys and values in the file's order; of a key given twice Python keeps the last value.
+struct Dict {
+  std::vector<std::pair<Id, Id>> items;
+};
+/// A name that pickle_names.cpp knows, by its place there.
+struct Name {
+  std::size_t index = 0;
+};
+/// All or part of a storage, in elements.
+struct StorageView {
+  std::uint32_t storage = 0;  ///< place in Heap::storages
+  std::int64_t offset = 0, size = 0;
+};
+struct TensorRef {
+  std::uint32_t tensor = 0;  ///< place in Heap::tensors
+};
+using Value = std::variant<NoneValue, Opaque, bool, std::int64_t, double, std::string, Sequence, Dict, Name,
+                           StorageView, TensorRef>;
+
+/// A block of numbers that lies outside the pickle.
+struct Storage {
+  std::string key;
+  DType dtype = DType::f32;
+  std::int64_t elements = 0;
+};
+
+/// A strided view of a storage, as the file claims it: not checked yet.
+struct Tensor {
+  StorageView storage;
+  std::int64_t offset = 0;
+  std::vector<std::int64_t> sizes, strides;
+};
+
+/// The values that one pickle builds: plain data, never more than 2^20 of them with 2^22 references between them.
+/// References to a value stay good while others are added.
+class Heap {
+ public:
+  static constexpr Id kNoneId = 0, kTrueId = 1, kFalseId = 2, kEmptyTupleId = 3, kOpaqueId = 4;
+  static constexpr Id kFirstIntegerId = 5;  ///< of 0; those of 1 to 255 follow
+
+  Heap();
+  Id add(Value value);  ///< throws FormatError when the heap is full
+  /// References are what an opcode of one byte can multiply; throws FormatError when there are too many.
+  void count_references(std::size_t count);
+  Id add_tensor(Tensor tensor);
+  Id add_storage_view(Storage storage, std::optional<std::pair<std::int64_t, std::int64_t>> view);
+
+  [[nodiscard]] const Value& at(Id id) const { return values_[id]; }
+  [[nodiscard]] Value& at(Id id) { return values_[id]; }
+  [[nodiscard]] const std::vector<Storage>& storages() const { return storages_; }
+  [[nodiscard]] const Tensor& tensor(TensorRef ref) const { return tensors_[ref.tensor]; }
+
+  template <class T>
+  [[nodiscard]] const T* get(Id id) const {
+    return std::get_if<T>(&values_[id]);
+  }
+  /// Typed access; each throws FormatError naming `what` and the type found.
+  [[nodiscard]] std::int64_t integer(Id id, const char* what) const;
+  [[nodiscard]] const std::string& text(Id id, const char* what) const;
+  [[nodiscard]] const std::vector<Id>& sequence(Id id, const char* what) const;
+  [[nodiscard]] std::vector<std::int64_t> integers(Id id, const char* what) const;
+  /// The value under a text key, or nullptr.
+  [[nodiscard]] const Value* find(const Dict& dict, std::string_view key) const;
+
+ private:
+  std::deque<Value> values_;
+  std::vector<Storage> storages_;
+  std::unordered_map<std::string, std::uint32_t> storage_of_key_;
+  std::vector<Tensor> tensors_;
+  std::size_t references_ = 0;
+};
+
+}  // namespace shiftnorm::formats::pickle

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "pickle_heap.hpp"
+#include "shiftnorm/formats/checkpoint.hpp"
+
+namespace shiftnorm::formats {
+
+/// The bytes of a storage, as many as it claims or more, and where they lie in the file unless they were compressed.
+struct StorageBytes {
+  std::span<const std::byte> bytes;
+  std::optional<std::uint64_t> file_offset;
+};
+using FindStorage = std::function<StorageBytes(const pickle::Storage&)>;
+
+/// The tensors of the state dict in a pickle, each made dense; strides and views of shared storages are followed.
+/// `file_size` bounds the memory: views that unfold to many times the file are refused.
+/// Errors  FormatError naming the tensor: negative or overflowing extents, a view that leaves its storage.
+[[nodiscard]] std::vector<NamedTensor> read_tensors(const pickle::Heap& heap, pickle::Id root, std::uint64_t file_size,
+                                                    const FindStorage& find_storage);
+
+/// Bytes that a storage of this many elements takes. Errors  FormatError if 64 bits cannot count them.
+[[nodiscard]] std::uint64_t byte_count(const pickle::Storage& storage);
+
+}  // namespace shiftnorm::formats
