@@ -1,0 +1,102 @@
+#include "convolution.hpp"
+
+#include <cstring>
+#include <optional>
+
+#include "onednn.hpp"
+
+namespace shiftnorm::exec {
+namespace {
+
+using dnnl::memory;
+
+memory::desc plain_weights(const Tensor& weights, std::int64_t groups) {
+  std::vector<std::int64_t> dims = weights.shape.extents();
+  if (groups > 1) {
+    dims[0] /= groups;
+    dims.insert(dims.begin(), groups);
+  }
+  memory::dims strides(dims.size(), 1);
+  for (std::size_t i = dims.size() - 1; i-- > 0;) strides[i] = strides[i + 1] * dims[i + 1];
+  return {dims, memory::data_type::f32, strides};
+}
+
+dnnl::convolution_forward::primitive_desc describe(const ConvolutionShape& s, const memory::desc& weights_dims, bool bias,
+                                                   std::int64_t block, std::int64_t source_block) {
+  const memory::desc weights(weights_dims.dims(), memory::data_type::f32, memory::format_tag::any);
+  memory::dims dilations = s.window.dilations, pads_end(s.window.pads_end);
+  for (std::size_t i = 0; i < dilations.size(); ++i) {
+    // oneDNN counts dilation from 0 and checks the output extent against the end padding, so that the padding which
+    // the last window reaches is given, not the padding in the file.
+    const std::int64_t reach = (s.window.kernel[i] - 1) * dilations[i] + 1;
+    pads_end[i] = (s.dst[i + 2] - 1) * s.window.strides[i] + reach - s.src[i + 2] - s.window.pads_begin[i];
+    --dilations[i];
+  }
+  const auto kind = dnnl::prop_kind::forward_inference;
+  const auto algorithm = dnnl::algorithm::convolution_direct;
+  const memory::desc src = memory_desc(s.src, source_block), dst = memory_desc(s.dst, block);
+  const memory::desc bias_desc({s.dst[1]}, memory::data_type::f32, memory::format_tag::a);
+  const auto d = bias ? dnnl::convolution_forward::desc(kind, algorithm, src, weights, bias_desc, dst, s.window.strides, dilations, s.window.pads_begin, pads_end)
+                      : dnnl::convolution_forward::desc(kind, algorithm, src, weights, dst, s.window.strides, dilations, s.window.pads_begin, pads_end);
+  return {d, user_scratchpad(), cpu_engine()};
+}
+
+class Convolution final : public Kernel {
+ public:
+  Convolution(const dnnl::convolution_forward::primitive_desc& pd, const Tensor& weights, std::int64_t groups, const Tensor* bias)
+      : pd_(pd), primitive_(pd), weights_(pd.weights_desc().get_size() / sizeof(float), 0.0f) {
+    dnnl::stream stream(cpu_engine());
+    memory from(plain_weights(weights, groups), cpu_engine(), const_cast<float*>(weights.values.data()));
+    memory to(pd.weights_desc(), cpu_engine(), weights_.data());
+    dnnl::reorder(from, to).execute(stream, from, to);
+    stream.wait();
+    if (bias != nullptr) bias_ = bias->values;
+  }
+
+  std::size_t scratch_bytes() const override { return pd_.scratchpad_desc().get_size(); }
+
+  std::shared_ptr<void> make_worker_state() const override {
+    auto bound = std::make_shared<BoundPrimitive>(primitive_);
+    bound->bind(DNNL_ARG_SRC, pd_.src_desc());
+    bound->bind(DNNL_ARG_DST, pd_.dst_desc());
+    bound->bind(DNNL_ARG_SCRATCHPAD, pd_.scratchpad_desc());
+    // const_cast: oneDNN's handles are not const; weights are only read.
+    bound->bind(DNNL_ARG_WEIGHTS, pd_.weights_desc(), const_cast<float*>(weights_.data()));
+    if (!bias_.empty()) bound->bind(DNNL_ARG_BIAS, pd_.bias_desc(), const_cast<float*>(bias_.data()));
+    return bound;
+  }
+
+  void run(const KernelArguments& a) const override {
+    static_cast<BoundPrimitive*>(a.worker_state)->run(a.src[0], a.dst, a.scratch);
+  }
+
+ private:
+  dnnl::convolution_forward::primitive_desc pd_;
+  dnnl::convolution_forward primitive_;
+  AlignedVector<float> weights_, bias_;
+};
+
+bool just_in_time(const dnnl::convolution_forward::primitive_desc& pd) {
+  const std::string name = pd.impl_info_str();
+  return name.find("gemm") == std::string::npos && name.find("ref") == std::string::npos;
+}
+
+}  // namespace
+
+CompiledConvolution compile_convolution(const ConvolutionShape& shape, const Tensor& weights, const Tensor* bias, std::int64_t block,
+                                        bool source_is_plain) {
+  const memory::desc plain = plain_weights(weights, shape.groups);
+  std::optional<dnnl::convolution_forward::primitive_desc> pd;
+  bool plain_source = false;
+  if (source_is_plain && shape.groups == 1 && shape.src[1] <= 3) {
+    try {
+      pd = describe(shape, plain, bias != nullptr, block, 1);
+      plain_source = just_in_time(*pd);
+    } catch (const dnnl::error&) {  // no kernel of that form: the blocked one below serves
+    }
+  }
+  if (!plain_source) pd = describe(shape, plain, bias != nullptr, block, block);
+  return {std::make_unique<Convolution>(*pd, weights, shape.groups, bias), plain_source};
+}
+
+}  // namespace shiftnorm::exec

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+
+#include "shiftnorm/exec/affine.hpp"
+
+namespace shiftnorm::exec {
+
+/// What one execution of a kernel gets. Pointers have kAlignment.
+struct KernelArguments {
+  std::span<const float* const> src;
+  float* dst = nullptr;
+  std::span<const Affine> affines;   ///< of every BatchNorm set of the plan
+  std::byte* scratch = nullptr;      ///< Kernel::scratch_bytes() bytes
+  void* worker_state = nullptr;      ///< what make_worker_state() gave for this worker
+};
+
+/// One compiled operation on one image. Immutable: shared by all threads.
+class Kernel {
+ public:
+  virtual ~Kernel() = default;
+  virtual void run(const KernelArguments& arguments) const = 0;
+  [[nodiscard]] virtual std::size_t scratch_bytes() const { return 0; }
+  /// Whether dst may be src[index] itself.
+  [[nodiscard]] virtual bool in_place(std::size_t /*index*/) const { return false; }
+  /// Handles that cannot be shared between threads (oneDNN memory objects).
+  [[nodiscard]] virtual std::shared_ptr<void> make_worker_state() const { return nullptr; }
+};
+
+}  // namespace shiftnorm::exec

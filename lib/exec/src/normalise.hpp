@@ -1,0 +1,22 @@
+#pragma once
+
+#include <array>
+#include <memory>
+
+#include "kernel.hpp"
+#include "layout.hpp"
+
+namespace shiftnorm::exec {
+
+/// One or two terms added, each either a value or a BatchNorm of a value, then ReLU if asked for: what a normalisation,
+/// its activation and a residual join come down to in one pass over memory.
+struct NormaliseTerms {
+  std::array<int, 2> set{-1, -1};  ///< BatchNorm set of each term, -1: none
+  int terms = 1;
+  bool relu = false;
+};
+
+/// All terms and the result have this layout.
+[[nodiscard]] std::unique_ptr<Kernel> compile_normalise(const NormaliseTerms& terms, const Layout& layout);
+
+}  // namespace shiftnorm::exec

@@ -1,0 +1,267 @@
+#include "shiftnorm/exec/sweep.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "schedule.hpp"
+#include "vector_kernels.hpp"
+#include "workers.hpp"
+
+namespace shiftnorm::exec {
+namespace {
+
+/// What one thread owns while it carries images.
+struct WorkerMemory {
+  Arena local, frontier;                    ///< frontier: only when the worker has groups of its own
+  AlignedVector<std::byte> scratch;
+  std::vector<std::shared_ptr<void>> kernel_states;
+  std::vector<double> sum, square;
+  std::vector<const float*> src;
+};
+
+/// Moments by set; sets that are not of the current level are absent.
+using Moments = std::map<std::size_t, stats::ChannelMoments>;
+
+/// Half of what the kernel says can be had without swapping; the page cache counts as free.
+std::uint64_t half_of_free_memory() {
+  std::ifstream facts("/proc/meminfo");
+  std::string name, unit;
+  for (std::uint64_t kibibytes = 0; facts >> name >> kibibytes; std::getline(facts, unit))
+    if (name == "MemAvailable:") return kibibytes * 1024 / 2;
+  return std::uint64_t{1} << 30;
+}
+
+/// Grows an arena to at least `bytes`; its contents are not kept.
+void ensure(Arena& arena, std::size_t bytes, const std::string& scratch_directory) {
+  if (arena.bytes() >= bytes) return;
+  arena = Arena();
+  arena = Arena(bytes, scratch_directory.empty() ? nullptr : scratch_directory.c_str());
+}
+
+}  // namespace
+
+NonFinite::NonFinite(const std::string& layer, std::int64_t channel, std::size_t image_index)
+    : Error(fmt::format("layer '{}': channel {} of image {} has an infinite or undefined activation; expected finite numbers", layer, channel, image_index)),
+      image(image_index) {}
+
+struct Sweeper::State {
+  State(std::shared_ptr<const Plan> p, SweepOptions o)
+      : plan(std::move(p)), program(plan->program()), options(std::move(o)), workers(static_cast<std::size_t>(std::max(1, options.threads))), memory(workers.count()) {
+    if (options.scratch_directory.empty()) options.scratch_directory = std::filesystem::temp_directory_path().string();
+    workers.run([this](std::size_t w) {
+      for (const ProgramStep& step : program.steps) memory[w].kernel_states.push_back(step.kernel->make_worker_state());
+    });
+  }
+
+  std::shared_ptr<const Plan> plan;
+  const Program& program;
+  SweepOptions options;
+  Workers workers;
+  std::vector<WorkerMemory> memory;
+  Arena frontier;                           ///< of a group that all workers share
+  bool frontier_spilled = false;
+};
+
+namespace {
+
+/// One sweep: the request, its schedule, and where everything lies.
+class Sweep {
+ public:
+  Sweep(const SweepRequest& request, const Schedule& schedule, const Program& program, const Plan& plan, Workers& workers,
+        std::vector<WorkerMemory>& memory, const Progress& progress)
+      : request_(request), schedule_(schedule), program_(program), plan_(plan), workers_(workers), memory_(memory), progress_(progress) {
+    for (const auto& group : request.groups) total_ += static_cast<std::int64_t>(group.size() * schedule.segments.size());
+  }
+
+  /// Every worker takes whole groups: no waiting for each other.
+  void run_side_by_side() {
+    std::atomic<std::size_t> next = 0;
+    workers_.run([&](std::size_t w) {
+      for (std::size_t g = next++; g < request_.groups.size() && !workers_.stopped(); g = next++) {
+        carry_group(g, reinterpret_cast<float*>(memory_[w].frontier.data()), [&](const auto& image) {
+          for (std::size_t i = 0; i < request_.groups[g].size() && !workers_.stopped(); ++i) image(w, i);
+        }, 1);
+        finish(g);
+      }
+    });
+  }
+
+  /// All workers share the images of one group after the other.
+  void run_together(float* frontier) {
+    for (std::size_t g = 0; g < request_.groups.size(); ++g) {
+      carry_group(g, frontier, [&](const auto& image) {
+        std::atomic<std::size_t> next = 0;
+        workers_.run([&](std::size_t w) {
+          for (std::size_t i = next++; i < request_.groups[g].size() && !workers_.stopped(); i = next++) image(w, i);
+        });
+      }, workers_.count());
+      finish(g);
+    }
+  }
+
+ private:
+  /// for_each_image(f) calls f(worker, position in the group) for every image, on one or all workers.
+  template <class ForEachImage>
+  void carry_group(std::size_t g, float* frontier, ForEachImage for_each_image, std::size_t team) {
+    std::vector<Affine> affines = request_.affines;
+    for (const Segment& segment : schedule_.segments) {
+      std::vector<Moments> moments(team);
+      for (Moments& part : moments) {
+        for (const Action& action : segment.actions)
+          for (const int set : action.sets) part.try_emplace(static_cast<std::size_t>(set), request_.pivots[static_cast<std::size_t>(set)]);
+      }
+      for_each_image([&](std::size_t w, std::size_t i) {
+        progress_.check();
+        carry_image(segment, request_.groups[g][i], frontier + i * schedule_.frontier_floats, memory_[w], affines, moments[team == 1 ? 0 : w]);
+        tell();
+      });
+      if (workers_.stopped()) return;
+      if (segment.level > 0) settle(g, segment.level, moments, affines);
+    }
+  }
+
+  void settle(std::size_t g, std::int64_t level, std::vector<Moments>& moments, std::vector<Affine>& affines) {
+    std::vector<LevelMoments> pooled;
+    for (auto& [set, part] : moments.front()) {
+      for (std::size_t w = 1; w < moments.size(); ++w) part.merge(moments[w].at(set));
+      pooled.push_back({set, std::move(part)});
+    }
+    request_.settle(g, level, pooled, affines);
+  }
+
+  [[nodiscard]] float* address(int value, float* frontier, const WorkerMemory& mine) const {
+    const Place& place = schedule_.places[static_cast<std::size_t>(value)];
+    return (place.frontier ? frontier : reinterpret_cast<float*>(mine.local.data())) + place.offset;
+  }
+
+  void carry_image(const Segment& segment, std::size_t image, float* frontier, WorkerMemory& mine, std::span<const Affine> affines, Moments& moments) const {
+    if (segment.loads_input) {
+      const auto floats = static_cast<std::size_t>(program_.values[0].layout.floats());
+      request_.load(image, {address(0, frontier, mine), floats});
+    }
+    for (const Action& action : segment.actions) {
+      if (action.step < 0) {
+        measure(action, image, address(action.value, frontier, mine), mine, moments);
+        continue;
+      }
+      const ProgramStep& step = program_.steps[static_cast<std::size_t>(action.step)];
+      mine.src.clear();
+      for (const int src : step.src) mine.src.push_back(address(src, frontier, mine));
+      step.kernel->run({mine.src, address(step.dst, frontier, mine), affines, mine.scratch.data(), mine.kernel_states[static_cast<std::size_t>(action.step)].get()});
+    }
+    if (request_.output && &segment == &schedule_.segments.back()) {
+      const int value = program_.outputs.front();
+      request_.output(image, {address(value, frontier, mine), static_cast<std::size_t>(program_.values[static_cast<std::size_t>(value)].layout.floats())});
+    }
+  }
+
+  void measure(const Action& action, std::size_t image, const float* x, WorkerMemory& mine, Moments& moments) const {
+    const Layout& layout = program_.values[static_cast<std::size_t>(action.value)].layout;
+    const auto padded = static_cast<std::size_t>(layout.padded_channels()), channels = static_cast<std::size_t>(layout.channels);
+    const auto block = static_cast<std::size_t>(layout.block), pixels = static_cast<std::size_t>(layout.pixels);
+    mine.sum.resize(padded);
+    mine.square.resize(padded);
+    for (const int set : action.sets) {
+      stats::ChannelMoments& total = moments.at(static_cast<std::size_t>(set));
+      const float* pivot = total.pivot().data();
+      float last_pivot[16] = {};            // the last block may reach beyond the channels
+      for (std::size_t c = 0; c < channels; c += block) {
+        const float* p = pivot + c;
+        if (c + block > channels) {
+          std::copy(pivot + c, pivot + channels, last_pivot);
+          p = last_pivot;
+        }
+        block_moments(x + c * pixels, p, pixels, block, mine.sum.data() + c, mine.square.data() + c);
+      }
+      for (std::size_t c = 0; c < channels; ++c)
+        if (!std::isfinite(mine.sum[c] + mine.square[c]))
+          throw NonFinite(plan_.sets()[static_cast<std::size_t>(set)].name, static_cast<std::int64_t>(c), image);
+      total.add_image({mine.sum.data(), channels}, {mine.square.data(), channels}, layout.pixels);
+    }
+  }
+
+  void tell() {
+    if (!progress_.report) return;
+    const std::lock_guard lock(progress_mutex_);
+    progress_.tell(request_.stage, ++told_, total_);
+  }
+
+  /// Groups may end out of order; the caller hears of them in order.
+  void finish(std::size_t g) {
+    if (!request_.group_done || workers_.stopped()) return;
+    const std::lock_guard lock(order_mutex_);
+    ended_.push_back(g);
+    for (auto it = ended_.begin(); (it = std::find(ended_.begin(), ended_.end(), next_in_order_)) != ended_.end();) {
+      ended_.erase(it);
+      request_.group_done(next_in_order_++);
+    }
+  }
+
+  const SweepRequest& request_;
+  const Schedule& schedule_;
+  const Program& program_;
+  const Plan& plan_;
+  Workers& workers_;
+  std::vector<WorkerMemory>& memory_;
+  const Progress& progress_;
+  std::mutex progress_mutex_, order_mutex_;
+  std::int64_t told_ = 0, total_ = 0;
+  std::vector<std::size_t> ended_;
+  std::size_t next_in_order_ = 0;
+};
+
+std::size_t largest_group(const SweepRequest& request) {
+  std::size_t largest = 0;
+  for (const auto& group : request.groups) largest = std::max(largest, group.size());
+  return largest;
+}
+
+}  // namespace
+
+Sweeper::Sweeper(std::shared_ptr<const Plan> plan, SweepOptions options) : state_(std::make_unique<State>(std::move(plan), std::move(options))) {}
+Sweeper::~Sweeper() = default;
+
+SweepEstimate Sweeper::estimate(const SweepRequest& request) const {
+  const Schedule schedule = make_schedule(state_->program, request.levels, request.settled, static_cast<bool>(request.output));
+  const std::size_t workers = state_->workers.count();
+  const std::size_t carried = largest_group(request) * (request.groups.size() >= workers ? workers : 1);
+  SweepEstimate estimate;
+  estimate.frontier_bytes = carried * schedule.frontier_floats * sizeof(float);
+  estimate.local_bytes = workers * (schedule.local_floats * sizeof(float) + schedule.scratch_bytes);
+  estimate.spills = estimate.frontier_bytes > (state_->options.memory != 0 ? state_->options.memory : half_of_free_memory());
+  return estimate;
+}
+
+void Sweeper::run(const SweepRequest& request, const Progress& progress) {
+  const Schedule schedule = make_schedule(state_->program, request.levels, request.settled, static_cast<bool>(request.output));
+  if (schedule.segments.empty()) return;
+  const bool side_by_side = request.groups.size() >= state_->workers.count();
+  const std::size_t group_bytes = largest_group(request) * schedule.frontier_floats * sizeof(float);
+  const std::string scratch = estimate(request).spills ? state_->options.scratch_directory : "";
+  for (WorkerMemory& memory : state_->memory) {
+    ensure(memory.local, schedule.local_floats * sizeof(float), "");
+    // Memory of an earlier sweep is given back before more is taken.
+    memory.frontier = Arena();
+    memory.scratch.resize(std::max(memory.scratch.size(), schedule.scratch_bytes));
+  }
+  if (side_by_side || state_->frontier_spilled != !scratch.empty()) state_->frontier = Arena();
+  Sweep sweep(request, schedule, state_->program, *state_->plan, state_->workers, state_->memory, progress);
+  if (side_by_side) {
+    for (WorkerMemory& memory : state_->memory) ensure(memory.frontier, group_bytes, scratch);
+    sweep.run_side_by_side();
+  } else {
+    ensure(state_->frontier, group_bytes, scratch);
+    state_->frontier_spilled = !scratch.empty();
+    sweep.run_together(reinterpret_cast<float*>(state_->frontier.data()));
+  }
+}
+
+}  // namespace shiftnorm::exec

@@ -1,0 +1,208 @@
+#include "vector_kernels.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "vector_kernels.cpp"
+#include <hwy/foreach_target.h>
+// foreach_target must come first
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace shiftnorm::exec::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// A vector never spans two pixels of a block of 16 or 8, so that a lane stays one channel on every target.
+using D16 = hn::CappedTag<float, 16>;
+using D8 = hn::CappedTag<float, 8>;
+using Any = hn::ScalableTag<float>;
+
+/// One vector of act(first + second) at offset i; s1, b1, s2, b2 hold this lane group's scale and shift.
+template <bool relu, int terms, bool second_affine, class D, class V>
+HWY_INLINE void affine_at(D d, const AffineTerm& first, const AffineTerm& second, V s1, V b1, V s2, V b2, size_t i, float* dst) {
+  auto y = hn::MulAdd(hn::Load(d, first.x + i), s1, b1);
+  if constexpr (terms == 2) {
+    const auto r = hn::Load(d, second.x + i);
+    y = hn::Add(y, second_affine ? hn::MulAdd(r, s2, b2) : r);
+  }
+  if constexpr (relu) y = hn::Max(y, hn::Zero(d));
+  hn::Store(y, d, dst + i);
+}
+
+template <bool relu, int terms, bool second_affine, class D>
+void affine_lanes(D d, const AffineTerm& first, const AffineTerm& second, size_t pixels, size_t block, float* dst) {
+  const size_t n = hn::Lanes(d);
+  for (size_t lane = 0; lane < block; lane += n) {
+    const auto one = hn::Set(d, 1.0f), zero = hn::Zero(d);
+    const auto s1 = first.scale != nullptr ? hn::LoadU(d, first.scale + lane) : one;
+    const auto b1 = first.scale != nullptr ? hn::LoadU(d, first.shift + lane) : zero;
+    const auto s2 = second_affine ? hn::LoadU(d, second.scale + lane) : one;
+    const auto b2 = second_affine ? hn::LoadU(d, second.shift + lane) : zero;
+    size_t p = 0;
+    for (; p + 4 <= pixels; p += 4) {
+      const size_t i = p * block + lane;
+      affine_at<relu, terms, second_affine>(d, first, second, s1, b1, s2, b2, i, dst);
+      affine_at<relu, terms, second_affine>(d, first, second, s1, b1, s2, b2, i + block, dst);
+      affine_at<relu, terms, second_affine>(d, first, second, s1, b1, s2, b2, i + 2 * block, dst);
+      affine_at<relu, terms, second_affine>(d, first, second, s1, b1, s2, b2, i + 3 * block, dst);
+    }
+    for (; p < pixels; ++p) affine_at<relu, terms, second_affine>(d, first, second, s1, b1, s2, b2, p * block + lane, dst);
+  }
+}
+
+/// Plain layout: one channel, its pixels in a row; the pointers need not be aligned.
+template <bool relu>
+void affine_row(const AffineTerm& first, const AffineTerm& second, size_t pixels, float* dst) {
+  const Any d;
+  const auto value = [](const float* p, float absent) { return hn::Set(Any(), p != nullptr ? *p : absent); };
+  const auto s1 = value(first.scale, 1), b1 = value(first.shift, 0), s2 = value(second.scale, 1), b2 = value(second.shift, 0);
+  const size_t n = hn::Lanes(d);
+  size_t p = 0;
+  for (; p + n <= pixels; p += n) {
+    auto y = hn::MulAdd(hn::LoadU(d, first.x + p), s1, b1);
+    if (second.x != nullptr) y = hn::Add(y, hn::MulAdd(hn::LoadU(d, second.x + p), s2, b2));
+    if constexpr (relu) y = hn::Max(y, hn::Zero(d));
+    hn::StoreU(y, d, dst + p);
+  }
+  const hn::CappedTag<float, 1> d1;
+  for (; p < pixels; ++p) {
+    auto y = hn::MulAdd(hn::LoadU(d1, first.x + p), hn::Set(d1, first.scale != nullptr ? *first.scale : 1.0f),
+                        hn::Set(d1, first.shift != nullptr ? *first.shift : 0.0f));
+    if (second.x != nullptr)
+      y = hn::Add(y, hn::MulAdd(hn::LoadU(d1, second.x + p), hn::Set(d1, second.scale != nullptr ? *second.scale : 1.0f),
+                                hn::Set(d1, second.shift != nullptr ? *second.shift : 0.0f)));
+    if constexpr (relu) y = hn::Max(y, hn::Zero(d1));
+    hn::StoreU(y, d1, dst + p);
+  }
+}
+
+template <bool relu, class D>
+void affine_terms(D d, const AffineTerm& first, const AffineTerm& second, size_t pixels, size_t block, float* dst) {
+  if (second.x == nullptr) return affine_lanes<relu, 1, false>(d, first, second, pixels, block, dst);
+  if (second.scale == nullptr) return affine_lanes<relu, 2, false>(d, first, second, pixels, block, dst);
+  affine_lanes<relu, 2, true>(d, first, second, pixels, block, dst);
+}
+
+template <bool relu>
+void affine_any(const AffineTerm& first, const AffineTerm& second, size_t pixels, size_t block, float* dst) {
+  if (block == 16) return affine_terms<relu>(D16(), first, second, pixels, block, dst);
+  if (block == 8) return affine_terms<relu>(D8(), first, second, pixels, block, dst);
+  affine_row<relu>(first, second, pixels, dst);
+}
+
+void affine(const AffineTerm& first, const AffineTerm& second, bool relu, size_t pixels, size_t block, float* dst) {
+  if (relu) return affine_any<true>(first, second, pixels, block, dst);
+  affine_any<false>(first, second, pixels, block, dst);
+}
+
+#if HWY_TARGET == HWY_SCALAR
+template <bool squares, class D>
+void moments_lanes(D, const float* x, const float* pivot, size_t pixels, size_t block, double* sum, double* square) {
+  for (size_t lane = 0; lane < block; ++lane) {
+    double s = 0, q = 0;
+    for (size_t p = 0; p < pixels; ++p) {
+      const double v = static_cast<double>(x[p * block + lane]) - static_cast<double>(pivot[lane]);
+      s += v;
+      q += v * v;
+    }
+    sum[lane] = s;
+    if constexpr (squares) square[lane] = q;
+  }
+}
+#else
+/// Two doubles vectors of the deviations of one half of a float vector are enough to keep the adders busy.
+template <bool squares, class D>
+void moments_lanes(D d, const float* x, const float* pivot, size_t pixels, size_t block, double* sum, double* square) {
+  const hn::Half<D> half;
+  const hn::Rebind<double, hn::Half<D>> wide;
+  const size_t n = hn::Lanes(d), h = n / 2;
+  for (size_t lane = 0; lane < block; lane += n) {
+    auto sum_low = hn::Zero(wide), sum_high = hn::Zero(wide), sq_low = hn::Zero(wide), sq_high = hn::Zero(wide);
+    const auto centre = hn::LoadU(d, pivot + lane);
+    const auto c_low = hn::PromoteTo(wide, hn::LowerHalf(half, centre)), c_high = hn::PromoteTo(wide, hn::UpperHalf(half, centre));
+    for (size_t p = 0; p < pixels; ++p) {
+      const auto v = hn::LoadU(d, x + p * block + lane);
+      const auto low = hn::Sub(hn::PromoteTo(wide, hn::LowerHalf(half, v)), c_low);
+      const auto high = hn::Sub(hn::PromoteTo(wide, hn::UpperHalf(half, v)), c_high);
+      sum_low = hn::Add(sum_low, low);
+      sum_high = hn::Add(sum_high, high);
+      if constexpr (squares) {
+        sq_low = hn::MulAdd(low, low, sq_low);
+        sq_high = hn::MulAdd(high, high, sq_high);
+      }
+    }
+    hn::StoreU(sum_low, wide, sum + lane);
+    hn::StoreU(sum_high, wide, sum + lane + h);
+    if constexpr (squares) {
+      hn::StoreU(sq_low, wide, square + lane);
+      hn::StoreU(sq_high, wide, square + lane + h);
+    }
+  }
+}
+#endif
+
+/// Plain layout: eight partial sums whatever the target, so that the order is the same everywhere.
+template <bool squares>
+void moments_row(const float* x, double pivot, size_t pixels, double* sum, double* square) {
+  double s[8] = {}, q[8] = {};
+  for (size_t p = 0; p < pixels; ++p) {
+    const double v = static_cast<double>(x[p]) - pivot;
+    s[p % 8] += v;
+    if constexpr (squares) q[p % 8] += v * v;
+  }
+  *sum = ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]));
+  if constexpr (squares) *square = ((q[0] + q[1]) + (q[2] + q[3])) + ((q[4] + q[5]) + (q[6] + q[7]));
+}
+
+void moments(const float* x, const float* pivot, size_t pixels, size_t block, double* sum, double* square) {
+  if (block == 16) return moments_lanes<true>(D16(), x, pivot, pixels, block, sum, square);
+  if (block == 8) return moments_lanes<true>(D8(), x, pivot, pixels, block, sum, square);
+  moments_row<true>(x, static_cast<double>(*pivot), pixels, sum, square);
+}
+
+void sums(const float* x, size_t pixels, size_t block, double* sum) {
+  const float zeros[16] = {};
+  if (block == 16) return moments_lanes<false>(D16(), x, zeros, pixels, block, sum, nullptr);
+  if (block == 8) return moments_lanes<false>(D8(), x, zeros, pixels, block, sum, nullptr);
+  moments_row<false>(x, 0.0, pixels, sum, nullptr);
+}
+
+void dots(const float* matrix, const float* x, const float* bias, size_t rows, size_t columns, float* dst) {
+  const Any d;
+  const size_t n = hn::Lanes(d);
+  for (size_t row = 0; row < rows; ++row) {
+    const float* m = matrix + row * columns;
+    auto a = hn::Zero(d), b = hn::Zero(d);
+    size_t i = 0;
+    for (; i + 2 * n <= columns; i += 2 * n) {
+      a = hn::MulAdd(hn::LoadU(d, m + i), hn::LoadU(d, x + i), a);
+      b = hn::MulAdd(hn::LoadU(d, m + i + n), hn::LoadU(d, x + i + n), b);
+    }
+    float rest = hn::GetLane(hn::SumOfLanes(d, hn::Add(a, b)));
+    for (; i < columns; ++i) rest += m[i] * x[i];
+    dst[row] = rest + (bias != nullptr ? bias[row] : 0.0f);
+  }
+}
+
+}  // namespace shiftnorm::exec::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace shiftnorm::exec {
+HWY_EXPORT(affine);
+HWY_EXPORT(moments);
+HWY_EXPORT(sums);
+HWY_EXPORT(dots);
+
+void affine_sum(const AffineTerm& first, const AffineTerm& second, bool relu, std::size_t pixels, std::size_t block, float* dst) {
+  HWY_DYNAMIC_DISPATCH(affine)(first, second, relu, pixels, block, dst);
+}
+void block_moments(const float* x, const float* pivot, std::size_t pixels, std::size_t block, double* sum, double* square) {
+  HWY_DYNAMIC_DISPATCH(moments)(x, pivot, pixels, block, sum, square);
+}
+void block_sums(const float* x, std::size_t pixels, std::size_t block, double* sum) {
+  HWY_DYNAMIC_DISPATCH(sums)(x, pixels, block, sum);
+}
+void matrix_vector(const float* matrix, const float* x, const float* bias, std::size_t rows, std::size_t columns, float* dst) {
+  HWY_DYNAMIC_DISPATCH(dots)(matrix, x, bias, rows, columns, dst);
+}
+}  // namespace shiftnorm::exec
+#endif

@@ -1,0 +1,183 @@
+#include "shiftnorm/exec/sweep.hpp"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <mutex>
+
+#include "exec/random_network.hpp"
+#include "shiftnorm/core/error.hpp"
+#include "shiftnorm/exec/reference.hpp"
+
+using namespace shiftnorm;
+using namespace shiftnorm::test;
+using Catch::Matchers::Contains;
+
+namespace {
+
+/// Two residual blocks, one with a normalised shortcut, on 3 x 12 x 12: five levels.
+Graph network() {
+  Graph g;
+  ValueId x = g.add("Relu", "r0", {norm(g, "bn0", conv(g, "c0", g.add_input("x", Shape{1, 3, 12, 12}), 3, 16), 16)});
+  const ValueId y = norm(g, "bn2", conv(g, "c2", g.add("Relu", "r1", {norm(g, "bn1", conv(g, "c1", x, 16, 24, 3, 2), 24)}), 24, 24), 24);
+  x = g.add("Relu", "r2", {g.add("Add", "a1", {y, norm(g, "down", conv(g, "c3", x, 16, 24, 1, 2), 24)})});
+  const ValueId z = norm(g, "bn4", conv(g, "c5", g.add("Relu", "r3", {norm(g, "bn3", conv(g, "c4", x, 24, 24), 24)}), 24, 24), 24);
+  x = g.add("Relu", "r4", {g.add("Add", "a2", {z, x})});
+  const ValueId flat = g.add("Flatten", "flat", {g.add("GlobalAveragePool", "gap", {x})});
+  finish(g, g.add("Gemm", "fc", {flat, g.add_parameter("w", Shape{24, 5})}));
+  return g;
+}
+
+constexpr std::size_t kImages = 12, kFloats = 3 * 12 * 12;
+
+std::vector<float> image(std::size_t i) { return random_floats(kFloats, 1000 + static_cast<unsigned>(i)); }
+
+struct Measured {
+  std::vector<stats::ChannelMoments> moments;
+  std::vector<std::vector<float>> outputs;
+};
+
+struct Setting {
+  int threads = 2;
+  bool reversed = false;
+  std::uint64_t memory = 0;
+};
+
+/// Layerwise: each level settled to its own measured mean and population variance, gamma 1 and beta 0.
+Measured layerwise(const Graph& g, const Setting& setting) {
+  const auto plan = std::make_shared<exec::Plan>(g);
+  exec::Sweeper sweeper(plan, {setting.threads, setting.memory, ""});
+  exec::SweepRequest r = inference(g, *plan, kImages);
+  for (std::size_t i = 0; i < r.levels.size(); ++i) r.levels[i] = plan->sets()[i].level;
+  if (setting.reversed) std::reverse(r.groups[0].begin(), r.groups[0].end());
+  Measured out{std::vector<stats::ChannelMoments>(r.levels.size()), std::vector<std::vector<float>>(kImages)};
+  r.load = [](std::size_t i, std::span<float> dst) { std::ranges::copy(image(i), dst.begin()); };
+  r.output = [&](std::size_t i, std::span<const float> row) { out.outputs[i].assign(row.begin(), row.end()); };
+  r.settle = [&](std::size_t, std::int64_t, std::span<const exec::LevelMoments> moments, std::span<exec::Affine> affines) {
+    for (const exec::LevelMoments& m : moments) {
+      std::vector<double> scale, shift, mean = m.moments.mean(), variance = m.moments.variance(stats::Divisor::population);
+      for (std::size_t c = 0; c < mean.size(); ++c) {
+        scale.push_back(1 / std::sqrt(variance[c] + 1e-5));
+        shift.push_back(-mean[c] * scale.back());
+      }
+      affines[m.set] = plan->affine(scale, shift);
+      out.moments[m.set] = m.moments;
+    }
+  };
+  sweeper.run(r, {});
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("A layerwise sweep has the same bits for any threads, order and spilling", "[exec]") {
+  const Graph g = network();
+  const Measured expected = layerwise(g, {1, false, 0});
+  const auto setting = GENERATE(values<Setting>({{2, false, 0}, {4, false, 0}, {3, true, 0}, {2, true, 1}, {1, true, 1}}));
+  const Measured found = layerwise(g, setting);
+  CHECK(found.moments == expected.moments);
+  CHECK(found.outputs == expected.outputs);
+}
+
+// Oracle: the definition, one pass of the plain loops per layer, each with all earlier layers already on their target statistics.
+TEST_CASE("A layerwise sweep equals one pass per layer", "[exec]") {
+  Graph g = network();
+  const Measured found = layerwise(g, {});
+  const exec::Plan plan(g);
+  for (const graph::BatchNorm& set : plan.sets()) {
+    g.value(set.scale).tensor = Tensor(Shape{set.channels}, std::vector<float>(static_cast<std::size_t>(set.channels), 1.0f));
+    g.value(set.bias).tensor = Tensor(Shape{set.channels});
+  }
+  const ValueId logits = g.outputs().front();
+  for (std::int64_t level = 1; level <= 5; ++level) {
+    for (std::size_t s = 0; s < plan.sets().size(); ++s) {
+      const graph::BatchNorm& set = plan.sets()[s];
+      if (set.level != level) continue;
+      const ValueId input = g.nodes()[set.nodes[0]].inputs[0];
+      g.set_outputs({input});
+      const auto channels = static_cast<std::size_t>(set.channels);
+      std::vector<double> sum(channels), square(channels);
+      std::size_t plane = 0;
+      for (std::size_t i = 0; i < kImages; ++i) {
+        const std::vector<float> x = exec::run_reference(g, image(i));
+        plane = x.size() / channels;
+        for (std::size_t k = 0; k < x.size(); ++k) {
+          sum[k / plane] += static_cast<double>(x[k]);
+          square[k / plane] += static_cast<double>(x[k]) * static_cast<double>(x[k]);
+        }
+      }
+      const double n = static_cast<double>(plane * kImages);
+      const std::vector<double> mean = found.moments[s].mean(), variance = found.moments[s].variance(stats::Divisor::population);
+      for (std::size_t c = 0; c < channels; ++c) {
+        const double m = sum[c] / n, v = square[c] / n - m * m;
+        // 1e-5: float32 activations, sums of a few hundred products.
+        CHECK(std::abs(mean[c] - m) < 1e-5 * std::sqrt(v));
+        CHECK(variance[c] == Approx(v).epsilon(1e-5));
+        g.value(set.mean).tensor->values[c] = static_cast<float>(m);
+        g.value(set.variance).tensor->values[c] = static_cast<float>(v);
+      }
+    }
+  }
+  g.set_outputs({logits});
+  for (std::size_t i = 0; i < kImages; ++i) {
+    const std::vector<float> expected = exec::run_reference(g, image(i));
+    for (std::size_t k = 0; k < expected.size(); ++k) CHECK(found.outputs[i][k] == Approx(expected[k]).margin(1e-4));
+  }
+}
+
+TEST_CASE("Groups do not see each other and end in order", "[exec]") {
+  const Graph g = network();
+  const auto plan = std::make_shared<exec::Plan>(g);
+  const int threads = GENERATE(1, 2, 5);
+  exec::Sweeper sweeper(plan, {threads, 0, ""});
+  const auto run = [&](std::vector<std::vector<std::size_t>> groups) {
+    exec::SweepRequest r = inference(g, *plan, 0);
+    for (std::size_t i = 0; i < r.levels.size(); ++i) r.levels[i] = plan->sets()[i].level;
+    r.groups = std::move(groups);
+    r.load = [](std::size_t i, std::span<float> dst) { std::ranges::copy(image(i), dst.begin()); };
+    std::mutex mutex;
+    std::map<std::pair<std::size_t, std::size_t>, std::vector<double>> means;
+    std::vector<std::size_t> ended;
+    r.settle = [&](std::size_t group, std::int64_t, std::span<const exec::LevelMoments> moments, std::span<exec::Affine>) {
+      const std::lock_guard lock(mutex);
+      for (const exec::LevelMoments& m : moments) means[{group, m.set}] = m.moments.mean();
+    };
+    r.group_done = [&](std::size_t group) { ended.push_back(group); };
+    sweeper.run(r, {});
+    CHECK(std::ranges::is_sorted(ended));
+    CHECK(ended.size() == r.groups.size());
+    return means;
+  };
+  const auto apart = run({{0, 1, 2}, {3, 4}, {5, 6, 7, 8}});
+  const auto alone = run({{3, 4}});
+  for (std::size_t set = 0; set < plan->sets().size(); ++set) CHECK(apart.at({1, set}) == alone.at({0, set}));
+}
+
+TEST_CASE("A non-finite activation names its layer and image", "[exec]") {
+  const Graph g = network();
+  const auto plan = std::make_shared<exec::Plan>(g);
+  exec::Sweeper sweeper(plan, {2, 0, ""});
+  exec::SweepRequest r = inference(g, *plan, kImages);
+  for (std::size_t i = 0; i < r.levels.size(); ++i) r.levels[i] = plan->sets()[i].level;
+  r.load = [](std::size_t i, std::span<float> dst) {
+    std::ranges::copy(image(i), dst.begin());
+    if (i == 7) dst[100] = std::numeric_limits<float>::infinity();
+  };
+  r.settle = [](std::size_t, std::int64_t, std::span<const exec::LevelMoments>, std::span<exec::Affine>) {};
+  CHECK_THROWS_WITH(sweeper.run(r, {}), Contains("layer 'bn0'") && Contains("image 7"));
+}
+
+TEST_CASE("A sweep stops when asked and says what it takes beforehand", "[exec]") {
+  const Graph g = network();
+  const auto plan = std::make_shared<exec::Plan>(g);
+  exec::Sweeper sweeper(plan, {2, 1, ""});
+  exec::SweepRequest r = inference(g, *plan, kImages);
+  CHECK(sweeper.estimate(r).frontier_bytes == 0);  // plain inference carries nothing
+  for (std::size_t i = 0; i < r.levels.size(); ++i) r.levels[i] = plan->sets()[i].level;
+  CHECK(sweeper.estimate(r).frontier_bytes >= kImages * 16 * 12 * 12 * sizeof(float));
+  CHECK(sweeper.estimate(r).spills);
+  std::atomic<bool> cancelled = true;
+  r.load = [](std::size_t i, std::span<float> dst) { std::ranges::copy(image(i), dst.begin()); };
+  r.settle = [](std::size_t, std::int64_t, std::span<const exec::LevelMoments>, std::span<exec::Affine>) {};
+  CHECK_THROWS_AS(sweeper.run(r, {{}, &cancelled}), Interrupted);
+}
