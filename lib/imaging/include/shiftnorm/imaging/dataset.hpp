@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "shiftnorm/core/array.hpp"
+#include "shiftnorm/core/progress.hpp"
+
+namespace shiftnorm::imaging {
+
+/// An image as decoded: rows, columns, interleaved channels (1 grey, 3 RGB), 8 or 16 bits as in the file.
+struct Image {
+  std::int64_t height = 0, width = 0, channels = 0;
+  int bits = 8;                         ///< 8 or 16; pixel values fill [0, 2^bits - 1]
+  std::vector<std::uint16_t> pixels{};  ///< height * width * channels
+};
+
+/// One sample of a data set: what names it in outputs, its label, and how to get it.
+struct Sample {
+  std::string id;           ///< relative path with '/' or "name[index]" for arrays
+  std::int32_t label = -1;  ///< index into Dataset::classes; -1: none
+};
+
+struct Limit {
+  std::optional<std::int64_t> per_class{};  ///< the first N of each class in sorted order
+  std::optional<std::int64_t> images{};     ///< N drawn with `seed`, kept in order
+  std::uint64_t seed = 0;
+};
+
+/// A file that could not be used, and why in one line (no folder names).
+struct Bad {
+  std::string id, reason;
+};
+
+/// A listed, not yet decoded data set. decode() and array() are safe from several threads at once; their errors say
+/// what is wrong with the sample without naming it, and a file whose bytes changed since it was first read is one.
+class Dataset {
+ public:
+  virtual ~Dataset() = default;
+  [[nodiscard]] virtual const std::vector<Sample>& samples() const = 0;
+  [[nodiscard]] virtual const std::vector<std::string>& classes() const = 0;  ///< empty: unlabelled
+  [[nodiscard]] virtual std::int64_t skipped() const = 0;                     ///< files that are no images
+  /// True: samples are images for the transforms. False: float arrays that enter the network as they are.
+  [[nodiscard]] virtual bool images() const = 0;
+  [[nodiscard]] virtual Image decode(std::size_t index) const = 0;  ///< throws FormatError / UnsupportedError
+  [[nodiscard]] virtual Tensor array(std::size_t index) const = 0;  ///< one sample without N, channels first
+  /// SHA-256 over ids and stored bytes in id order: what provenance records.
+  [[nodiscard]] virtual std::string fingerprint() const = 0;
+};
+
+enum class Reader { automatic, folder, array };
+
+struct DatasetOptions {
+  Limit limit{};
+  Reader reader = Reader::automatic;
+  std::string layout{};                ///< arrays: "NCHW", "NHWC", "NHW"; empty: told from the shape
+  std::vector<std::string> classes{};  ///< given order of class names; empty: sorted folder names
+};
+
+/// Opens WHERE: an image folder (class folders, or none: unlabelled), `.npy`, `.npz`, `.safetensors`, each with `#key`.
+/// Errors  FormatError if nothing is there; ConfigError for options that do not fit.
+[[nodiscard]] std::unique_ptr<Dataset> open_dataset(const std::string& where, const DatasetOptions& options);
+
+}  // namespace shiftnorm::imaging

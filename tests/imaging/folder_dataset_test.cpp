@@ -1,0 +1,172 @@
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <set>
+
+#include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/file.hpp"
+#include "shiftnorm/imaging/dataset.hpp"
+#include "support.hpp"
+#include "support/shared_data.hpp"
+
+using namespace shiftnorm;
+using namespace shiftnorm::imaging;
+using namespace shiftnorm::imaging::test;
+using Catch::Matchers::Contains;
+using shiftnorm::test::TempDir;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<std::string> ids(const Dataset& data) {
+  std::vector<std::string> out;
+  for (const Sample& sample : data.samples()) out.push_back(sample.id);
+  return out;
+}
+
+std::vector<std::int32_t> labels(const Dataset& data) {
+  std::vector<std::int32_t> out;
+  for (const Sample& sample : data.samples()) out.push_back(sample.label);
+  return out;
+}
+
+void put_flat(const fs::path& path, std::uint8_t level = 9) { put(path, flat_bmp(2, 3, level)); }
+
+}  // namespace
+
+TEST_CASE("Class folders, nested files, other files, hidden files and links", "[imaging]") {
+  const TempDir dir;
+  const fs::path root = dir.path() / "set";
+  put_flat(root / "b" / "2.bmp");
+  put_flat(root / "b" / "10.bmp");
+  put_flat(root / "a" / "deep" / "er" / "x.bmp");
+  put_flat(root / "a" / ".hidden.bmp");
+  put_flat(root / "a" / "scan_without_extension");
+  put(root / "a" / "notes.txt", "notes");
+  put(root / "notes_only" / "readme.md", "no images here");
+  put(root / "a" / "text.JPG", "a text file renamed");
+  put_flat(root / "beside_the_classes.bmp");
+  put_flat(dir.path() / "elsewhere" / "other.bmp");
+  fs::create_directory_symlink(dir.path() / "elsewhere", root / "linked");
+  fs::create_symlink(dir.path() / "elsewhere" / "other.bmp", root / "b" / "linked.bmp");
+
+  const auto data = open_dataset(root.string(), {});
+  CHECK(data->images());
+  CHECK(data->classes() == std::vector<std::string>{"a", "b"});
+  CHECK(ids(*data) == std::vector<std::string>{"a/.hidden.bmp", "a/deep/er/x.bmp", "a/scan_without_extension",
+                                               "a/text.JPG", "b/10.bmp", "b/2.bmp", "b/linked.bmp"});
+  CHECK(labels(*data) == std::vector<std::int32_t>{0, 0, 0, 0, 1, 1, 1});
+  CHECK(data->skipped() == 3);  // notes.txt, readme.md, the image beside the classes
+  CHECK(data->decode(1).pixels == std::vector<std::uint16_t>(18, 9));
+  CHECK_THAT(error_of<FormatError>([&] { return data->decode(3); }),
+             Catch::StartsWith("is no image: its first bytes are of no known format; expected JPEG"));
+  CHECK_THAT(error_of<Error>([&] { return data->array(0); }), Contains("expected decode()"));
+}
+
+TEST_CASE("Images without class folders are an unlabelled set", "[imaging]") {
+  const TempDir dir;
+  put_flat(dir.path() / "2.bmp");
+  put_flat(dir.path() / "1.bmp");
+  const auto data = open_dataset(dir.path().string() + "/", {});
+  CHECK(data->classes().empty());
+  CHECK(ids(*data) == std::vector<std::string>{"1.bmp", "2.bmp"});
+  CHECK(labels(*data) == std::vector<std::int32_t>{-1, -1});
+  DatasetOptions options;
+  options.limit.per_class = 1;
+  CHECK_THAT(error_of<ConfigError>([&] { return open_dataset(dir.path().string(), options); }),
+             Contains("limit.per_class: the data have no labels"));
+}
+
+TEST_CASE("Classes follow the order that was given", "[imaging]") {
+  const TempDir dir;
+  for (const char* name : {"cat", "dog", "owl"}) put_flat(dir.path() / name / "1.bmp");
+  DatasetOptions options{.classes = {"owl", "cat", "dog"}};
+  const auto data = open_dataset(dir.path().string(), options);
+  CHECK(data->classes() == options.classes);
+  CHECK(labels(*data) == std::vector<std::int32_t>{1, 2, 0});
+  options.classes = {"cat", "dgo", "owl"};
+  CHECK_THAT(error_of<ConfigError>([&] { return open_dataset(dir.path().string(), options); }),
+             Contains("class folders not among the given classes: dog; classes without a folder: dgo; expected"));
+  options.classes = {"cat", "dog", "owl", "dog"};
+  CHECK_THAT(error_of<ConfigError>([&] { return open_dataset(dir.path().string(), options); }),
+             Contains("names a class twice"));
+}
+
+TEST_CASE("Limits keep the first of each class, or a draw in order", "[imaging]") {
+  const TempDir dir;
+  for (const char* name : {"a", "b"})
+    for (int i = 0; i < 30; ++i) put_flat(dir.path() / name / (std::to_string(10 + i) + ".bmp"));
+  const auto open = [&](const Limit& limit) { return open_dataset(dir.path().string(), {.limit = limit}); };
+  CHECK(ids(*open({.per_class = 2})) == std::vector<std::string>{"a/10.bmp", "a/11.bmp", "b/10.bmp", "b/11.bmp"});
+
+  const std::vector<std::string> drawn = ids(*open({.images = 20, .seed = 1}));
+  CHECK(drawn.size() == 20);
+  CHECK(std::ranges::is_sorted(drawn));
+  CHECK(drawn == ids(*open({.images = 20, .seed = 1})));
+  CHECK(drawn != ids(*open({.images = 20, .seed = 2})));
+  CHECK(ids(*open({.images = 1000})).size() == 60);
+  CHECK(ids(*open({.per_class = 3, .images = 4})).size() == 4);
+  CHECK(error_of<ConfigError>([&] { return open({.images = 0}); }).ends_with("limit.images = 0; expected at least 1"));
+}
+
+// A law: every sample is drawn equally often. 400 draws of 3 of 6: 200 expected each, standard deviation 10; 50 is 5
+// sigma.
+TEST_CASE("A draw favours no sample", "[imaging]") {
+  const TempDir dir;
+  for (int i = 0; i < 6; ++i) put_flat(dir.path() / (std::to_string(i) + ".bmp"));
+  std::map<std::string, int> seen;
+  for (std::uint64_t seed = 0; seed < 400; ++seed)
+    for (const std::string& id : ids(*open_dataset(dir.path().string(), {.limit = {.images = 3, .seed = seed}})))
+      ++seen[id];
+  for (const auto& [id, count] : seen) CHECK(std::abs(count - 200) < 50);
+}
+
+TEST_CASE("The fingerprint is over names and bytes", "[imaging]") {
+  const TempDir dir;
+  put_flat(dir.path() / "a" / "1.bmp", 1);
+  put_flat(dir.path() / "a" / "2.bmp", 2);
+  const std::string root = dir.path().string();
+  const std::string first = open_dataset(root, {})->fingerprint();
+  CHECK(first.size() == 64);
+  const auto decoded = open_dataset(root, {});
+  static_cast<void>(decoded->decode(1));
+  CHECK(decoded->fingerprint() == first);
+  put_flat(dir.path() / "a" / "2.bmp", 3);
+  CHECK(open_dataset(root, {})->fingerprint() != first);
+  put_flat(dir.path() / "a" / "2.bmp", 2);
+  CHECK(open_dataset(root, {})->fingerprint() == first);
+  fs::rename(dir.path() / "a" / "2.bmp", dir.path() / "a" / "3.bmp");
+  CHECK(open_dataset(root, {})->fingerprint() != first);
+}
+
+TEST_CASE("A file that changes between two readings is noticed", "[imaging]") {
+  const TempDir dir;
+  put_flat(dir.path() / "1.bmp", 1);
+  const auto data = open_dataset(dir.path().string(), {});
+  static_cast<void>(data->decode(0));
+  put_flat(dir.path() / "1.bmp", 2);
+  CHECK(error_of<FormatError>([&] { return data->decode(0); }) ==
+        "has changed since it was first read; expected the same bytes");
+  fs::remove(dir.path() / "1.bmp");
+  CHECK(error_of<FormatError>([&] { return data->decode(0); }) == "no such file");
+}
+
+TEST_CASE("Names that cannot be printed are escaped in ids", "[imaging]") {
+  const TempDir dir;
+  put_flat(dir.path() / "line\nbreak.bmp");
+  CHECK(ids(*open_dataset(dir.path().string(), {})) == std::vector<std::string>{"line\\x0abreak.bmp"});
+}
+
+TEST_CASE("What cannot be opened is said in one line", "[imaging]") {
+  const TempDir dir;
+  const auto text = [&](const std::string& where, Reader reader = Reader::automatic) {
+    return error_of<Error>([&] { return open_dataset((dir.path() / where).string(), {.reader = reader}); });
+  };
+  CHECK(text("missing") == "missing: no such file or folder; expected a data set");
+  fs::create_directory(dir.path() / "empty");
+  CHECK(text("empty") == "empty: holds no image; expected JPEG, PNG, TIFF or BMP files (0 other files)");
+  put(dir.path() / "table.xls", "?");
+  CHECK_THAT(text("table.xls"), Contains("table.xls: is no known data set"));
+  CHECK_THAT(text("table.xls", Reader::folder), Contains("reader 'folder' expects a folder"));
+  CHECK_THAT(text("empty", Reader::array), Contains("reader 'array' expects"));
+}
