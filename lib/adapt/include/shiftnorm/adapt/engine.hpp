@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "shiftnorm/adapt/mode.hpp"
+#include "shiftnorm/core/progress.hpp"
+#include "shiftnorm/graph/batch_norms.hpp"
+#include "shiftnorm/graph/graph.hpp"
+#include "shiftnorm/stats/statistics.hpp"
+
+namespace shiftnorm::adapt {
+
+/// Images come through this callback: `load(i, dst)` writes image i (planar, float, N left out). Thread-safe.
+struct Images {
+  std::size_t count = 0;
+  std::function<void(std::size_t index, std::span<float> dst)> load;
+};
+
+struct EngineOptions {
+  int threads = 1;
+  std::uint64_t memory = 0;                 ///< bytes for the frontier before it goes to scratch; 0: half of what is free
+  std::string scratch_directory;            ///< for the frontier beyond `memory`; empty: the system's temporary folder
+};
+
+/// Outputs of the network for every image, row-major [images, width], before any activation of ours.
+struct Outputs {
+  std::int64_t width = 0;
+  std::vector<float> values;
+};
+
+struct Timing {
+  double adapt = 0, evaluate = 0;           ///< seconds
+};
+
+/// What a mode did on one data set.
+struct ModeResult {
+  stats::Statistics statistics;             ///< what the policy leaves in the network; empty for `batch` and `instance`
+  std::optional<Outputs> outputs;           ///< of the images to evaluate, when there are any
+  Timing seconds;
+  std::int64_t adapted_images = 0;
+};
+
+/// A bound graph compiled for one machine: measures BatchNorms and evaluates modes.
+/// Errors  UnsupportedError naming the node that cannot be compiled.
+class Engine {
+ public:
+  Engine(const graph::Graph& graph, const EngineOptions& options);
+  ~Engine();
+
+  [[nodiscard]] const std::vector<graph::BatchNorm>& batch_norms() const noexcept;
+  [[nodiscard]] std::int64_t outputs() const noexcept;             ///< width of the first output
+  [[nodiscard]] const stats::Statistics& source() const noexcept;  ///< the file's own statistics
+
+  /// The target statistics of a mode (before its policy): one entry per BatchNorm, in graph order.
+  /// Layers outside the mode's rule carry the source's.
+  [[nodiscard]] stats::Statistics measure(const Mode& mode, const Images& adapt, const Progress& progress);
+
+  /// Measures on `adapt`, applies the policy, evaluates on `evaluate` (null: not). When both are the same object and
+  /// the policy uses exactly what a layerwise sweep left behind, its predictions are taken from that sweep.
+  [[nodiscard]] ModeResult run(const Mode& mode, const Images& adapt, const Images* evaluate, const Progress& progress);
+
+  /// Plain inference with the given statistics, as stored (one entry per BatchNorm).
+  [[nodiscard]] Outputs infer(const stats::Statistics& statistics, const Images& images, const Progress& progress);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// What the policy makes of source and target statistics. `images`: n of Schneider's lambda. Not for batch and instance.
+[[nodiscard]] stats::Statistics apply_policy(const Mode& mode, const std::vector<graph::BatchNorm>& layers,
+                                             const stats::Statistics& source, const stats::Statistics& target, std::int64_t images);
+
+}  // namespace shiftnorm::adapt

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace shiftnorm::adapt {
+
+/// How the network is normalised while it is measured.
+enum class Semantics { layerwise, batch, source };
+/// How the measured numbers are combined.
+enum class Estimator { population, batch_mean, ema, ema_reset, dua };
+/// Which statistics the network then uses.
+enum class Policy {
+  source, adabn, blend, mixture, mean_only, variance_only, batch, instance, hybrid, disabled, identity, normalise_only
+};
+
+/// Which BatchNorm layers take part; the others keep the source, also while measuring. All conditions must hold.
+struct LayerRule {
+  std::vector<std::string> include;         ///< patterns with * and ?; empty: all
+  std::vector<std::string> exclude;
+  std::optional<std::int64_t> first, last;  ///< the first / last n in graph order
+  std::optional<std::int64_t> min_level, max_level;
+  friend bool operator==(const LayerRule&, const LayerRule&) = default;
+};
+
+/// One treatment of BatchNorm, as an experiment names it.
+struct Mode {
+  std::string name;
+  Policy policy = Policy::adabn;
+  Semantics semantics = Semantics::layerwise;
+  Estimator estimator = Estimator::population;
+  std::int64_t batch = 64;                  ///< images per group of `batch` semantics and policy; at least 1
+  std::optional<double> momentum;           ///< PyTorch's p in (0, 1]; absent: the layer's own
+  std::optional<std::uint64_t> shuffle;     ///< seed of the order of batches; absent: arrival order
+  std::optional<double> source_weight;      ///< lambda in [0, 1]
+  std::optional<double> prior_images;       ///< N >= 0: lambda = N / (N + n)
+  LayerRule layers;
+  friend bool operator==(const Mode&, const Mode&) = default;
+};
+
+/// Every problem of a mode at once, each in one line; empty when it can be run (estimators.md A-C).
+[[nodiscard]] std::vector<std::string> problems(const Mode& mode);
+
+/// Whether the policy needs statistics of the target (and so an adapt stage), and whether a file can hold its result.
+[[nodiscard]] bool measures(Policy policy);
+[[nodiscard]] bool exportable(Policy policy);
+
+/// Names as users write them ("mean-only"); parse throws ConfigError with the nearest name.
+[[nodiscard]] std::string_view name_of(Semantics semantics);
+[[nodiscard]] std::string_view name_of(Estimator estimator);
+[[nodiscard]] std::string_view name_of(Policy policy);
+[[nodiscard]] Semantics parse_semantics(std::string_view name);
+[[nodiscard]] Estimator parse_estimator(std::string_view name);
+[[nodiscard]] Policy parse_policy(std::string_view name);
+[[nodiscard]] std::span<const std::string> policy_names();
+
+}  // namespace shiftnorm::adapt

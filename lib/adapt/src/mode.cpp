@@ -1,0 +1,105 @@
+#include "shiftnorm/adapt/mode.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/text.hpp"
+
+namespace shiftnorm::adapt {
+namespace {
+
+// In the order of the enumerations.
+constexpr std::array<std::string_view, 3> kSemantics{"layerwise", "batch", "source"};
+constexpr std::array<std::string_view, 5> kEstimators{"population", "batch-mean", "ema", "ema-reset", "dua"};
+
+struct PolicyFacts {
+  std::string_view name;
+  bool measures;     ///< needs target statistics from an adapt stage
+  bool exportable;   ///< its result is one set of statistics
+  bool weighted;     ///< takes source_weight or prior_images
+};
+constexpr std::array<PolicyFacts, 12> kPolicies{{{"source", false, true, false},
+                                                 {"adabn", true, true, false},
+                                                 {"blend", true, true, true},
+                                                 {"mixture", true, true, true},
+                                                 {"mean-only", true, true, false},
+                                                 {"variance-only", true, true, false},
+                                                 {"batch", false, false, true},
+                                                 {"instance", false, false, true},
+                                                 {"hybrid", true, true, false},
+                                                 {"disabled", false, true, false},
+                                                 {"identity", false, true, false},
+                                                 {"normalise-only", false, true, false}}};
+
+const PolicyFacts& facts(Policy policy) { return kPolicies[static_cast<std::size_t>(policy)]; }
+
+template <class Enum, class Names>
+Enum parse(std::string_view what, std::string_view name, const Names& names) {
+  const auto it = std::find(names.begin(), names.end(), name);
+  if (it != names.end()) return static_cast<Enum>(it - names.begin());
+  const std::vector<std::string> known(names.begin(), names.end());
+  const std::string near = nearest(name, known);
+  throw ConfigError(fmt::format("{} '{}'{}; expected one of {}", what, printable(name), near.empty() ? "" : fmt::format(" (nearest is '{}')", near), join(known, 20)));
+}
+
+void check_weights(const Mode& m, std::vector<std::string>& out) {
+  const bool weighted = facts(m.policy).weighted;
+  if (m.source_weight && m.prior_images) out.emplace_back("source_weight and prior_images are both given; expected one of them");
+  if ((m.source_weight || m.prior_images) && !weighted)
+    out.push_back(fmt::format("policy {} takes no source_weight or prior_images; expected policy blend, mixture, batch or instance", name_of(m.policy)));
+  if ((m.policy == Policy::blend || m.policy == Policy::mixture) && !m.source_weight && !m.prior_images)
+    out.push_back(fmt::format("policy {} has no weight; expected source_weight or prior_images", name_of(m.policy)));
+  if (m.source_weight && !(*m.source_weight >= 0 && *m.source_weight <= 1))
+    out.push_back(fmt::format("source_weight = {}; expected a number in [0, 1]", *m.source_weight));
+  if (m.prior_images && !(*m.prior_images >= 0 && *m.prior_images < 1e18))
+    out.push_back(fmt::format("prior_images = {}; expected a number of images, 0 or more", *m.prior_images));
+}
+
+void check_estimator(const Mode& m, std::vector<std::string>& out) {
+  if (m.semantics != Semantics::batch && m.estimator != Estimator::population)
+    out.push_back(fmt::format("semantics {} with estimator {}; expected estimator population, or semantics batch", name_of(m.semantics), name_of(m.estimator)));
+  const bool ema = m.estimator == Estimator::ema || m.estimator == Estimator::ema_reset;
+  if (m.momentum && !ema) out.push_back(fmt::format("estimator {} takes no momentum; expected estimator ema or ema-reset", name_of(m.estimator)));
+  if (m.momentum && !(*m.momentum > 0 && *m.momentum <= 1)) out.push_back(fmt::format("momentum = {}; expected a number in (0, 1]", *m.momentum));
+  if (m.estimator == Estimator::dua && m.batch != 1) out.push_back(fmt::format("estimator dua with batch = {}; expected batch 1, as it updates image by image", m.batch));
+}
+
+}  // namespace
+
+std::vector<std::string> problems(const Mode& mode) {
+  std::vector<std::string> out;
+  if (mode.batch < 1) out.push_back(fmt::format("batch = {}; expected 1 or more images", mode.batch));
+  if (mode.policy == Policy::instance && mode.batch != 1 && mode.batch != Mode{}.batch)
+    out.push_back(fmt::format("policy instance with batch = {}; expected no batch, each image is its own", mode.batch));
+  if (measures(mode.policy)) check_estimator(mode, out);
+  check_weights(mode, out);
+  const LayerRule& layers = mode.layers;
+  for (const auto& [name, value] : {std::pair{"first", layers.first}, std::pair{"last", layers.last}, std::pair{"min_level", layers.min_level}, std::pair{"max_level", layers.max_level}})
+    if (value && *value < 1) out.push_back(fmt::format("layers.{} = {}; expected 1 or more", name, *value));
+  return out;
+}
+
+bool measures(Policy policy) { return facts(policy).measures; }
+bool exportable(Policy policy) { return facts(policy).exportable; }
+
+std::string_view name_of(Semantics semantics) { return kSemantics[static_cast<std::size_t>(semantics)]; }
+std::string_view name_of(Estimator estimator) { return kEstimators[static_cast<std::size_t>(estimator)]; }
+std::string_view name_of(Policy policy) { return facts(policy).name; }
+
+Semantics parse_semantics(std::string_view name) { return parse<Semantics>("semantics", name, kSemantics); }
+Estimator parse_estimator(std::string_view name) { return parse<Estimator>("estimator", name, kEstimators); }
+Policy parse_policy(std::string_view name) { return parse<Policy>("policy", name, policy_names()); }
+
+std::span<const std::string> policy_names() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    for (const PolicyFacts& p : kPolicies) all.emplace_back(p.name);
+    return all;
+  }();
+  return names;
+}
+
+}  // namespace shiftnorm::adapt
