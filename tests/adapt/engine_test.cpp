@@ -89,7 +89,8 @@ TEST_CASE("Shuffled batches depend on the seed and on nothing else", "[adapt]") 
 
 TEST_CASE("The engine refuses what cannot be done, by name", "[adapt]") {
   Engine engine(bare_norm(), {});
-  CHECK_THROWS_WITH(engine.run({.name = "m", .policy = Policy::blend}, kImages, nullptr, {}), Contains("mode 'm': policy blend has no weight"));
+  CHECK_THROWS_WITH(engine.run({.name = "m", .policy = Policy::blend}, kImages, nullptr, {}),
+                    Contains("mode 'm': policy blend has no weight"));
   CHECK_THROWS_AS(engine.measure({}, Images{0, {}}, {}), FormatError);
 
   graph::Graph g;
@@ -99,5 +100,6 @@ TEST_CASE("The engine refuses what cannot be done, by name", "[adapt]") {
   graph::infer_shapes(g);
   for (const ValueId id : g.parameters()) g.value(id).tensor = Tensor(Shape{2}, std::vector<float>{1, 1});
   const Images images{1, [](std::size_t, std::span<float> dst) { std::ranges::fill(dst, 1.0f); }};
-  CHECK_THROWS_WITH(Engine(g, {}).measure({}, images, {}), Contains("layer 'twice': one use depends on another use of itself"));
+  CHECK_THROWS_WITH(Engine(g, {}).measure({}, images, {}),
+                    Contains("layer 'twice': one use depends on another use of itself"));
 }

@@ -29,7 +29,8 @@ stats::ChannelMoments batch(const std::vector<double>& values) {
   return moments;
 }
 
-/// Batches {0, 2} (mean 1, sample variance 2, population 1) and {4, 4, 4, 8} (5, 4, 3), from a source of mean 8, variance 16.
+/// Batches {0, 2} (mean 1, sample variance 2, population 1) and {4, 4, 4, 8} (5, 4, 3), from a source of mean 8,
+/// variance 16.
 stats::LayerStatistics estimate(const Mode& mode) {
   static const std::vector<graph::BatchNorm> layers = one_layer();
   const stats::Statistics source{{"bn", {8.0}, {16.0}}};
@@ -80,6 +81,8 @@ TEST_CASE("dua lowers its momentum image by image", "[adapt]") {
 
 TEST_CASE("One value per channel has no sample variance", "[adapt]") {
   const auto layers = one_layer();
-  BatchEstimator estimator({.semantics = Semantics::batch, .estimator = Estimator::batch_mean}, layers, {{"bn", {0.0}, {1.0}}});
-  CHECK_THROWS_WITH(estimator.add(0, 0, 1, batch({3})), Contains("layer 'bn': a batch has one value per channel") && Contains("expected larger batches"));
+  BatchEstimator estimator({.semantics = Semantics::batch, .estimator = Estimator::batch_mean}, layers,
+                           {{"bn", {0.0}, {1.0}}});
+  CHECK_THROWS_WITH(estimator.add(0, 0, 1, batch({3})),
+                    Contains("layer 'bn': a batch has one value per channel") && Contains("expected larger batches"));
 }

@@ -41,8 +41,8 @@ Images images_of(const imaging::SampleStore& store) {
 
 struct Row {
   Mode mode;
-  const char* key;        ///< in the golden file
-  int correct;            ///< of 500, estimators.md G
+  const char* key;  ///< in the golden file
+  int correct;      ///< of 500, estimators.md G
   bool statistics;
 };
 
@@ -54,13 +54,20 @@ const std::vector<Row>& rows() {
       {{.policy = Policy::disabled}, "disabled", 58, false},
       {{.policy = Policy::identity}, "identity", 50, false},
       {{.semantics = Semantics::source}, "one_pass", 50, true},
-      {{.semantics = Semantics::batch, .estimator = Estimator::batch_mean, .batch = 50}, "update_bn_batch50", 261, true},
-      {{.semantics = Semantics::batch, .estimator = Estimator::ema, .batch = 50, .momentum = 0.1}, "ema_batch50_momentum0.1", 259, true},
+      {{.semantics = Semantics::batch, .estimator = Estimator::batch_mean, .batch = 50},
+       "update_bn_batch50",
+       261,
+       true},
+      {{.semantics = Semantics::batch, .estimator = Estimator::ema, .batch = 50, .momentum = 0.1},
+       "ema_batch50_momentum0.1",
+       259,
+       true},
       {{.policy = Policy::batch, .batch = 50}, "batch50", 63, false}};
   return all;
 }
 
-void check_statistics(const stats::LayerStatistics& layer, const std::vector<double>& mean, const std::vector<double>& variance) {
+void check_statistics(const stats::LayerStatistics& layer, const std::vector<double>& mean,
+                      const std::vector<double>& variance) {
   const double largest = *std::max_element(variance.begin(), variance.end());
   bool near = true;
   for (std::size_t c = 0; c < mean.size(); ++c) {
@@ -95,7 +102,8 @@ TEST_CASE("golden: every mode of the published ResNet-20 equals PyTorch", "[gold
       const auto at = static_cast<std::ptrdiff_t>(i * 10);
       for (std::ptrdiff_t k = at; k < at + 10; ++k) {
         largest = std::max(largest, std::abs(logits[static_cast<std::size_t>(k)]));
-        difference = std::max(difference, std::abs(r.outputs->values[static_cast<std::size_t>(k)] - logits[static_cast<std::size_t>(k)]));
+        difference = std::max(
+            difference, std::abs(r.outputs->values[static_cast<std::size_t>(k)] - logits[static_cast<std::size_t>(k)]));
       }
       const auto row_begin = r.outputs->values.begin() + at;
       correct += std::max_element(row_begin, row_begin + 10) - row_begin == labels[i] ? 1 : 0;
@@ -105,13 +113,15 @@ TEST_CASE("golden: every mode of the published ResNet-20 equals PyTorch", "[gold
     if (!row.statistics) continue;
     for (const stats::LayerStatistics& layer : r.statistics) {
       const std::string key = "stats." + std::string(row.key) + "." + layer.name;
-      check_statistics(layer, golden.at(key + ".running_mean").to_double(), golden.at(key + ".running_var").to_double());
+      check_statistics(layer, golden.at(key + ".running_mean").to_double(),
+                       golden.at(key + ".running_var").to_double());
     }
   }
 }
 
 TEST_CASE("golden: layerwise statistics have the same bits for any threads and file order", "[golden]") {
-  const auto shared = test::shared_data("golden: layerwise statistics have the same bits for any threads and file order");
+  const auto shared =
+      test::shared_data("golden: layerwise statistics have the same bits for any threads and file order");
   if (!shared) return;
   const graph::Graph g = restored(*shared / "data/checkpoints/resnet20-12fca82f.th");
   const fs::path folder = *shared / "data/cifar10-noise/test";
@@ -135,7 +145,8 @@ TEST_CASE("golden: layerwise statistics have the same bits for any threads and f
     if (entry.is_regular_file()) files.push_back(entry.path());
   std::sort(files.rbegin(), files.rend());
   for (std::size_t i = 0; i < files.size(); ++i) {
-    const fs::path to = reversed.path() / ("class" + std::to_string(100 + i / 50)) / (std::to_string(1000 + i) + ".png");
+    const fs::path to =
+        reversed.path() / ("class" + std::to_string(100 + i / 50)) / (std::to_string(1000 + i) + ".png");
     fs::create_directories(to.parent_path());
     fs::copy_file(files[i], to);
   }

@@ -12,7 +12,8 @@ namespace {
 
 std::vector<graph::BatchNorm> layers() {
   std::vector<graph::BatchNorm> out;
-  for (const auto& [name, level] : {std::pair{"bn1", 1}, {"layer1.0.bn1", 2}, {"layer1.0.bn2", 3}, {"layer2.0.bn1", 4}}) {
+  for (const auto& [name, level] :
+       {std::pair{"bn1", 1}, {"layer1.0.bn1", 2}, {"layer1.0.bn2", 3}, {"layer2.0.bn1", 4}}) {
     graph::BatchNorm layer;
     layer.name = name;
     layer.level = level;
@@ -36,5 +37,6 @@ TEST_CASE("Layer rules choose by name, place and level", "[adapt]") {
 
 TEST_CASE("A pattern that matches nothing is an error that shows names", "[adapt]") {
   CHECK_THROWS_AS(chosen({.exclude = {"layer9*"}}, layers()), ConfigError);
-  CHECK_THROWS_WITH(chosen({.include = {"layer9*"}}, layers()), Contains("layers.include 'layer9*' matches no BatchNorm") && Contains("layer1.0.bn1"));
+  CHECK_THROWS_WITH(chosen({.include = {"layer9*"}}, layers()),
+                    Contains("layers.include 'layer9*' matches no BatchNorm") && Contains("layer1.0.bn1"));
 }

@@ -9,9 +9,11 @@ using Catch::Matchers::Contains;
 
 TEST_CASE("Names are read and written alike", "[adapt]") {
   for (const std::string& name : policy_names()) CHECK(name_of(parse_policy(name)) == name);
-  for (const char* name : {"population", "batch-mean", "ema", "ema-reset", "dua"}) CHECK(name_of(parse_estimator(name)) == name);
+  for (const char* name : {"population", "batch-mean", "ema", "ema-reset", "dua"})
+    CHECK(name_of(parse_estimator(name)) == name);
   for (const char* name : {"layerwise", "batch", "source"}) CHECK(name_of(parse_semantics(name)) == name);
-  CHECK_THROWS_WITH(parse_policy("adbn"), Contains("policy 'adbn' (nearest is 'adabn'); expected one of source, adabn, blend"));
+  CHECK_THROWS_WITH(parse_policy("adbn"),
+                    Contains("policy 'adbn' (nearest is 'adabn'); expected one of source, adabn, blend"));
   CHECK_THROWS_AS(parse_estimator("median"), shiftnorm::ConfigError);
 }
 
@@ -31,16 +33,21 @@ TEST_CASE("Impossible modes say what was found and what was expected, all at onc
     return list[0];
   };
   CHECK_THAT(only({.batch = -3}), Contains("batch = -3; expected 1 or more images"));
-  CHECK_THAT(only({.estimator = Estimator::ema}), Contains("semantics layerwise with estimator ema; expected estimator population"));
+  CHECK_THAT(only({.estimator = Estimator::ema}),
+             Contains("semantics layerwise with estimator ema; expected estimator population"));
   CHECK_THAT(only({.policy = Policy::blend}), Contains("policy blend has no weight"));
-  CHECK_THAT(only({.policy = Policy::blend, .source_weight = 1.5}), Contains("source_weight = 1.5; expected a number in [0, 1]"));
+  CHECK_THAT(only({.policy = Policy::blend, .source_weight = 1.5}),
+             Contains("source_weight = 1.5; expected a number in [0, 1]"));
   CHECK_THAT(only({.source_weight = 0.5}), Contains("policy adabn takes no source_weight"));
-  CHECK_THAT(only({.semantics = Semantics::batch, .estimator = Estimator::ema, .momentum = 0.0}), Contains("momentum = 0; expected a number in (0, 1]"));
-  CHECK_THAT(only({.semantics = Semantics::batch, .estimator = Estimator::batch_mean, .momentum = 0.1}), Contains("estimator batch-mean takes no momentum"));
+  CHECK_THAT(only({.semantics = Semantics::batch, .estimator = Estimator::ema, .momentum = 0.0}),
+             Contains("momentum = 0; expected a number in (0, 1]"));
+  CHECK_THAT(only({.semantics = Semantics::batch, .estimator = Estimator::batch_mean, .momentum = 0.1}),
+             Contains("estimator batch-mean takes no momentum"));
   CHECK_THAT(only({.semantics = Semantics::batch, .estimator = Estimator::dua}), Contains("expected batch 1"));
   CHECK(problems({.policy = Policy::blend, .batch = 0, .source_weight = 2.0, .prior_images = 1}).size() == 3);
 }
 
 TEST_CASE("Only batch and instance cannot be exported", "[adapt]") {
-  for (const std::string& name : policy_names()) CHECK(exportable(parse_policy(name)) == (name != "batch" && name != "instance"));
+  for (const std::string& name : policy_names())
+    CHECK(exportable(parse_policy(name)) == (name != "batch" && name != "instance"));
 }

@@ -10,8 +10,10 @@ using namespace shiftnorm::adapt;
 namespace {
 
 // Numbers chosen so that the formulas of estimators.md C come out by hand.
-const stats::Statistics kSource{{"a", {0.0, 2.0}, {1.0, 4.0}}, {"b", {1.0, 1.0, 1.0, 1.0}, {1.0, 1.0, 1.0, 1.0}}, {"c", {0.0}, {9.0}}};
-const stats::Statistics kTarget{{"a", {4.0, 2.0}, {9.0, 16.0}}, {"b", {1.5, 1.0, 3.0, 1.0}, {1.0, 4.0, 1.0, 1.0}}, {"c", {5.0}, {1.0}}};
+const stats::Statistics kSource{
+    {"a", {0.0, 2.0}, {1.0, 4.0}}, {"b", {1.0, 1.0, 1.0, 1.0}, {1.0, 1.0, 1.0, 1.0}}, {"c", {0.0}, {9.0}}};
+const stats::Statistics kTarget{
+    {"a", {4.0, 2.0}, {9.0, 16.0}}, {"b", {1.5, 1.0, 3.0, 1.0}, {1.0, 4.0, 1.0, 1.0}}, {"c", {5.0}, {1.0}}};
 
 std::vector<graph::BatchNorm> layers() {
   std::vector<graph::BatchNorm> out;
@@ -26,7 +28,9 @@ std::vector<graph::BatchNorm> layers() {
   return out;
 }
 
-stats::Statistics apply(const Mode& mode, std::int64_t images = 48) { return apply_policy(mode, layers(), kSource, kTarget, images); }
+stats::Statistics apply(const Mode& mode, std::int64_t images = 48) {
+  return apply_policy(mode, layers(), kSource, kTarget, images);
+}
 
 }  // namespace
 

@@ -34,25 +34,27 @@ struct Case {
 }  // namespace
 
 TEST_CASE("Convolutions agree with plain loops", "[exec]") {
-  const auto c = GENERATE(values<Case>({{"first layer, three channels", {1, 3, 21, 17}, {16, 3, 7, 7}, {2, 2}, {3, 3, 3, 3}, {1, 1}, 1},
-                                        {"first layer, one channel", {1, 1, 20, 20}, {8, 1, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1},
-                                        {"first layer, five channels", {1, 5, 9, 9}, {7, 5, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1},
-                                        {"one by one", {1, 32, 9, 11}, {48, 32, 1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1},
-                                        {"one by one, strided", {1, 32, 9, 11}, {64, 32, 1, 1}, {2, 2}, {0, 0, 0, 0}, {1, 1}, 1},
-                                        {"three by three, strided", {1, 16, 15, 14}, {32, 16, 3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}, 1},
-                                        {"odd channels", {1, 19, 10, 10}, {37, 19, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1},
-                                        {"asymmetric padding", {1, 16, 8, 8}, {16, 16, 3, 3}, {2, 2}, {0, 0, 1, 1}, {1, 1}, 1},
-                                        {"dilated", {1, 16, 12, 12}, {16, 16, 3, 3}, {1, 1}, {2, 2, 2, 2}, {2, 2}, 1},
-                                        {"grouped", {1, 32, 10, 10}, {64, 8, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 4},
-                                        {"depthwise", {1, 24, 10, 10}, {24, 1, 3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}, 24},
-                                        {"one axis", {1, 12, 40}, {20, 12, 5}, {2}, {2, 2}, {1}, 1},
-                                        {"three axes", {1, 4, 6, 7, 8}, {9, 4, 3, 3, 3}, {1, 1, 1}, {1, 1, 1, 1, 1, 1}, {1, 1, 1}, 1}}));
+  const auto c = GENERATE(
+      values<Case>({{"first layer, three channels", {1, 3, 21, 17}, {16, 3, 7, 7}, {2, 2}, {3, 3, 3, 3}, {1, 1}, 1},
+                    {"first layer, one channel", {1, 1, 20, 20}, {8, 1, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1},
+                    {"first layer, five channels", {1, 5, 9, 9}, {7, 5, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1},
+                    {"one by one", {1, 32, 9, 11}, {48, 32, 1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1},
+                    {"one by one, strided", {1, 32, 9, 11}, {64, 32, 1, 1}, {2, 2}, {0, 0, 0, 0}, {1, 1}, 1},
+                    {"three by three, strided", {1, 16, 15, 14}, {32, 16, 3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}, 1},
+                    {"odd channels", {1, 19, 10, 10}, {37, 19, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1},
+                    {"asymmetric padding", {1, 16, 8, 8}, {16, 16, 3, 3}, {2, 2}, {0, 0, 1, 1}, {1, 1}, 1},
+                    {"dilated", {1, 16, 12, 12}, {16, 16, 3, 3}, {1, 1}, {2, 2, 2, 2}, {2, 2}, 1},
+                    {"grouped", {1, 32, 10, 10}, {64, 8, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 4},
+                    {"depthwise", {1, 24, 10, 10}, {24, 1, 3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}, 24},
+                    {"one axis", {1, 12, 40}, {20, 12, 5}, {2}, {2, 2}, {1}, 1},
+                    {"three axes", {1, 4, 6, 7, 8}, {9, 4, 3, 3, 3}, {1, 1, 1}, {1, 1, 1, 1, 1, 1}, {1, 1, 1}, 1}}));
   CAPTURE(c.name);
   const bool bias = GENERATE(false, true);
   Graph g;
   std::vector<ValueId> in{g.add_input("x", Shape(c.input)), g.add_parameter("w", Shape(c.weights))};
   if (bias) in.push_back(g.add_parameter("b", Shape{c.weights[0]}));
-  const ValueId y = g.add("Conv", "conv", in, {{"strides", c.strides}, {"pads", c.pads}, {"dilations", c.dilations}, {"group", c.group}});
+  const ValueId y = g.add("Conv", "conv", in,
+                          {{"strides", c.strides}, {"pads", c.pads}, {"dilations", c.dilations}, {"group", c.group}});
   // A second convolution reads what the first one wrote, its padding channels included.
   const ValueId w2 = g.add_parameter("w2", [&] {
     Ints extents(c.weights.size(), 1);
@@ -73,13 +75,18 @@ TEST_CASE("Normalisation joins with activation and residual in every form", "[ex
   const ValueId y = conv(g, "c1", x, channels, channels);
   ValueId out = a;
   switch (form) {
-    case 0: break;                                                                          // alone
+    case 0: break;  // alone
     case 1: out = g.add("Relu", "r", {a}); break;
-    case 2: out = g.add("Relu", "r", {g.add("Add", "add", {a, y})}); break;                 // with a plain value
-    case 3: out = g.add("Relu", "r", {g.add("Add", "add", {norm(g, "bn2", y, channels), a})}); break;   // both normalised
-    case 4: out = g.add("Add", "add", {y, a}); break;                                       // no activation
-    case 5: out = g.add("Add", "add", {a, g.add("Relu", "r", {a})}); break;                 // one value, two readers
-    default: out = g.add("Add", "twice", {g.add("Add", "add", {a, norm(g, "bn2", y, channels)}), g.add("Add", "same", {y, y})}); break;
+    case 2: out = g.add("Relu", "r", {g.add("Add", "add", {a, y})}); break;  // with a plain value
+    case 3:
+      out = g.add("Relu", "r", {g.add("Add", "add", {norm(g, "bn2", y, channels), a})});
+      break;                                                                 // both normalised
+    case 4: out = g.add("Add", "add", {y, a}); break;                        // no activation
+    case 5: out = g.add("Add", "add", {a, g.add("Relu", "r", {a})}); break;  // one value, two readers
+    default:
+      out =
+          g.add("Add", "twice", {g.add("Add", "add", {a, norm(g, "bn2", y, channels)}), g.add("Add", "same", {y, y})});
+      break;
   }
   check_against_reference(g, out);
 }
@@ -92,7 +99,11 @@ TEST_CASE("Pools agree with plain loops", "[exec]") {
   if (op == "AveragePool" && dilations != Ints{1, 1}) return;  // opset 17 has no dilated average
   Graph g;
   const ValueId x = conv(g, "c0", g.add_input("x", Shape{1, 3, 12, 15}), 3, channels);
-  std::map<std::string, graph::Attribute> attributes{{"kernel_shape", Ints{3, 2}}, {"strides", Ints{2, 3}}, {"pads", Ints{1, 0, 1, 1}}, {"ceil_mode", ceil_mode}, {"dilations", dilations}};
+  std::map<std::string, graph::Attribute> attributes{{"kernel_shape", Ints{3, 2}},
+                                                     {"strides", Ints{2, 3}},
+                                                     {"pads", Ints{1, 0, 1, 1}},
+                                                     {"ceil_mode", ceil_mode},
+                                                     {"dilations", dilations}};
   if (op == "AveragePool") attributes["count_include_pad"] = include;
   check_against_reference(g, g.add(op, "pool", {x}, attributes));
 }
@@ -105,7 +116,8 @@ TEST_CASE("A network's tail agrees with plain loops", "[exec]") {
   const ValueId pooled = global ? g.add("GlobalAveragePool", "gap", {x}) : x;
   const std::int64_t features = channels * (global ? 1 : 36);
   const ValueId flat = g.add("Flatten", "flat", {g.add("Dropout", "drop", {g.add("Identity", "same", {pooled})})});
-  const ValueId w = g.add_parameter("w", transposed != 0 ? Shape{11, features} : Shape{features, 11}), b = g.add_parameter("b", Shape{11});
+  const ValueId w = g.add_parameter("w", transposed != 0 ? Shape{11, features} : Shape{features, 11}),
+                b = g.add_parameter("b", Shape{11});
   const ValueId logits = g.add("Gemm", "fc", {flat, w, b}, {{"transB", transposed}, {"alpha", 0.5f}, {"beta", 2.0f}});
   check_against_reference(g, g.add("Softmax", "prob", {logits}));
 }
@@ -120,20 +132,27 @@ TEST_CASE("Slice, Pad, Concat and elementwise operators agree with plain loops",
   switch (form) {
     case 0: {
       const std::int64_t end = std::numeric_limits<std::int64_t>::max();
-      const ValueId s = g.add("Slice", "s", {x, g.add_constant("b", {0, 1}), g.add_constant("e", {end, -1}), g.add_constant("a", {2, 3}), g.add_constant("t", {2, 3})});
+      const ValueId s = g.add("Slice", "s",
+                              {x, g.add_constant("b", {0, 1}), g.add_constant("e", {end, -1}),
+                               g.add_constant("a", {2, 3}), g.add_constant("t", {2, 3})});
       out = g.add("Pad", "p", {s, g.add_constant("pads", {0, 3, 1, 0, 0, 5, 0, 2})});
       break;
     }
     case 1: out = g.add("Concat", "cat", {x, g.add("Relu", "r", {x}), x}, {{"axis", std::int64_t{1}}}); break;
     case 2: out = g.add("Concat", "cat", {x, x}, {{"axis", std::int64_t{-1}}}); break;
-    case 3: out = g.add("Mul", "m", {x, g.add("Sigmoid", "s", {g.add("GlobalAveragePool", "gap", {x})})}); break;   // squeeze-excite
+    case 3:
+      out = g.add("Mul", "m", {x, g.add("Sigmoid", "s", {g.add("GlobalAveragePool", "gap", {x})})});
+      break;  // squeeze-excite
     case 4: out = g.add("Add", "a", {x, g.add_parameter("bias", Shape{channels, 1, 1})}); break;
     default: out = g.add("Clip", "c", {x, g.add_parameter("low", Shape{}), graph::kNone}); break;
   }
-  const ValueId next = conv(g, "after", out, [&] {
-    g.set_outputs({out});
-    graph::infer_shapes(g);
-    return (*g.value(out).shape)[1];
-  }(), 4);
+  const ValueId next = conv(
+      g, "after", out,
+      [&] {
+        g.set_outputs({out});
+        graph::infer_shapes(g);
+        return (*g.value(out).shape)[1];
+      }(),
+      4);
   check_against_reference(g, next);
 }

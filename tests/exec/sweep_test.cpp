@@ -19,9 +19,11 @@ namespace {
 Graph network() {
   Graph g;
   ValueId x = g.add("Relu", "r0", {norm(g, "bn0", conv(g, "c0", g.add_input("x", Shape{1, 3, 12, 12}), 3, 16), 16)});
-  const ValueId y = norm(g, "bn2", conv(g, "c2", g.add("Relu", "r1", {norm(g, "bn1", conv(g, "c1", x, 16, 24, 3, 2), 24)}), 24, 24), 24);
+  const ValueId y = norm(
+      g, "bn2", conv(g, "c2", g.add("Relu", "r1", {norm(g, "bn1", conv(g, "c1", x, 16, 24, 3, 2), 24)}), 24, 24), 24);
   x = g.add("Relu", "r2", {g.add("Add", "a1", {y, norm(g, "down", conv(g, "c3", x, 16, 24, 1, 2), 24)})});
-  const ValueId z = norm(g, "bn4", conv(g, "c5", g.add("Relu", "r3", {norm(g, "bn3", conv(g, "c4", x, 24, 24), 24)}), 24, 24), 24);
+  const ValueId z =
+      norm(g, "bn4", conv(g, "c5", g.add("Relu", "r3", {norm(g, "bn3", conv(g, "c4", x, 24, 24), 24)}), 24, 24), 24);
   x = g.add("Relu", "r4", {g.add("Add", "a2", {z, x})});
   const ValueId flat = g.add("Flatten", "flat", {g.add("GlobalAveragePool", "gap", {x})});
   finish(g, g.add("Gemm", "fc", {flat, g.add_parameter("w", Shape{24, 5})}));
@@ -53,9 +55,11 @@ Measured layerwise(const Graph& g, const Setting& setting) {
   Measured out{std::vector<stats::ChannelMoments>(r.levels.size()), std::vector<std::vector<float>>(kImages)};
   r.load = [](std::size_t i, std::span<float> dst) { std::ranges::copy(image(i), dst.begin()); };
   r.output = [&](std::size_t i, std::span<const float> row) { out.outputs[i].assign(row.begin(), row.end()); };
-  r.settle = [&](std::size_t, std::int64_t, std::span<const exec::LevelMoments> moments, std::span<exec::Affine> affines) {
+  r.settle = [&](std::size_t, std::int64_t, std::span<const exec::LevelMoments> moments,
+                 std::span<exec::Affine> affines) {
     for (const exec::LevelMoments& m : moments) {
-      std::vector<double> scale, shift, mean = m.moments.mean(), variance = m.moments.variance(stats::Divisor::population);
+      std::vector<double> scale, shift, mean = m.moments.mean(),
+                                        variance = m.moments.variance(stats::Divisor::population);
       for (std::size_t c = 0; c < mean.size(); ++c) {
         scale.push_back(1 / std::sqrt(variance[c] + 1e-5));
         shift.push_back(-mean[c] * scale.back());
@@ -73,19 +77,22 @@ Measured layerwise(const Graph& g, const Setting& setting) {
 TEST_CASE("A layerwise sweep has the same bits for any threads, order and spilling", "[exec]") {
   const Graph g = network();
   const Measured expected = layerwise(g, {1, false, 0});
-  const auto setting = GENERATE(values<Setting>({{2, false, 0}, {4, false, 0}, {3, true, 0}, {2, true, 1}, {1, true, 1}}));
+  const auto setting =
+      GENERATE(values<Setting>({{2, false, 0}, {4, false, 0}, {3, true, 0}, {2, true, 1}, {1, true, 1}}));
   const Measured found = layerwise(g, setting);
   CHECK(found.moments == expected.moments);
   CHECK(found.outputs == expected.outputs);
 }
 
-// Oracle: the definition, one pass of the plain loops per layer, each with all earlier layers already on their target statistics.
+// Oracle: the definition, one pass of the plain loops per layer, each with all earlier layers already on their target
+// statistics.
 TEST_CASE("A layerwise sweep equals one pass per layer", "[exec]") {
   Graph g = network();
   const Measured found = layerwise(g, {});
   const exec::Plan plan(g);
   for (const graph::BatchNorm& set : plan.sets()) {
-    g.value(set.scale).tensor = Tensor(Shape{set.channels}, std::vector<float>(static_cast<std::size_t>(set.channels), 1.0f));
+    g.value(set.scale).tensor =
+        Tensor(Shape{set.channels}, std::vector<float>(static_cast<std::size_t>(set.channels), 1.0f));
     g.value(set.bias).tensor = Tensor(Shape{set.channels});
   }
   const ValueId logits = g.outputs().front();
@@ -107,7 +114,8 @@ TEST_CASE("A layerwise sweep equals one pass per layer", "[exec]") {
         }
       }
       const double n = static_cast<double>(plane * kImages);
-      const std::vector<double> mean = found.moments[s].mean(), variance = found.moments[s].variance(stats::Divisor::population);
+      const std::vector<double> mean = found.moments[s].mean(),
+                                variance = found.moments[s].variance(stats::Divisor::population);
       for (std::size_t c = 0; c < channels; ++c) {
         const double m = sum[c] / n, v = square[c] / n - m * m;
         // 1e-5: float32 activations, sums of a few hundred products.
@@ -138,7 +146,8 @@ TEST_CASE("Groups do not see each other and end in order", "[exec]") {
     std::mutex mutex;
     std::map<std::pair<std::size_t, std::size_t>, std::vector<double>> means;
     std::vector<std::size_t> ended;
-    r.settle = [&](std::size_t group, std::int64_t, std::span<const exec::LevelMoments> moments, std::span<exec::Affine>) {
+    r.settle = [&](std::size_t group, std::int64_t, std::span<const exec::LevelMoments> moments,
+                   std::span<exec::Affine>) {
       const std::lock_guard lock(mutex);
       for (const exec::LevelMoments& m : moments) means[{group, m.set}] = m.moments.mean();
     };

@@ -9,7 +9,8 @@ using namespace shiftnorm::test;
 
 namespace {
 
-/// A residual block with a normalised shortcut: bn1 and shortcut at level 2 (after the stem), bn2 at level 3, next at 4.
+/// A residual block with a normalised shortcut: bn1 and shortcut at level 2 (after the stem), bn2 at level 3, next
+/// at 4.
 Graph residual() {
   Graph g;
   const ValueId x = g.add_input("x", Shape{1, 3, 8, 8});

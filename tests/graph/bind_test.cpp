@@ -19,7 +19,11 @@ Graph one_layer() {
 
 /// A file's tensors: names with shapes, every value 1.
 struct File {
-  std::vector<std::pair<std::string, Shape>> tensors{{"conv.weight", {4, 3, 3, 3}}, {"bn.weight", {4}}, {"bn.bias", {4}}, {"bn.running_mean", {4}}, {"bn.running_var", {4}}};
+  std::vector<std::pair<std::string, Shape>> tensors{{"conv.weight", {4, 3, 3, 3}},
+                                                     {"bn.weight", {4}},
+                                                     {"bn.bias", {4}},
+                                                     {"bn.running_mean", {4}},
+                                                     {"bn.running_var", {4}}};
   std::vector<Array> arrays;
 
   std::vector<graph::NamedSource> sources(const std::string& prefix = "") {
@@ -64,7 +68,8 @@ TEST_CASE("bind names what does not fit", "[graph]") {
   SECTION("another shape, and who has the right one") {
     file.tensors[0].second = Shape{8, 3, 3, 3};
     file.tensors.emplace_back("stem.weight", Shape{4, 3, 3, 3});
-    CHECK_THROWS_WITH(graph::bind(g, file.sources()), Contains("'conv.weight' is [8, 3, 3, 3], expected [4, 3, 3, 3]; 'stem.weight' has that shape"));
+    CHECK_THROWS_WITH(graph::bind(g, file.sources()),
+                      Contains("'conv.weight' is [8, 3, 3, 3], expected [4, 3, 3, 3]; 'stem.weight' has that shape"));
   }
   SECTION("the same name twice once prefixes are undone") {
     file.tensors.emplace_back("bn.bias", Shape{4});

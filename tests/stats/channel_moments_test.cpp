@@ -45,7 +45,9 @@ TEST_CASE("ChannelMoments agrees with the definition far from zero and from its 
   const float offset = GENERATE(0.0f, 1e4f), pivot = GENERATE(0.0f, 1e4f);
   const std::vector<float> values = noise(640, offset, 2);
   ChannelMoments moments({pivot});
-  for (std::size_t i = 0; i < values.size(); i += 64) add(moments, {values.begin() + static_cast<std::ptrdiff_t>(i), values.begin() + static_cast<std::ptrdiff_t>(i) + 64});
+  for (std::size_t i = 0; i < values.size(); i += 64)
+    add(moments,
+        {values.begin() + static_cast<std::ptrdiff_t>(i), values.begin() + static_cast<std::ptrdiff_t>(i) + 64});
   // 1e-6: with the pivot 1e4 off, squares of 1e8 keep 16 digits of doubles and the variance of 1/3 loses nine of them.
   CHECK_THAT(moments.variance(Divisor::population)[0], WithinRel(two_pass(values, 640), 1e-6));
   CHECK_THAT(moments.variance(Divisor::sample)[0], WithinRel(two_pass(values, 639), 1e-6));

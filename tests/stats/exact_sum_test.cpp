@@ -17,7 +17,8 @@ std::vector<double> wild(std::size_t count, int spread) {
   std::vector<double> out;
   for (std::size_t i = 0; i < count; ++i) {
     const double mantissa = 1.0 + static_cast<double>(random() >> 12) * 0x1p-52;
-    out.push_back(std::ldexp((random() & 1) != 0 ? mantissa : -mantissa, static_cast<int>(random() % static_cast<unsigned>(2 * spread)) - spread));
+    out.push_back(std::ldexp((random() & 1) != 0 ? mantissa : -mantissa,
+                             static_cast<int>(random() % static_cast<unsigned>(2 * spread)) - spread));
   }
   return out;
 }
@@ -51,7 +52,8 @@ TEST_CASE("ExactSum has the same digits for any order and grouping", "[stats]") 
   CHECK(sum_of(values) == forwards);
   ExactSum merged;
   for (std::size_t at = 0; at < values.size(); at += 700)
-    merged.merge(sum_of({values.begin() + static_cast<std::ptrdiff_t>(at), values.begin() + static_cast<std::ptrdiff_t>(std::min(at + 700, values.size()))}));
+    merged.merge(sum_of({values.begin() + static_cast<std::ptrdiff_t>(at),
+                         values.begin() + static_cast<std::ptrdiff_t>(std::min(at + 700, values.size()))}));
   CHECK(merged == forwards);
 }
 
@@ -72,7 +74,8 @@ TEST_CASE("ExactSum keeps small negative sums", "[stats]") {
 }
 
 TEST_CASE("ExactSum marks infinities, NaN and values out of range for good", "[stats]") {
-  const double bad = GENERATE(std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN(), 0x1p300);
+  const double bad =
+      GENERATE(std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN(), 0x1p300);
   ExactSum sum;
   sum.add(1.0);
   REQUIRE(sum.valid());

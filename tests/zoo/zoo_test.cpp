@@ -29,10 +29,11 @@ struct Published {
 // Oracle: sum(p.numel() for p in model.parameters()) and the BatchNorm2d modules of torchvision 0.14, and of the CIFAR
 // ResNets in PyTorch (He et al. 2016, table 6: 0.27, 0.46, 0.66, 0.85 and 1.7 million).
 TEST_CASE("Architectures have the published numbers of parameters and BatchNorms", "[zoo]") {
-  const auto p = GENERATE(Published{"resnet18", 11689512, 20}, Published{"resnet34", 21797672, 36}, Published{"resnet50", 25557032, 53},
-                          Published{"resnet101", 44549160, 104}, Published{"resnet152", 60192808, 155}, Published{"cifar_resnet20", 269722, 19},
-                          Published{"cifar_resnet32", 464154, 31}, Published{"cifar_resnet44", 658586, 43}, Published{"cifar_resnet56", 853018, 55},
-                          Published{"cifar_resnet110", 1727962, 109});
+  const auto p = GENERATE(Published{"resnet18", 11689512, 20}, Published{"resnet34", 21797672, 36},
+                          Published{"resnet50", 25557032, 53}, Published{"resnet101", 44549160, 104},
+                          Published{"resnet152", 60192808, 155}, Published{"cifar_resnet20", 269722, 19},
+                          Published{"cifar_resnet32", 464154, 31}, Published{"cifar_resnet44", 658586, 43},
+                          Published{"cifar_resnet56", 853018, 55}, Published{"cifar_resnet110", 1727962, 109});
   CAPTURE(p.name);
   graph::Graph g = zoo::architecture(p.name).build({});
   graph::infer_shapes(g);
@@ -53,5 +54,6 @@ TEST_CASE("Every architecture builds for other classes, sides and channels", "[z
 
 TEST_CASE("An unknown architecture names the nearest", "[zoo]") {
   CHECK_THROWS_AS(zoo::architecture("resnet5"), ConfigError);
-  CHECK_THROWS_WITH(zoo::architecture("cifar_resnet21"), Contains("architecture 'cifar_resnet21' is not known (nearest is 'cifar_resnet20')"));
+  CHECK_THROWS_WITH(zoo::architecture("cifar_resnet21"),
+                    Contains("architecture 'cifar_resnet21' is not known (nearest is 'cifar_resnet20')"));
 }

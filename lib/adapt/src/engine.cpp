@@ -21,7 +21,9 @@ namespace {
 
 class Stopwatch {
  public:
-  [[nodiscard]] double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+  [[nodiscard]] double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
 
  private:
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
@@ -41,7 +43,8 @@ std::uint64_t next_random(std::uint64_t& state) {
   return z ^ (z >> 31);
 }
 
-std::vector<std::vector<std::size_t>> batches(std::size_t count, std::size_t batch, std::optional<std::uint64_t> shuffle) {
+std::vector<std::vector<std::size_t>> batches(std::size_t count, std::size_t batch,
+                                              std::optional<std::uint64_t> shuffle) {
   std::vector<std::size_t> order = std::move(one_group(count)[0]);
   if (shuffle) {
     std::uint64_t state = *shuffle;
@@ -55,7 +58,8 @@ std::vector<std::vector<std::size_t>> batches(std::size_t count, std::size_t bat
   }
   std::vector<std::vector<std::size_t>> groups;
   for (std::size_t at = 0; at < count; at += batch)
-    groups.emplace_back(order.begin() + static_cast<std::ptrdiff_t>(at), order.begin() + static_cast<std::ptrdiff_t>(std::min(count, at + batch)));
+    groups.emplace_back(order.begin() + static_cast<std::ptrdiff_t>(at),
+                        order.begin() + static_cast<std::ptrdiff_t>(std::min(count, at + batch)));
   return groups;
 }
 
@@ -69,13 +73,15 @@ std::vector<bool> reached(const graph::Graph& graph, const std::vector<graph::Ba
   for (const graph::ValueId id : graph.outputs()) value[static_cast<std::size_t>(id)] = true;
   for (std::size_t n = graph.nodes().size(); n-- > 0;) {
     const graph::Node& op = graph.nodes()[n];
-    node[n] = std::any_of(op.outputs.begin(), op.outputs.end(), [&](graph::ValueId id) { return value[static_cast<std::size_t>(id)]; });
+    node[n] = std::any_of(op.outputs.begin(), op.outputs.end(),
+                          [&](graph::ValueId id) { return value[static_cast<std::size_t>(id)]; });
     if (!node[n]) continue;
     for (const graph::ValueId id : op.inputs)
       if (id != graph::kNone) value[static_cast<std::size_t>(id)] = true;
   }
   std::vector<bool> out;
-  for (const graph::BatchNorm& layer : layers) out.push_back(std::any_of(layer.nodes.begin(), layer.nodes.end(), [&](std::size_t n) { return node[n]; }));
+  for (const graph::BatchNorm& layer : layers)
+    out.push_back(std::any_of(layer.nodes.begin(), layer.nodes.end(), [&](std::size_t n) { return node[n]; }));
   return out;
 }
 
@@ -90,7 +96,10 @@ struct Engine::State {
   std::vector<bool> reachable;
 
   State(const graph::Graph& g, const EngineOptions& o)
-      : graph(g), plan(std::make_shared<exec::Plan>(graph)), sweeper(plan, {o.threads, o.memory, o.scratch_directory}), reachable(reached(graph, plan->sets())) {
+      : graph(g),
+        plan(std::make_shared<exec::Plan>(graph)),
+        sweeper(plan, {o.threads, o.memory, o.scratch_directory}),
+        reachable(reached(graph, plan->sets())) {
     for (const graph::BatchNorm& layer : plan->sets()) {
       const auto values = [&](graph::ValueId id) {
         const Tensor& tensor = *graph.value(id).tensor;
@@ -105,7 +114,8 @@ struct Engine::State {
   [[nodiscard]] const std::vector<graph::BatchNorm>& layers() const { return plan->sets(); }
 
   /// gamma (x - mean) / sqrt(variance + epsilon) + beta as scale and shift.
-  [[nodiscard]] exec::Affine affine(std::size_t layer, const std::vector<double>& mean, const std::vector<double>& variance, bool plain) const {
+  [[nodiscard]] exec::Affine affine(std::size_t layer, const std::vector<double>& mean,
+                                    const std::vector<double>& variance, bool plain) const {
     std::vector<double> scale(mean.size()), shift(mean.size());
     for (std::size_t c = 0; c < mean.size(); ++c) {
       scale[c] = (plain ? 1.0 : gamma[layer][c]) / std::sqrt(variance[c] + layers()[layer].epsilon);
@@ -114,7 +124,8 @@ struct Engine::State {
     return plan->affine(scale, shift);
   }
 
-  [[nodiscard]] exec::SweepRequest request(const stats::Statistics& statistics, const Images& images, std::string_view stage) const {
+  [[nodiscard]] exec::SweepRequest request(const stats::Statistics& statistics, const Images& images,
+                                           std::string_view stage) const {
     exec::SweepRequest r;
     r.levels.assign(layers().size(), 0);
     for (std::size_t i = 0; i < layers().size(); ++i) {
@@ -142,7 +153,9 @@ struct Engine::State {
     graph::assign_levels(graph, sets, measured);
     std::vector<std::int64_t> out;
     for (const graph::BatchNorm& set : sets) {
-      if (!set.ordered) throw UnsupportedError(fmt::format("layer '{}': one use depends on another use of itself, so that no exact order exists", set.name));
+      if (!set.ordered)
+        throw UnsupportedError(fmt::format(
+            "layer '{}': one use depends on another use of itself, so that no exact order exists", set.name));
       out.push_back(set.level);
     }
     return out;
@@ -155,7 +168,8 @@ struct Engine::State {
     r.groups = one_group(images.count);
     if (outputs != nullptr) collect(*outputs, images.count, r);
     stats::Statistics target = source;
-    r.settle = [&](std::size_t, std::int64_t, std::span<const exec::LevelMoments> moments, std::span<exec::Affine> affines) {
+    r.settle = [&](std::size_t, std::int64_t, std::span<const exec::LevelMoments> moments,
+                   std::span<exec::Affine> affines) {
       for (const exec::LevelMoments& m : moments) {
         stats::LayerStatistics& layer = target[m.set];
         layer.mean = m.moments.mean();
@@ -177,7 +191,8 @@ struct Engine::State {
     BatchEstimator estimator(mode, layers(), source);
     std::mutex mutex;
     std::map<std::size_t, std::vector<exec::LevelMoments>> waiting;
-    r.settle = [&](std::size_t group, std::int64_t, std::span<const exec::LevelMoments> moments, std::span<exec::Affine> affines) {
+    r.settle = [&](std::size_t group, std::int64_t, std::span<const exec::LevelMoments> moments,
+                   std::span<exec::Affine> affines) {
       for (const exec::LevelMoments& m : moments)
         affines[m.set] = affine(m.set, m.moments.mean(), m.moments.variance(stats::Divisor::population), false);
       const std::lock_guard lock(mutex);
@@ -191,26 +206,32 @@ struct Engine::State {
         mine = std::move(waiting[group]);
         waiting.erase(group);
       }
-      for (const exec::LevelMoments& m : mine) estimator.add(m.set, group, static_cast<std::int64_t>(r.groups[group].size()), m.moments);
+      for (const exec::LevelMoments& m : mine)
+        estimator.add(m.set, group, static_cast<std::int64_t>(r.groups[group].size()), m.moments);
     };
     sweeper.run(r, progress);
     return estimator.finish();
   }
 
-  /// Policies `batch` and `instance`: each group is normalised with its own statistics, blended with the source if asked.
+  /// Policies `batch` and `instance`: each group is normalised with its own statistics, blended with the source if
+  /// asked.
   Outputs evaluate_groups(const Mode& mode, const Images& images, const Progress& progress) {
     exec::SweepRequest r = request(source, images, "evaluate");
     r.levels = levels(mode.layers);
-    r.groups = batches(images.count, mode.policy == Policy::instance ? 1 : static_cast<std::size_t>(mode.batch), mode.shuffle);
+    r.groups =
+        batches(images.count, mode.policy == Policy::instance ? 1 : static_cast<std::size_t>(mode.batch), mode.shuffle);
     Outputs outputs;
     collect(outputs, images.count, r);
     Mode blend = mode;
     blend.policy = mode.source_weight || mode.prior_images ? Policy::blend : Policy::adabn;
     blend.layers = {};
-    r.settle = [&](std::size_t group, std::int64_t, std::span<const exec::LevelMoments> moments, std::span<exec::Affine> affines) {
+    r.settle = [&](std::size_t group, std::int64_t, std::span<const exec::LevelMoments> moments,
+                   std::span<exec::Affine> affines) {
       for (const exec::LevelMoments& m : moments) {
-        const stats::Statistics own{{source[m.set].name, m.moments.mean(), m.moments.variance(stats::Divisor::population)}};
-        const stats::Statistics used = apply_policy(blend, {layers()[m.set]}, {source[m.set]}, own, static_cast<std::int64_t>(r.groups[group].size()));
+        const stats::Statistics own{
+            {source[m.set].name, m.moments.mean(), m.moments.variance(stats::Divisor::population)}};
+        const stats::Statistics used = apply_policy(blend, {layers()[m.set]}, {source[m.set]}, own,
+                                                    static_cast<std::int64_t>(r.groups[group].size()));
         affines[m.set] = affine(m.set, used[0].mean, used[0].variance, false);
       }
     };
@@ -219,7 +240,8 @@ struct Engine::State {
   }
 };
 
-Engine::Engine(const graph::Graph& graph, const EngineOptions& options) : state_(std::make_unique<State>(graph, options)) {}
+Engine::Engine(const graph::Graph& graph, const EngineOptions& options)
+    : state_(std::make_unique<State>(graph, options)) {}
 Engine::~Engine() = default;
 
 const std::vector<graph::BatchNorm>& Engine::batch_norms() const noexcept { return state_->layers(); }
@@ -244,7 +266,8 @@ Outputs Engine::infer(const stats::Statistics& statistics, const Images& images,
 
 ModeResult Engine::run(const Mode& mode, const Images& adapt, const Images* evaluate, const Progress& progress) {
   const std::vector<std::string> wrong = problems(mode);
-  if (!wrong.empty()) throw ConfigError(fmt::format("mode '{}': {}", mode.name, fmt::format("{}", fmt::join(wrong, "; "))));
+  if (!wrong.empty())
+    throw ConfigError(fmt::format("mode '{}': {}", mode.name, fmt::format("{}", fmt::join(wrong, "; "))));
   ModeResult result;
   const Stopwatch adapting;
   stats::Statistics target = state_->source;
@@ -265,7 +288,8 @@ ModeResult Engine::run(const Mode& mode, const Images& adapt, const Images* eval
   if (!exportable(mode.policy)) {
     if (evaluate != nullptr) result.outputs = state_->evaluate_groups(mode, *evaluate, progress);
   } else {
-    result.statistics = apply_policy(mode, state_->layers(), state_->source, target, static_cast<std::int64_t>(adapt.count));
+    result.statistics =
+        apply_policy(mode, state_->layers(), state_->source, target, static_cast<std::int64_t>(adapt.count));
     if (evaluate != nullptr && !result.outputs) result.outputs = infer(result.statistics, *evaluate, progress);
   }
   if (evaluate != nullptr) result.seconds.evaluate = evaluating.seconds();

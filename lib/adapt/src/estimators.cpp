@@ -11,13 +11,15 @@ namespace {
 
 /// Weight of batch k (from 0) in an exponential average.
 double momentum_of(const Mode& mode, const graph::BatchNorm& layer, std::size_t batch) {
-  if (mode.estimator == Estimator::dua) return 0.1 * std::pow(0.94, static_cast<double>(batch + 1)) + 0.005;  // Mirza et al. 2022
+  if (mode.estimator == Estimator::dua)
+    return 0.1 * std::pow(0.94, static_cast<double>(batch + 1)) + 0.005;  // Mirza et al. 2022
   return mode.momentum.value_or(layer.momentum);
 }
 
 }  // namespace
 
-BatchEstimator::BatchEstimator(const Mode& mode, const std::vector<graph::BatchNorm>& layers, const stats::Statistics& source)
+BatchEstimator::BatchEstimator(const Mode& mode, const std::vector<graph::BatchNorm>& layers,
+                               const stats::Statistics& source)
     : mode_(mode), layers_(layers), state_(source), pooled_(layers.size()) {
   const bool zero = mode.estimator == Estimator::batch_mean || mode.estimator == Estimator::ema_reset;
   for (stats::LayerStatistics& layer : state_) {
@@ -28,7 +30,8 @@ BatchEstimator::BatchEstimator(const Mode& mode, const std::vector<graph::BatchN
   }
 }
 
-void BatchEstimator::add(std::size_t layer, std::size_t batch, std::int64_t images, const stats::ChannelMoments& moments) {
+void BatchEstimator::add(std::size_t layer, std::size_t batch, std::int64_t images,
+                         const stats::ChannelMoments& moments) {
   stats::LayerStatistics& state = state_[layer];
   state.values += moments.values();
   state.images += images;
@@ -39,8 +42,10 @@ void BatchEstimator::add(std::size_t layer, std::size_t batch, std::int64_t imag
     return;
   }
   if (moments.values() < 2)
-    throw Error(fmt::format("layer '{}': a batch has one value per channel, so that estimator {} has no sample variance; expected larger batches",
-                            layers_[layer].name, name_of(mode_.estimator)));
+    throw Error(
+        fmt::format("layer '{}': a batch has one value per channel, so that estimator {} has no sample variance; "
+                    "expected larger batches",
+                    layers_[layer].name, name_of(mode_.estimator)));
   const std::vector<double> mean = moments.mean(), variance = moments.variance(stats::Divisor::sample);
   const bool plain_mean = mode_.estimator == Estimator::batch_mean;
   const double p = plain_mean ? 1.0 : momentum_of(mode_, layers_[layer], batch), old = plain_mean ? 1.0 : 1.0 - p;

@@ -32,12 +32,15 @@ bool matches(std::string_view pattern, std::string_view text) {
   return p == pattern.size();
 }
 
-void check(std::string_view key, const std::vector<std::string>& patterns, const std::vector<graph::BatchNorm>& layers) {
+void check(std::string_view key, const std::vector<std::string>& patterns,
+           const std::vector<graph::BatchNorm>& layers) {
   for (const std::string& pattern : patterns) {
-    if (std::any_of(layers.begin(), layers.end(), [&](const graph::BatchNorm& l) { return matches(pattern, l.name); })) continue;
+    if (std::any_of(layers.begin(), layers.end(), [&](const graph::BatchNorm& l) { return matches(pattern, l.name); }))
+      continue;
     std::vector<std::string> names;
     for (const graph::BatchNorm& layer : layers) names.push_back(layer.name);
-    throw ConfigError(fmt::format("layers.{} '{}' matches no BatchNorm; expected a pattern for some of {}", key, printable(pattern), join(names, 6)));
+    throw ConfigError(fmt::format("layers.{} '{}' matches no BatchNorm; expected a pattern for some of {}", key,
+                                  printable(pattern), join(names, 6)));
   }
 }
 
@@ -54,9 +57,10 @@ std::vector<bool> chosen(const LayerRule& rule, const std::vector<graph::BatchNo
   std::vector<bool> out(layers.size());
   for (std::int64_t i = 0; i < n; ++i) {
     const graph::BatchNorm& layer = layers[static_cast<std::size_t>(i)];
-    out[static_cast<std::size_t>(i)] = (rule.include.empty() || any_match(rule.include, layer.name)) && !any_match(rule.exclude, layer.name) &&
-                                       i < rule.first.value_or(n) && i >= n - rule.last.value_or(n) && layer.level >= rule.min_level.value_or(layer.level) &&
-                                       layer.level <= rule.max_level.value_or(layer.level);
+    out[static_cast<std::size_t>(i)] =
+        (rule.include.empty() || any_match(rule.include, layer.name)) && !any_match(rule.exclude, layer.name) &&
+        i < rule.first.value_or(n) && i >= n - rule.last.value_or(n) &&
+        layer.level >= rule.min_level.value_or(layer.level) && layer.level <= rule.max_level.value_or(layer.level);
   }
   return out;
 }

@@ -17,9 +17,9 @@ constexpr std::array<std::string_view, 5> kEstimators{"population", "batch-mean"
 
 struct PolicyFacts {
   std::string_view name;
-  bool measures;     ///< needs target statistics from an adapt stage
-  bool exportable;   ///< its result is one set of statistics
-  bool weighted;     ///< takes source_weight or prior_images
+  bool measures;    ///< needs target statistics from an adapt stage
+  bool exportable;  ///< its result is one set of statistics
+  bool weighted;    ///< takes source_weight or prior_images
 };
 constexpr std::array<PolicyFacts, 12> kPolicies{{{"source", false, true, false},
                                                  {"adabn", true, true, false},
@@ -42,14 +42,18 @@ Enum parse(std::string_view what, std::string_view name, const Names& names) {
   if (it != names.end()) return static_cast<Enum>(it - names.begin());
   const std::vector<std::string> known(names.begin(), names.end());
   const std::string near = nearest(name, known);
-  throw ConfigError(fmt::format("{} '{}'{}; expected one of {}", what, printable(name), near.empty() ? "" : fmt::format(" (nearest is '{}')", near), join(known, 20)));
+  throw ConfigError(fmt::format("{} '{}'{}; expected one of {}", what, printable(name),
+                                near.empty() ? "" : fmt::format(" (nearest is '{}')", near), join(known, 20)));
 }
 
 void check_weights(const Mode& m, std::vector<std::string>& out) {
   const bool weighted = facts(m.policy).weighted;
-  if (m.source_weight && m.prior_images) out.emplace_back("source_weight and prior_images are both given; expected one of them");
+  if (m.source_weight && m.prior_images)
+    out.emplace_back("source_weight and prior_images are both given; expected one of them");
   if ((m.source_weight || m.prior_images) && !weighted)
-    out.push_back(fmt::format("policy {} takes no source_weight or prior_images; expected policy blend, mixture, batch or instance", name_of(m.policy)));
+    out.push_back(fmt::format(
+        "policy {} takes no source_weight or prior_images; expected policy blend, mixture, batch or instance",
+        name_of(m.policy)));
   if ((m.policy == Policy::blend || m.policy == Policy::mixture) && !m.source_weight && !m.prior_images)
     out.push_back(fmt::format("policy {} has no weight; expected source_weight or prior_images", name_of(m.policy)));
   if (m.source_weight && !(*m.source_weight >= 0 && *m.source_weight <= 1))
@@ -60,11 +64,17 @@ void check_weights(const Mode& m, std::vector<std::string>& out) {
 
 void check_estimator(const Mode& m, std::vector<std::string>& out) {
   if (m.semantics != Semantics::batch && m.estimator != Estimator::population)
-    out.push_back(fmt::format("semantics {} with estimator {}; expected estimator population, or semantics batch", name_of(m.semantics), name_of(m.estimator)));
+    out.push_back(fmt::format("semantics {} with estimator {}; expected estimator population, or semantics batch",
+                              name_of(m.semantics), name_of(m.estimator)));
   const bool ema = m.estimator == Estimator::ema || m.estimator == Estimator::ema_reset;
-  if (m.momentum && !ema) out.push_back(fmt::format("estimator {} takes no momentum; expected estimator ema or ema-reset", name_of(m.estimator)));
-  if (m.momentum && !(*m.momentum > 0 && *m.momentum <= 1)) out.push_back(fmt::format("momentum = {}; expected a number in (0, 1]", *m.momentum));
-  if (m.estimator == Estimator::dua && m.batch != 1) out.push_back(fmt::format("estimator dua with batch = {}; expected batch 1, as it updates image by image", m.batch));
+  if (m.momentum && !ema)
+    out.push_back(
+        fmt::format("estimator {} takes no momentum; expected estimator ema or ema-reset", name_of(m.estimator)));
+  if (m.momentum && !(*m.momentum > 0 && *m.momentum <= 1))
+    out.push_back(fmt::format("momentum = {}; expected a number in (0, 1]", *m.momentum));
+  if (m.estimator == Estimator::dua && m.batch != 1)
+    out.push_back(
+        fmt::format("estimator dua with batch = {}; expected batch 1, as it updates image by image", m.batch));
 }
 
 }  // namespace
@@ -77,7 +87,8 @@ std::vector<std::string> problems(const Mode& mode) {
   if (measures(mode.policy)) check_estimator(mode, out);
   check_weights(mode, out);
   const LayerRule& layers = mode.layers;
-  for (const auto& [name, value] : {std::pair{"first", layers.first}, std::pair{"last", layers.last}, std::pair{"min_level", layers.min_level}, std::pair{"max_level", layers.max_level}})
+  for (const auto& [name, value] : {std::pair{"first", layers.first}, std::pair{"last", layers.last},
+                                    std::pair{"min_level", layers.min_level}, std::pair{"max_level", layers.max_level}})
     if (value && *value < 1) out.push_back(fmt::format("layers.{} = {}; expected 1 or more", name, *value));
   return out;
 }

@@ -33,7 +33,8 @@ void blend(const LayerStatistics& source, double weight, bool of_mixture, LayerS
 void keep_nearest(const LayerStatistics& source, std::size_t kept, LayerStatistics& target) {
   std::vector<double> distance(target.mean.size());
   for (std::size_t c = 0; c < distance.size(); ++c) {
-    const double mean = source.mean[c] - target.mean[c], deviation = std::sqrt(source.variance[c]) - std::sqrt(target.variance[c]);
+    const double mean = source.mean[c] - target.mean[c],
+                 deviation = std::sqrt(source.variance[c]) - std::sqrt(target.variance[c]);
     distance[c] = mean * mean + deviation * deviation;
   }
   std::vector<std::size_t> order(distance.size());
@@ -51,8 +52,8 @@ void switch_off(double epsilon, LayerStatistics& layer) {
   std::fill(layer.variance.begin(), layer.variance.end(), 1 - epsilon);
 }
 
-void apply(const Mode& mode, const graph::BatchNorm& layer, std::size_t index, std::size_t count, const LayerStatistics& source, std::int64_t images,
-           LayerStatistics& target) {
+void apply(const Mode& mode, const graph::BatchNorm& layer, std::size_t index, std::size_t count,
+           const LayerStatistics& source, std::int64_t images, LayerStatistics& target) {
   switch (mode.policy) {
     case Policy::source: target = source; return;
     case Policy::adabn: return;
@@ -77,13 +78,14 @@ void apply(const Mode& mode, const graph::BatchNorm& layer, std::size_t index, s
     case Policy::batch:
     case Policy::instance: break;
   }
-  throw ConfigError(fmt::format("policy {} has no fixed statistics: each group of images is normalised with its own", name_of(mode.policy)));
+  throw ConfigError(fmt::format("policy {} has no fixed statistics: each group of images is normalised with its own",
+                                name_of(mode.policy)));
 }
 
 }  // namespace
 
-stats::Statistics apply_policy(const Mode& mode, const std::vector<graph::BatchNorm>& layers, const stats::Statistics& source,
-                               const stats::Statistics& target, std::int64_t images) {
+stats::Statistics apply_policy(const Mode& mode, const std::vector<graph::BatchNorm>& layers,
+                               const stats::Statistics& source, const stats::Statistics& target, std::int64_t images) {
   const std::vector<bool> takes_part = chosen(mode.layers, layers);
   stats::Statistics out = target;
   for (std::size_t i = 0; i < layers.size(); ++i) {

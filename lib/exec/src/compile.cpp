@@ -27,7 +27,8 @@ using graph::ValueId;
 class ReferenceKernel final : public Kernel {
  public:
   /// The graph must outlive nothing: constants are copied here.
-  ReferenceKernel(const graph::Graph& graph, const Node& node) : graph_(graph), node_(node), op_(reference_operator(node.op)) {
+  ReferenceKernel(const graph::Graph& graph, const Node& node)
+      : graph_(graph), node_(node), op_(reference_operator(node.op)) {
     shape_ = *graph.value(node.outputs.front()).shape;
     for (const ValueId id : node.inputs) {
       TensorView view;
@@ -74,7 +75,8 @@ graph::Graph constants_of(const graph::Graph& graph, const Node& node) {
 
 class Lowering {
  public:
-  Lowering(const graph::Graph& graph, const std::vector<graph::BatchNorm>& sets, Program& program) : graph_(graph), program_(program) {
+  Lowering(const graph::Graph& graph, const std::vector<graph::BatchNorm>& sets, Program& program)
+      : graph_(graph), program_(program) {
     set_of_.assign(graph.nodes().size(), -1);
     for (std::size_t s = 0; s < sets.size(); ++s)
       for (const std::size_t n : sets[s].nodes) set_of_[n] = static_cast<int>(s);
@@ -96,7 +98,8 @@ class Lowering {
       try {
         lower();
       } catch (const dnnl::error& e) {
-        throw UnsupportedError(fmt::format("node '{}': oneDNN has no kernel for {} on {}: {}", node_->name, node_->op, shape(node_->inputs[0]).text(), e.what()));
+        throw UnsupportedError(fmt::format("node '{}': oneDNN has no kernel for {} on {}: {}", node_->name, node_->op,
+                                           shape(node_->inputs[0]).text(), e.what()));
       } catch (const Error&) {
         rethrow_at(fmt::format("node '{}'", node_->name));
       }
@@ -113,14 +116,20 @@ class Lowering {
   using Lower = void (Lowering::*)();
 
   void lower() {
-    static const std::map<std::string_view, Lower> kLower{
-        {"Add", &Lowering::lower_add},           {"AveragePool", &Lowering::lower_pool},
-        {"BatchNormalization", &Lowering::lower_batch_norm}, {"Concat", &Lowering::lower_concat},
-        {"Conv", &Lowering::lower_conv},         {"Dropout", &Lowering::lower_alias},
-        {"Flatten", &Lowering::lower_flatten},   {"Gemm", &Lowering::lower_gemm},
-        {"GlobalAveragePool", &Lowering::lower_global_average}, {"Identity", &Lowering::lower_alias},
-        {"MaxPool", &Lowering::lower_pool},      {"Pad", &Lowering::lower_pad},
-        {"Relu", &Lowering::lower_relu},         {"Slice", &Lowering::lower_slice}};
+    static const std::map<std::string_view, Lower> kLower{{"Add", &Lowering::lower_add},
+                                                          {"AveragePool", &Lowering::lower_pool},
+                                                          {"BatchNormalization", &Lowering::lower_batch_norm},
+                                                          {"Concat", &Lowering::lower_concat},
+                                                          {"Conv", &Lowering::lower_conv},
+                                                          {"Dropout", &Lowering::lower_alias},
+                                                          {"Flatten", &Lowering::lower_flatten},
+                                                          {"Gemm", &Lowering::lower_gemm},
+                                                          {"GlobalAveragePool", &Lowering::lower_global_average},
+                                                          {"Identity", &Lowering::lower_alias},
+                                                          {"MaxPool", &Lowering::lower_pool},
+                                                          {"Pad", &Lowering::lower_pad},
+                                                          {"Relu", &Lowering::lower_relu},
+                                                          {"Slice", &Lowering::lower_slice}};
     const auto it = kLower.find(node_->op);
     if (it == kLower.end()) return lower_reference();
     (this->*it->second)();
@@ -130,16 +139,19 @@ class Lowering {
   [[nodiscard]] const Shape& shape(ValueId id) const { return *graph_.value(id).shape; }
   [[nodiscard]] const Tensor& parameter(ValueId id) const {
     const graph::Value& value = graph_.value(id);
-    if (!value.tensor) throw UnsupportedError(fmt::format("'{}' is computed at run time; expected a parameter with values", value.name));
+    if (!value.tensor)
+      throw UnsupportedError(fmt::format("'{}' is computed at run time; expected a parameter with values", value.name));
     return *value.tensor;
   }
   [[nodiscard]] const Tensor* optional_parameter(std::size_t index) const {
-    return index < node_->inputs.size() && node_->inputs[index] != graph::kNone ? &parameter(node_->inputs[index]) : nullptr;
+    return index < node_->inputs.size() && node_->inputs[index] != graph::kNone ? &parameter(node_->inputs[index])
+                                                                                : nullptr;
   }
   [[nodiscard]] bool activation(ValueId id) const { return id != graph::kNone && !graph_.value(id).parameter; }
 
   /// Adds a step that writes a new value, and returns the value.
-  int emit(std::string name, std::vector<int> src, const Shape& shape, std::int64_t block, std::unique_ptr<Kernel> kernel, std::vector<int> sets = {}) {
+  int emit(std::string name, std::vector<int> src, const Shape& shape, std::int64_t block,
+           std::unique_ptr<Kernel> kernel, std::vector<int> sets = {}) {
     const auto value = static_cast<int>(program_.values.size());
     program_.values.push_back({layout_of(shape, block), shape, static_cast<int>(program_.steps.size())});
     program_.steps.push_back({std::move(name), std::move(src), value, std::move(sets), std::move(kernel)});
@@ -158,7 +170,9 @@ class Lowering {
     return it->second;
   }
 
-  [[nodiscard]] std::int64_t block_of(int value) const { return program_.values[static_cast<std::size_t>(value)].layout.block; }
+  [[nodiscard]] std::int64_t block_of(int value) const {
+    return program_.values[static_cast<std::size_t>(value)].layout.block;
+  }
 
   /// The program's value of a graph value, written out if it was still pending.
   int materialise(ValueId id) {
@@ -178,7 +192,8 @@ class Lowering {
     for (int& value : src) value = as_block(value, block);
     for (int t = 0; t < p.terms.terms; ++t)
       if (p.terms.set[static_cast<std::size_t>(t)] >= 0) sets.push_back(p.terms.set[static_cast<std::size_t>(t)]);
-    return emit(node_->name, std::move(src), shape, block, compile_normalise(p.terms, layout_of(shape, block)), std::move(sets));
+    return emit(node_->name, std::move(src), shape, block, compile_normalise(p.terms, layout_of(shape, block)),
+                std::move(sets));
   }
 
   /// Leaves a sum open if exactly one consumer follows, otherwise writes it now.
@@ -235,7 +250,8 @@ class Lowering {
     const std::vector<std::int64_t> spatial(s.src.extents().begin() + 2, s.src.extents().end());
     s.window = graph::window_of(*node_, kernel, spatial);
     CompiledConvolution c = compile_convolution(s, weights, optional_parameter(2), program_.block, block_of(x) == 1);
-    value_of_[output()] = emit(node_->name, {as_block(x, c.plain_source ? 1 : program_.block)}, s.dst, program_.block, std::move(c.kernel));
+    value_of_[output()] = emit(node_->name, {as_block(x, c.plain_source ? 1 : program_.block)}, s.dst, program_.block,
+                               std::move(c.kernel));
   }
 
   void lower_pool() {
@@ -245,13 +261,15 @@ class Lowering {
     if (shape(x).rank() > 5) return lower_reference();
     auto kernel = compile_pooling(node_->op == "MaxPool", shape(x), shape(output()), window, program_.block);
     if (!kernel) return lower_reference();
-    value_of_[output()] = emit(node_->name, {as_block(materialise(x), program_.block)}, shape(output()), program_.block, std::move(kernel));
+    value_of_[output()] = emit(node_->name, {as_block(materialise(x), program_.block)}, shape(output()), program_.block,
+                               std::move(kernel));
   }
 
   void lower_global_average() {
     const int x = materialise(node_->inputs[0]);
     const std::int64_t block = block_of(x);
-    value_of_[output()] = emit(node_->name, {x}, shape(output()), block, compile_global_average(layout_of(shape(node_->inputs[0]), block)));
+    value_of_[output()] = emit(node_->name, {x}, shape(output()), block,
+                               compile_global_average(layout_of(shape(node_->inputs[0]), block)));
   }
 
   void lower_flatten() {
@@ -261,15 +279,17 @@ class Lowering {
 
   void lower_gemm() {
     const int x = as_block(materialise(node_->inputs[0]), 1);
-    auto kernel = compile_matrix_vector(parameter(node_->inputs[1]), node_->integer("transB", 0) != 0, optional_parameter(2),
-                                        node_->number("alpha", 1.0f), node_->number("beta", 1.0f));
+    auto kernel =
+        compile_matrix_vector(parameter(node_->inputs[1]), node_->integer("transB", 0) != 0, optional_parameter(2),
+                              node_->number("alpha", 1.0f), node_->number("beta", 1.0f));
     value_of_[output()] = emit(node_->name, {x}, shape(output()), 1, std::move(kernel));
   }
 
   void lower_slice() {
     const int x = materialise(node_->inputs[0]);
     value_of_[output()] = emit(node_->name, {x}, shape(output()), block_of(x),
-                               compile_slice(shape(node_->inputs[0]), shape(output()), graph::slice_axes(graph_, *node_, shape(node_->inputs[0])), block_of(x)));
+                               compile_slice(shape(node_->inputs[0]), shape(output()),
+                                             graph::slice_axes(graph_, *node_, shape(node_->inputs[0])), block_of(x)));
   }
 
   void lower_pad() {
@@ -278,7 +298,8 @@ class Lowering {
     pads.resize(pads.size() / 2);
     const Tensor* fill = optional_parameter(2);
     value_of_[output()] = emit(node_->name, {x}, shape(output()), block_of(x),
-                               compile_pad(shape(node_->inputs[0]), shape(output()), std::move(pads), fill != nullptr ? fill->values.at(0) : 0.0f, block_of(x)));
+                               compile_pad(shape(node_->inputs[0]), shape(output()), std::move(pads),
+                                           fill != nullptr ? fill->values.at(0) : 0.0f, block_of(x)));
   }
 
   void lower_concat() {
@@ -292,7 +313,8 @@ class Lowering {
       aligned = aligned && layouts.back().block == program_.block && layouts.back().channels % program_.block == 0;
     }
     if (!aligned) return lower_reference();
-    value_of_[output()] = emit(node_->name, std::move(src), shape(output()), program_.block, compile_channel_concat(std::move(layouts)));
+    value_of_[output()] =
+        emit(node_->name, std::move(src), shape(output()), program_.block, compile_channel_concat(std::move(layouts)));
   }
 
   void lower_alias() { value_of_[output()] = materialise(node_->inputs[0]); }
@@ -301,7 +323,8 @@ class Lowering {
     std::vector<int> src;
     for (const ValueId id : node_->inputs)
       if (activation(id)) src.push_back(as_block(materialise(id), 1));
-    value_of_[output()] = emit(node_->name, std::move(src), shape(output()), 1, std::make_unique<ReferenceKernel>(constants_of(graph_, *node_), *node_));
+    value_of_[output()] = emit(node_->name, std::move(src), shape(output()), 1,
+                               std::make_unique<ReferenceKernel>(constants_of(graph_, *node_), *node_));
   }
 
   const graph::Graph& graph_;
@@ -334,7 +357,9 @@ Plan::Plan(const graph::Graph& graph) : sets_(graph::batch_norms(graph)), progra
 Plan::~Plan() = default;
 
 const Shape& Plan::input() const noexcept { return program_->values.front().shape; }
-std::int64_t Plan::output_floats() const noexcept { return program_->values[static_cast<std::size_t>(program_->outputs.front())].shape.elements(); }
+std::int64_t Plan::output_floats() const noexcept {
+  return program_->values[static_cast<std::size_t>(program_->outputs.front())].shape.elements();
+}
 
 Affine Plan::affine(std::span<const double> scale, std::span<const double> shift) const {
   const auto block = static_cast<std::size_t>(program_->block);

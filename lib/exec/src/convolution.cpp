@@ -21,8 +21,8 @@ memory::desc plain_weights(const Tensor& weights, std::int64_t groups) {
   return {dims, memory::data_type::f32, strides};
 }
 
-dnnl::convolution_forward::primitive_desc describe(const ConvolutionShape& s, const memory::desc& weights_dims, bool bias,
-                                                   std::int64_t block, std::int64_t source_block) {
+dnnl::convolution_forward::primitive_desc describe(const ConvolutionShape& s, const memory::desc& weights_dims,
+                                                   bool bias, std::int64_t block, std::int64_t source_block) {
   const memory::desc weights(weights_dims.dims(), memory::data_type::f32, memory::format_tag::any);
   memory::dims dilations = s.window.dilations, pads_end(s.window.pads_end);
   for (std::size_t i = 0; i < dilations.size(); ++i) {
@@ -36,14 +36,17 @@ dnnl::convolution_forward::primitive_desc describe(const ConvolutionShape& s, co
   const auto algorithm = dnnl::algorithm::convolution_direct;
   const memory::desc src = memory_desc(s.src, source_block), dst = memory_desc(s.dst, block);
   const memory::desc bias_desc({s.dst[1]}, memory::data_type::f32, memory::format_tag::a);
-  const auto d = bias ? dnnl::convolution_forward::desc(kind, algorithm, src, weights, bias_desc, dst, s.window.strides, dilations, s.window.pads_begin, pads_end)
-                      : dnnl::convolution_forward::desc(kind, algorithm, src, weights, dst, s.window.strides, dilations, s.window.pads_begin, pads_end);
+  const auto d = bias ? dnnl::convolution_forward::desc(kind, algorithm, src, weights, bias_desc, dst, s.window.strides,
+                                                        dilations, s.window.pads_begin, pads_end)
+                      : dnnl::convolution_forward::desc(kind, algorithm, src, weights, dst, s.window.strides, dilations,
+                                                        s.window.pads_begin, pads_end);
   return {d, user_scratchpad(), cpu_engine()};
 }
 
 class Convolution final : public Kernel {
  public:
-  Convolution(const dnnl::convolution_forward::primitive_desc& pd, const Tensor& weights, std::int64_t groups, const Tensor* bias)
+  Convolution(const dnnl::convolution_forward::primitive_desc& pd, const Tensor& weights, std::int64_t groups,
+              const Tensor* bias)
       : pd_(pd), primitive_(pd), weights_(pd.weights_desc().get_size() / sizeof(float), 0.0f) {
     dnnl::stream stream(cpu_engine());
     memory from(plain_weights(weights, groups), cpu_engine(), const_cast<float*>(weights.values.data()));
@@ -83,8 +86,8 @@ bool just_in_time(const dnnl::convolution_forward::primitive_desc& pd) {
 
 }  // namespace
 
-CompiledConvolution compile_convolution(const ConvolutionShape& shape, const Tensor& weights, const Tensor* bias, std::int64_t block,
-                                        bool source_is_plain) {
+CompiledConvolution compile_convolution(const ConvolutionShape& shape, const Tensor& weights, const Tensor* bias,
+                                        std::int64_t block, bool source_is_plain) {
   const memory::desc plain = plain_weights(weights, shape.groups);
   std::optional<dnnl::convolution_forward::primitive_desc> pd;
   bool plain_source = false;

@@ -11,7 +11,7 @@
 namespace shiftnorm::exec {
 
 struct ConvolutionShape {
-  Shape src, dst;                 ///< with N = 1
+  Shape src, dst;  ///< with N = 1
   graph::Window window;
   std::int64_t groups = 1;
 };
@@ -25,7 +25,7 @@ struct CompiledConvolution {
 /// weights: [O, I/groups, kernel...]; bias: [O] or null. A plain source is taken where a JIT kernel reads it (first
 /// layers of 1 to 3 channels), never oneDNN's gemm fallback, whose bits depend on the size of the thread team.
 /// Errors  UnsupportedError for more than three spatial axes.
-[[nodiscard]] CompiledConvolution compile_convolution(const ConvolutionShape& shape, const Tensor& weights, const Tensor* bias,
-                                                      std::int64_t block, bool source_is_plain);
+[[nodiscard]] CompiledConvolution compile_convolution(const ConvolutionShape& shape, const Tensor& weights,
+                                                      const Tensor* bias, std::int64_t block, bool source_is_plain);
 
 }  // namespace shiftnorm::exec

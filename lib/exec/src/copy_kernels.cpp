@@ -12,7 +12,8 @@ class Reorder final : public Kernel {
   void run(const KernelArguments& a) const override {
     for (std::int64_t c = 0; c < to_.padded_channels(); ++c) {
       for (std::int64_t p = 0; p < to_.pixels; ++p)
-        a.dst[(c / to_.block * to_.pixels + p) * to_.block + c % to_.block] = c < from_.channels ? a.src[0][from_.at(c, p)] : 0.0f;
+        a.dst[(c / to_.block * to_.pixels + p) * to_.block + c % to_.block] =
+            c < from_.channels ? a.src[0][from_.at(c, p)] : 0.0f;
     }
   }
 
@@ -23,14 +24,16 @@ class Reorder final : public Kernel {
 /// dst[c, p] = src[channel_[c], pixel_[p]], or a constant where an index is -1.
 class Gather final : public Kernel {
  public:
-  Gather(const Layout& src, const Layout& dst, std::vector<std::int64_t> channel, std::vector<std::int64_t> pixel, float fill)
+  Gather(const Layout& src, const Layout& dst, std::vector<std::int64_t> channel, std::vector<std::int64_t> pixel,
+         float fill)
       : src_(src), dst_(dst), channel_(std::move(channel)), pixel_(std::move(pixel)), fill_(fill) {}
   void run(const KernelArguments& a) const override {
     for (std::int64_t c = 0; c < dst_.padded_channels(); ++c) {
       const std::int64_t from = c < dst_.channels ? channel_[static_cast<std::size_t>(c)] : -1;
       const float absent = c < dst_.channels ? fill_ : 0.0f;
       float* dst = a.dst + dst_.at(0, 0) + c / dst_.block * dst_.pixels * dst_.block + c % dst_.block;
-      const float* src = from < 0 ? nullptr : a.src[0] + from / src_.block * src_.pixels * src_.block + from % src_.block;
+      const float* src =
+          from < 0 ? nullptr : a.src[0] + from / src_.block * src_.pixels * src_.block + from % src_.block;
       for (std::size_t p = 0; p < pixel_.size(); ++p, dst += dst_.block)
         *dst = src != nullptr && pixel_[p] >= 0 ? src[pixel_[p] * src_.block] : absent;
     }
@@ -43,8 +46,8 @@ class Gather final : public Kernel {
 };
 
 /// For every element of a block of extents `dst` the flat index into `src`, or -1; axis i maps x to from + x * step.
-std::vector<std::int64_t> index_map(std::span<const std::int64_t> src, std::span<const std::int64_t> dst, std::span<const std::int64_t> from,
-                                    std::span<const std::int64_t> step) {
+std::vector<std::int64_t> index_map(std::span<const std::int64_t> src, std::span<const std::int64_t> dst,
+                                    std::span<const std::int64_t> from, std::span<const std::int64_t> step) {
   std::int64_t total = 1;
   for (const std::int64_t n : dst) total *= n;
   std::vector<std::int64_t> map(static_cast<std::size_t>(total));
@@ -61,15 +64,18 @@ std::vector<std::int64_t> index_map(std::span<const std::int64_t> src, std::span
   return map;
 }
 
-std::unique_ptr<Kernel> gather(const Shape& src, const Shape& dst, const std::vector<std::int64_t>& from, const std::vector<std::int64_t>& step,
-                               float fill, std::int64_t block) {
+std::unique_ptr<Kernel> gather(const Shape& src, const Shape& dst, const std::vector<std::int64_t>& from,
+                               const std::vector<std::int64_t>& step, float fill, std::int64_t block) {
   const auto part = [](const std::vector<std::int64_t>& v, std::size_t first, std::size_t last) {
-    return std::span<const std::int64_t>(v).subspan(std::min(first, v.size()), std::min(last, v.size()) - std::min(first, v.size()));
+    return std::span<const std::int64_t>(v).subspan(std::min(first, v.size()),
+                                                    std::min(last, v.size()) - std::min(first, v.size()));
   };
   const std::size_t rank = src.rank();
   auto channel = index_map(part(src.extents(), 1, 2), part(dst.extents(), 1, 2), part(from, 1, 2), part(step, 1, 2));
-  auto pixel = index_map(part(src.extents(), 2, rank), part(dst.extents(), 2, rank), part(from, 2, rank), part(step, 2, rank));
-  return std::make_unique<Gather>(layout_of(src, block), layout_of(dst, block), std::move(channel), std::move(pixel), fill);
+  auto pixel =
+      index_map(part(src.extents(), 2, rank), part(dst.extents(), 2, rank), part(from, 2, rank), part(step, 2, rank));
+  return std::make_unique<Gather>(layout_of(src, block), layout_of(dst, block), std::move(channel), std::move(pixel),
+                                  fill);
 }
 
 class ChannelConcat final : public Kernel {
@@ -102,9 +108,12 @@ class Copy final : public Kernel {
 
 }  // namespace
 
-std::unique_ptr<Kernel> compile_reorder(const Layout& from, const Layout& to) { return std::make_unique<Reorder>(from, to); }
+std::unique_ptr<Kernel> compile_reorder(const Layout& from, const Layout& to) {
+  return std::make_unique<Reorder>(from, to);
+}
 
-std::unique_ptr<Kernel> compile_slice(const Shape& src, const Shape& dst, std::vector<graph::SliceAxis> axes, std::int64_t block) {
+std::unique_ptr<Kernel> compile_slice(const Shape& src, const Shape& dst, std::vector<graph::SliceAxis> axes,
+                                      std::int64_t block) {
   std::vector<std::int64_t> from, step;
   for (const graph::SliceAxis& axis : axes) {
     from.push_back(axis.start);
@@ -113,12 +122,15 @@ std::unique_ptr<Kernel> compile_slice(const Shape& src, const Shape& dst, std::v
   return gather(src, dst, from, step, 0.0f, block);
 }
 
-std::unique_ptr<Kernel> compile_pad(const Shape& src, const Shape& dst, std::vector<std::int64_t> before, float value, std::int64_t block) {
+std::unique_ptr<Kernel> compile_pad(const Shape& src, const Shape& dst, std::vector<std::int64_t> before, float value,
+                                    std::int64_t block) {
   for (std::int64_t& b : before) b = -b;
   return gather(src, dst, before, std::vector<std::int64_t>(before.size(), 1), value, block);
 }
 
-std::unique_ptr<Kernel> compile_channel_concat(std::vector<Layout> src) { return std::make_unique<ChannelConcat>(std::move(src)); }
+std::unique_ptr<Kernel> compile_channel_concat(std::vector<Layout> src) {
+  return std::make_unique<ChannelConcat>(std::move(src));
+}
 std::unique_ptr<Kernel> compile_copy(std::int64_t floats) { return std::make_unique<Copy>(floats); }
 
 }  // namespace shiftnorm::exec

@@ -12,9 +12,11 @@ namespace shiftnorm::exec {
 /// Between plain and blocked; padding channels become zero.
 [[nodiscard]] std::unique_ptr<Kernel> compile_reorder(const Layout& from, const Layout& to);
 /// Every axis of `src` (N first) as `axes` says; both in the same block.
-[[nodiscard]] std::unique_ptr<Kernel> compile_slice(const Shape& src, const Shape& dst, std::vector<graph::SliceAxis> axes, std::int64_t block);
+[[nodiscard]] std::unique_ptr<Kernel> compile_slice(const Shape& src, const Shape& dst,
+                                                    std::vector<graph::SliceAxis> axes, std::int64_t block);
 /// Zero padding by `before` elements in front of each axis (N first); both in the same block.
-[[nodiscard]] std::unique_ptr<Kernel> compile_pad(const Shape& src, const Shape& dst, std::vector<std::int64_t> before, float value, std::int64_t block);
+[[nodiscard]] std::unique_ptr<Kernel> compile_pad(const Shape& src, const Shape& dst, std::vector<std::int64_t> before,
+                                                  float value, std::int64_t block);
 /// Along channels, for blocked sources whose channels fill their blocks.
 [[nodiscard]] std::unique_ptr<Kernel> compile_channel_concat(std::vector<Layout> src);
 /// dst = the same floats.

@@ -18,8 +18,10 @@ struct Name {
   std::string_view name;
 };
 // Narrow ones first: everything that is not listed is AVX-512 or wider.
-constexpr std::array<Name, 4> kNarrow{
-    {{dnnl::cpu_isa::sse41, "sse41"}, {dnnl::cpu_isa::avx, "avx"}, {dnnl::cpu_isa::avx2, "avx2"}, {dnnl::cpu_isa::avx2_vnni, "avx2_vnni"}}};
+constexpr std::array<Name, 4> kNarrow{{{dnnl::cpu_isa::sse41, "sse41"},
+                                       {dnnl::cpu_isa::avx, "avx"},
+                                       {dnnl::cpu_isa::avx2, "avx2"},
+                                       {dnnl::cpu_isa::avx2_vnni, "avx2_vnni"}}};
 constexpr std::array<Name, 4> kWide{{{dnnl::cpu_isa::avx512_core, "avx512_core"},
                                      {dnnl::cpu_isa::avx512_core_vnni, "avx512_core_vnni"},
                                      {dnnl::cpu_isa::avx512_core_bf16, "avx512_core_bf16"},

@@ -12,9 +12,9 @@ namespace shiftnorm::exec {
 struct KernelArguments {
   std::span<const float* const> src;
   float* dst = nullptr;
-  std::span<const Affine> affines;   ///< of every BatchNorm set of the plan
-  std::byte* scratch = nullptr;      ///< Kernel::scratch_bytes() bytes
-  void* worker_state = nullptr;      ///< what make_worker_state() gave for this worker
+  std::span<const Affine> affines;  ///< of every BatchNorm set of the plan
+  std::byte* scratch = nullptr;     ///< Kernel::scratch_bytes() bytes
+  void* worker_state = nullptr;     ///< what make_worker_state() gave for this worker
 };
 
 /// One compiled operation on one image. Immutable: shared by all threads.

@@ -10,8 +10,8 @@ namespace shiftnorm::exec {
 /// How one image's activation lies in memory. block = 1: plain row-major [C, spatial]. block = 8 or 16: channels in
 /// blocks, [ceil(C / block), spatial, block], the channels beyond C kept finite and ignored.
 struct Layout {
-  std::int64_t channels = 1;   ///< C; 1 for rank below 2
-  std::int64_t pixels = 1;     ///< product of the spatial extents
+  std::int64_t channels = 1;  ///< C; 1 for rank below 2
+  std::int64_t pixels = 1;    ///< product of the spatial extents
   std::int64_t block = 1;
 
   [[nodiscard]] std::int64_t blocks() const noexcept { return (channels + block - 1) / block; }

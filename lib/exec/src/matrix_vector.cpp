@@ -28,7 +28,8 @@ class MatrixVector final : public Kernel {
 
 }  // namespace
 
-std::unique_ptr<Kernel> compile_matrix_vector(const Tensor& weights, bool transposed, const Tensor* bias, float alpha, float beta) {
+std::unique_ptr<Kernel> compile_matrix_vector(const Tensor& weights, bool transposed, const Tensor* bias, float alpha,
+                                              float beta) {
   return std::make_unique<MatrixVector>(weights, transposed, bias, alpha, beta);
 }
 

@@ -8,6 +8,7 @@
 namespace shiftnorm::exec {
 
 /// y = alpha * W x + beta * b on plain vectors. weights: [out, in], or [in, out] when not transposed.
-[[nodiscard]] std::unique_ptr<Kernel> compile_matrix_vector(const Tensor& weights, bool transposed, const Tensor* bias, float alpha, float beta);
+[[nodiscard]] std::unique_ptr<Kernel> compile_matrix_vector(const Tensor& weights, bool transposed, const Tensor* bias,
+                                                            float alpha, float beta);
 
 }  // namespace shiftnorm::exec

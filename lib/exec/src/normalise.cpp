@@ -22,7 +22,8 @@ class Normalise final : public Kernel {
         term[t].scale = affine.scale.data() + b * layout_.block;
         term[t].shift = affine.shift.data() + b * layout_.block;
       }
-      affine_sum(term[0], term[1], terms_.relu, static_cast<std::size_t>(layout_.pixels), static_cast<std::size_t>(layout_.block), a.dst + at);
+      affine_sum(term[0], term[1], terms_.relu, static_cast<std::size_t>(layout_.pixels),
+                 static_cast<std::size_t>(layout_.block), a.dst + at);
     }
   }
 

@@ -48,7 +48,8 @@ class BoundPrimitive {
     std::size_t next = 0;
     // oneDNN takes sources as void*; it does not write through them.
     (set(next++, const_cast<void*>(static_cast<const void*>(data))), ...);
-    check(dnnl_primitive_execute(primitive_.get(), stream_.get(), static_cast<int>(arguments_.size()), arguments_.data()));
+    check(dnnl_primitive_execute(primitive_.get(), stream_.get(), static_cast<int>(arguments_.size()),
+                                 arguments_.data()));
   }
 
  private:
@@ -56,7 +57,8 @@ class BoundPrimitive {
     if (next < open_.size()) check(dnnl_memory_set_data_handle(memories_[open_[next]].get(), data));
   }
   static void check(dnnl_status_t status) {
-    if (status != dnnl_success) throw Error("oneDNN: execution failed with status " + std::to_string(static_cast<int>(status)));
+    if (status != dnnl_success)
+      throw Error("oneDNN: execution failed with status " + std::to_string(static_cast<int>(status)));
   }
 
   dnnl::primitive primitive_;

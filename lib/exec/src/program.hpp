@@ -12,21 +12,21 @@ namespace shiftnorm::exec {
 
 struct ProgramValue {
   Layout layout;
-  Shape shape;                 ///< with N = 1
-  int producer = -1;           ///< step, or -1: the network's input
+  Shape shape;        ///< with N = 1
+  int producer = -1;  ///< step, or -1: the network's input
 };
 
 struct ProgramStep {
-  std::string name;            ///< of the graph's node, for messages
-  std::vector<int> src;        ///< values
+  std::string name;      ///< of the graph's node, for messages
+  std::vector<int> src;  ///< values
   int dst = -1;
-  std::vector<int> sets;       ///< BatchNorm sets whose scale and shift it uses
+  std::vector<int> sets;  ///< BatchNorm sets whose scale and shift it uses
   std::unique_ptr<Kernel> kernel;
 };
 
 /// Steps in topological order. Value 0 is the input, plain.
 struct Program {
-  std::int64_t block = 16;     ///< channels per block of blocked values
+  std::int64_t block = 16;  ///< channels per block of blocked values
   std::vector<ProgramValue> values;
   std::vector<ProgramStep> steps;
   std::vector<int> outputs;

@@ -42,7 +42,8 @@ std::int64_t flat(std::span<const std::int64_t> index, const Shape& shape) {
 std::vector<std::int64_t> spatial(const Shape& shape) { return {shape.extents().begin() + 2, shape.extents().end()}; }
 
 /// Flat offset of the window's cell in the channel plane of `src`, or -1 in the padding.
-std::int64_t cell(std::span<const std::int64_t> out, std::span<const std::int64_t> k, const graph::Window& w, const Shape& src) {
+std::int64_t cell(std::span<const std::int64_t> out, std::span<const std::int64_t> k, const graph::Window& w,
+                  const Shape& src) {
   std::int64_t at = 0;
   for (std::size_t i = 0; i < out.size(); ++i) {
     const std::int64_t x = out[i] * w.strides[i] - w.pads_begin[i] + k[i] * w.dilations[i];
@@ -55,7 +56,8 @@ std::int64_t cell(std::span<const std::int64_t> out, std::span<const std::int64_
 void run_conv(const Graph&, const Node& node, In in, const Shape& shape, float* out) {
   const Shape &src = in[0].shape, &weights = in[1].shape;
   const graph::Window w = graph::window_of(node, spatial(weights), spatial(src));
-  const std::int64_t groups = node.integer("group", 1), per_group = weights[1], planes = src.elements_from(2), taps = weights.elements_from(2);
+  const std::int64_t groups = node.integer("group", 1), per_group = weights[1], planes = src.elements_from(2),
+                     taps = weights.elements_from(2);
   const bool bias = in.size() > 2 && in[2].data != nullptr;
   for (std::int64_t o = 0; o < shape[1]; ++o) {
     const std::int64_t first = o / (shape[1] / groups) * per_group;
@@ -66,7 +68,8 @@ void run_conv(const Graph&, const Node& node, In in, const Shape& shape, float* 
         if (x < 0) return;
         const std::int64_t tap = flat(k, Shape(w.kernel));
         for (std::int64_t c = 0; c < per_group; ++c)
-          sum += static_cast<double>(in[0].data[(first + c) * planes + x]) * static_cast<double>(in[1].data[(o * per_group + c) * taps + tap]);
+          sum += static_cast<double>(in[0].data[(first + c) * planes + x]) *
+                 static_cast<double>(in[1].data[(o * per_group + c) * taps + tap]);
       });
       *out++ = static_cast<float>(sum);
     });
@@ -85,7 +88,8 @@ void run_pool(const Graph&, const Node& node, In in, const Shape& shape, float* 
       for_each_index(w.kernel, [&](std::span<const std::int64_t> k) {
         bool in_padding = true;  // cells beyond the declared padding (ceil_mode) never count
         for (std::size_t i = 0; i < k.size(); ++i)
-          in_padding = in_padding && at[i] * w.strides[i] + k[i] * w.dilations[i] < src[i + 2] + w.pads_begin[i] + w.pads_end[i];
+          in_padding =
+              in_padding && at[i] * w.strides[i] + k[i] * w.dilations[i] < src[i + 2] + w.pads_begin[i] + w.pads_end[i];
         padded += in_padding ? 1 : 0;
         const std::int64_t x = cell(at, k, w, src);
         if (x < 0) return;
@@ -114,8 +118,9 @@ void run_batch_norm(const Graph&, const Node& node, In in, const Shape& shape, f
   for (std::int64_t c = 0; c < shape[1]; ++c) {
     const double scale = static_cast<double>(in[1].data[c]) / std::sqrt(static_cast<double>(in[4].data[c]) + epsilon);
     for (std::int64_t p = 0; p < plane; ++p)
-      out[c * plane + p] = static_cast<float>((static_cast<double>(in[0].data[c * plane + p]) - static_cast<double>(in[3].data[c])) * scale +
-                                              static_cast<double>(in[2].data[c]));
+      out[c * plane + p] = static_cast<float>(
+          (static_cast<double>(in[0].data[c * plane + p]) - static_cast<double>(in[3].data[c])) * scale +
+          static_cast<double>(in[2].data[c]));
   }
 }
 
@@ -131,7 +136,8 @@ void run_relu(const Graph&, const Node&, In in, const Shape& shape, float* out) 
   run_unary(in, shape, out, [](float x) { return std::max(x, 0.0f); });
 }
 void run_sigmoid(const Graph&, const Node&, In in, const Shape& shape, float* out) {
-  run_unary(in, shape, out, [](float x) { return static_cast<float>(1.0 / (1.0 + std::exp(-static_cast<double>(x)))); });
+  run_unary(in, shape, out,
+            [](float x) { return static_cast<float>(1.0 / (1.0 + std::exp(-static_cast<double>(x)))); });
 }
 void run_clip(const Graph&, const Node&, In in, const Shape& shape, float* out) {
   const float low = in.size() > 1 && in[1].data != nullptr ? *in[1].data : std::numeric_limits<float>::lowest();
@@ -144,10 +150,12 @@ void run_binary(In in, const Shape& shape, float* out, F f) {
   const auto source = [&shape](const TensorView& view, std::span<const std::int64_t> index) {
     std::int64_t at = 0;
     const std::size_t skipped = shape.rank() - view.shape.rank();
-    for (std::size_t i = 0; i < view.shape.rank(); ++i) at = at * view.shape[i] + (view.shape[i] == 1 ? 0 : index[i + skipped]);
+    for (std::size_t i = 0; i < view.shape.rank(); ++i)
+      at = at * view.shape[i] + (view.shape[i] == 1 ? 0 : index[i + skipped]);
     return view.data[at];
   };
-  for_each_index(shape.extents(), [&](std::span<const std::int64_t> index) { *out++ = f(source(in[0], index), source(in[1], index)); });
+  for_each_index(shape.extents(),
+                 [&](std::span<const std::int64_t> index) { *out++ = f(source(in[0], index), source(in[1], index)); });
 }
 void run_add(const Graph&, const Node&, In in, const Shape& shape, float* out) {
   run_binary(in, shape, out, [](float a, float b) { return a + b; });
@@ -158,13 +166,15 @@ void run_mul(const Graph&, const Node&, In in, const Shape& shape, float* out) {
 
 void run_gemm(const Graph&, const Node& node, In in, const Shape& shape, float* out) {
   const bool transposed = node.integer("transB", 0) != 0;
-  const double alpha = static_cast<double>(node.number("alpha", 1.0f)), beta = static_cast<double>(node.number("beta", 1.0f));
+  const double alpha = static_cast<double>(node.number("alpha", 1.0f)),
+               beta = static_cast<double>(node.number("beta", 1.0f));
   const std::int64_t n = shape[1], k = in[0].shape[1];
   for (std::int64_t j = 0; j < n; ++j) {
     double sum = 0;
     for (std::int64_t i = 0; i < k; ++i)
       sum += static_cast<double>(in[0].data[i]) * static_cast<double>(in[1].data[transposed ? j * k + i : i * n + j]);
-    out[j] = static_cast<float>(alpha * sum + (in.size() > 2 && in[2].data != nullptr ? beta * static_cast<double>(in[2].data[j]) : 0.0));
+    out[j] = static_cast<float>(
+        alpha * sum + (in.size() > 2 && in[2].data != nullptr ? beta * static_cast<double>(in[2].data[j]) : 0.0));
   }
 }
 
@@ -216,7 +226,8 @@ void run_softmax(const Graph&, const Node& node, In in, const Shape& shape, floa
     double sum = 0;
     for (std::int64_t i = 0; i < n; ++i) sum += std::exp(static_cast<double>(in[0].data[base + i * inner] - largest));
     for (std::int64_t i = 0; i < n; ++i)
-      out[base + i * inner] = static_cast<float>(std::exp(static_cast<double>(in[0].data[base + i * inner] - largest)) / sum);
+      out[base + i * inner] =
+          static_cast<float>(std::exp(static_cast<double>(in[0].data[base + i * inner] - largest)) / sum);
   }
 }
 
@@ -240,7 +251,8 @@ constexpr std::array kReference{
     ReferenceOp{"Slice", run_slice},
     ReferenceOp{"Softmax", run_softmax},
 };
-static_assert(std::is_sorted(kReference.begin(), kReference.end(), [](const ReferenceOp& a, const ReferenceOp& b) { return a.op < b.op; }),
+static_assert(std::is_sorted(kReference.begin(), kReference.end(),
+                             [](const ReferenceOp& a, const ReferenceOp& b) { return a.op < b.op; }),
               "reference_operator searches by halves");
 
 }  // namespace
@@ -248,7 +260,8 @@ static_assert(std::is_sorted(kReference.begin(), kReference.end(), [](const Refe
 std::span<const ReferenceOp> reference_operators() { return kReference; }
 
 const ReferenceOp& reference_operator(std::string_view op) {
-  const auto it = std::lower_bound(kReference.begin(), kReference.end(), op, [](const ReferenceOp& a, std::string_view b) { return a.op < b; });
+  const auto it = std::lower_bound(kReference.begin(), kReference.end(), op,
+                                   [](const ReferenceOp& a, std::string_view b) { return a.op < b; });
   if (it == kReference.end() || it->op != op) throw UnsupportedError(fmt::format("operator {} has no kernel", op));
   return *it;
 }

@@ -11,14 +11,16 @@ constexpr std::size_t kFloatsPerLine = kAlignment / sizeof(float);
 
 class Scheduler {
  public:
-  Scheduler(const Program& program, Schedule& schedule) : program_(program), schedule_(schedule), done_(program.steps.size(), false) {}
+  Scheduler(const Program& program, Schedule& schedule)
+      : program_(program), schedule_(schedule), done_(program.steps.size(), false) {}
 
   void cut(const std::vector<std::int64_t>& level, bool settled, bool outputs) {
     // Per segment the values to measure, in order of level.
     std::map<std::int64_t, std::map<int, std::vector<int>>> measured;
     for (std::size_t s = 0; s < level.size(); ++s)
       if (level[s] > 0)
-        for (const int value : program_.measured[s]) measured[settled ? level[s] : 1][value].push_back(static_cast<int>(s));
+        for (const int value : program_.measured[s])
+          measured[settled ? level[s] : 1][value].push_back(static_cast<int>(s));
     for (const auto& [number, values] : measured) {
       Segment& segment = schedule_.segments.emplace_back();
       segment.level = number;
@@ -28,7 +30,8 @@ class Scheduler {
         if (program_.values[static_cast<std::size_t>(value)].producer < 0) segment.actions.push_back({-1, value, sets});
       }
       for (const auto& [value, sets] : values) {
-        const bool seen = std::any_of(segment.actions.begin(), segment.actions.end(), [v = value](const Action& a) { return a.step < 0 && a.value == v; });
+        const bool seen = std::any_of(segment.actions.begin(), segment.actions.end(),
+                                      [v = value](const Action& a) { return a.step < 0 && a.value == v; });
         if (!seen) segment.actions.push_back({-1, value, sets});  // computed in an earlier segment
       }
     }
@@ -48,12 +51,13 @@ class Scheduler {
       const std::size_t floats = place(group, frontier);
       (frontier ? schedule_.frontier_floats : schedule_.local_floats) = floats;
     }
-    for (const ProgramStep& step : program_.steps) schedule_.scratch_bytes = std::max(schedule_.scratch_bytes, step.kernel->scratch_bytes());
+    for (const ProgramStep& step : program_.steps)
+      schedule_.scratch_bytes = std::max(schedule_.scratch_bytes, step.kernel->scratch_bytes());
   }
 
  private:
   struct Life {
-    int first = std::numeric_limits<int>::max(), last = -1;   ///< action numbers over all segments
+    int first = std::numeric_limits<int>::max(), last = -1;  ///< action numbers over all segments
     int first_segment = std::numeric_limits<int>::max(), last_segment = -1;
     [[nodiscard]] bool lives() const { return last >= 0; }
     [[nodiscard]] bool crosses() const { return last_segment > first_segment; }
@@ -93,7 +97,8 @@ class Scheduler {
       ++number;
     }
     for (const int value : program_.outputs)
-      if (lives_[static_cast<std::size_t>(value)].lives()) touch(value, number, static_cast<int>(schedule_.segments.size()) - 1);
+      if (lives_[static_cast<std::size_t>(value)].lives())
+        touch(value, number, static_cast<int>(schedule_.segments.size()) - 1);
     // The input is loaded anew in every segment that reads it, so it is never carried.
     if (lives_[0].lives()) lives_[0].last_segment = lives_[0].first_segment;
   }
@@ -146,7 +151,8 @@ class Scheduler {
     for (std::size_t v = 0; v < group.size(); ++v) {
       if (group[v] != static_cast<int>(v) || !lives_[v].lives() || lives_[v].crosses() != frontier) continue;
       const auto floats = static_cast<std::size_t>(program_.values[v].layout.floats());
-      blocks.push_back({static_cast<int>(v), lives_[v].first, last_of(static_cast<int>(v)), (floats + kFloatsPerLine - 1) / kFloatsPerLine * kFloatsPerLine, 0});
+      blocks.push_back({static_cast<int>(v), lives_[v].first, last_of(static_cast<int>(v)),
+                        (floats + kFloatsPerLine - 1) / kFloatsPerLine * kFloatsPerLine, 0});
     }
     std::stable_sort(blocks.begin(), blocks.end(), [](const Block& a, const Block& b) { return a.floats > b.floats; });
     std::size_t total = 0;

@@ -20,7 +20,7 @@ namespace {
 
 /// What one thread owns while it carries images.
 struct WorkerMemory {
-  Arena local, frontier;                    ///< frontier: only when the worker has groups of its own
+  Arena local, frontier;  ///< frontier: only when the worker has groups of its own
   AlignedVector<std::byte> scratch;
   std::vector<std::shared_ptr<void>> kernel_states;
   std::vector<double> sum, square;
@@ -49,12 +49,18 @@ void ensure(Arena& arena, std::size_t bytes, const std::string& scratch_director
 }  // namespace
 
 NonFinite::NonFinite(const std::string& layer, std::int64_t channel, std::size_t image_index)
-    : Error(fmt::format("layer '{}': channel {} of image {} has an infinite or undefined activation; expected finite numbers", layer, channel, image_index)),
+    : Error(fmt::format(
+          "layer '{}': channel {} of image {} has an infinite or undefined activation; expected finite numbers", layer,
+          channel, image_index)),
       image(image_index) {}
 
 struct Sweeper::State {
   State(std::shared_ptr<const Plan> p, SweepOptions o)
-      : plan(std::move(p)), program(plan->program()), options(std::move(o)), workers(static_cast<std::size_t>(std::max(1, options.threads))), memory(workers.count()) {
+      : plan(std::move(p)),
+        program(plan->program()),
+        options(std::move(o)),
+        workers(static_cast<std::size_t>(std::max(1, options.threads))),
+        memory(workers.count()) {
     if (options.scratch_directory.empty()) options.scratch_directory = std::filesystem::temp_directory_path().string();
     workers.run([this](std::size_t w) {
       for (const ProgramStep& step : program.steps) memory[w].kernel_states.push_back(step.kernel->make_worker_state());
@@ -66,7 +72,7 @@ struct Sweeper::State {
   SweepOptions options;
   Workers workers;
   std::vector<WorkerMemory> memory;
-  Arena frontier;                           ///< of a group that all workers share
+  Arena frontier;  ///< of a group that all workers share
   bool frontier_spilled = false;
 };
 
@@ -75,10 +81,17 @@ namespace {
 /// One sweep: the request, its schedule, and where everything lies.
 class Sweep {
  public:
-  Sweep(const SweepRequest& request, const Schedule& schedule, const Program& program, const Plan& plan, Workers& workers,
-        std::vector<WorkerMemory>& memory, const Progress& progress)
-      : request_(request), schedule_(schedule), program_(program), plan_(plan), workers_(workers), memory_(memory), progress_(progress) {
-    for (const auto& group : request.groups) total_ += static_cast<std::int64_t>(group.size() * schedule.segments.size());
+  Sweep(const SweepRequest& request, const Schedule& schedule, const Program& program, const Plan& plan,
+        Workers& workers, std::vector<WorkerMemory>& memory, const Progress& progress)
+      : request_(request),
+        schedule_(schedule),
+        program_(program),
+        plan_(plan),
+        workers_(workers),
+        memory_(memory),
+        progress_(progress) {
+    for (const auto& group : request.groups)
+      total_ += static_cast<std::int64_t>(group.size() * schedule.segments.size());
   }
 
   /// Every worker takes whole groups: no waiting for each other.
@@ -86,9 +99,12 @@ class Sweep {
     std::atomic<std::size_t> next = 0;
     workers_.run([&](std::size_t w) {
       for (std::size_t g = next++; g < request_.groups.size() && !workers_.stopped(); g = next++) {
-        carry_group(g, reinterpret_cast<float*>(memory_[w].frontier.data()), [&](const auto& image) {
-          for (std::size_t i = 0; i < request_.groups[g].size() && !workers_.stopped(); ++i) image(w, i);
-        }, 1);
+        carry_group(
+            g, reinterpret_cast<float*>(memory_[w].frontier.data()),
+            [&](const auto& image) {
+              for (std::size_t i = 0; i < request_.groups[g].size() && !workers_.stopped(); ++i) image(w, i);
+            },
+            1);
         finish(g);
       }
     });
@@ -97,12 +113,16 @@ class Sweep {
   /// All workers share the images of one group after the other.
   void run_together(float* frontier) {
     for (std::size_t g = 0; g < request_.groups.size(); ++g) {
-      carry_group(g, frontier, [&](const auto& image) {
-        std::atomic<std::size_t> next = 0;
-        workers_.run([&](std::size_t w) {
-          for (std::size_t i = next++; i < request_.groups[g].size() && !workers_.stopped(); i = next++) image(w, i);
-        });
-      }, workers_.count());
+      carry_group(
+          g, frontier,
+          [&](const auto& image) {
+            std::atomic<std::size_t> next = 0;
+            workers_.run([&](std::size_t w) {
+              for (std::size_t i = next++; i < request_.groups[g].size() && !workers_.stopped(); i = next++)
+                image(w, i);
+            });
+          },
+          workers_.count());
       finish(g);
     }
   }
@@ -116,11 +136,13 @@ class Sweep {
       std::vector<Moments> moments(team);
       for (Moments& part : moments) {
         for (const Action& action : segment.actions)
-          for (const int set : action.sets) part.try_emplace(static_cast<std::size_t>(set), request_.pivots[static_cast<std::size_t>(set)]);
+          for (const int set : action.sets)
+            part.try_emplace(static_cast<std::size_t>(set), request_.pivots[static_cast<std::size_t>(set)]);
       }
       for_each_image([&](std::size_t w, std::size_t i) {
         progress_.check();
-        carry_image(segment, request_.groups[g][i], frontier + i * schedule_.frontier_floats, memory_[w], affines, moments[team == 1 ? 0 : w]);
+        carry_image(segment, request_.groups[g][i], frontier + i * schedule_.frontier_floats, memory_[w], affines,
+                    moments[team == 1 ? 0 : w]);
         tell();
       });
       if (workers_.stopped()) return;
@@ -142,7 +164,8 @@ class Sweep {
     return (place.frontier ? frontier : reinterpret_cast<float*>(mine.local.data())) + place.offset;
   }
 
-  void carry_image(const Segment& segment, std::size_t image, float* frontier, WorkerMemory& mine, std::span<const Affine> affines, Moments& moments) const {
+  void carry_image(const Segment& segment, std::size_t image, float* frontier, WorkerMemory& mine,
+                   std::span<const Affine> affines, Moments& moments) const {
     if (segment.loads_input) {
       const auto floats = static_cast<std::size_t>(program_.values[0].layout.floats());
       request_.load(image, {address(0, frontier, mine), floats});
@@ -155,24 +178,28 @@ class Sweep {
       const ProgramStep& step = program_.steps[static_cast<std::size_t>(action.step)];
       mine.src.clear();
       for (const int src : step.src) mine.src.push_back(address(src, frontier, mine));
-      step.kernel->run({mine.src, address(step.dst, frontier, mine), affines, mine.scratch.data(), mine.kernel_states[static_cast<std::size_t>(action.step)].get()});
+      step.kernel->run({mine.src, address(step.dst, frontier, mine), affines, mine.scratch.data(),
+                        mine.kernel_states[static_cast<std::size_t>(action.step)].get()});
     }
     if (request_.output && &segment == &schedule_.segments.back()) {
       const int value = program_.outputs.front();
-      request_.output(image, {address(value, frontier, mine), static_cast<std::size_t>(program_.values[static_cast<std::size_t>(value)].layout.floats())});
+      request_.output(image,
+                      {address(value, frontier, mine),
+                       static_cast<std::size_t>(program_.values[static_cast<std::size_t>(value)].layout.floats())});
     }
   }
 
   void measure(const Action& action, std::size_t image, const float* x, WorkerMemory& mine, Moments& moments) const {
     const Layout& layout = program_.values[static_cast<std::size_t>(action.value)].layout;
-    const auto padded = static_cast<std::size_t>(layout.padded_channels()), channels = static_cast<std::size_t>(layout.channels);
+    const auto padded = static_cast<std::size_t>(layout.padded_channels()),
+               channels = static_cast<std::size_t>(layout.channels);
     const auto block = static_cast<std::size_t>(layout.block), pixels = static_cast<std::size_t>(layout.pixels);
     mine.sum.resize(padded);
     mine.square.resize(padded);
     for (const int set : action.sets) {
       stats::ChannelMoments& total = moments.at(static_cast<std::size_t>(set));
       const float* pivot = total.pivot().data();
-      float last_pivot[16] = {};            // the last block may reach beyond the channels
+      float last_pivot[16] = {};  // the last block may reach beyond the channels
       for (std::size_t c = 0; c < channels; c += block) {
         const float* p = pivot + c;
         if (c + block > channels) {
@@ -226,22 +253,26 @@ std::size_t largest_group(const SweepRequest& request) {
 
 }  // namespace
 
-Sweeper::Sweeper(std::shared_ptr<const Plan> plan, SweepOptions options) : state_(std::make_unique<State>(std::move(plan), std::move(options))) {}
+Sweeper::Sweeper(std::shared_ptr<const Plan> plan, SweepOptions options)
+    : state_(std::make_unique<State>(std::move(plan), std::move(options))) {}
 Sweeper::~Sweeper() = default;
 
 SweepEstimate Sweeper::estimate(const SweepRequest& request) const {
-  const Schedule schedule = make_schedule(state_->program, request.levels, request.settled, static_cast<bool>(request.output));
+  const Schedule schedule =
+      make_schedule(state_->program, request.levels, request.settled, static_cast<bool>(request.output));
   const std::size_t workers = state_->workers.count();
   const std::size_t carried = largest_group(request) * (request.groups.size() >= workers ? workers : 1);
   SweepEstimate estimate;
   estimate.frontier_bytes = carried * schedule.frontier_floats * sizeof(float);
   estimate.local_bytes = workers * (schedule.local_floats * sizeof(float) + schedule.scratch_bytes);
-  estimate.spills = estimate.frontier_bytes > (state_->options.memory != 0 ? state_->options.memory : half_of_free_memory());
+  estimate.spills =
+      estimate.frontier_bytes > (state_->options.memory != 0 ? state_->options.memory : half_of_free_memory());
   return estimate;
 }
 
 void Sweeper::run(const SweepRequest& request, const Progress& progress) {
-  const Schedule schedule = make_schedule(state_->program, request.levels, request.settled, static_cast<bool>(request.output));
+  const Schedule schedule =
+      make_schedule(state_->program, request.levels, request.settled, static_cast<bool>(request.output));
   if (schedule.segments.empty()) return;
   const bool side_by_side = request.groups.size() >= state_->workers.count();
   const std::size_t group_bytes = largest_group(request) * schedule.frontier_floats * sizeof(float);

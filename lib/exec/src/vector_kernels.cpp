@@ -17,7 +17,8 @@ using Any = hn::ScalableTag<float>;
 
 /// One vector of act(first + second) at offset i; s1, b1, s2, b2 hold this lane group's scale and shift.
 template <bool relu, int terms, bool second_affine, class D, class V>
-HWY_INLINE void affine_at(D d, const AffineTerm& first, const AffineTerm& second, V s1, V b1, V s2, V b2, size_t i, float* dst) {
+HWY_INLINE void affine_at(D d, const AffineTerm& first, const AffineTerm& second, V s1, V b1, V s2, V b2, size_t i,
+                          float* dst) {
   auto y = hn::MulAdd(hn::Load(d, first.x + i), s1, b1);
   if constexpr (terms == 2) {
     const auto r = hn::Load(d, second.x + i);
@@ -44,7 +45,8 @@ void affine_lanes(D d, const AffineTerm& first, const AffineTerm& second, size_t
       affine_at<relu, terms, second_affine>(d, first, second, s1, b1, s2, b2, i + 2 * block, dst);
       affine_at<relu, terms, second_affine>(d, first, second, s1, b1, s2, b2, i + 3 * block, dst);
     }
-    for (; p < pixels; ++p) affine_at<relu, terms, second_affine>(d, first, second, s1, b1, s2, b2, p * block + lane, dst);
+    for (; p < pixels; ++p)
+      affine_at<relu, terms, second_affine>(d, first, second, s1, b1, s2, b2, p * block + lane, dst);
   }
 }
 
@@ -53,7 +55,8 @@ template <bool relu>
 void affine_row(const AffineTerm& first, const AffineTerm& second, size_t pixels, float* dst) {
   const Any d;
   const auto value = [](const float* p, float absent) { return hn::Set(Any(), p != nullptr ? *p : absent); };
-  const auto s1 = value(first.scale, 1), b1 = value(first.shift, 0), s2 = value(second.scale, 1), b2 = value(second.shift, 0);
+  const auto s1 = value(first.scale, 1), b1 = value(first.shift, 0), s2 = value(second.scale, 1),
+             b2 = value(second.shift, 0);
   const size_t n = hn::Lanes(d);
   size_t p = 0;
   for (; p + n <= pixels; p += n) {
@@ -67,8 +70,9 @@ void affine_row(const AffineTerm& first, const AffineTerm& second, size_t pixels
     auto y = hn::MulAdd(hn::LoadU(d1, first.x + p), hn::Set(d1, first.scale != nullptr ? *first.scale : 1.0f),
                         hn::Set(d1, first.shift != nullptr ? *first.shift : 0.0f));
     if (second.x != nullptr)
-      y = hn::Add(y, hn::MulAdd(hn::LoadU(d1, second.x + p), hn::Set(d1, second.scale != nullptr ? *second.scale : 1.0f),
-                                hn::Set(d1, second.shift != nullptr ? *second.shift : 0.0f)));
+      y = hn::Add(y,
+                  hn::MulAdd(hn::LoadU(d1, second.x + p), hn::Set(d1, second.scale != nullptr ? *second.scale : 1.0f),
+                             hn::Set(d1, second.shift != nullptr ? *second.shift : 0.0f)));
     if constexpr (relu) y = hn::Max(y, hn::Zero(d1));
     hn::StoreU(y, d1, dst + p);
   }
@@ -112,12 +116,13 @@ void moments_lanes(D, const float* x, const float* pivot, size_t pixels, size_t 
 template <bool squares, class D>
 void moments_lanes(D d, const float* x, const float* pivot, size_t pixels, size_t block, double* sum, double* square) {
   const hn::Half<D> half;
-  const hn::Rebind<double, hn::Half<D>> wide;
+  const hn::Rebind<double, hn::Half<D> > wide;
   const size_t n = hn::Lanes(d), h = n / 2;
   for (size_t lane = 0; lane < block; lane += n) {
     auto sum_low = hn::Zero(wide), sum_high = hn::Zero(wide), sq_low = hn::Zero(wide), sq_high = hn::Zero(wide);
     const auto centre = hn::LoadU(d, pivot + lane);
-    const auto c_low = hn::PromoteTo(wide, hn::LowerHalf(half, centre)), c_high = hn::PromoteTo(wide, hn::UpperHalf(half, centre));
+    const auto c_low = hn::PromoteTo(wide, hn::LowerHalf(half, centre)),
+               c_high = hn::PromoteTo(wide, hn::UpperHalf(half, centre));
     for (size_t p = 0; p < pixels; ++p) {
       const auto v = hn::LoadU(d, x + p * block + lane);
       const auto low = hn::Sub(hn::PromoteTo(wide, hn::LowerHalf(half, v)), c_low);
@@ -192,16 +197,19 @@ HWY_EXPORT(moments);
 HWY_EXPORT(sums);
 HWY_EXPORT(dots);
 
-void affine_sum(const AffineTerm& first, const AffineTerm& second, bool relu, std::size_t pixels, std::size_t block, float* dst) {
+void affine_sum(const AffineTerm& first, const AffineTerm& second, bool relu, std::size_t pixels, std::size_t block,
+                float* dst) {
   HWY_DYNAMIC_DISPATCH(affine)(first, second, relu, pixels, block, dst);
 }
-void block_moments(const float* x, const float* pivot, std::size_t pixels, std::size_t block, double* sum, double* square) {
+void block_moments(const float* x, const float* pivot, std::size_t pixels, std::size_t block, double* sum,
+                   double* square) {
   HWY_DYNAMIC_DISPATCH(moments)(x, pivot, pixels, block, sum, square);
 }
 void block_sums(const float* x, std::size_t pixels, std::size_t block, double* sum) {
   HWY_DYNAMIC_DISPATCH(sums)(x, pixels, block, sum);
 }
-void matrix_vector(const float* matrix, const float* x, const float* bias, std::size_t rows, std::size_t columns, float* dst) {
+void matrix_vector(const float* matrix, const float* x, const float* bias, std::size_t rows, std::size_t columns,
+                   float* dst) {
   HWY_DYNAMIC_DISPATCH(dots)(matrix, x, bias, rows, columns, dst);
 }
 }  // namespace shiftnorm::exec

@@ -7,21 +7,25 @@ namespace shiftnorm::exec {
 /// One channel block [pixels, block] or, with block = 1, one channel [pixels].
 struct AffineTerm {
   const float* x = nullptr;
-  const float* scale = nullptr;   ///< block values; null: the term is x itself
+  const float* scale = nullptr;  ///< block values; null: the term is x itself
   const float* shift = nullptr;
 };
 
 /// dst = act(first + second), first and second as AffineTerm says (second.x null: absent), act = max(0, .) if relu.
 /// dst may be first.x or second.x. block is 1, 8 or 16.
-void affine_sum(const AffineTerm& first, const AffineTerm& second, bool relu, std::size_t pixels, std::size_t block, float* dst);
+void affine_sum(const AffineTerm& first, const AffineTerm& second, bool relu, std::size_t pixels, std::size_t block,
+                float* dst);
 
-/// For each of `block` channels the sums over pixels of (x - pivot) and of its square, in double, always in the same order.
-void block_moments(const float* x, const float* pivot, std::size_t pixels, std::size_t block, double* sum, double* square);
+/// For each of `block` channels the sums over pixels of (x - pivot) and of its square, in double, always in the same
+/// order.
+void block_moments(const float* x, const float* pivot, std::size_t pixels, std::size_t block, double* sum,
+                   double* square);
 
 /// Sum over pixels of each of `block` channels, in double.
 void block_sums(const float* x, std::size_t pixels, std::size_t block, double* sum);
 
 /// dst[i] = bias[i] + dot(matrix[i], x) for `rows` rows of `columns` floats. bias may be null.
-void matrix_vector(const float* matrix, const float* x, const float* bias, std::size_t rows, std::size_t columns, float* dst);
+void matrix_vector(const float* matrix, const float* x, const float* bias, std::size_t rows, std::size_t columns,
+                   float* dst);
 
 }  // namespace shiftnorm::exec

@@ -14,7 +14,8 @@ namespace shiftnorm::graph {
 namespace {
 
 /// Wrappings that trainers put before every name: DataParallel, Lightning, wrappers that nest a state_dict.
-constexpr std::array<std::string_view, 6> kPrefixes{"module.", "model.", "state_dict.", "net.", "network.", "backbone."};
+constexpr std::array<std::string_view, 6> kPrefixes{"module.", "model.",   "state_dict.",
+                                                    "net.",    "network.", "backbone."};
 
 bool counter(std::string_view name) { return name.ends_with("num_batches_tracked"); }
 
@@ -25,7 +26,8 @@ std::vector<std::string> unwrapped(std::span<const NamedSource> tensors) {
   for (bool stripped = true; stripped && !names.empty();) {
     stripped = false;
     for (const std::string_view prefix : kPrefixes) {
-      if (!std::all_of(names.begin(), names.end(), [&](const std::string& n) { return n.starts_with(prefix); })) continue;
+      if (!std::all_of(names.begin(), names.end(), [&](const std::string& n) { return n.starts_with(prefix); }))
+        continue;
       for (std::string& name : names) name.erase(0, prefix.size());
       stripped = true;
     }
@@ -62,12 +64,13 @@ Binding bind(Graph& graph, std::span<const NamedSource> tensors) {
     const NamedSource& source = tensors[it->second];
     used[it->second] = true;
     if (source.shape != *value.shape) {
-      wrong.push_back(fmt::format("'{}' is {}, expected {}{}", printable(source.name), source.shape.text(), value.shape->text(),
-                                  nearest_shape(*value.shape, tensors)));
+      wrong.push_back(fmt::format("'{}' is {}, expected {}{}", printable(source.name), source.shape.text(),
+                                  value.shape->text(), nearest_shape(*value.shape, tensors)));
       continue;
     }
     if (!is_floating(source.values->dtype()))
-      throw FormatError(fmt::format("tensor '{}' holds {}; expected floating-point numbers", printable(source.name), name_of(source.values->dtype())));
+      throw FormatError(fmt::format("tensor '{}' holds {}; expected floating-point numbers", printable(source.name),
+                                    name_of(source.values->dtype())));
     value.tensor = Tensor(*source.values);
     binding.pairs.emplace_back(id, it->second);
   }
@@ -76,8 +79,10 @@ Binding bind(Graph& graph, std::span<const NamedSource> tensors) {
   if (!missing.empty() || !wrong.empty()) {
     std::string text = "the file does not fit the architecture";
     if (!missing.empty()) text += fmt::format(": {} missing ({})", missing.size(), join(missing, 4));
-    if (!wrong.empty()) text += fmt::format("{} {} with another shape ({})", missing.empty() ? ":" : ",", wrong.size(), join(wrong, 2));
-    if (!binding.left_over.empty()) text += fmt::format(", {} left over ({})", binding.left_over.size(), join(binding.left_over, 4));
+    if (!wrong.empty())
+      text += fmt::format("{} {} with another shape ({})", missing.empty() ? ":" : ",", wrong.size(), join(wrong, 2));
+    if (!binding.left_over.empty())
+      text += fmt::format(", {} left over ({})", binding.left_over.size(), join(binding.left_over, 4));
     throw FormatError(text);
   }
   return binding;

@@ -22,7 +22,9 @@ float Node::number(std::string_view key, float absent) const { return attribute(
 std::vector<std::int64_t> Node::integers(std::string_view key, std::vector<std::int64_t> absent) const {
   return attribute(*this, key, std::move(absent));
 }
-std::string Node::text(std::string_view key, std::string absent) const { return attribute(*this, key, std::move(absent)); }
+std::string Node::text(std::string_view key, std::string absent) const {
+  return attribute(*this, key, std::move(absent));
+}
 
 ValueId Graph::add_input(std::string name, Shape shape_of_one) {
   if (input_ != kNone) throw UnsupportedError(fmt::format("a second input '{}'; expected one", name));
@@ -49,8 +51,8 @@ ValueId Graph::add_constant(std::string name, std::vector<std::int64_t> integers
   return id;
 }
 
-ValueId Graph::add(std::string op, std::string name, std::vector<ValueId> inputs, std::map<std::string, Attribute> attributes,
-                   std::size_t outputs) {
+ValueId Graph::add(std::string op, std::string name, std::vector<ValueId> inputs,
+                   std::map<std::string, Attribute> attributes, std::size_t outputs) {
   for (const ValueId id : inputs) {
     if (id != kNone && (id < 0 || static_cast<std::size_t>(id) >= values_.size()))
       throw FormatError(fmt::format("node '{}' takes a value that no earlier node gives", name));

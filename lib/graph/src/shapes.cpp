@@ -50,7 +50,8 @@ Shape infer_conv(const Graph& graph, const Node& node) {
     throw ShapeError(fmt::format("input {} with weights {}; expected equal ranks of 3 or more", x.text(), w.text()));
   const std::int64_t group = node.integer("group", 1);
   if (group < 1 || w[0] % group != 0 || w[1] * group != x[1])
-    throw ShapeError(fmt::format("input {} with weights {} and group {}; expected {} input channels", x.text(), w.text(), group, w[1] * group));
+    throw ShapeError(fmt::format("input {} with weights {} and group {}; expected {} input channels", x.text(),
+                                 w.text(), group, w[1] * group));
   const std::vector<std::int64_t> kernel(w.extents().begin() + 2, w.extents().end());
   return windowed(x, w[0], window_of(node, kernel, spatial_of(x)));
 }
@@ -74,7 +75,8 @@ Shape infer_batch_norm(const Graph& graph, const Node& node) {
   for (std::size_t i = 1; i < 5; ++i) {
     const Shape& v = input_shape(graph, node, i);
     if (v != Shape{x[1]})
-      throw ShapeError(fmt::format("'{}' has shape {}; expected [{}], the channels of the input", graph.value(node.inputs[i]).name, v.text(), x[1]));
+      throw ShapeError(fmt::format("'{}' has shape {}; expected [{}], the channels of the input",
+                                   graph.value(node.inputs[i]).name, v.text(), x[1]));
   }
   return x;
 }
@@ -111,10 +113,12 @@ Shape infer_flatten(const Graph& graph, const Node& node) {
 Shape infer_gemm(const Graph& graph, const Node& node) {
   const Shape& a = input_shape(graph, node, 0);
   const Shape& b = input_shape(graph, node, 1);
-  if (a.rank() != 2 || b.rank() != 2) throw ShapeError(fmt::format("factors {} and {}; expected rank 2", a.text(), b.text()));
+  if (a.rank() != 2 || b.rank() != 2)
+    throw ShapeError(fmt::format("factors {} and {}; expected rank 2", a.text(), b.text()));
   if (node.integer("transA", 0) != 0) throw UnsupportedError("Gemm with transA mixes images");
   const bool transposed = node.integer("transB", 0) != 0;
-  if (a[1] != b[transposed ? 1 : 0]) throw ShapeError(fmt::format("factors {} and {} (transB = {}) do not fit", a.text(), b.text(), transposed));
+  if (a[1] != b[transposed ? 1 : 0])
+    throw ShapeError(fmt::format("factors {} and {} (transB = {}) do not fit", a.text(), b.text(), transposed));
   const std::int64_t n = b[transposed ? 0 : 1];
   if (node.inputs.size() > 2 && node.inputs[2] != kNone && input_shape(graph, node, 2) != Shape{n})
     throw ShapeError(fmt::format("bias {}; expected [{}]", input_shape(graph, node, 2).text(), n));
@@ -138,7 +142,8 @@ Shape infer_concat(const Graph& graph, const Node& node) {
 
 Shape infer_pad(const Graph& graph, const Node& node) {
   const Shape& x = input_shape(graph, node, 0);
-  if (node.text("mode", "constant") != "constant") throw UnsupportedError(fmt::format("Pad mode '{}'; expected constant", node.text("mode", "")));
+  if (node.text("mode", "constant") != "constant")
+    throw UnsupportedError(fmt::format("Pad mode '{}'; expected constant", node.text("mode", "")));
   const std::vector<std::int64_t> pads = constant_input(graph, node, 1, {});
   if (pads.size() != 2 * x.rank()) throw ShapeError(fmt::format("{} pads for rank {}", pads.size(), x.rank()));
   std::vector<std::int64_t> out = x.extents();
@@ -178,7 +183,8 @@ constexpr std::array kOperators{
     OpSpec{"Slice", 3, 5, infer_slice},
     OpSpec{"Softmax", 1, 1, infer_same},
 };
-static_assert(std::is_sorted(kOperators.begin(), kOperators.end(), [](const OpSpec& a, const OpSpec& b) { return a.op < b.op; }),
+static_assert(std::is_sorted(kOperators.begin(), kOperators.end(),
+                             [](const OpSpec& a, const OpSpec& b) { return a.op < b.op; }),
               "find_operator searches by halves");
 
 void resolve_auto_pad(Window& w, const std::string& mode, std::span<const std::int64_t> spatial) {
@@ -190,7 +196,8 @@ void resolve_auto_pad(Window& w, const std::string& mode, std::span<const std::i
   if (mode != "SAME_UPPER" && mode != "SAME_LOWER") throw UnsupportedError(fmt::format("auto_pad '{}'", mode));
   for (std::size_t i = 0; i < spatial.size(); ++i) {
     const std::int64_t out = (spatial[i] + w.strides[i] - 1) / w.strides[i];
-    const std::int64_t total = std::max<std::int64_t>((out - 1) * w.strides[i] + (w.kernel[i] - 1) * w.dilations[i] + 1 - spatial[i], 0);
+    const std::int64_t total =
+        std::max<std::int64_t>((out - 1) * w.strides[i] + (w.kernel[i] - 1) * w.dilations[i] + 1 - spatial[i], 0);
     const std::int64_t less = total / 2;
     w.pads_begin[i] = mode == "SAME_UPPER" ? less : total - less;
     w.pads_end[i] = total - w.pads_begin[i];
@@ -202,7 +209,8 @@ void resolve_auto_pad(Window& w, const std::string& mode, std::span<const std::i
 std::span<const OpSpec> operators() { return kOperators; }
 
 const OpSpec* find_operator(std::string_view op) {
-  const auto it = std::lower_bound(kOperators.begin(), kOperators.end(), op, [](const OpSpec& a, std::string_view b) { return a.op < b; });
+  const auto it = std::lower_bound(kOperators.begin(), kOperators.end(), op,
+                                   [](const OpSpec& a, std::string_view b) { return a.op < b; });
   return it != kOperators.end() && it->op == op ? &*it : nullptr;
 }
 
@@ -212,7 +220,8 @@ void infer_shapes(Graph& graph) {
       const OpSpec* spec = find_operator(node.op);
       if (spec == nullptr) throw UnsupportedError(fmt::format("operator {} is not supported", node.op));
       if (node.inputs.size() < spec->min_inputs || node.inputs.size() > spec->max_inputs)
-        throw FormatError(fmt::format("{} has {} inputs; expected {} to {}", node.op, node.inputs.size(), spec->min_inputs, spec->max_inputs));
+        throw FormatError(fmt::format("{} has {} inputs; expected {} to {}", node.op, node.inputs.size(),
+                                      spec->min_inputs, spec->max_inputs));
       graph.value(node.outputs.front()).shape = spec->infer(graph, node);
     } catch (const Error&) {
       rethrow_at(fmt::format("node '{}'", node.name));
@@ -230,11 +239,14 @@ Window window_of(const Node& node, std::span<const std::int64_t> kernel, std::sp
   w.ceil_mode = node.integer("ceil_mode", 0) != 0;
   w.count_include_pad = node.integer("count_include_pad", 0) != 0;
   if (w.kernel.size() != n || w.strides.size() != n || w.dilations.size() != n || pads.size() != 2 * n)
-    throw ShapeError(fmt::format("{} with {} spatial axes has kernel, strides, dilations, pads of {}, {}, {}, {} values", node.op, n,
-                                 w.kernel.size(), w.strides.size(), w.dilations.size(), pads.size()));
+    throw ShapeError(
+        fmt::format("{} with {} spatial axes has kernel, strides, dilations, pads of {}, {}, {}, {} values", node.op, n,
+                    w.kernel.size(), w.strides.size(), w.dilations.size(), pads.size()));
   const auto below_one = [](std::int64_t v) { return v < 1; };
-  if (std::any_of(w.kernel.begin(), w.kernel.end(), below_one) || std::any_of(w.strides.begin(), w.strides.end(), below_one) ||
-      std::any_of(w.dilations.begin(), w.dilations.end(), below_one) || std::any_of(pads.begin(), pads.end(), [](std::int64_t v) { return v < 0; }))
+  if (std::any_of(w.kernel.begin(), w.kernel.end(), below_one) ||
+      std::any_of(w.strides.begin(), w.strides.end(), below_one) ||
+      std::any_of(w.dilations.begin(), w.dilations.end(), below_one) ||
+      std::any_of(pads.begin(), pads.end(), [](std::int64_t v) { return v < 0; }))
     throw ShapeError(fmt::format("{} has a kernel, stride or dilation below 1, or a negative pad", node.op));
   w.pads_begin.assign(pads.begin(), pads.begin() + static_cast<std::ptrdiff_t>(n));
   w.pads_end.assign(pads.begin() + static_cast<std::ptrdiff_t>(n), pads.end());
@@ -243,10 +255,13 @@ Window window_of(const Node& node, std::span<const std::int64_t> kernel, std::sp
   return w;
 }
 
-std::vector<std::int64_t> constant_input(const Graph& graph, const Node& node, std::size_t index, std::vector<std::int64_t> absent) {
+std::vector<std::int64_t> constant_input(const Graph& graph, const Node& node, std::size_t index,
+                                         std::vector<std::int64_t> absent) {
   if (index >= node.inputs.size() || node.inputs[index] == kNone) return absent;
   const Value& value = graph.value(node.inputs[index]);
-  if (!value.integers) throw UnsupportedError(fmt::format("input {} ('{}') of {} is computed at run time; expected a constant", index, value.name, node.op));
+  if (!value.integers)
+    throw UnsupportedError(
+        fmt::format("input {} ('{}') of {} is computed at run time; expected a constant", index, value.name, node.op));
   return *value.integers;
 }
 
@@ -266,7 +281,9 @@ std::vector<SliceAxis> slice_axes(const Graph& graph, const Node& node, const Sh
     if (axis >= input.rank()) throw ShapeError(fmt::format("Slice axis {} of rank {}", axes[k], input.rank()));
     if (steps[k] < 1) throw UnsupportedError(fmt::format("Slice with step {}; expected 1 or more", steps[k]));
     const std::int64_t n = input[axis];
-    const auto clamped = [n](std::int64_t v) { return std::clamp<std::int64_t>(v < 0 ? std::max(v, -n) + n : v, 0, n); };
+    const auto clamped = [n](std::int64_t v) {
+      return std::clamp<std::int64_t>(v < 0 ? std::max(v, -n) + n : v, 0, n);
+    };
     const std::int64_t from = clamped(starts[k]), to = clamped(ends[k]);
     out[axis] = {from, steps[k], to > from ? (to - from + steps[k] - 1) / steps[k] : 0};
   }

@@ -8,7 +8,8 @@
 
 namespace shiftnorm::stats {
 
-ChannelMoments::ChannelMoments(std::vector<float> pivot) : pivot_(std::move(pivot)), sum_(pivot_.size()), square_(pivot_.size()) {}
+ChannelMoments::ChannelMoments(std::vector<float> pivot)
+    : pivot_(std::move(pivot)), sum_(pivot_.size()), square_(pivot_.size()) {}
 
 void ChannelMoments::add_image(std::span<const double> sum, std::span<const double> square, std::int64_t values) {
   if (sum.size() != channels() || square.size() != channels())
@@ -43,20 +44,23 @@ std::vector<double> ChannelMoments::mean() const {
   if (values_ == 0) throw std::domain_error("mean of no values");
   std::vector<double> out(channels());
   for (std::size_t c = 0; c < channels(); ++c)
-    out[c] = static_cast<double>(static_cast<long double>(pivot_[c]) + sum_[c].value() / static_cast<long double>(values_));
+    out[c] =
+        static_cast<double>(static_cast<long double>(pivot_[c]) + sum_[c].value() / static_cast<long double>(values_));
   return out;
 }
 
 std::vector<double> ChannelMoments::variance(Divisor divisor) const {
   const std::int64_t least = divisor == Divisor::sample ? 2 : 1;
-  if (values_ < least) throw std::domain_error(fmt::format("variance of {} values; expected {} or more", values_, least));
+  if (values_ < least)
+    throw std::domain_error(fmt::format("variance of {} values; expected {} or more", values_, least));
   const auto n = static_cast<long double>(values_);
   std::vector<double> out(channels());
   for (std::size_t c = 0; c < channels(); ++c) {
     const long double sum = sum_[c].value();
     const long double squares = square_[c].value() - sum * (sum / n);
     // A constant channel may come out a rounding error below zero.
-    out[c] = squares > 0 ? static_cast<double>(squares / (divisor == Divisor::sample ? n - 1 : n)) : (squares <= 0 ? 0.0 : static_cast<double>(squares));
+    out[c] = squares > 0 ? static_cast<double>(squares / (divisor == Divisor::sample ? n - 1 : n))
+                         : (squares <= 0 ? 0.0 : static_cast<double>(squares));
   }
   return out;
 }

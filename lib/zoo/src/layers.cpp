@@ -9,21 +9,29 @@ ValueId Layers::conv(const std::string& name, ValueId x, std::int64_t in, std::i
   std::vector<ValueId> inputs{x, graph_.add_parameter(name + ".weight", Shape{out, in / o.groups, o.kernel, o.kernel})};
   if (o.bias) inputs.push_back(graph_.add_parameter(name + ".bias", Shape{out}));
   return graph_.add("Conv", name, std::move(inputs),
-                    {{"strides", Ints{o.stride, o.stride}}, {"pads", Ints(4, o.padding)}, {"dilations", Ints{o.dilation, o.dilation}}, {"group", o.groups}});
+                    {{"strides", Ints{o.stride, o.stride}},
+                     {"pads", Ints(4, o.padding)},
+                     {"dilations", Ints{o.dilation, o.dilation}},
+                     {"group", o.groups}});
 }
 
 ValueId Layers::batch_norm(const std::string& name, ValueId x, std::int64_t channels, float epsilon, float momentum) {
   const Shape shape{channels};
   std::vector<ValueId> inputs{x};
-  for (const char* part : {".weight", ".bias", ".running_mean", ".running_var"}) inputs.push_back(graph_.add_parameter(name + part, shape));
-  return graph_.add("BatchNormalization", name, std::move(inputs), {{"epsilon", epsilon}, {"momentum", 1.0f - momentum}});
+  for (const char* part : {".weight", ".bias", ".running_mean", ".running_var"})
+    inputs.push_back(graph_.add_parameter(name + part, shape));
+  return graph_.add("BatchNormalization", name, std::move(inputs),
+                    {{"epsilon", epsilon}, {"momentum", 1.0f - momentum}});
 }
 
 ValueId Layers::relu(const std::string& name, ValueId x) { return graph_.add("Relu", name, {x}); }
 ValueId Layers::add(const std::string& name, ValueId a, ValueId b) { return graph_.add("Add", name, {a, b}); }
 
-ValueId Layers::max_pool(const std::string& name, ValueId x, std::int64_t kernel, std::int64_t stride, std::int64_t padding) {
-  return graph_.add("MaxPool", name, {x}, {{"kernel_shape", Ints{kernel, kernel}}, {"strides", Ints{stride, stride}}, {"pads", Ints(4, padding)}});
+ValueId Layers::max_pool(const std::string& name, ValueId x, std::int64_t kernel, std::int64_t stride,
+                         std::int64_t padding) {
+  return graph_.add(
+      "MaxPool", name, {x},
+      {{"kernel_shape", Ints{kernel, kernel}}, {"strides", Ints{stride, stride}}, {"pads", Ints(4, padding)}});
 }
 
 ValueId Layers::pool_and_flatten(ValueId x) {
@@ -31,8 +39,10 @@ ValueId Layers::pool_and_flatten(ValueId x) {
 }
 
 ValueId Layers::linear(const std::string& name, ValueId x, std::int64_t in, std::int64_t out) {
-  return graph_.add("Gemm", name, {x, graph_.add_parameter(name + ".weight", Shape{out, in}), graph_.add_parameter(name + ".bias", Shape{out})},
-                    {{"transB", std::int64_t{1}}});
+  return graph_.add(
+      "Gemm", name,
+      {x, graph_.add_parameter(name + ".weight", Shape{out, in}), graph_.add_parameter(name + ".bias", Shape{out})},
+      {{"transB", std::int64_t{1}}});
 }
 
 }  // namespace shiftnorm::zoo

@@ -17,12 +17,15 @@ class Layers {
     bool bias = false;
   };
   /// Conv2d named `name`: parameters name.weight and, if asked for, name.bias.
-  graph::ValueId conv(const std::string& name, graph::ValueId x, std::int64_t in, std::int64_t out, const ConvOptions& options);
+  graph::ValueId conv(const std::string& name, graph::ValueId x, std::int64_t in, std::int64_t out,
+                      const ConvOptions& options);
   /// BatchNorm2d with PyTorch's defaults for epsilon and momentum unless given.
-  graph::ValueId batch_norm(const std::string& name, graph::ValueId x, std::int64_t channels, float epsilon = 1e-5f, float momentum = 0.1f);
+  graph::ValueId batch_norm(const std::string& name, graph::ValueId x, std::int64_t channels, float epsilon = 1e-5f,
+                            float momentum = 0.1f);
   graph::ValueId relu(const std::string& name, graph::ValueId x);
   graph::ValueId add(const std::string& name, graph::ValueId a, graph::ValueId b);
-  graph::ValueId max_pool(const std::string& name, graph::ValueId x, std::int64_t kernel, std::int64_t stride, std::int64_t padding);
+  graph::ValueId max_pool(const std::string& name, graph::ValueId x, std::int64_t kernel, std::int64_t stride,
+                          std::int64_t padding);
   /// Global average pooling and flattening to [N, C].
   graph::ValueId pool_and_flatten(graph::ValueId x);
   graph::ValueId linear(const std::string& name, graph::ValueId x, std::int64_t in, std::int64_t out);
@@ -32,6 +35,8 @@ class Layers {
 };
 
 /// The first of two numbers that is not zero.
-[[nodiscard]] inline std::int64_t given(std::int64_t option, std::int64_t absent) { return option != 0 ? option : absent; }
+[[nodiscard]] inline std::int64_t given(std::int64_t option, std::int64_t absent) {
+  return option != 0 ? option : absent;
+}
 
 }  // namespace shiftnorm::zoo

@@ -27,12 +27,14 @@ constexpr const Plan& plan_of(int depth) {
   return kPlans.front();
 }
 
-ValueId block(graph::Graph& graph, const std::string& name, ValueId x, std::int64_t in, std::int64_t width, std::int64_t stride, bool bottleneck) {
+ValueId block(graph::Graph& graph, const std::string& name, ValueId x, std::int64_t in, std::int64_t width,
+              std::int64_t stride, bool bottleneck) {
   Layers layers(graph);
   const std::int64_t out = bottleneck ? 4 * width : width;
   ValueId y = x;
   if (bottleneck) {
-    y = layers.relu(name + ".relu1", layers.batch_norm(name + ".bn1", layers.conv(name + ".conv1", y, in, width, {.kernel = 1}), width));
+    y = layers.relu(name + ".relu1",
+                    layers.batch_norm(name + ".bn1", layers.conv(name + ".conv1", y, in, width, {.kernel = 1}), width));
     y = layers.conv(name + ".conv2", y, width, width, {.kernel = 3, .stride = stride, .padding = 1});
     y = layers.relu(name + ".relu2", layers.batch_norm(name + ".bn2", y, width));
     y = layers.batch_norm(name + ".bn3", layers.conv(name + ".conv3", y, width, out, {.kernel = 1}), out);
@@ -59,7 +61,8 @@ graph::Graph build(const Plan& plan, const BuildOptions& options) {
   for (std::size_t stage = 0; stage < plan.blocks.size(); ++stage) {
     const std::int64_t width = std::int64_t{64} << stage;
     for (int i = 0; i < plan.blocks[stage]; ++i) {
-      x = block(graph, fmt::format("layer{}.{}", stage + 1, i), x, in, width, stage > 0 && i == 0 ? 2 : 1, plan.bottleneck);
+      x = block(graph, fmt::format("layer{}.{}", stage + 1, i), x, in, width, stage > 0 && i == 0 ? 2 : 1,
+                plan.bottleneck);
       in = plan.bottleneck ? 4 * width : width;
     }
   }

@@ -24,8 +24,8 @@ struct Images {
 
 struct EngineOptions {
   int threads = 1;
-  std::uint64_t memory = 0;                 ///< bytes for the frontier before it goes to scratch; 0: half of what is free
-  std::string scratch_directory;            ///< for the frontier beyond `memory`; empty: the system's temporary folder
+  std::uint64_t memory = 0;       ///< bytes for the frontier before it goes to scratch; 0: half of what is free
+  std::string scratch_directory;  ///< for the frontier beyond `memory`; empty: the system's temporary folder
 };
 
 /// Outputs of the network for every image, row-major [images, width], before any activation of ours.
@@ -35,13 +35,13 @@ struct Outputs {
 };
 
 struct Timing {
-  double adapt = 0, evaluate = 0;           ///< seconds
+  double adapt = 0, evaluate = 0;  ///< seconds
 };
 
 /// What a mode did on one data set.
 struct ModeResult {
-  stats::Statistics statistics;             ///< what the policy leaves in the network; empty for `batch` and `instance`
-  std::optional<Outputs> outputs;           ///< of the images to evaluate, when there are any
+  stats::Statistics statistics;    ///< what the policy leaves in the network; empty for `batch` and `instance`
+  std::optional<Outputs> outputs;  ///< of the images to evaluate, when there are any
   Timing seconds;
   std::int64_t adapted_images = 0;
 };
@@ -73,8 +73,10 @@ class Engine {
   std::unique_ptr<State> state_;
 };
 
-/// What the policy makes of source and target statistics. `images`: n of Schneider's lambda. Not for batch and instance.
+/// What the policy makes of source and target statistics. `images`: n of Schneider's lambda. Not for batch and
+/// instance.
 [[nodiscard]] stats::Statistics apply_policy(const Mode& mode, const std::vector<graph::BatchNorm>& layers,
-                                             const stats::Statistics& source, const stats::Statistics& target, std::int64_t images);
+                                             const stats::Statistics& source, const stats::Statistics& target,
+                                             std::int64_t images);
 
 }  // namespace shiftnorm::adapt

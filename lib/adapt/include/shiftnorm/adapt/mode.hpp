@@ -15,12 +15,23 @@ enum class Semantics { layerwise, batch, source };
 enum class Estimator { population, batch_mean, ema, ema_reset, dua };
 /// Which statistics the network then uses.
 enum class Policy {
-  source, adabn, blend, mixture, mean_only, variance_only, batch, instance, hybrid, disabled, identity, normalise_only
+  source,
+  adabn,
+  blend,
+  mixture,
+  mean_only,
+  variance_only,
+  batch,
+  instance,
+  hybrid,
+  disabled,
+  identity,
+  normalise_only
 };
 
 /// Which BatchNorm layers take part; the others keep the source, also while measuring. All conditions must hold.
 struct LayerRule {
-  std::vector<std::string> include;         ///< patterns with * and ?; empty: all
+  std::vector<std::string> include;  ///< patterns with * and ?; empty: all
   std::vector<std::string> exclude;
   std::optional<std::int64_t> first, last;  ///< the first / last n in graph order
   std::optional<std::int64_t> min_level, max_level;
@@ -33,11 +44,11 @@ struct Mode {
   Policy policy = Policy::adabn;
   Semantics semantics = Semantics::layerwise;
   Estimator estimator = Estimator::population;
-  std::int64_t batch = 64;                  ///< images per group of `batch` semantics and policy; at least 1
-  std::optional<double> momentum;           ///< PyTorch's p in (0, 1]; absent: the layer's own
-  std::optional<std::uint64_t> shuffle;     ///< seed of the order of batches; absent: arrival order
-  std::optional<double> source_weight;      ///< lambda in [0, 1]
-  std::optional<double> prior_images;       ///< N >= 0: lambda = N / (N + n)
+  std::int64_t batch = 64;               ///< images per group of `batch` semantics and policy; at least 1
+  std::optional<double> momentum;        ///< PyTorch's p in (0, 1]; absent: the layer's own
+  std::optional<std::uint64_t> shuffle;  ///< seed of the order of batches; absent: arrival order
+  std::optional<double> source_weight;   ///< lambda in [0, 1]
+  std::optional<double> prior_images;    ///< N >= 0: lambda = N / (N + n)
   LayerRule layers;
   friend bool operator==(const Mode&, const Mode&) = default;
 };

@@ -24,8 +24,8 @@ class Plan {
   ~Plan();
 
   [[nodiscard]] const std::vector<graph::BatchNorm>& sets() const noexcept { return sets_; }
-  [[nodiscard]] const Shape& input() const noexcept;             ///< of one image, N = 1 in front
-  [[nodiscard]] std::int64_t output_floats() const noexcept;     ///< of the first output, per image
+  [[nodiscard]] const Shape& input() const noexcept;          ///< of one image, N = 1 in front
+  [[nodiscard]] std::int64_t output_floats() const noexcept;  ///< of the first output, per image
   [[nodiscard]] const Program& program() const noexcept { return *program_; }
 
   /// Scale and shift of a set in the form that kernels take. Both spans have one value per channel.

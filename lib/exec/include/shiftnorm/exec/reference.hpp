@@ -19,7 +19,8 @@ struct TensorView {
 /// operator form that has no fast kernel. in: the node's inputs (data null where absent or integer constants).
 struct ReferenceOp {
   std::string_view op;
-  void (*run)(const graph::Graph& graph, const graph::Node& node, std::span<const TensorView> in, const Shape& out_shape, float* out);
+  void (*run)(const graph::Graph& graph, const graph::Node& node, std::span<const TensorView> in,
+              const Shape& out_shape, float* out);
 };
 
 /// Every operator that graph::operators() lists, sorted by name.

@@ -18,7 +18,7 @@ namespace shiftnorm::exec {
 class NonFinite : public Error {
  public:
   NonFinite(const std::string& layer, std::int64_t channel, std::size_t image_index);
-  std::size_t image;                        ///< index as given to `load`
+  std::size_t image;  ///< index as given to `load`
 };
 
 /// Moments of one BatchNorm set over one group, pooled over its uses.
@@ -30,34 +30,36 @@ struct LevelMoments {
 /// What to sweep: each group's images are carried level by level, their moments pooled, the level settled, and on.
 struct SweepRequest {
   std::vector<std::vector<std::size_t>> groups;  ///< image indices; groups do not see each other
-  std::vector<std::int64_t> levels;         ///< per set: its level, from 1; 0: not measured
-  bool settled = true;                      ///< false: everything is measured in one pass under the given affines
-  std::vector<Affine> affines;              ///< per set, to begin with
-  std::vector<std::vector<float>> pivots;   ///< per set, one per channel: a value near the expected mean
+  std::vector<std::int64_t> levels;              ///< per set: its level, from 1; 0: not measured
+  bool settled = true;                           ///< false: everything is measured in one pass under the given affines
+  std::vector<Affine> affines;                   ///< per set, to begin with
+  std::vector<std::vector<float>> pivots;        ///< per set, one per channel: a value near the expected mean
 
   /// Writes image `index` as planar floats. Called from worker threads.
   std::function<void(std::size_t index, std::span<float> dst)> load;
   /// Called once per group and level; changes the affines of that level's sets for this group. Different groups may
   /// call it at the same time.
-  std::function<void(std::size_t group, std::int64_t level, std::span<const LevelMoments> moments, std::span<Affine> affines)> settle;
+  std::function<void(std::size_t group, std::int64_t level, std::span<const LevelMoments> moments,
+                     std::span<Affine> affines)>
+      settle;
   /// Called once per group, in the order of groups, never twice at a time.
   std::function<void(std::size_t group)> group_done;
   /// The first output of image `index`; empty: outputs are not computed. Called from worker threads.
   std::function<void(std::size_t index, std::span<const float> output)> output;
-  std::string_view stage = "adapt";         ///< name for progress
+  std::string_view stage = "adapt";  ///< name for progress
 };
 
 struct SweepOptions {
   int threads = 1;
-  std::uint64_t memory = 0;                 ///< bytes for the frontier before it is backed by a scratch file; 0: half of what is free
-  std::string scratch_directory;            ///< empty: the system's temporary folder
+  std::uint64_t memory = 0;  ///< bytes for the frontier before it is backed by a scratch file; 0: half of what is free
+  std::string scratch_directory;  ///< empty: the system's temporary folder
 };
 
 /// What a sweep will take, known before it starts.
 struct SweepEstimate {
-  std::uint64_t frontier_bytes = 0;         ///< for all images carried at once
-  std::uint64_t local_bytes = 0;            ///< working memory of all threads
-  bool spills = false;                      ///< the frontier goes to a scratch file
+  std::uint64_t frontier_bytes = 0;  ///< for all images carried at once
+  std::uint64_t local_bytes = 0;     ///< working memory of all threads
+  bool spills = false;               ///< the frontier goes to a scratch file
 };
 
 /// Runs sweeps of one plan on a fixed team of threads.

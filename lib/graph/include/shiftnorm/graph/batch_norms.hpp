@@ -8,17 +8,18 @@
 
 namespace shiftnorm::graph {
 
-/// One BatchNorm parameter set: the unit that is measured, blended and written back. It may be applied by several nodes.
+/// One BatchNorm parameter set: the unit that is measured, blended and written back. It may be applied by several
+/// nodes.
 struct BatchNorm {
-  std::string name;                        ///< common prefix of its parameters, e.g. "layer1.0.bn1"
-  std::vector<std::size_t> nodes;          ///< indices of its BatchNormalization nodes
+  std::string name;                ///< common prefix of its parameters, e.g. "layer1.0.bn1"
+  std::vector<std::size_t> nodes;  ///< indices of its BatchNormalization nodes
   std::int64_t channels = 0;
   double epsilon = 1e-5;
-  double momentum = 0.1;                   ///< PyTorch's p (ONNX stores 1 - p)
-  ValueId scale = kNone, bias = kNone, mean = kNone, variance = kNone;   ///< parameters of the graph
-  bool affine = true;                      ///< false: gamma and beta are constants 1 and 0 that no file holds
-  std::int64_t level = 0;                  ///< 1 for a set with no measured BatchNorm upstream
-  bool ordered = true;                     ///< false: a use depends on another use of itself, no exact order exists
+  double momentum = 0.1;                                                ///< PyTorch's p (ONNX stores 1 - p)
+  ValueId scale = kNone, bias = kNone, mean = kNone, variance = kNone;  ///< parameters of the graph
+  bool affine = true;      ///< false: gamma and beta are constants 1 and 0 that no file holds
+  std::int64_t level = 0;  ///< 1 for a set with no measured BatchNorm upstream
+  bool ordered = true;     ///< false: a use depends on another use of itself, no exact order exists
 };
 
 /// The BatchNorms of a graph in topological order of their first use, with levels when all of them are measured.

@@ -19,7 +19,7 @@ struct NamedSource {
 /// For each parameter of the graph (by ValueId order of Graph::parameters()) the index of the file's tensor.
 struct Binding {
   std::vector<std::pair<ValueId, std::size_t>> pairs;
-  std::vector<std::string> left_over;      ///< tensors of the file that nothing asked for (counters excepted)
+  std::vector<std::string> left_over;  ///< tensors of the file that nothing asked for (counters excepted)
 };
 
 /// Matches names after undoing the known wrappings (`module.`, `model.`, nesting such as `state_dict.`), checks shapes

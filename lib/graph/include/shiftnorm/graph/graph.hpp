@@ -20,8 +20,8 @@ using Attribute = std::variant<std::int64_t, float, std::string, std::vector<std
 
 /// One operator of ONNX's default domain, at the fixed opset kOpset, channels first.
 struct Node {
-  std::string op;                          ///< ONNX op_type
-  std::string name;                        ///< for messages; unique in its graph
+  std::string op;    ///< ONNX op_type
+  std::string name;  ///< for messages; unique in its graph
   std::vector<ValueId> inputs, outputs;
   std::map<std::string, Attribute> attributes;
 
@@ -36,22 +36,22 @@ inline constexpr std::int64_t kOpset = 17;
 
 /// A value: an activation (produced by a node or the graph's input) or a parameter, whose tensor may still be unbound.
 struct Value {
-  std::string name;                        ///< parameters: the name that weights are matched by
-  std::optional<Shape> shape;              ///< parameters: always. Activations: of one image (N = 1), after inference
+  std::string name;            ///< parameters: the name that weights are matched by
+  std::optional<Shape> shape;  ///< parameters: always. Activations: of one image (N = 1), after inference
   bool parameter = false;
-  std::optional<Tensor> tensor;            ///< float parameters once bound
+  std::optional<Tensor> tensor;                       ///< float parameters once bound
   std::optional<std::vector<std::int64_t>> integers;  ///< integer constants (axes, pads, starts ...)
 };
 
 /// A directed acyclic network, one input of N images and one or more outputs. Nodes stand in topological order.
 class Graph {
  public:
-  ValueId add_input(std::string name, Shape shape_of_one);     ///< shape with N = 1
-  ValueId add_parameter(std::string name, Shape shape);        ///< unbound
+  ValueId add_input(std::string name, Shape shape_of_one);  ///< shape with N = 1
+  ValueId add_parameter(std::string name, Shape shape);     ///< unbound
   ValueId add_constant(std::string name, std::vector<std::int64_t> values);
   /// Appends a node; returns its first output. Inputs must exist already.
-  ValueId add(std::string op, std::string name, std::vector<ValueId> inputs, std::map<std::string, Attribute> attributes = {},
-              std::size_t outputs = 1);
+  ValueId add(std::string op, std::string name, std::vector<ValueId> inputs,
+              std::map<std::string, Attribute> attributes = {}, std::size_t outputs = 1);
   void set_outputs(std::vector<ValueId> outputs) { outputs_ = std::move(outputs); }
 
   [[nodiscard]] const std::vector<Node>& nodes() const noexcept { return nodes_; }
@@ -60,7 +60,7 @@ class Graph {
   [[nodiscard]] std::size_t values() const noexcept { return values_.size(); }
   [[nodiscard]] ValueId input() const noexcept { return input_; }
   [[nodiscard]] const std::vector<ValueId>& outputs() const noexcept { return outputs_; }
-  [[nodiscard]] std::vector<ValueId> parameters() const;       ///< float parameters in order of creation
+  [[nodiscard]] std::vector<ValueId> parameters() const;  ///< float parameters in order of creation
 
  private:
   std::vector<Node> nodes_;

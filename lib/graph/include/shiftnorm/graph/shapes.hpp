@@ -10,7 +10,7 @@ namespace shiftnorm::graph {
 
 /// One supported operator: how many inputs it takes and what shape it gives.
 struct OpSpec {
-  std::string_view op;                     ///< ONNX op_type
+  std::string_view op;  ///< ONNX op_type
   std::size_t min_inputs, max_inputs;
   Shape (*infer)(const Graph&, const Node&);  ///< of the first output, for one image
 };
@@ -30,7 +30,8 @@ struct Window {
 };
 /// `kernel`: of the weights for Conv, else the attribute kernel_shape. auto_pad is resolved against `spatial`.
 /// Errors  ShapeError for inconsistent lengths or zero strides.
-[[nodiscard]] Window window_of(const Node& node, std::span<const std::int64_t> kernel, std::span<const std::int64_t> spatial);
+[[nodiscard]] Window window_of(const Node& node, std::span<const std::int64_t> kernel,
+                               std::span<const std::int64_t> spatial);
 
 /// Constant integers of input `index` of a node, or what is given when it is absent.
 /// Errors  UnsupportedError if the input is computed at run time.

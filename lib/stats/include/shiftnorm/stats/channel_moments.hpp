@@ -25,7 +25,7 @@ class ChannelMoments {
   void add_image(std::span<const double> sum, std::span<const double> square, std::int64_t values);
   /// As if every image of `other` had been added here. Throws ShapeError if pivots differ.
   void merge(const ChannelMoments& other);
-  void clear();                             ///< keeps the pivot
+  void clear();  ///< keeps the pivot
 
   [[nodiscard]] std::size_t channels() const noexcept { return pivot_.size(); }
   [[nodiscard]] const std::vector<float>& pivot() const noexcept { return pivot_; }
@@ -34,8 +34,8 @@ class ChannelMoments {
   /// Index of the first channel that met an infinity or a NaN, or -1.
   [[nodiscard]] std::int64_t invalid_channel() const noexcept;
 
-  [[nodiscard]] std::vector<double> mean() const;                        ///< throws std::domain_error with no values
-  [[nodiscard]] std::vector<double> variance(Divisor divisor) const;     ///< never negative; sample needs two values
+  [[nodiscard]] std::vector<double> mean() const;                     ///< throws std::domain_error with no values
+  [[nodiscard]] std::vector<double> variance(Divisor divisor) const;  ///< never negative; sample needs two values
 
   friend bool operator==(const ChannelMoments&, const ChannelMoments&) = default;
 

@@ -12,8 +12,8 @@ namespace shiftnorm::stats {
 /// Source  Kulisch's long accumulator, cut to the exponents that sums of float32 products reach.
 class ExactSum {
  public:
-  static constexpr int kDigits = 18;        ///< of 32 bits, carried in 64
-  static constexpr int kLowestBit = -288;   ///< weight of the lowest bit is 2^kLowestBit
+  static constexpr int kDigits = 18;       ///< of 32 bits, carried in 64
+  static constexpr int kLowestBit = -288;  ///< weight of the lowest bit is 2^kLowestBit
 
   /// Adds a finite value. Non-finite values, and values out of range, mark the sum as invalid for good.
   void add(double value) noexcept;
@@ -24,13 +24,15 @@ class ExactSum {
   /// Digits in canonical form (each in [0, 2^32) but the highest, which carries the sign): equal sums, equal digits.
   [[nodiscard]] std::array<std::int64_t, kDigits> digits() const noexcept;
 
-  friend bool operator==(const ExactSum& a, const ExactSum& b) noexcept { return a.valid_ == b.valid_ && a.digits() == b.digits(); }
+  friend bool operator==(const ExactSum& a, const ExactSum& b) noexcept {
+    return a.valid_ == b.valid_ && a.digits() == b.digits();
+  }
 
  private:
   void normalise() noexcept;
 
   std::array<std::int64_t, kDigits> digits_{};
-  std::uint32_t pending_ = 0;               ///< addends since the digits were last carried
+  std::uint32_t pending_ = 0;  ///< addends since the digits were last carried
   bool valid_ = true;
 };
 

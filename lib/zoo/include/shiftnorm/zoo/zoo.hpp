@@ -12,16 +12,16 @@ namespace shiftnorm::zoo {
 
 /// What an architecture needs to know that only the file or the data can tell.
 struct BuildOptions {
-  std::int64_t classes = 0;                ///< outputs of the head; 0: the architecture's default
-  std::int64_t height = 0, width = 0;      ///< of the input; 0: the architecture's default
-  std::int64_t channels = 0;               ///< of the input; 0: the architecture's default
+  std::int64_t classes = 0;            ///< outputs of the head; 0: the architecture's default
+  std::int64_t height = 0, width = 0;  ///< of the input; 0: the architecture's default
+  std::int64_t channels = 0;           ///< of the input; 0: the architecture's default
 };
 
 struct Architecture {
-  std::string_view name;                   ///< "resnet50", "cifar_resnet20"
-  std::string_view head;                   ///< parameter whose first extent is the number of classes
-  std::string_view stem;                   ///< parameter whose second extent is the number of input channels
-  std::int64_t classes, side, channels;    ///< defaults
+  std::string_view name;                 ///< "resnet50", "cifar_resnet20"
+  std::string_view head;                 ///< parameter whose first extent is the number of classes
+  std::string_view stem;                 ///< parameter whose second extent is the number of input channels
+  std::int64_t classes, side, channels;  ///< defaults
   graph::Graph (*build)(const BuildOptions&);
 };
 
