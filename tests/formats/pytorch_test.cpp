@@ -22,15 +22,20 @@ TEST_CASE("Views of a shared storage are made dense, with their origins") {
   const bool zip = GENERATE(false, true);
   TorchFile file;
   const std::size_t s = file.add_floats("94", kSix);
-  file.views = {{"whole", s, 0, {2, 3}, {3, 1}}, {"transposed", s, 0, {3, 2}, {1, 3}}, {"every_other", s, 1, {3}, {2}},
-                {"scalar", s, 4, {}, {}},        {"expanded", s, 5, {2, 2}, {0, 0}},   {"empty", s, 6, {0, 7}, {7, 1}}};
+  file.views = {{"whole", s, 0, {2, 3}, {3, 1}},
+                {"transposed", s, 0, {3, 2}, {1, 3}},
+                {"every_other", s, 1, {3}, {2}},
+                {"scalar", s, 4, {}, {}},
+                {"expanded", s, 5, {2, 2}, {0, 0}},
+                {"empty", s, 6, {0, 7}, {7, 1}},
+                {"odd_stride", s, 0, {3, 1}, {2, INT64_MAX}}};
   const auto bytes = file.build(zip);
   const Checkpoint checkpoint = parse(bytes);
   CHECK(checkpoint.format == (zip ? "pytorch-zip" : "pytorch-legacy"));
   CHECK(checkpoint.file_name == "net.pth");
   CHECK(checkpoint.sha256.size() == 64);
   CHECK(checkpoint.bytes == bytes);
-  REQUIRE(checkpoint.tensors.size() == 6);
+  REQUIRE(checkpoint.tensors.size() == 7);
   CHECK(checkpoint.tensors[0].name == "whole");
   CHECK(checkpoint.find("whole")->values.to_float() == kSix);
   CHECK(checkpoint.find("transposed")->values.shape() == Shape{3, 2});
@@ -38,6 +43,7 @@ TEST_CASE("Views of a shared storage are made dense, with their origins") {
   CHECK(checkpoint.find("every_other")->values.to_float() == std::vector<float>{1, 3, 5});
   CHECK(checkpoint.find("scalar")->values.to_float() == std::vector<float>{4});
   CHECK(checkpoint.find("expanded")->values.to_float() == std::vector<float>{5, 5, 5, 5});
+  CHECK(checkpoint.find("odd_stride")->values.to_float() == std::vector<float>{0, 2, 4});
   CHECK(checkpoint.find("empty")->values.shape() == Shape{0, 7});
   CHECK(checkpoint.find("absent") == nullptr);
 

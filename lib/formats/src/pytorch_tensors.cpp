@@ -55,6 +55,7 @@ void gather(const pickle::Tensor& tensor, const Shape& shape, std::size_t width,
   for (std::size_t to = 0; to < dst.size(); to += width) {
     std::memcpy(dst.data() + to, first + from * static_cast<std::int64_t>(width), width);
     for (std::size_t axis = shape.rank(); axis-- > 0;) {
+      if (shape[axis] == 1) continue;  // its stride is never walked and may be anything
       from += tensor.strides[axis];
       if (++index[axis] < shape[axis]) break;
       from -= tensor.strides[axis] * shape[axis];
