@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shiftnorm/adapt/mode.hpp"
+#include "shiftnorm/imaging/dataset.hpp"
+#include "shiftnorm/imaging/transform.hpp"
+
+namespace shiftnorm::experiment {
+
+/// What the network's output numbers are before any activation of ours.
+enum class OutputKind { logits, probabilities };
+
+struct ModelConfig {
+  std::filesystem::path checkpoint;
+  std::string architecture;           ///< of zoo; empty: the file holds its graph
+  std::optional<OutputKind> outputs;  ///< absent: told from the graph's last node
+};
+
+struct DataConfig {
+  std::filesystem::path path;  ///< WHERE: folder or array file, `#key` included
+  imaging::Limit limit;
+  imaging::Reader reader = imaging::Reader::automatic;
+  std::string layout;
+};
+
+struct EvaluateConfig {
+  std::vector<std::string> metrics;  ///< of metrics::metric_table()
+  std::int64_t resamples = 2000;
+  double level = 0.95;
+};
+
+struct ExportConfig {
+  std::string mode;            ///< the name of one of the modes
+  std::filesystem::path path;  ///< relative: to the run folder
+};
+
+/// An experiment, checked: every default is spelled out and every path resolved.
+struct Config {
+  std::string name;
+  std::uint64_t seed = 0;
+  ModelConfig model;
+  std::optional<imaging::Pipeline> preprocess;
+  std::optional<DataConfig> source;
+  DataConfig target;
+  std::vector<std::string> classes;  ///< in the order of the network's outputs; empty: the sorted folder names
+  std::vector<adapt::Mode> modes;
+  EvaluateConfig evaluate;
+  std::optional<ExportConfig> exported;
+};
+
+struct ConfigOptions {
+  std::filesystem::path root;     ///< inputs are relative to it; empty: to the YAML's folder
+  std::vector<std::string> sets;  ///< `a.b=c`; paths in them are relative to the working directory
+};
+
+/// Errors  ConfigError `file.yaml:LINE:COLUMN: key.path = found; expected` (or `--set key.path: ...`), FormatError if
+///         the file is missing. Unknown keys name the nearest, keys given twice and impossible modes are refused.
+[[nodiscard]] Config read_config(const std::filesystem::path& path, const ConfigOptions& options);
+[[nodiscard]] Config parse_config(std::string_view text, const std::string& file_name, const ConfigOptions& options);
+
+/// The same experiment with every default written out. Relative input paths are rewritten so that they hold from
+/// `folder`, the run folder that keeps the text.
+[[nodiscard]] std::string resolved_yaml(const Config& config, const std::filesystem::path& folder);
+
+/// A preprocessing by preset name, or by the YAML of its steps (a list, as under `preprocess:`).
+[[nodiscard]] imaging::Pipeline parse_pipeline(std::string_view yaml, const std::string& file_name);
+/// The steps as YAML that parse_pipeline reads again.
+[[nodiscard]] std::string pipeline_yaml(const imaging::Pipeline& pipeline);
+
+[[nodiscard]] imaging::Reader parse_reader(
+    std::string_view name);  ///< auto, folder, array; ConfigError with the nearest
+[[nodiscard]] std::string_view name_of(imaging::Reader reader);
+/// One class name per line, blank lines left out, in the order of the network's outputs.
+[[nodiscard]] std::vector<std::string> read_classes(const std::filesystem::path& path);
+
+/// Fills in what depends on the rest: semantics `batch` shuffles with the run's seed unless the user said how; policy
+/// `batch` keeps arrival order (estimators.md B).
+void settle_shuffle(adapt::Mode& mode, std::uint64_t seed);
+
+}  // namespace shiftnorm::experiment

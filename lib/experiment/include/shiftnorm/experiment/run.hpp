@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "shiftnorm/core/progress.hpp"
+#include "shiftnorm/experiment/config.hpp"
+#include "shiftnorm/experiment/export.hpp"
+#include "shiftnorm/experiment/results.hpp"
+#include "shiftnorm/experiment/session.hpp"
+
+namespace shiftnorm::experiment {
+
+struct RunOptions {
+  std::filesystem::path folder;  ///< the run folder: what the resolved YAML's paths are written for
+  int threads = 1;
+  std::uint64_t memory = 0;  ///< bytes; 0: half of what is free
+  std::string program_version, instruction_set;
+  std::string command;  ///< for the report; no paths
+};
+
+/// What a run leaves behind; nothing has been written yet.
+struct RunOutcome {
+  RunResults results;
+  std::optional<Exported> exported;
+  std::vector<std::string> notes;  ///< warnings, one line each
+};
+
+/// The whole experiment: restore, load, every mode on one engine and the same images, scores, export.
+/// Errors  as open_session(), adapt::Engine::run and export_checkpoint(), each with the mode's name before it.
+[[nodiscard]] RunOutcome run_experiment(const Config& config, const RunOptions& options, const Progress& progress);
+
+/// What results say about model and data, without any mode: `evaluate` and `recalibrate` start from it too.
+[[nodiscard]] RunResults describe(const Session& session);
+
+/// The class names in the order of the outputs; `0`, `1`, ... where the data name none.
+[[nodiscard]] std::vector<std::string> output_names(const Session& session);
+
+/// Files that were looked at: usable, bad.
+struct Seen {
+  std::int64_t usable = 0, bad = 0;
+};
+
+/// `--max-bad N|P%`.
+struct BadLimit {
+  double value = 5;
+  bool percent = true;
+  /// One bad file alone is never too many.
+  [[nodiscard]] bool exceeded(Seen seen) const;
+};
+
+}  // namespace shiftnorm::experiment

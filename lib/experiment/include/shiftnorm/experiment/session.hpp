@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "shiftnorm/adapt/engine.hpp"
+#include "shiftnorm/core/progress.hpp"
+#include "shiftnorm/experiment/config.hpp"
+#include "shiftnorm/experiment/model.hpp"
+#include "shiftnorm/imaging/dataset.hpp"
+#include "shiftnorm/imaging/sample_store.hpp"
+#include "shiftnorm/imaging/transform.hpp"
+
+namespace shiftnorm::experiment {
+
+struct SessionOptions {
+  std::filesystem::path checkpoint;
+  std::string architecture;  ///< empty: the file holds its graph
+  std::string where;         ///< the data
+  imaging::DatasetOptions dataset;
+  std::optional<imaging::Pipeline>
+      preprocess;  ///< absent: the model's provenance file says, or floats enter as they are
+  std::optional<OutputKind> outputs;
+  bool labelled = true;  ///< false: labels do not matter, so classes need not fit the network
+  int threads = 1;
+  std::uint64_t memory = 0;  ///< bytes in all; 0: half of what is free
+};
+
+/// A network, its data and the engine, ready to run modes on.
+struct Session {
+  RestoredModel model;
+  std::shared_ptr<const imaging::Dataset> dataset;
+  std::unique_ptr<imaging::SampleStore> store;
+  std::unique_ptr<adapt::Engine> engine;
+  adapt::Images images;  ///< of the store
+  OutputKind outputs = OutputKind::logits;
+  std::string preprocess;         ///< preset name, "custom" or "none"
+  std::string preprocess_yaml;    ///< the steps in full
+  std::string preprocess_sha256;  ///< of imaging::canonical
+  double load_seconds = 0;
+  std::vector<std::string> notes;  ///< what the user should know, one line each
+
+  [[nodiscard]] std::vector<std::int32_t> labels() const;  ///< per usable sample, -1: none
+  [[nodiscard]] std::vector<std::string> ids() const;
+  [[nodiscard]] std::int64_t levels() const;
+};
+
+/// Restores the network first, so that a wrong file is told before any image is decoded.
+/// Errors  ConfigError for images without preprocessing and for classes that do not fit the outputs; as restore(),
+///         imaging::open_dataset, imaging::SampleStore and adapt::Engine.
+[[nodiscard]] Session open_session(const SessionOptions& options, const Progress& progress);
+
+}  // namespace shiftnorm::experiment

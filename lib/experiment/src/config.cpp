@@ -1,0 +1,288 @@
+#include "shiftnorm/experiment/config.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "schema.hpp"
+#include "shiftnorm/core/file.hpp"
+#include "shiftnorm/core/text.hpp"
+#include "shiftnorm/metrics/metrics.hpp"
+#include "shiftnorm/zoo/zoo.hpp"
+
+namespace shiftnorm::experiment {
+namespace {
+
+namespace fs = std::filesystem;
+using yaml::Node;
+
+constexpr std::uint64_t kMaxConfigBytes = 1 << 20;
+
+struct OutputName {
+  std::string_view name;
+  OutputKind kind;
+};
+constexpr OutputName kOutputs[] = {{"logits", OutputKind::logits}, {"probabilities", OutputKind::probabilities}};
+
+struct ReaderName {
+  std::string_view name;
+  imaging::Reader reader;
+};
+constexpr ReaderName kReaders[] = {
+    {"auto", imaging::Reader::automatic}, {"folder", imaging::Reader::folder}, {"array", imaging::Reader::array}};
+
+constexpr Field<ModelConfig> kModel[] = {
+    {"checkpoint", [](const Cursor& c, ModelConfig& m) { m.checkpoint = c.input_path(); },
+     [](const ModelConfig& m) { return write_text(m.checkpoint.string()); }, true},
+    {"architecture",
+     [](const Cursor& c, ModelConfig& m) {
+       m.architecture = c.placed([&] { return zoo::architecture(c.text()).name; });
+     },
+     [](const ModelConfig& m) { return m.architecture.empty() ? Node{} : write_text(m.architecture); }},
+    {"outputs",
+     [](const Cursor& c, ModelConfig& m) {
+       const std::string name = c.text();
+       for (const OutputName& known : kOutputs)
+         if (known.name == name) m.outputs = known.kind;
+       if (!m.outputs) c.wrong("logits or probabilities (this version scores one label per image)");
+     },
+     [](const ModelConfig& m) {
+       for (const OutputName& known : kOutputs)
+         if (m.outputs == known.kind) return write_text(known.name);
+       return Node{};
+     }},
+    {"graph", nullptr, nullptr, false, "this version builds networks by their architecture's name"},
+};
+
+constexpr Field<imaging::Limit> kLimit[] = {
+    {"per_class", [](const Cursor& c, imaging::Limit& l) { l.per_class = c.integer(1); },
+     [](const imaging::Limit& l) { return l.per_class ? write_integer(*l.per_class) : Node{}; }},
+    {"images", [](const Cursor& c, imaging::Limit& l) { l.images = c.integer(1); },
+     [](const imaging::Limit& l) { return l.images ? write_integer(*l.images) : Node{}; }},
+    {"seed", [](const Cursor& c, imaging::Limit& l) { l.seed = c.seed(); },
+     [](const imaging::Limit& l) { return l.images ? write_seed(l.seed) : Node{}; }},
+};
+
+void read_limit(const Cursor& c, DataConfig& data) {
+  data.limit.seed = c.context().seed;
+  read_map(c, kLimit, data.limit);
+  if (data.limit.per_class && data.limit.images)
+    c.fail(fmt::format("{} has both per_class and images; expected one of them", c.path()));
+  if (!data.limit.per_class && !data.limit.images)
+    c.fail(fmt::format("{} has neither per_class nor images; expected one of them", c.path()));
+  if (data.limit.per_class && c.node().find("seed") != nullptr)
+    c.fail(fmt::format("{} has a seed with per_class, which draws nothing; expected seed with images", c.path()));
+}
+
+void read_layout(const Cursor& c, DataConfig& data) {
+  static const std::array<std::string, 3> layouts = {"NCHW", "NHWC", "NHW"};
+  data.layout = c.text();
+  if (std::ranges::find(layouts, data.layout) == layouts.end()) c.wrong(fmt::format("one of {}", join(layouts)));
+}
+
+constexpr std::string_view kFolderLabels =
+    "in this version labels come from class folders, or with the arrays of an .npz";
+
+constexpr Field<DataConfig> kData[] = {
+    {"path", [](const Cursor& c, DataConfig& d) { d.path = c.input_path(); },
+     [](const DataConfig& d) { return write_text(d.path.string()); }, true},
+    {"limit", read_limit,
+     [](const DataConfig& d) { return d.limit.per_class || d.limit.images ? write_map(kLimit, d.limit) : Node{}; }},
+    {"reader", [](const Cursor& c, DataConfig& d) { d.reader = c.placed([&] { return parse_reader(c.text()); }); },
+     [](const DataConfig& d) { return write_text(name_of(d.reader)); }},
+    {"layout", read_layout, [](const DataConfig& d) { return d.layout.empty() ? Node{} : write_text(d.layout); }},
+    {"labels", nullptr, nullptr, false, kFolderLabels},
+    {"label", nullptr, nullptr, false, kFolderLabels},
+    {"key", nullptr, nullptr, false, kFolderLabels},
+    {"shift", nullptr, nullptr, false, "this version makes no synthetic shifts"},
+    {"domain", nullptr, nullptr, false, "this version treats the target as one domain"},
+    {"where", nullptr, nullptr, false, "this version selects with limit alone"},
+};
+
+constexpr Field<Config> kDataSets[] = {
+    {"source", [](const Cursor& c, Config& config) { read_map(c, kData, config.source.emplace()); },
+     [](const Config& config) { return config.source ? write_map(kData, *config.source) : Node{}; }},
+    {"target", [](const Cursor& c, Config& config) { read_map(c, kData, config.target); },
+     [](const Config& config) { return write_map(kData, config.target); }, true},
+    {"classes",
+     [](const Cursor& c, Config& config) {
+       if (c.node().kind == Node::Kind::scalar) {
+         config.classes = c.placed([&] { return read_classes(c.input_path()); });
+         return;
+       }
+       config.classes = c.texts();
+       std::vector<std::string> sorted = config.classes;
+       std::ranges::sort(sorted);
+       if (const auto twice = std::ranges::adjacent_find(sorted); twice != sorted.end())
+         c.fail(fmt::format("{} names '{}' twice; expected each class once", c.path(), printable(*twice)));
+     },
+     [](const Config& config) { return write_texts(config.classes); }},
+};
+
+constexpr Field<Config> kProtocol[] = {
+    {"kind",
+     [](const Cursor& c, Config&) {
+       if (c.text() != "transductive")
+         c.fail(fmt::format("{} = {}; this version runs transductive", c.path(), c.node().describe()));
+     },
+     [](const Config&) { return write_text("transductive"); }, true},
+};
+
+void read_protocol(const Cursor& c, Config& config) {
+  // The kind first: the keys of the other protocols would otherwise be called unknown before it is said what is
+  // missing.
+  if (const Node* kind = c.node().find("kind"); kind != nullptr)
+    kProtocol[0].read(Cursor(*kind, below(c.path(), "kind"), c.context()), config);
+  read_map(c, kProtocol, config);
+}
+
+constexpr double kLeastLevel = 0.5, kMostLevel = 0.9999;
+
+constexpr Field<EvaluateConfig> kInterval[] = {
+    {"method",
+     [](const Cursor& c, EvaluateConfig&) {
+       if (c.text() != "bootstrap") c.wrong("bootstrap");
+     },
+     [](const EvaluateConfig&) { return write_text("bootstrap"); }},
+    {"resamples", [](const Cursor& c, EvaluateConfig& e) { e.resamples = c.integer(100, 1'000'000); },
+     [](const EvaluateConfig& e) { return write_integer(e.resamples); }},
+    {"level", [](const Cursor& c, EvaluateConfig& e) { e.level = c.number(kLeastLevel, kMostLevel); },
+     [](const EvaluateConfig& e) { return write_number(e.level); }},
+    {"by", nullptr, nullptr, false, "this version resamples images"},
+};
+
+constexpr Field<EvaluateConfig> kEvaluate[] = {
+    {"metrics",
+     [](const Cursor& c, EvaluateConfig& e) {
+       e.metrics.clear();
+       for (const Cursor& one : c.list()) {
+         const std::string name = one.text();
+         one.placed([&] { return metrics::metric(name).name; });
+         if (std::ranges::find(e.metrics, name) != e.metrics.end())
+           one.fail(fmt::format("{} repeats {}; expected it once", one.path(), name));
+         e.metrics.push_back(name);
+       }
+     },
+     [](const EvaluateConfig& e) { return write_texts(e.metrics); }},
+    {"interval", [](const Cursor& c, EvaluateConfig& e) { read_map(c, kInterval, e); },
+     [](const EvaluateConfig& e) { return write_map(kInterval, e); }},
+};
+
+constexpr Field<ExportConfig> kExport[] = {
+    {"mode", [](const Cursor& c, ExportConfig& e) { e.mode = c.text(); },
+     [](const ExportConfig& e) { return write_text(e.mode); }, true},
+    {"path", [](const Cursor& c, ExportConfig& e) { e.path = c.text(); },
+     [](const ExportConfig& e) { return write_text(e.path.string()); }, true},
+};
+
+void read_export(const Cursor& c, Config& config) {
+  ExportConfig& exported = config.exported.emplace();
+  read_map(c, kExport, exported);
+  std::vector<std::string> names;
+  for (const adapt::Mode& mode : config.modes) names.push_back(mode.name);
+  const auto found = std::ranges::find(names, exported.mode);
+  if (found == names.end())
+    c.fail(
+        fmt::format("{}.mode = {} names no mode; expected one of {}", c.path(), printable(exported.mode), join(names)));
+  const adapt::Policy policy = config.modes[static_cast<std::size_t>(found - names.begin())].policy;
+  if (!adapt::exportable(policy))
+    c.fail(fmt::format(
+        "{}.mode = {} has policy {}, whose statistics change with every batch; expected a mode that a file can hold",
+        c.path(), printable(exported.mode), adapt::name_of(policy)));
+}
+
+void read_name(const Cursor& c, Config& config) {
+  config.name = c.text();
+  const bool plain = config.name != "." && config.name != ".." && config.name.size() <= 100 &&
+                     config.name.find('/') == std::string::npos && printable(config.name) == config.name;
+  if (!plain) c.wrong("a name for the run folder: at most 100 characters, no '/'");
+}
+
+// Fields are read in this order: the seed before what shuffles by it, the modes before the export that names one.
+constexpr Field<Config> kConfig[] = {
+    {"name", read_name, [](const Config& c) { return write_text(c.name); }},
+    {"seed", [](const Cursor& c, Config& config) { config.seed = c.context().seed = c.seed(); },
+     [](const Config& c) { return write_seed(c.seed); }},
+    {"model", [](const Cursor& c, Config& config) { read_map(c, kModel, config.model); },
+     [](const Config& c) { return write_map(kModel, c.model); }, true},
+    {"preprocess", [](const Cursor& c, Config& config) { read_pipeline(c, config.preprocess.emplace()); },
+     [](const Config& c) {
+       if (!c.preprocess) return Node{};
+       return c.preprocess->name == "custom" ? write_pipeline(*c.preprocess) : write_text(c.preprocess->name);
+     }},
+    {"data", [](const Cursor& c, Config& config) { read_map(c, kDataSets, config); },
+     [](const Config& c) { return write_map(kDataSets, c); }, true},
+    {"protocol", read_protocol, [](const Config& c) { return write_map(kProtocol, c); }},
+    {"modes", [](const Cursor& c, Config& config) { read_modes(c, config.modes); },
+     [](const Config& c) { return write_modes(c.modes); }, true},
+    {"sweep", nullptr, nullptr, false, "this version runs one configuration at a time; --set changes one"},
+    {"evaluate", [](const Cursor& c, Config& config) { read_map(c, kEvaluate, config.evaluate); },
+     [](const Config& c) { return write_map(kEvaluate, c.evaluate); }},
+    {"export", read_export, [](const Config& c) { return c.exported ? write_map(kExport, *c.exported) : Node{}; }},
+};
+
+fs::path seen_from(const fs::path& path, const fs::path& folder) {
+  return path.is_absolute() ? path : fs::relative(fs::absolute(path), fs::absolute(folder));
+}
+
+}  // namespace
+
+Config parse_config(std::string_view text, const std::string& file_name, const ConfigOptions& options) {
+  Node root = yaml::parse(text, file_name);
+  for (const std::string& assignment : options.sets) yaml::set(root, assignment);
+  ReadContext context{options.root, 0};
+  Config config;
+  config.name = fs::path(file_name).stem().string();
+  for (const metrics::MetricSpec& metric : metrics::metric_table()) config.evaluate.metrics.emplace_back(metric.name);
+  read_map(Cursor(root, "", context), kConfig, config);
+  return config;
+}
+
+Config read_config(const fs::path& path, const ConfigOptions& options) {
+  const std::vector<std::byte> bytes = read_file(path, kMaxConfigBytes);
+  ConfigOptions resolved = options;
+  if (resolved.root.empty()) resolved.root = path.parent_path();
+  return parse_config(as_text(bytes), path.filename().string(), resolved);
+}
+
+std::string resolved_yaml(const Config& config, const fs::path& folder) {
+  Config seen = config;
+  seen.model.checkpoint = seen_from(config.model.checkpoint, folder);
+  seen.target.path = seen_from(config.target.path, folder);
+  if (seen.source) seen.source->path = seen_from(config.source->path, folder);
+  return yaml::emit(write_map(kConfig, seen));
+}
+
+imaging::Reader parse_reader(std::string_view name) {
+  std::vector<std::string> names;
+  for (const ReaderName& known : kReaders) {
+    if (known.name == name) return known.reader;
+    names.emplace_back(known.name);
+  }
+  const std::string near = nearest(name, names);
+  throw ConfigError(fmt::format("no reader '{}'; {}", printable(name),
+                                near.empty() ? "expected one of " + join(names) : "nearest is '" + near + "'"));
+}
+
+std::string_view name_of(imaging::Reader reader) {
+  for (const ReaderName& known : kReaders)
+    if (known.reader == reader) return known.name;
+  return "auto";
+}
+
+std::vector<std::string> read_classes(const fs::path& path) {
+  const std::vector<std::byte> bytes = read_file(path, kMaxConfigBytes);
+  std::vector<std::string> names;
+  std::string_view rest = as_text(bytes);
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    std::string_view line = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.remove_suffix(1);
+    if (!line.empty()) names.emplace_back(line);
+  }
+  if (names.empty())
+    throw FormatError(fmt::format("{}: no class names; expected one per line", path.filename().string()));
+  return names;
+}
+
+}  // namespace shiftnorm::experiment

@@ -1,0 +1,140 @@
+#include "shiftnorm/experiment/session.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "shiftnorm/container/json.hpp"
+#include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/file.hpp"
+#include "shiftnorm/core/hash.hpp"
+#include "shiftnorm/core/text.hpp"
+#include "shiftnorm/experiment/export.hpp"
+
+namespace shiftnorm::experiment {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kMaxProvenanceBytes = 1 << 20;
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// The preprocessing that an earlier recalibration recorded beside this very file.
+std::optional<imaging::Pipeline> recorded_pipeline(const fs::path& checkpoint, const std::string& sha256) {
+  const fs::path beside = provenance_path(checkpoint);
+  if (!fs::is_regular_file(beside)) return std::nullopt;
+  const std::string name = beside.filename().string();
+  const std::vector<std::byte> bytes = read_file(beside, kMaxProvenanceBytes);
+  try {
+    const container::Json json = container::parse_json(as_text(bytes));
+    if (json.at("adapted_sha256").as_string() != sha256) return std::nullopt;  // it tells of another file
+    const container::Json* steps = json.at("preprocessing").find("steps");
+    if (steps == nullptr || steps->is_null()) return std::nullopt;
+    imaging::Pipeline pipeline = parse_pipeline(steps->as_string(), name);
+    pipeline.name = json.at("preprocessing").at("name").as_string();
+    return pipeline;
+  } catch (const FormatError&) {
+    rethrow_at(name);
+  }
+}
+
+imaging::Pipeline choose_pipeline(const SessionOptions& options, const Session& session) {
+  if (!session.dataset->images()) {
+    if (options.preprocess)
+      throw ConfigError(
+          fmt::format("{}: floating-point arrays enter the network as they are; expected no preprocessing",
+                      fs::path(options.where).filename().string()));
+    return {"none", {}};
+  }
+  if (options.preprocess) return *options.preprocess;
+  if (auto recorded = recorded_pipeline(options.checkpoint, session.model.checkpoint.sha256)) return *recorded;
+  throw ConfigError(fmt::format("images without a preprocessing; expected a preset ({}) or a list of steps",
+                                join(imaging::preset_names())));
+}
+
+OutputKind told_by_last_node(const graph::Graph& graph) {
+  const graph::ValueId output = graph.outputs().at(0);
+  for (const graph::Node& node : graph.nodes())
+    if (std::ranges::find(node.outputs, output) != node.outputs.end()) {
+      if (node.op == "Sigmoid")
+        throw UnsupportedError(
+            fmt::format("node '{}': the network ends in Sigmoid; this version scores one label per image", node.name));
+      return node.op == "Softmax" ? OutputKind::probabilities : OutputKind::logits;
+    }
+  return OutputKind::logits;
+}
+
+void check_classes(const Session& session, const std::string& where) {
+  const std::vector<std::string>& classes = session.dataset->classes();
+  if (classes.empty() || std::cmp_equal(classes.size(), session.engine->outputs())) return;
+  throw ConfigError(fmt::format(
+      "{}: {} classes ({}); expected {}, as the network has outputs (the classes setting names all of them in order)",
+      fs::path(where).filename().string(), classes.size(), join(classes, 4), session.engine->outputs()));
+}
+
+}  // namespace
+
+std::vector<std::int32_t> Session::labels() const {
+  std::vector<std::int32_t> out;
+  for (std::size_t i = 0; i < store->size(); ++i) out.push_back(store->sample(i).label);
+  return out;
+}
+
+std::vector<std::string> Session::ids() const {
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i < store->size(); ++i) out.push_back(store->sample(i).id);
+  return out;
+}
+
+std::int64_t Session::levels() const {
+  std::int64_t highest = 0;
+  for (const graph::BatchNorm& layer : engine->batch_norms()) highest = std::max(highest, layer.level);
+  return highest;
+}
+
+Session open_session(const SessionOptions& options, const Progress& progress) {
+  const auto start = std::chrono::steady_clock::now();
+  Session session;
+  session.model = restore(options.checkpoint, options.architecture);
+  session.outputs = options.outputs ? *options.outputs : told_by_last_node(session.model.graph);
+  session.dataset = imaging::open_dataset(options.where, options.dataset);
+
+  imaging::Pipeline pipeline = choose_pipeline(options, session);
+  session.preprocess = pipeline.name;
+  if (!pipeline.steps.empty()) session.preprocess_yaml = pipeline_yaml(pipeline);
+  session.preprocess_sha256 = sha256_hex(imaging::canonical(pipeline));
+
+  imaging::StoreOptions store;
+  store.threads = options.threads;
+  if (options.memory > 0) store.memory = std::min(store.memory, options.memory / 4);
+  const std::int64_t channels = session.model.input()[0];
+  session.store = std::make_unique<imaging::SampleStore>(session.dataset, std::move(pipeline), Shape{channels, 0, 0},
+                                                         store, progress);
+  const Shape& image = session.store->shape();
+  if (const Shape made_for = session.model.input(); image != made_for)
+    session.notes.push_back(fmt::format("images enter the network as {}; {} was made for {}", image.text(),
+                                        session.model.architecture, made_for.text()));
+  resize_input(session.model, image[1], image[2]);
+
+  adapt::EngineOptions engine;
+  engine.threads = options.threads;
+  engine.memory = options.memory - options.memory / 4;
+  try {
+    session.engine = std::make_unique<adapt::Engine>(session.model.graph, engine);
+  } catch (const Error&) {
+    rethrow_at(session.model.checkpoint.file_name);
+  }
+  if (options.labelled) check_classes(session, options.where);
+  session.images.count = session.store->size();
+  session.images.load = [store_of = session.store.get()](std::size_t index, std::span<float> dst) {
+    store_of->load(index, dst);
+  };
+  session.load_seconds = seconds_since(start);
+  return session;
+}
+
+}  // namespace shiftnorm::experiment

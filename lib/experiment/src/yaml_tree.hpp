@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace shiftnorm::experiment::yaml {
+
+/// Where a node stands, for messages: a file with line and column (from 1), or the option that gave it.
+struct Place {
+  std::string source;
+  int line = 0, column = 0;  ///< line 0: `source` is an option, or the node was made by us
+  [[nodiscard]] std::string text() const;
+};
+
+struct Member;
+
+/// A YAML node with its place. Maps keep their order; a key given twice was refused when the node was made.
+struct Node {
+  enum class Kind { null, scalar, sequence, map };
+  Kind kind = Kind::null;
+  std::string text;   ///< of a scalar
+  bool plain = true;  ///< unquoted: may be a number or a truth value
+  Place place;
+  std::vector<Node> items;
+  std::vector<Member> members;
+
+  [[nodiscard]] const Node* find(std::string_view key) const;
+  [[nodiscard]] std::string describe() const;  ///< "a list", "text 'abc'": for messages
+
+  static Node scalar(std::string text, bool plain = true);
+  static Node sequence(std::vector<Node> items = {});
+  static Node map();
+  Node& add(std::string key, Node value);  ///< to a map; a null value is left out
+};
+
+struct Member {
+  std::string key;
+  Place place;
+  Node value;
+};
+
+/// What a configuration may hold, aliases counted as often as they are used.
+inline constexpr std::size_t kMaxNodes = 20'000;
+inline constexpr std::size_t kMaxDepth = 32;
+
+/// The one document in `text`.
+/// Errors  ConfigError with file, line and column: bad syntax, a key given twice, several documents, tags, keys that
+/// are
+///         no scalars, more than kMaxNodes nodes or kMaxDepth levels.
+[[nodiscard]] Node parse(std::string_view text, const std::string& source);
+
+/// Applies `a.b=value` (the argument of --set) to a tree: maps are made where they are missing, `modes.1.batch` indexes
+/// a list from 0. The new nodes' place reads `--set a.b`.
+void set(Node& root, std::string_view assignment);
+
+/// Block style, flow style for lists and maps of scalars.
+[[nodiscard]] std::string emit(const Node& root);
+
+}  // namespace shiftnorm::experiment::yaml

@@ -1,0 +1,69 @@
+#include <fmt/format.h>
+
+#include <cmath>
+#include <iterator>
+#include <span>
+
+#include "shiftnorm/core/error.hpp"
+#include "shiftnorm/report/report.hpp"
+
+namespace shiftnorm::report {
+namespace {
+
+using experiment::ModeReport;
+using experiment::RunResults;
+
+std::string csv_field(const std::string& text) {
+  const bool formula = !text.empty() && std::string_view("=+-@\t\r").find(text.front()) != std::string_view::npos;
+  if (!formula && text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string out = formula ? "\"'" : "\"";
+  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return out + '"';
+}
+
+/// Classes of a mode's outputs; the same for all modes of a run.
+std::size_t classes_of(const RunResults& run) {
+  std::size_t classes = 0;
+  for (const ModeReport& mode : run.modes) {
+    if (mode.probabilities.empty()) continue;
+    const std::size_t here = run.ids.empty() ? 0 : mode.probabilities.size() / run.ids.size();
+    if (here == 0 || here * run.ids.size() != mode.probabilities.size() || (classes != 0 && here != classes))
+      throw ShapeError(fmt::format("predictions of mode '{}': {} probabilities for {} images; expected {} classes each",
+                                   mode.mode.name, mode.probabilities.size(), run.ids.size(),
+                                   classes == 0 ? "the same number of" : std::to_string(classes)));
+    classes = here;
+  }
+  if (!run.labels.empty() && run.labels.size() != run.ids.size())
+    throw ShapeError(
+        fmt::format("predictions: {} labels; expected {}, one for each image", run.labels.size(), run.ids.size()));
+  return classes;
+}
+
+}  // namespace
+
+std::string predictions_csv(const RunResults& run) {
+  const std::size_t classes = classes_of(run);
+  std::string out = "id,label,mode,predicted";
+  for (std::size_t k = 0; k < classes; ++k) out += fmt::format(",p_{}", k);
+  out += '\n';
+  for (const ModeReport& mode : run.modes) {
+    if (mode.probabilities.empty()) continue;
+    const std::string name = csv_field(mode.mode.name);
+    // The labels play no part in what is predicted.
+    const std::vector<std::int32_t> guess = metrics::predicted(
+        {static_cast<std::int64_t>(classes), std::vector<std::int32_t>(run.ids.size(), 0), mode.probabilities});
+    for (std::size_t i = 0; i < run.ids.size(); ++i) {
+      const std::int32_t label = run.labels.empty() ? -1 : run.labels[i];
+      out += csv_field(run.ids[i]) + ',' + (label < 0 ? "" : std::to_string(label)) + ',' + name + ',' +
+             (guess[i] < 0 ? "" : std::to_string(guess[i]));
+      for (const double p : std::span(mode.probabilities).subspan(i * classes, classes)) {
+        out += ',';
+        if (!std::isnan(p)) fmt::format_to(std::back_inserter(out), "{:.9g}", p);
+      }
+      out += '\n';
+    }
+  }
+  return out;
+}
+
+}  // namespace shiftnorm::report

@@ -1,0 +1,209 @@
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "shiftnorm/container/json.hpp"
+#include "shiftnorm/report/report.hpp"
+#include "verdict.hpp"
+#include "view.hpp"
+
+namespace shiftnorm::report {
+namespace {
+
+using container::Json;
+using experiment::Comparison;
+using experiment::ModeReport;
+using experiment::RunResults;
+
+// A thousand classes squared, per mode, make a file that nobody reads; predictions.csv carries the same.
+constexpr std::size_t kMostConfusionClasses = 100;
+
+Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
+
+template <class T>
+Json value_or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json();
+}
+
+Json undefined(const std::string& reason) { return Json::object({{"value", Json()}, {"reason", reason}}); }
+
+Json score_json(const metrics::Score& score) {
+  if (score.value && std::isfinite(*score.value)) return Json::object({{"value", *score.value}});
+  return undefined(!score.reason.empty() ? score.reason : score.value ? "the value is not finite" : "undefined");
+}
+
+void add_interval(Json& json, const std::optional<metrics::Interval>& interval) {
+  json.set("low", interval ? Json(interval->low) : Json());
+  json.set("high", interval ? Json(interval->high) : Json());
+}
+
+Json metrics_json(const View& view, const ModeReport& mode) {
+  Json out = Json::object();
+  if (mode.metrics.empty()) {
+    for (const metrics::MetricSpec& spec : metrics::metric_table())
+      out.set(std::string(spec.name), undefined(view.labelled == 0 ? "the images have no labels" : "not evaluated"));
+    return out;
+  }
+  for (const experiment::MetricResult& result : mode.metrics) {
+    Json entry = score_json(result.score);
+    if (!entry.at("value").is_null()) add_interval(entry, result.interval);
+    out.set(result.name, std::move(entry));
+  }
+  return out;
+}
+
+Json versus_json(const ModeReport& mode) {
+  Json out = Json::object();
+  for (const Comparison& c : mode.versus_source) {
+    Json entry = Json::object({{"difference", c.difference}});
+    add_interval(entry, c.interval);
+    entry.set("test", c.test);
+    entry.set("p", value_or_null(c.p));
+    out.set(c.metric, std::move(entry));
+  }
+  return out;
+}
+
+Json per_class_json(const View& view, const ModeReport& mode) {
+  Json out = Json::array();
+  for (std::size_t c = 0; c < mode.per_class.size(); ++c) {
+    const metrics::ClassScores& scores = mode.per_class[c];
+    out.push(Json::object({{"class", class_name(view, c)},
+                           {"support", scores.support},
+                           {"precision", score_json(scores.precision)},
+                           {"recall", score_json(scores.recall)},
+                           {"f1", score_json(scores.f1)}}));
+  }
+  return out;
+}
+
+void add_confusion(Json& out, const ModeReport& mode) {
+  const auto classes = static_cast<std::size_t>(std::llround(std::sqrt(static_cast<double>(mode.confusion.size()))));
+  if (classes == 0 || classes * classes != mode.confusion.size() || classes > kMostConfusionClasses) {
+    out.set("confusion", Json());
+    out.set("confusion_reason", classes > kMostConfusionClasses
+                                    ? fmt::format("{} classes; written up to {}", classes, kMostConfusionClasses)
+                                    : std::string("the images have no labels"));
+    return;
+  }
+  Json rows = Json::array();
+  for (std::size_t truth = 0; truth < classes; ++truth) {
+    Json row = Json::array();
+    for (std::size_t guess = 0; guess < classes; ++guess) row.push(mode.confusion[truth * classes + guess]);
+    rows.push(std::move(row));
+  }
+  out.set("confusion", std::move(rows));
+}
+
+Json reliability_json(const ModeReport& mode) {
+  Json out = Json::array();
+  for (const metrics::ReliabilityBin& bin : mode.reliability)
+    out.push(Json::object({{"low", bin.low},
+                           {"high", bin.high},
+                           {"count", bin.count},
+                           {"confidence", bin.count > 0 ? Json(bin.confidence) : Json()},
+                           {"accuracy", bin.count > 0 ? Json(bin.accuracy) : Json()}}));
+  return out;
+}
+
+Json patterns_json(const std::vector<std::string>& patterns) {
+  Json out = Json::array();
+  for (const std::string& pattern : patterns) out.push(pattern);
+  return out;
+}
+
+/// Only what the user restricted.
+Json layers_json(const adapt::LayerRule& rule) {
+  Json out = Json::object();
+  if (!rule.include.empty()) out.set("include", patterns_json(rule.include));
+  if (!rule.exclude.empty()) out.set("exclude", patterns_json(rule.exclude));
+  if (rule.first) out.set("first", *rule.first);
+  if (rule.last) out.set("last", *rule.last);
+  if (rule.min_level) out.set("min_level", *rule.min_level);
+  if (rule.max_level) out.set("max_level", *rule.max_level);
+  return out;
+}
+
+void add_settings(Json& out, const adapt::Mode& mode) {
+  const bool in_batches = mode.semantics == adapt::Semantics::batch || mode.policy == adapt::Policy::batch;
+  if (in_batches) out.set("batch", mode.batch);
+  if (mode.momentum) out.set("momentum", *mode.momentum);
+  if (mode.shuffle) out.set("shuffle", *mode.shuffle);
+  if (mode.source_weight) out.set("source_weight", *mode.source_weight);
+  if (mode.prior_images) out.set("prior_images", *mode.prior_images);
+  if (!(mode.layers == adapt::LayerRule{})) out.set("layers", layers_json(mode.layers));
+}
+
+Json mode_json(const View& view, const ModeReport& report) {
+  Json out = Json::object({{"name", report.mode.name},
+                           {"policy", adapt::name_of(report.mode.policy)},
+                           {"semantics", adapt::name_of(report.mode.semantics)},
+                           {"estimator", adapt::name_of(report.mode.estimator)}});
+  add_settings(out, report.mode);
+  out.set("metrics", metrics_json(view, report));
+  out.set("versus_source", versus_json(report));
+  out.set("mean_confidence", report.mean_confidence);
+  out.set("mean_entropy", report.mean_entropy);
+  out.set("seconds", Json::object({{"adapt", report.adapt_seconds}, {"evaluate", report.evaluate_seconds}}));
+  out.set("images_per_second", report.images_per_second);
+  if (!report.note.empty()) out.set("note", report.note);
+  out.set("per_class", per_class_json(view, report));
+  add_confusion(out, report);
+  out.set("reliability", reliability_json(report));
+  return out;
+}
+
+Json recommendation_json(const View& view) {
+  const Verdict said = verdict(view);
+  Json because = Json::array({Json(said.headline)});
+  for (const std::string& line : said.because) because.push(line);
+  return Json::object(
+      {{"mode", value_or_null(said.mode)}, {"because", std::move(because)}, {"confidence", said.confidence}});
+}
+
+Json target_json(const View& view) {
+  const RunResults& run = view.results;
+  return Json::object({{"images", run.images},
+                       {"labelled", view.labelled},
+                       {"skipped", run.skipped},
+                       {"bad", static_cast<std::int64_t>(run.bad.size())},
+                       {"patients", Json()},
+                       {"fingerprint", text_or_null(run.fingerprint)}});
+}
+
+}  // namespace
+
+std::string results_json(const RunResults& run) {
+  const View view(run);
+  Json out = Json::object(
+      {{"schema", 1},
+       {"name", run.name},
+       {"protocol", run.protocol},
+       {"seed", run.seed},
+       {"program", Json::object({{"version", run.program_version}, {"instruction_set", run.instruction_set}})},
+       {"model", Json::object({{"sha256", text_or_null(run.model_sha256)},
+                               {"file", text_or_null(run.model_file)},
+                               {"architecture", text_or_null(run.architecture)},
+                               {"batchnorms", run.batchnorms},
+                               {"levels", run.levels},
+                               {"parameters", run.parameters}})},
+       {"preprocess",
+        Json::object({{"name", text_or_null(run.preprocess)}, {"sha256", text_or_null(run.preprocess_sha256)}})},
+       {"data", Json::object({{"target", target_json(view)}})},
+       {"interval", Json::object({{"method", "bootstrap"}, {"resamples", run.resamples}, {"level", run.level}})},
+       {"seconds", Json::object({{"load", run.load_seconds}})}});
+  Json classes = Json::array(), bad = Json::array(), modes = Json::array();
+  for (const std::string& name : run.classes) classes.push(name);
+  for (const auto& [id, reason] : run.bad) bad.push(Json::object({{"id", id}, {"reason", reason}}));
+  for (const ModeReport& mode : run.modes) modes.push(mode_json(view, mode));
+  out.set("classes", std::move(classes));
+  out.set("modes", std::move(modes));
+  out.set("recommendation", recommendation_json(view));
+  out.set("export", run.exported_file.empty()
+                        ? Json()
+                        : Json::object({{"mode", run.exported_mode}, {"file", run.exported_file}}));
+  out.set("bad", std::move(bad));
+  return container::write_json(out, 2) + "\n";
+}
+
+}  // namespace shiftnorm::report

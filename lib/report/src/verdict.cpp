@@ -1,0 +1,161 @@
+#include "verdict.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "format.hpp"
+
+namespace shiftnorm::report {
+namespace {
+
+using experiment::Comparison;
+using experiment::ModeReport;
+
+/// "+33.8 points, 95 % interval 29.5 to 38.1, McNemar p < 0.001".
+std::string evidence(const View& view, const Comparison& c) {
+  std::string text = difference_text(c.metric, c.difference);
+  if (c.interval)
+    text += fmt::format(", {} interval {}", level_text(view.results.level), range_text(c.metric, *c.interval));
+  if (c.p) text += fmt::format(", {} {}", test_text(c.test), p_text(*c.p));
+  return text;
+}
+
+bool better(const std::string& metric, double a, double b) { return higher_is_better(metric) ? a > b : a < b; }
+
+/// The metric a verdict is about: accuracy, or else the first that any mode has.
+std::optional<std::string> primary_metric(const View& view) {
+  const auto defined = [&](const std::string& name) {
+    return std::ranges::any_of(view.results.modes, [&](const ModeReport& m) { return value_of(m, name).has_value(); });
+  };
+  if (defined("accuracy")) return "accuracy";
+  const auto found = std::ranges::find_if(view.metrics, defined);
+  if (found == view.metrics.end()) return std::nullopt;
+  return *found;
+}
+
+const ModeReport* best_other(const View& view, const std::string& metric) {
+  const ModeReport* best = nullptr;
+  for (const ModeReport& mode : view.results.modes) {
+    const std::optional<double> value = value_of(mode, metric);
+    if (&mode == view.source || !value) continue;
+    if (best == nullptr || better(metric, *value, *value_of(*best, metric))) best = &mode;
+  }
+  return best;
+}
+
+Verdict untold(std::string headline, std::vector<std::string> because) {
+  return {std::move(headline), std::move(because), std::nullopt, "cannot tell"};
+}
+
+Verdict without_scores(const View& view) {
+  const auto images = static_cast<std::int64_t>(view.results.ids.size());
+  if (view.results.modes.empty()) return untold("No mode was run.", {});
+  if (view.labelled == 0)
+    return untold(fmt::format("{} no labels: which mode is better cannot be told here.",
+                              images == 1 ? "The 1 image has" : fmt::format("The {} images have", images)),
+                  {"Mean confidence and entropy say how sure the network is, not how often it is right."});
+  std::vector<std::string> reasons;
+  for (const std::string& metric : view.metrics)
+    reasons.push_back(fmt::format("{}: {}.", display(metric).title, reason_of(view.results.modes.front(), metric)));
+  return untold("No metric is defined for any mode, so none can be called better.", std::move(reasons));
+}
+
+/// Other modes whose accuracy the paired test cannot tell from the best one's.
+std::optional<std::string> rivals(const View& view, const ModeReport& best) {
+  const std::optional<metrics::Predictions> ours = labelled_predictions(view, best);
+  if (!ours) return std::nullopt;
+  std::vector<std::string> names;
+  for (const ModeReport& mode : view.results.modes) {
+    if (&mode == &best || &mode == view.source) continue;
+    const std::optional<metrics::Predictions> theirs = labelled_predictions(view, mode);
+    const std::optional<double> value = value_of(mode, "accuracy");
+    if (!theirs || !value || theirs->classes != ours->classes) continue;
+    const double p = metrics::mcnemar(*theirs, *ours).p;
+    if (p >= 1 - view.results.level)
+      names.push_back(fmt::format("{} ({}, McNemar {})", mode.mode.name, value_text("accuracy", *value), p_text(p)));
+  }
+  if (names.empty()) return std::nullopt;
+  std::string list = names.front();
+  for (std::size_t i = 1; i < names.size(); ++i) list += (i + 1 == names.size() ? " and " : ", ") + names[i];
+  return fmt::format("On these images {} cannot be told apart from {}.", best.mode.name, list);
+}
+
+std::string correction(const View& view, const Comparison& c, std::size_t compared) {
+  const bool shown = shows_difference(c, view.results.level, compared);
+  if (!c.p) return shown ? "The interval of the difference leaves out 0." : "The interval of the difference holds 0.";
+  return fmt::format("The difference is {}significant at {:g}{}.", shown ? "" : "not ", 1 - view.results.level,
+                     compared > 1 ? fmt::format(", corrected for {} comparisons (Bonferroni)", compared) : "");
+}
+
+/// What a reader must know before believing the gain of `best`.
+std::vector<std::string> reasons(const View& view, const ModeReport& best, const Comparison* c,
+                                 const std::string& metric) {
+  std::vector<std::string> lines;
+  const std::size_t compared = compared_modes(view, metric);
+  if (c != nullptr) lines.push_back(correction(view, *c, compared));
+  if (metric == "accuracy" && c != nullptr && better(metric, c->difference, 0))
+    if (std::optional<std::string> line = rivals(view, best)) lines.push_back(std::move(*line));
+  const std::optional<double> before = source_value(view, "ece");
+  const std::optional<double> after = value_of(best, "ece");
+  if (before && after)
+    lines.push_back(fmt::format("The expected calibration error of {} is {}; that of source is {}.", best.mode.name,
+                                value_text("ece", *after), value_text("ece", *before)));
+  if (compared > 1)
+    lines.push_back(
+        fmt::format("{} is the best of {} on the very images it is scored on: expect a little less elsewhere.",
+                    best.mode.name, count_text(static_cast<std::int64_t>(compared), "mode")));
+  if (!adapt::exportable(best.mode.policy))
+    lines.push_back(fmt::format("{} cannot be written into a checkpoint: its statistics belong to the images at hand.",
+                                best.mode.name));
+  if (view.results.protocol == "transductive")
+    lines.emplace_back("Transductive: the statistics were taken, without labels, from the images that are scored.");
+  return lines;
+}
+
+}  // namespace
+
+bool shows_difference(const Comparison& c, double level, std::size_t compared) {
+  if (c.p) return *c.p * static_cast<double>(std::max<std::size_t>(compared, 1)) < 1 - level;
+  return c.interval && (c.interval->low > 0 || c.interval->high < 0);
+}
+
+std::size_t compared_modes(const View& view, const std::string& metric) {
+  return static_cast<std::size_t>(std::ranges::count_if(view.results.modes, [&](const ModeReport& mode) {
+    return &mode != view.source && find_comparison(mode, metric) != nullptr;
+  }));
+}
+
+Verdict verdict(const View& view) {
+  const std::optional<std::string> metric = primary_metric(view);
+  if (!metric) return without_scores(view);
+  const std::string name = display(*metric).sentence, images = count_text(view.labelled, "image");
+  const ModeReport* best = best_other(view, *metric);
+  const std::optional<double> base = source_value(view, *metric);
+  if (best == nullptr)
+    return untold(fmt::format("Only source was scored: {} {} on {}.", name, value_text(*metric, *base), images),
+                  {"There is no other mode to compare it with."});
+  const std::string top = value_text(*metric, *value_of(*best, *metric));
+  const Comparison* c = find_comparison(*best, *metric);
+  if (!base || c == nullptr || !std::isfinite(c->difference))
+    return untold(fmt::format("{} has the best {}, {} on {}; there is no source to compare it with.", best->mode.name,
+                              name, top, images),
+                  reasons(view, *best, nullptr, *metric));
+  const bool shown = shows_difference(*c, view.results.level, compared_modes(view, *metric));
+  const std::string from = value_text(*metric, *base), proof = evidence(view, *c);
+  std::vector<std::string> because = reasons(view, *best, c, *metric);
+  if (!better(*metric, c->difference, 0))
+    return {fmt::format("Nothing beats source, {} {} on {}: the best other mode, {}, has {} ({}).", name, from, images,
+                        best->mode.name, top, proof),
+            std::move(because), view.source->mode.name, shown ? "high" : "low"};
+  if (!shown)
+    return {fmt::format("No mode is shown to be better than source, {} {} on {}: the best, {}, has {} ({}).", name,
+                        from, images, best->mode.name, top, proof),
+            std::move(because), view.source->mode.name, "low"};
+  return {fmt::format("{} {} {} from {} to {} ({}) on {}.", best->mode.name,
+                      higher_is_better(*metric) ? "raises" : "lowers", name, from, top, proof, images),
+          std::move(because), best->mode.name, "high"};
+}
+
+}  // namespace shiftnorm::report

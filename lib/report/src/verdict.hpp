@@ -1,0 +1,26 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "view.hpp"
+
+namespace shiftnorm::report {
+
+/// What may be said, from the numbers alone. A mode is called better than the source only if its p, times the number of
+/// modes compared (Bonferroni), is below 1 - level; without a p, if the interval of the difference leaves out 0.
+struct Verdict {
+  std::string headline;              ///< one sentence
+  std::vector<std::string> because;  ///< sentences
+  std::optional<std::string> mode;   ///< the recommended mode; absent when that cannot be told
+  std::string confidence;            ///< "high", "low", "cannot tell"
+};
+[[nodiscard]] Verdict verdict(const View& view);
+
+/// Whether a comparison shows a difference, `compared` modes being compared.
+[[nodiscard]] bool shows_difference(const experiment::Comparison& comparison, double level, std::size_t compared);
+/// How many modes are compared with the source by this metric.
+[[nodiscard]] std::size_t compared_modes(const View& view, const std::string& metric);
+
+}  // namespace shiftnorm::report

@@ -1,0 +1,80 @@
+#include "view.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace shiftnorm::report {
+
+using experiment::Comparison;
+using experiment::MetricResult;
+using experiment::ModeReport;
+
+View::View(const experiment::RunResults& run) : results(run) {
+  labelled = std::ranges::count_if(run.labels, [](std::int32_t label) { return label >= 0; });
+  classes = static_cast<std::int64_t>(run.classes.size());
+  for (const ModeReport& mode : run.modes) {
+    if (source == nullptr && mode.mode.policy == adapt::Policy::source) source = &mode;
+    if (classes == 0 && !run.ids.empty())
+      classes = static_cast<std::int64_t>(mode.probabilities.size() / run.ids.size());
+    for (const MetricResult& metric : mode.metrics)
+      if (std::ranges::find(metrics, metric.name) == metrics.end()) metrics.push_back(metric.name);
+  }
+}
+
+const MetricResult* find_metric(const ModeReport& mode, const std::string& name) {
+  const auto found = std::ranges::find(mode.metrics, name, &MetricResult::name);
+  return found == mode.metrics.end() ? nullptr : &*found;
+}
+
+const Comparison* find_comparison(const ModeReport& mode, const std::string& metric) {
+  const auto found = std::ranges::find(mode.versus_source, metric, &Comparison::metric);
+  return found == mode.versus_source.end() ? nullptr : &*found;
+}
+
+std::optional<double> value_of(const ModeReport& mode, const std::string& metric) {
+  const MetricResult* result = find_metric(mode, metric);
+  if (result == nullptr || !result->score.value || !std::isfinite(*result->score.value)) return std::nullopt;
+  return result->score.value;
+}
+
+std::optional<double> source_value(const View& view, const std::string& metric) {
+  if (view.source == nullptr) return std::nullopt;
+  return value_of(*view.source, metric);
+}
+
+bool higher_is_better(const std::string& metric) {
+  for (const metrics::MetricSpec& spec : metrics::metric_table())
+    if (spec.name == metric) return spec.higher_is_better;
+  return true;
+}
+
+std::string reason_of(const ModeReport& mode, const std::string& metric) {
+  const MetricResult* result = find_metric(mode, metric);
+  if (result == nullptr) return "not evaluated";
+  if (!result->score.reason.empty()) return result->score.reason;
+  return result->score.value ? "the value is not finite" : "undefined";
+}
+
+std::string class_name(const View& view, std::size_t index) {
+  if (index < view.results.classes.size()) return view.results.classes[index];
+  return fmt::format("class {}", index);
+}
+
+std::optional<metrics::Predictions> labelled_predictions(const View& view, const ModeReport& mode) {
+  const experiment::RunResults& run = view.results;
+  if (run.labels.empty() || view.labelled == 0 || mode.probabilities.empty()) return std::nullopt;
+  const std::size_t classes = mode.probabilities.size() / run.labels.size();
+  if (classes * run.labels.size() != mode.probabilities.size()) return std::nullopt;
+  metrics::Predictions predictions{static_cast<std::int64_t>(classes), {}, {}};
+  for (std::size_t i = 0; i < run.labels.size(); ++i) {
+    if (run.labels[i] < 0 || static_cast<std::size_t>(run.labels[i]) >= classes) continue;
+    predictions.labels.push_back(run.labels[i]);
+    const auto row = mode.probabilities.begin() + static_cast<std::ptrdiff_t>(i * classes);
+    predictions.probabilities.insert(predictions.probabilities.end(), row, row + static_cast<std::ptrdiff_t>(classes));
+  }
+  return predictions;
+}
+
+}  // namespace shiftnorm::report

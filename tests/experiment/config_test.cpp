@@ -1,0 +1,119 @@
+#include "shiftnorm/experiment/config.hpp"
+
+#include <catch2/catch.hpp>
+#include <string>
+
+#include "shiftnorm/core/file.hpp"
+#include "shiftnorm/metrics/metrics.hpp"
+#include "support/shared_data.hpp"
+
+using namespace shiftnorm;
+using experiment::Config;
+using experiment::parse_config;
+
+namespace {
+
+const char* const kSmall =
+    "seed: 7\n"
+    "model: {checkpoint: nets/a.pth, architecture: cifar_resnet20}\n"
+    "preprocess: cifar10\n"
+    "data: {target: {path: images, limit: {images: 20}}}\n"
+    "modes:\n"
+    "  - source\n"
+    "  - {name: blend16, policy: blend, prior_images: 16}\n"
+    "  - {name: update, policy: adabn, semantics: batch, estimator: batch-mean, batch: 50, shuffle: off}\n"
+    "  - {name: shuffled, policy: adabn, semantics: batch, estimator: batch-mean}\n"
+    "  - {policy: batch, batch: 8}\n"
+    "  - {name: some, policy: adabn, layers: {include: 'layer1.*', exclude: [a, b], last: 3, min_level: 2}}\n"
+    "export: {mode: update, path: out.pth}\n";
+
+}  // namespace
+
+TEST_CASE("a configuration is read with every default filled in", "[experiment]") {
+  const Config c = parse_config(kSmall, "small.yaml", {"base", {}});
+  CHECK(c.name == "small");  // the file's stem
+  CHECK(c.seed == 7);
+  CHECK(c.model.checkpoint == "base/nets/a.pth");
+  CHECK(c.target.path == "base/images");
+  CHECK(c.target.limit.images == 20);
+  CHECK(c.target.limit.seed == 7);  // the run's
+  REQUIRE(c.preprocess);
+  CHECK(c.preprocess->name == "cifar10");
+  CHECK(c.evaluate.metrics.size() == metrics::metric_table().size());
+  CHECK(c.evaluate.resamples == 2000);
+  REQUIRE(c.exported);
+  CHECK(c.exported->mode == "update");
+
+  REQUIRE(c.modes.size() == 6);
+  CHECK(c.modes[0].policy == adapt::Policy::source);
+  CHECK(c.modes[1].prior_images == 16);
+  CHECK_FALSE(c.modes[2].shuffle);    // said so
+  CHECK(c.modes[3].shuffle == 7);     // estimators.md B: by the run's seed
+  CHECK(c.modes[4].name == "batch");  // named after its policy
+  CHECK_FALSE(c.modes[4].shuffle);    // policy batch keeps arrival order
+  CHECK(c.modes[4].batch == 8);
+  CHECK(c.modes[5].layers.include == std::vector<std::string>{"layer1.*"});
+  CHECK(c.modes[5].layers.exclude == std::vector<std::string>{"a", "b"});
+  CHECK(c.modes[5].layers.last == 3);
+  CHECK(c.modes[5].layers.min_level == 2);
+}
+
+TEST_CASE("Overrides (--set) change the tree before it is checked, and their paths mean the working directory",
+          "[experiment]") {
+  const Config c = parse_config(
+      kSmall, "small.yaml",
+      {"base", {"seed=9", "data.target.path=here/x", "modes.2.batch=25", "evaluate.interval.level=0.9", "name=other"}});
+  CHECK(c.seed == 9);
+  CHECK(c.modes[3].shuffle == 9);
+  CHECK(c.target.path == "here/x");
+  CHECK(c.modes[2].batch == 25);
+  CHECK(c.evaluate.level == 0.9);
+  CHECK(c.name == "other");
+}
+
+// A law: what is written reads back as the same experiment, from the folder it was written for.
+TEST_CASE("the resolved YAML is runnable again and says the same", "[experiment]") {
+  const std::string text = GENERATE(std::string(kSmall), std::string(R"(
+name: "null"
+model: {checkpoint: /data/x y.pth, outputs: probabilities}
+preprocess: [{resize: [20, 30], interpolation: bicubic, antialias: false}, {center_crop: 16}, {convert: L}, to_float: {scale: 1}, normalize: {mean: 0.5, std: [0.25]}]
+data: {source: {path: b.npz#train}, target: {path: "b.npz#test", reader: array, layout: NHWC, limit: {per_class: 3}}, classes: ["7", yes, "a: b", 'é "q"']}
+protocol: {kind: transductive}
+modes: [{policy: blend, source_weight: 0.1}, {name: "#1", policy: adabn}]
+evaluate: {metrics: [nll], interval: {method: bootstrap, resamples: 100, level: 0.68}}
+)"));
+  const Config first = parse_config(text, "round.yaml", {"base", {}});
+  const std::string written = experiment::resolved_yaml(first, "runs/round");
+  INFO(written);
+  const Config second = parse_config(written, "config.yaml", {"runs/round", {}});
+  CHECK(experiment::resolved_yaml(second, "runs/round") == written);
+  CHECK(second.name == first.name);
+  CHECK(second.seed == first.seed);
+  CHECK(second.modes == first.modes);
+  CHECK(second.classes == first.classes);
+  CHECK(second.target.layout == first.target.layout);
+  CHECK(second.target.path.lexically_normal() == first.target.path.lexically_normal());
+  CHECK(second.model.checkpoint.lexically_normal() == first.model.checkpoint.lexically_normal());
+  CHECK(second.evaluate.metrics == first.evaluate.metrics);
+  CHECK(second.evaluate.level == first.evaluate.level);
+  CHECK(second.model.outputs == first.model.outputs);
+  REQUIRE(second.preprocess.has_value() == first.preprocess.has_value());
+  CHECK(imaging::canonical(*second.preprocess) == imaging::canonical(*first.preprocess));
+}
+
+TEST_CASE("the shipped experiments are valid", "[experiment]") {
+  for (const auto& entry : std::filesystem::directory_iterator(test::source_root() / "configs")) {
+    if (entry.path().extension() != ".yaml") continue;
+    INFO(entry.path().filename());
+    CHECK_NOTHROW(experiment::read_config(entry.path(), {}));
+  }
+}
+
+TEST_CASE("class names come from a file, one per line", "[experiment]") {
+  const test::TempDir dir;
+  write_file(dir.path() / "classes.txt", "cat\r\n\nbig dog\n");
+  CHECK(experiment::read_classes(dir.path() / "classes.txt") == std::vector<std::string>{"cat", "big dog"});
+  write_file(dir.path() / "empty.txt", "\n");
+  CHECK_THROWS_WITH(experiment::read_classes(dir.path() / "empty.txt"),
+                    "empty.txt: no class names; expected one per line");
+}

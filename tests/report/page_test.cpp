@@ -1,0 +1,150 @@
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <fstream>
+#include <set>
+
+#include "sample_run.hpp"
+#include "shiftnorm/report/report.hpp"
+
+using namespace shiftnorm;
+
+namespace {
+
+/// What is wrong with the nesting of tags, or empty. Knows HTML's void elements, comments, and that style and script
+/// hold text.
+std::string unbalanced(const std::string& page) {
+  const std::set<std::string> kVoid{"meta", "br", "link", "img", "input", "hr"};
+  std::vector<std::string> open;
+  for (std::size_t at = page.find('<'); at != std::string::npos; at = page.find('<', at)) {
+    const std::size_t end = page.find('>', at);
+    if (end == std::string::npos) return "a tag is not closed";
+    std::string tag = page.substr(at + 1, end - at - 1);
+    at = end;
+    if (tag.starts_with("!")) continue;
+    const bool closing = tag.starts_with("/"), alone = tag.ends_with("/");
+    tag = tag.substr(closing ? 1 : 0);
+    tag = tag.substr(0, tag.find_first_of(" \n/"));
+    if (alone || kVoid.contains(tag)) continue;
+    if (closing) {
+      if (open.empty() || open.back() != tag)
+        return "</" + tag + "> closes <" + (open.empty() ? "nothing" : open.back()) + ">";
+      open.pop_back();
+      continue;
+    }
+    open.push_back(tag);
+    if (tag == "style" || tag == "script") at = page.find("</" + tag, end);
+  }
+  return open.empty() ? "" : "<" + open.back() + "> is never closed";
+}
+
+std::vector<std::string> values_of(const std::string& page, const std::string& attribute) {
+  std::vector<std::string> values;
+  const std::string start = " " + attribute + "=\"";
+  for (std::size_t at = page.find(start); at != std::string::npos; at = page.find(start, at + 1))
+    values.push_back(page.substr(at + start.size(), page.find('"', at + start.size()) - at - start.size()));
+  return values;
+}
+
+}  // namespace
+
+TEST_CASE("The page is well formed with labels, without, and empty", "[report]") {
+  CHECK(unbalanced(report::report_html(test::sample_run())).empty());
+  CHECK(unbalanced(report::report_html(test::unlabelled_run())).empty());
+  CHECK(unbalanced(report::report_html({})).empty());
+  CHECK(unbalanced("<p><b></p>") == "</p> closes <b>");  // the checker itself
+}
+
+TEST_CASE("The page fetches nothing", "[report]") {
+  const std::string page = report::report_html(test::sample_run());
+  for (const char* reference : {"http:", "https:", "//", " src=", " href=", "url(", "@import", "<link", "<iframe"}) {
+    INFO(reference);
+    CHECK(page.find(reference) == std::string::npos);
+  }
+  CHECK_THAT(page, Catch::Contains("default-src 'none'"));
+}
+
+TEST_CASE("Every text is escaped", "[report]") {
+  experiment::RunResults run = test::sample_run(2);
+  const std::string evil = "<script>alert('x')</script>\"&\x1b[31m\xff";
+  run.name = run.command = run.model_file = run.architecture = run.exported_file = run.fingerprint = run.protocol =
+      evil;
+  run.instruction_set = run.preprocess = run.program_version = run.model_sha256 = run.preprocess_sha256 = evil;
+  run.config_yaml = evil + "\nsecond: line\n";
+  for (std::string& name : run.classes) name = evil;
+  run.bad.emplace_back(evil, evil);
+  for (experiment::ModeReport& mode : run.modes) {
+    mode.mode.name = mode.note = evil;
+    mode.metrics[2].score = {std::nullopt, evil};
+    mode.metrics.push_back({evil, {0.5, {}}, std::nullopt});
+    mode.versus_source.push_back({evil, 0.5, std::nullopt, evil, 0.5});
+    mode.per_class[0].recall = {std::nullopt, evil};
+  }
+  const std::string page = report::report_html(run);
+  CHECK(unbalanced(page).empty());
+  CHECK(page.find("<script>alert") == std::string::npos);
+  CHECK(page.find("alert('x')") == std::string::npos);
+  CHECK(page.find('\x1b') == std::string::npos);
+  CHECK(page.find('\xff') == std::string::npos);
+  CHECK_THAT(page,
+             Catch::Contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;&amp;?[31m?\nsecond: line\n</pre>"));
+}
+
+TEST_CASE("The page says what it must", "[report]") {
+  const std::string page = report::report_html(test::sample_run());
+  for (const char* text :
+       {"<h2>blend16 raises accuracy from 18.8 % to 54.0 % (", ">52.6 %<br>",
+        "<span class=\"word\">best</span> <b>54.0 %</b>", "+33.8 points",
+        "truck/&lt;script&gt;alert(1)&lt;/script&gt;.png",
+        "12fca82f0bebc4135bf1f32f6e3710e61d5108578464b84fd6d7f5c1b04036c8", "shiftnorm run configs/cifar10-noise.yaml",
+        "  - {name: blend16, policy: blend, prior_images: 16}", "Confusion", "Reliability",
+        "batch, batch-mean, batches of 50", "500 used, 500 labelled, 3 skipped, 2 bad", "avx512"}) {
+    INFO(text);
+    CHECK(page.find(text) != std::string::npos);
+  }
+  const std::string none = report::report_html(test::unlabelled_run());
+  CHECK_THAT(none, Catch::Contains("have no labels"));
+  CHECK_THAT(none, Catch::Contains("Mean confidence"));
+  CHECK(none.find("Confusion") == std::string::npos);
+}
+
+TEST_CASE("Pictures and tables are named for those who do not see them", "[report]") {
+  const std::string page = report::report_html(test::sample_run());
+  std::vector<std::string> ids = values_of(page, "id");
+  const std::size_t all = ids.size();
+  std::ranges::sort(ids);
+  ids.erase(std::ranges::unique(ids).begin(), ids.end());
+  CHECK(ids.size() == all);
+  const std::vector<std::string> named = values_of(page, "aria-labelledby");
+  CHECK(named.size() == 5 + 5 + 6);  // bars and differences of five metrics, reliability of six modes
+  for (const std::string& pair : named) {
+    CHECK(std::ranges::binary_search(ids, pair.substr(0, pair.find(' '))));
+    CHECK(std::ranges::binary_search(ids, pair.substr(pair.find(' ') + 1)));
+  }
+  const auto count = [&](const std::string& what) {
+    std::size_t n = 0;
+    for (std::size_t at = page.find(what); at != std::string::npos; at = page.find(what, at + 1)) ++n;
+    return n;
+  };
+  CHECK(count("<table") == count("<caption>"));
+}
+
+TEST_CASE("A long list of bad images is cut, many classes become a list", "[report]") {
+  experiment::RunResults run = test::small_run({true, true}, {true, false});
+  for (int i = 0; i < 60; ++i) run.bad.emplace_back("bad" + std::to_string(i), "empty file");
+  run.modes[0].confusion.assign(40 * 40, 0);
+  run.modes[0].confusion[3 * 40 + 7] = 11;
+  const std::string page = report::report_html(run);
+  CHECK_THAT(page, Catch::Contains("bad49<"));
+  CHECK(page.find("bad50<") == std::string::npos);
+  CHECK_THAT(page, Catch::Contains("The first 50 of 60"));
+  CHECK_THAT(page, Catch::Contains("<td class=\"left\">class 7</td><td>11</td>"));
+}
+
+// For people: SHIFTNORM_REPORT_PAGE=FILE writes the page to look at.
+TEST_CASE("The sample page can be looked at", "[report]") {
+  const char* file = std::getenv("SHIFTNORM_REPORT_PAGE");
+  const std::string page = report::report_html(file == nullptr ? test::sample_run(2) : test::sample_run(2000));
+  CHECK(page.size() > 10000);
+  if (file != nullptr) std::ofstream(file) << page;
+}

@@ -1,0 +1,98 @@
+#include <catch2/catch.hpp>
+#include <limits>
+
+#include "sample_run.hpp"
+#include "shiftnorm/container/json.hpp"
+#include "shiftnorm/report/report.hpp"
+
+using namespace shiftnorm;
+using container::Json;
+
+// Oracle: the keys that the documentation of results.json promises, and the counts the run was made with.
+TEST_CASE("results.json has its documented keys", "[report]") {
+  const Json json = container::parse_json(report::results_json(test::sample_run()));
+  CHECK(json.at("schema").as_integer() == 1);
+  CHECK(json.at("name").as_string() == "cifar10-noise");
+  CHECK(json.at("protocol").as_string() == "transductive");
+  CHECK(json.at("seed").as_integer() == 7);
+  CHECK(json.at("model").at("sha256").as_string().size() == 64);
+  CHECK(json.at("model").at("architecture").as_string() == "cifar_resnet20");
+  CHECK(json.at("model").at("batchnorms").as_integer() == 19);
+  CHECK(json.at("model").at("levels").as_integer() == 19);
+  const Json& target = json.at("data").at("target");
+  CHECK(target.at("images").as_integer() == 500);
+  CHECK(target.at("skipped").as_integer() == 3);
+  CHECK(target.at("bad").as_integer() == 2);
+  CHECK(target.at("patients").is_null());
+  CHECK(target.at("fingerprint").is_string());
+  CHECK(json.at("bad").as_array().at(0).at("id").as_string() == "dog/0107.jpg");
+  CHECK(json.at("recommendation").at("mode").as_string() == "blend16");
+  CHECK(json.at("recommendation").at("confidence").as_string() == "high");
+  CHECK(json.at("recommendation").at("because").as_array().size() > 1);
+
+  const Json& adabn = json.at("modes").as_array().at(1);
+  CHECK(adabn.at("name").as_string() == "adabn");
+  CHECK(adabn.at("policy").as_string() == "adabn");
+  CHECK(adabn.at("semantics").as_string() == "layerwise");
+  CHECK(adabn.at("estimator").as_string() == "population");
+  const Json& accuracy = adabn.at("metrics").at("accuracy");
+  CHECK(accuracy.at("value").as_number() == 0.526);
+  CHECK(accuracy.at("low").as_number() < 0.526);
+  CHECK(accuracy.at("high").as_number() > 0.526);
+  const Json& versus = adabn.at("versus_source").at("accuracy");
+  CHECK(versus.at("difference").as_number() == Approx(0.338).epsilon(1e-12));
+  CHECK(versus.at("test").as_string() == "mcnemar");
+  CHECK(versus.at("p").as_number() < 1e-10);
+  CHECK(adabn.at("versus_source").at("ece").at("test").as_string() == "bootstrap");
+  CHECK(adabn.at("seconds").at("adapt").as_number() > 0);
+  CHECK(adabn.at("seconds").at("evaluate").as_number() == 0.8);
+  CHECK(adabn.at("images_per_second").as_number() > 400);
+  CHECK(json.at("modes").as_array().at(3).at("batch").as_integer() == 50);
+  CHECK(json.at("modes").as_array().at(2).at("prior_images").as_number() == 16);
+}
+
+// Law: the confusion's diagonal over its total is the accuracy; its rows sum to the support.
+TEST_CASE("results.json holds confusion and class scores that agree", "[report]") {
+  const Json json = container::parse_json(report::results_json(test::sample_run(2)));
+  for (const Json& mode : json.at("modes").as_array()) {
+    std::int64_t right = 0;
+    for (std::size_t c = 0; c < 10; ++c) {
+      const Json& row = mode.at("confusion").as_array().at(c);
+      std::int64_t images = 0;
+      for (const Json& cell : row.as_array()) images += cell.as_integer();
+      CHECK(mode.at("per_class").as_array().at(c).at("support").as_integer() == images);
+      right += row.as_array().at(c).as_integer();
+    }
+    CHECK(static_cast<double>(right) / 500 == mode.at("metrics").at("accuracy").at("value").as_number());
+  }
+}
+
+TEST_CASE("results.json without labels says why there is no score", "[report]") {
+  const Json json = container::parse_json(report::results_json(test::unlabelled_run()));
+  CHECK(json.at("data").at("target").at("labelled").as_integer() == 0);
+  CHECK(json.at("recommendation").at("mode").is_null());
+  CHECK(json.at("recommendation").at("confidence").as_string() == "cannot tell");
+  for (const Json& mode : json.at("modes").as_array()) {
+    CHECK(mode.at("metrics").at("accuracy").at("value").is_null());
+    CHECK(mode.at("metrics").at("accuracy").at("reason").as_string() == "the images have no labels");
+    CHECK(mode.at("versus_source").as_object().empty());
+    CHECK(mode.at("confusion").is_null());
+    CHECK(mode.at("mean_confidence").as_number() > 0);
+  }
+}
+
+TEST_CASE("results.json turns what is undefined into null with a reason", "[report]") {
+  experiment::RunResults run = test::sample_run(2);
+  run.modes[4].metrics[2].score = {std::nullopt,
+                                   "3 of 500 images have outputs that are no probabilities (NaN, or outside 0 to 1)"};
+  run.modes[4].metrics[3].score = {std::numeric_limits<double>::quiet_NaN(), {}};
+  run.modes[5].per_class[0].precision = {std::nullopt, "never predicted"};
+  const Json json = container::parse_json(report::results_json(run));
+  const Json& mode = json.at("modes").as_array().at(4);
+  CHECK(mode.at("metrics").at("nll").at("value").is_null());
+  CHECK_THAT(mode.at("metrics").at("nll").at("reason").as_string(), Catch::StartsWith("3 of 500 images"));
+  CHECK(mode.at("metrics").at("ece").at("reason").as_string() == "the value is not finite");
+  const Json& first = json.at("modes").as_array().at(5).at("per_class").as_array().at(0);
+  CHECK(first.at("precision").at("value").is_null());
+  CHECK(first.at("precision").at("reason").as_string() == "never predicted");
+}
