@@ -1,0 +1,20 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+
+#include "picture.hpp"
+#include "random.hpp"
+
+namespace shiftnorm::phantom {
+
+/// The findings, in the order of their class folders (sorted by name).
+enum class Finding { cardiomegaly, effusion, nodule, normal };
+inline constexpr std::array<std::string_view, 4> kFindings{"cardiomegaly", "effusion", "nodule", "normal"};
+
+/// A frontal chest of a patient who does not exist: trunk, lungs, spine, ribs, heart, diaphragm, and one finding.
+/// What varies from patient to patient (size, place, tilt, density, lung texture) is drawn from `random`.
+[[nodiscard]] Picture chest(Finding finding, std::size_t side, Random& random);
+
+}  // namespace shiftnorm::phantom

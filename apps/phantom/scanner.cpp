@@ -1,0 +1,54 @@
+#include "scanner.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+
+namespace shiftnorm::phantom {
+namespace {
+
+/// Weights of a Gaussian of standard deviation `sigma` pixels, cut at three of them, sum 1; the middle is at size()
+/// / 2.
+std::vector<double> gaussian_weights(double sigma) {
+  const auto radius = static_cast<int>(std::ceil(3 * sigma));
+  std::vector<double> weights;
+  double sum = 0;
+  for (int i = -radius; i <= radius; ++i) sum += weights.emplace_back(std::exp(-0.5 * i * i / (sigma * sigma)));
+  for (double& weight : weights) weight /= sum;
+  return weights;
+}
+
+/// Along each row, edges repeated, the result transposed: two calls blur both directions and restore the orientation.
+Picture blurred_and_transposed(const Picture& src, const std::vector<double>& weights) {
+  Picture dst(src.side);
+  const auto radius = static_cast<std::ptrdiff_t>(weights.size() / 2);
+  const auto last = static_cast<std::ptrdiff_t>(src.side) - 1;
+  for (std::size_t row = 0; row < src.side; ++row)
+    for (std::size_t column = 0; column < src.side; ++column)
+      for (std::size_t k = 0; k < weights.size(); ++k) {
+        const auto from = static_cast<std::ptrdiff_t>(column + k) - radius;
+        dst.at(column, row) +=
+            weights[k] * src.at(row, static_cast<std::size_t>(std::clamp<std::ptrdiff_t>(from, 0, last)));
+      }
+  return dst;
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> acquire(const Picture& picture, const Scanner& scanner, Random& random) {
+  const std::vector<double> weights = gaussian_weights(scanner.blur * static_cast<double>(picture.side));
+  const Picture image = blurred_and_transposed(blurred_and_transposed(picture, weights), weights);
+  // No two exposures are quite alike: the dose varies by a few percent about the scanner's own.
+  const double gain = scanner.gain * random.uniform(0.95, 1.05);
+  std::vector<std::uint8_t> grey;
+  grey.reserve(image.values.size());
+  for (const double value : image.values) {
+    const double noise =
+        scanner.quantum_noise * std::sqrt(value) * random.gaussian() + scanner.electronic_noise * random.gaussian();
+    const double signal = std::clamp(gain * value + scanner.offset + noise, 0.0, 1.0);
+    grey.push_back(static_cast<std::uint8_t>(std::lround(255 * std::pow(signal, scanner.gamma))));
+  }
+  return grey;
+}
+
+}  // namespace shiftnorm::phantom

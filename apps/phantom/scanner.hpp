@@ -1,0 +1,32 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "picture.hpp"
+#include "random.hpp"
+
+namespace shiftnorm::phantom {
+
+/// How a device turns density into grey values: 255 * (gain * blurred + offset + noise)^gamma, clipped to [0, 255].
+struct Scanner {
+  std::string_view name;
+  double gain, offset;      ///< of the detector, full scale = 1
+  double gamma;             ///< exponent of its grey-scale curve: above 1 darkens
+  double blur;              ///< standard deviation of the point spread, share of the picture's side
+  double quantum_noise;     ///< standard deviation at full signal; grows with the signal's root
+  double electronic_noise;  ///< standard deviation everywhere
+};
+
+inline constexpr std::array kScanners{
+    //       name  gain  offset gamma  blur   quantum electronic
+    Scanner{"A", 1.00, 0.00, 1.00, 0.006, 0.010, 0.005},
+    Scanner{"B", 0.85, 0.05, 0.80, 0.010, 0.020, 0.010},
+};
+
+/// The picture as the scanner stores it: 8-bit grey values, row-major.
+[[nodiscard]] std::vector<std::uint8_t> acquire(const Picture& picture, const Scanner& scanner, Random& random);
+
+}  // namespace shiftnorm::phantom

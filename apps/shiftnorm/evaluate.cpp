@@ -1,0 +1,136 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "commands.hpp"
+#include "job_options.hpp"
+#include "output_files.hpp"
+#include "shiftnorm/container/safetensors.hpp"
+#include "shiftnorm/core/text.hpp"
+#include "shiftnorm/exec/instruction_set.hpp"
+#include "shiftnorm/experiment/run.hpp"
+#include "shiftnorm/experiment/scoring.hpp"
+#include "shiftnorm/metrics/metrics.hpp"
+#include "shiftnorm/report/report.hpp"
+#include "summaries.hpp"
+
+namespace shiftnorm::app {
+namespace {
+
+namespace fs = std::filesystem;
+using container::Json;
+
+constexpr OptionSpec kEvaluate[] = {
+    {"mode", "M", "source, adabn, blend, disabled, identity, batch (default: source); measured on the same images"},
+    {"classes", "A,B,..|FILE", "class names in the order of the outputs (default: the sorted folder names)"},
+    {"predictions", "OUT.csv", "write id, label, prediction and probabilities"},
+    {"outputs", "OUT.safetensors", "write the network's outputs, one row per image"},
+};
+
+constexpr RefusedOption kRefused[] = {
+    {"graph", "FILE", "this version builds networks by their architecture's name (--arch)"},
+    {"stats", "F", "this version measures on the images given, or uses what the checkpoint holds"},
+    {"labels", "CSV", "in this version labels come from class folders, or with the arrays of an .npz"},
+    {"where", "K=V", "this version selects with --max-images alone"},
+};
+
+std::vector<std::string> classes_of(const Options& options) {
+  const std::string given = options.text("classes");
+  if (given.empty()) return {};
+  if (given.find(',') == std::string::npos) return experiment::read_classes(given);
+  std::vector<std::string> names;
+  for (std::size_t begin = 0; begin <= given.size();) {
+    const std::size_t end = std::min(given.find(',', begin), given.size());
+    names.push_back(given.substr(begin, end - begin));
+    if (names.back().empty()) throw ConfigError("an empty name; expected names between the commas");
+    begin = end + 1;
+  }
+  return names;
+}
+
+std::vector<std::byte> outputs_file(const experiment::Session& session, const adapt::Outputs& outputs) {
+  Json ids = Json::array();
+  for (const std::string& id : session.ids()) ids.push(printable(id, id.size() + 1));
+  const std::string& name = session.model.graph.value(session.model.graph.outputs().at(0)).name;
+  const Shape shape{static_cast<std::int64_t>(session.store->size()), outputs.width};
+  const std::vector<std::pair<std::string, Array>> arrays{{name, Array::from_floats(shape, outputs.values)}};
+  return container::write_safetensors(arrays, {{"ids", container::write_json(ids)}});
+}
+
+experiment::RunResults score(const experiment::Session& session, const adapt::Mode& mode,
+                             const adapt::ModeResult& result, const experiment::SessionOptions& job,
+                             std::uint64_t seed) {
+  experiment::RunResults results = experiment::describe(session);
+  results.seed = seed;
+  results.program_version = SHIFTNORM_VERSION;
+  results.instruction_set = exec::instruction_set();
+  experiment::EvaluateConfig evaluate;
+  for (const metrics::MetricSpec& metric : metrics::metric_table()) evaluate.metrics.emplace_back(metric.name);
+  const experiment::Scorer scorer{evaluate, seed, session.outputs, results.labels, job.threads};
+  results.modes.push_back(scorer.report(mode, result));
+  return results;
+}
+
+JobDocument document_of(const experiment::RunResults& results) {
+  const experiment::ModeReport& report = results.modes.front();
+  JobDocument document;
+  document.images = results.images;
+  document.skipped = results.skipped;
+  document.bad = static_cast<std::int64_t>(results.bad.size());
+  document.load = results.load_seconds;
+  document.adapt = report.adapt_seconds;
+  document.evaluate = report.evaluate_seconds;
+  document.images_per_second = report.images_per_second;
+  document.metrics = metrics_json(report, !report.metrics.empty());
+  return document;
+}
+
+ExitCode evaluate(const Options& options, Console& console) {
+  experiment::SessionOptions job = session_options_of(options);
+  job.dataset.classes = from_option("classes", [&] { return classes_of(options); });
+  const adapt::Mode mode = mode_of(options, "mode", "source");
+  const experiment::BadLimit limit = bad_limit_of(options);
+  OutputFiles files;
+  if (options.has("predictions")) files.expect("--predictions", options.text("predictions"));
+  if (options.has("outputs")) files.expect("--outputs", options.text("outputs"));
+
+  const Progress progress = console.progress();
+  experiment::Session session = experiment::open_session(job, progress);
+  for (const std::string& note : session.notes) console.warn(note);
+  const adapt::ModeResult result = session.engine->run(mode, session.images, &session.images, progress);
+  const experiment::RunResults results = score(session, mode, result, job, seed_of(options));
+
+  JobDocument document = document_of(results);
+  document.too_many_bad = limit.exceeded({document.images, document.bad});
+  if (options.has("predictions")) {
+    files.set(options.text("predictions"), report::predictions_csv(results));
+    document.outputs.set("predictions", options.text("predictions"));
+  }
+  if (options.has("outputs")) {
+    files.set(options.text("outputs"), outputs_file(session, *result.outputs));
+    document.outputs.set("outputs", options.text("outputs"));
+  }
+  files.write();
+
+  warn_of_bad(console, results.bad);
+  if (const std::string& note = results.modes.front().note; !note.empty()) console.warn(note);
+  console.say(table_of(results));
+  if (console.json()) console.print(job_json(std::move(document)));
+  return judge_bad(console, limit, results.images, static_cast<std::int64_t>(results.bad.size()));
+}
+
+}  // namespace
+
+Command evaluate_command() {
+  return {{"evaluate",
+           "shiftnorm evaluate CHECKPOINT --data WHERE [--arch NAME] [--preprocess NAME|FILE] [--mode M] [options]",
+           "Scores of one mode; without labels: predictions and their certainty.",
+           "CHECKPOINT",
+           true,
+           {kEvaluate, data_options(), measure_options(), resource_options()},
+           kRefused},
+          evaluate};
+}
+
+}  // namespace shiftnorm::app

@@ -1,0 +1,66 @@
+#include "inspect.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "commands.hpp"
+#include "shiftnorm/core/text.hpp"
+
+namespace shiftnorm::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr OptionSpec kInspect[] = {
+    {"arch", "NAME", "checkpoints: architecture, which tells levels, epsilon and momentum"},
+    {"pixels", "", "data: per image format, hash of the stored values and their range"},
+    {"reader", "READER", "data: auto, folder or array"},
+    {"layout", "LAYOUT", "data: of arrays, NCHW, NHWC or NHW"},
+};
+
+/// Weights have dotted names or running statistics; arrays of images have neither.
+bool holds_weights(const formats::Checkpoint& checkpoint) {
+  return std::ranges::any_of(checkpoint.tensors, [](const formats::NamedTensor& t) {
+    return t.name.ends_with(".weight") || t.name.ends_with(".bias") || t.name.ends_with("running_mean");
+  });
+}
+
+bool is_data(const std::string& where, const Options& options) {
+  if (options.has("arch")) return false;
+  if (options.has("reader") || options.has("layout") || options.has("pixels")) return true;
+  const fs::path path = where;
+  return fs::is_directory(path) || path.extension() == ".npy" || path.extension() == ".npz" ||
+         (!fs::exists(path) && where.find('#') != std::string::npos);
+}
+
+ExitCode inspect(const Options& options, Console& console) {
+  const std::string& where = options.positional();
+  if (is_data(where, options)) {
+    inspect_data(where, options, console);
+    return ExitCode::done;
+  }
+  const formats::Checkpoint checkpoint = formats::read_checkpoint(where);
+  const bool arrays = checkpoint.format == "safetensors" && !options.has("arch") && !holds_weights(checkpoint);
+  if (arrays)
+    inspect_data(where, options, console);
+  else
+    inspect_checkpoint(checkpoint, options, console);
+  return ExitCode::done;
+}
+
+}  // namespace
+
+Command inspect_command() {
+  return {{"inspect",
+           "shiftnorm inspect CHECKPOINT|DATA [--arch NAME] [--pixels] [--reader READER] [--layout LAYOUT]",
+           "What is in a file or a data set: BatchNorms and their statistics; images, labels, what would be skipped.",
+           "CHECKPOINT or DATA",
+           true,
+           {kInspect},
+           {}},
+          inspect};
+}
+
+}  // namespace shiftnorm::app

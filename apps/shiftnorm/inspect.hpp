@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string>
+
+#include "console.hpp"
+#include "options.hpp"
+#include "shiftnorm/formats/checkpoint.hpp"
+
+namespace shiftnorm::app {
+
+void inspect_checkpoint(const formats::Checkpoint& checkpoint, const Options& options, Console& console);
+void inspect_data(const std::string& where, const Options& options, Console& console);
+
+}  // namespace shiftnorm::app

@@ -1,0 +1,101 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "inspect.hpp"
+#include "shiftnorm/core/text.hpp"
+#include "shiftnorm/experiment/model.hpp"
+
+namespace shiftnorm::app {
+namespace {
+
+using container::Json;
+
+/// A BatchNorm as far as the file tells; level, epsilon and momentum come from an architecture.
+struct Row {
+  std::string name;
+  std::int64_t channels = 0;
+  std::optional<std::int64_t> level;
+  std::optional<double> epsilon, momentum;
+  bool affine = false;
+};
+
+std::vector<Row> rows_of_names(const formats::Checkpoint& checkpoint) {
+  constexpr std::string_view kMean = "running_mean";
+  std::vector<Row> rows;
+  for (const formats::NamedTensor& tensor : checkpoint.tensors) {
+    if (!tensor.name.ends_with(kMean) || tensor.values.shape().rank() != 1) continue;
+    const std::string stem = tensor.name.substr(0, tensor.name.size() - kMean.size());
+    if (checkpoint.find(stem + "running_var") == nullptr) continue;
+    Row row;
+    row.name = stem.ends_with('.') ? stem.substr(0, stem.size() - 1) : stem;
+    row.channels = tensor.values.shape()[0];
+    row.affine = checkpoint.find(stem + "weight") != nullptr;
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+std::vector<Row> rows_of_graph(const graph::Graph& graph) {
+  std::vector<Row> rows;
+  for (const graph::BatchNorm& layer : graph::batch_norms(graph))
+    rows.push_back({layer.name, layer.channels, layer.level, layer.epsilon, layer.momentum, layer.affine});
+  return rows;
+}
+
+template <class T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json();
+}
+
+Json json_of(const formats::Checkpoint& checkpoint, std::int64_t parameters, const std::vector<Row>& rows) {
+  Json layers = Json::array();
+  for (const Row& row : rows)
+    layers.push(Json::object({{"name", printable(row.name)},
+                              {"channels", row.channels},
+                              {"level", or_null(row.level)},
+                              {"epsilon", or_null(row.epsilon)},
+                              {"momentum", or_null(row.momentum)},
+                              {"affine", row.affine},
+                              {"statistics", "present"}}));
+  return Json::object({{"schema", 1},
+                       {"format", checkpoint.format},
+                       {"sha256", checkpoint.sha256},
+                       {"tensors", static_cast<std::int64_t>(checkpoint.tensors.size())},
+                       {"parameters", parameters},
+                       {"batchnorms", std::move(layers)}});
+}
+
+std::string text_of(const formats::Checkpoint& checkpoint, std::int64_t parameters, const std::vector<Row>& rows) {
+  std::string text =
+      fmt::format("{}: {}, {} tensors, {} parameters, {} BatchNorms\nsha256 {}\n", printable(checkpoint.file_name),
+                  checkpoint.format, checkpoint.tensors.size(), parameters, rows.size(), checkpoint.sha256);
+  std::size_t width = 4;
+  for (const Row& row : rows) width = std::max(width, printable(row.name).size());
+  if (rows.empty()) return text + "nothing to recalibrate: no running statistics\n";
+  text += fmt::format("{:<{}}  channels  level  epsilon   momentum  affine\n", "name", width);
+  for (const Row& row : rows)
+    text += fmt::format("{:<{}}  {:>8}  {:>5}  {:<8}  {:<8}  {}\n", printable(row.name), width, row.channels,
+                        row.level ? fmt::format("{}", *row.level) : "-",
+                        row.epsilon ? fmt::format("{:g}", *row.epsilon) : "-",
+                        row.momentum ? fmt::format("{:g}", *row.momentum) : "-", row.affine ? "yes" : "no");
+  if (!rows.front().level) text += "levels, epsilon and momentum come from an architecture: --arch NAME\n";
+  return text;
+}
+
+}  // namespace
+
+void inspect_checkpoint(const formats::Checkpoint& checkpoint, const Options& options, Console& console) {
+  const bool with_graph = options.has("arch") || checkpoint.graph.has_value();
+  const std::vector<Row> rows =
+      with_graph ? rows_of_graph(experiment::restore(options.positional(), options.text("arch")).graph)
+                 : rows_of_names(checkpoint);
+  const std::int64_t parameters = experiment::count_parameters(checkpoint);
+  if (console.json())
+    console.print(json_of(checkpoint, parameters, rows));
+  else
+    console.say(text_of(checkpoint, parameters, rows));
+}
+
+}  // namespace shiftnorm::app

@@ -1,0 +1,194 @@
+#include "job_options.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <thread>
+
+#include "shiftnorm/core/file.hpp"
+#include "shiftnorm/core/text.hpp"
+
+namespace shiftnorm::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr OptionSpec kData[] = {
+    {"data", "WHERE", "the images: a folder (class folders or none), an .npy, .npz or .safetensors array (FILE#key)"},
+    {"arch", "NAME", "architecture, for files that hold weights only"},
+    {"preprocess", "NAME|FILE", "a preset's name, or a YAML file with the list of steps"},
+    {"reader", "READER", "auto, folder or array (default: auto)"},
+    {"layout", "LAYOUT", "of arrays: NCHW, NHWC or NHW (default: told from the shape)"},
+    {"max-images", "N", "use N images, drawn with the seed"},
+};
+
+constexpr OptionSpec kMeasure[] = {
+    {"semantics", "S", "layerwise, batch or source (default: layerwise)"},
+    {"estimator", "E", "population or batch-mean (default: population)"},
+    {"batch", "N", "images in a batch, where batches matter (default: 64)"},
+    {"momentum", "P", "PyTorch's p, for estimators that use it (default: the layer's own)"},
+    {"shuffle", "SEED|off", "order of the batches (default: the seed)"},
+    {"seed", "S", "seed of everything drawn (default: 0)"},
+    {"prior-images", "N", "blend: the source counts as N images"},
+    {"source-weight", "L", "blend: the source's weight, in [0, 1]"},
+    {"layers", "RULE", "e.g. 'layer1.*,!*.bn2,last=4,min_level=2': the layers that take part"},
+};
+
+constexpr OptionSpec kResources[] = {
+    {"max-bad", "N|P%", "end with exit code 4 when more files are bad (default: 5%)"},
+    {"memory", "SIZE", "memory to use, e.g. 4G (default: half of what is free)"},
+};
+
+constexpr int kMostThreads = 1024;
+constexpr std::size_t kBadShown = 5;
+constexpr std::uint64_t kMaxStepsBytes = 1 << 20;
+
+template <class T>
+bool parse_whole(std::string_view text, T& value) {
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  return !text.empty() && error == std::errc{} && stop == end;
+}
+
+imaging::Pipeline parse_preprocess(const std::string& given) {
+  const std::vector<std::string> presets = imaging::preset_names();
+  if (std::ranges::find(presets, given) != presets.end()) return imaging::preset(given);
+  if (!fs::is_regular_file(given))
+    throw ConfigError(fmt::format("'{}' is no preset and no file; expected one of {} or a YAML file of steps",
+                                  printable(given), join(presets)));
+  return experiment::parse_pipeline(as_text(read_file(given, kMaxStepsBytes)), fs::path(given).filename().string());
+}
+
+using Count = std::optional<std::int64_t> adapt::LayerRule::*;
+struct CountKey {
+  std::string_view key;
+  Count member;
+};
+constexpr CountKey kCounts[] = {{"first=", &adapt::LayerRule::first},
+                                {"last=", &adapt::LayerRule::last},
+                                {"min_level=", &adapt::LayerRule::min_level},
+                                {"max_level=", &adapt::LayerRule::max_level}};
+
+void parse_layer_part(const std::string& part, adapt::LayerRule& rule) {
+  for (const CountKey& known : kCounts)
+    if (part.starts_with(known.key)) {
+      std::int64_t value = 0;
+      if (!parse_whole(std::string_view(part).substr(known.key.size()), value) || value < 1)
+        throw ConfigError(fmt::format("'{}'; expected {}N with N at least 1", printable(part), known.key));
+      rule.*known.member = value;
+      return;
+    }
+  if (part.empty() || part == "!" || part.find('=') != std::string::npos)
+    throw ConfigError(fmt::format("'{}'; expected a pattern, !pattern, first=N, last=N, min_level=N or max_level=N",
+                                  printable(part)));
+  if (part[0] == '!')
+    rule.exclude.push_back(part.substr(1));
+  else
+    rule.include.push_back(part);
+}
+
+}  // namespace
+
+std::span<const OptionSpec> data_options() { return kData; }
+std::span<const OptionSpec> measure_options() { return kMeasure; }
+std::span<const OptionSpec> resource_options() { return kResources; }
+
+int threads_of(const Options& options) {
+  const auto all = static_cast<std::int64_t>(std::max(1U, std::thread::hardware_concurrency()));
+  return static_cast<int>(options.integer("threads", all, 1, kMostThreads));
+}
+
+std::uint64_t seed_of(const Options& options) { return static_cast<std::uint64_t>(options.integer("seed", 0, 0)); }
+
+experiment::BadLimit bad_limit_of(const Options& options) {
+  experiment::BadLimit limit;
+  if (!options.has("max-bad")) return limit;
+  const std::string given = options.text("max-bad");
+  std::string_view digits = given;
+  limit.percent = digits.ends_with('%');
+  if (limit.percent) digits.remove_suffix(1);
+  if (!parse_whole(digits, limit.value) || !std::isfinite(limit.value) || limit.value < 0 ||
+      (limit.percent && limit.value > 100) || (!limit.percent && limit.value != std::floor(limit.value)))
+    throw ConfigError(
+        fmt::format("--max-bad = {}; expected a number of files, or a share such as 5%", printable(given)));
+  return limit;
+}
+
+experiment::SessionOptions session_options_of(const Options& options) {
+  experiment::SessionOptions session;
+  session.checkpoint = options.positional();
+  session.architecture = options.text("arch");
+  if (!options.has("data")) throw ConfigError("--data: missing; expected the folder or array file of the images");
+  session.where = options.text("data");
+  if (options.has("preprocess"))
+    session.preprocess = from_option("preprocess", [&] { return parse_preprocess(options.text("preprocess")); });
+  session.dataset.reader =
+      from_option("reader", [&] { return experiment::parse_reader(options.text("reader", "auto")); });
+  session.dataset.layout = options.text("layout");
+  static const std::array<std::string, 3> layouts = {"NCHW", "NHWC", "NHW"};
+  if (options.has("layout") && std::ranges::find(layouts, session.dataset.layout) == layouts.end())
+    throw ConfigError(
+        fmt::format("--layout = {}; expected one of {}", printable(session.dataset.layout), join(layouts)));
+  if (options.has("max-images")) session.dataset.limit.images = options.integer("max-images", 0, 1);
+  session.dataset.limit.seed = seed_of(options);
+  session.threads = threads_of(options);
+  session.memory = options.bytes("memory");
+  return session;
+}
+
+adapt::Mode mode_of(const Options& options, std::string_view policy_option, std::string_view absent) {
+  adapt::Mode mode;
+  mode.policy =
+      from_option(policy_option, [&] { return adapt::parse_policy(options.text(policy_option, std::string(absent))); });
+  mode.name = adapt::name_of(mode.policy);
+  mode.semantics =
+      from_option("semantics", [&] { return adapt::parse_semantics(options.text("semantics", "layerwise")); });
+  mode.estimator =
+      from_option("estimator", [&] { return adapt::parse_estimator(options.text("estimator", "population")); });
+  mode.batch = options.integer("batch", mode.batch, 1, std::int64_t{1} << 30);
+  mode.momentum = options.number("momentum", 0, 1);
+  mode.prior_images = options.number("prior-images", 0, std::numeric_limits<double>::max());
+  mode.source_weight = options.number("source-weight", 0, 1);
+  if (options.has("layers")) mode.layers = from_option("layers", [&] { return parse_layers(options.text("layers")); });
+  if (!options.has("shuffle")) {
+    experiment::settle_shuffle(mode, seed_of(options));
+  } else if (options.text("shuffle") != "off") {
+    mode.shuffle = static_cast<std::uint64_t>(options.integer("shuffle", 0, 0));
+  }
+  const std::vector<std::string> wrong = adapt::problems(mode);
+  std::string all;
+  for (const std::string& one : wrong) all += (all.empty() ? "" : "; ") + one;
+  if (!all.empty()) throw ConfigError(fmt::format("--{}: {}", policy_option, all));
+  return mode;
+}
+
+adapt::LayerRule parse_layers(const std::string& text) {
+  adapt::LayerRule rule;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    parse_layer_part(text.substr(begin, end - begin), rule);
+    begin = end + 1;
+  }
+  return rule;
+}
+
+void warn_of_bad(Console& console, const std::vector<std::pair<std::string, std::string>>& bad) {
+  for (std::size_t i = 0; i < std::min(bad.size(), kBadShown); ++i)
+    console.warn(fmt::format("{}: {}; left out", printable(bad[i].first), printable(bad[i].second)));
+  if (bad.size() > kBadShown) console.warn(fmt::format("{} more files were bad and left out", bad.size() - kBadShown));
+}
+
+ExitCode judge_bad(Console& console, const experiment::BadLimit& limit, std::int64_t usable, std::int64_t bad) {
+  if (!limit.exceeded({usable, bad})) return ExitCode::done;
+  console.fail(
+      {ExitCode::too_many_bad,
+       fmt::format(
+           "{} of {} files were bad; expected at most {}{} (--max-bad); the outputs were written and leave them out",
+           bad, usable + bad, limit.value, limit.percent ? "%" : "")});
+  return ExitCode::too_many_bad;
+}
+
+}  // namespace shiftnorm::app

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "console.hpp"
+#include "options.hpp"
+#include "shiftnorm/adapt/mode.hpp"
+#include "shiftnorm/experiment/run.hpp"
+#include "shiftnorm/experiment/session.hpp"
+
+namespace shiftnorm::app {
+
+/// The options that `recalibrate` and `evaluate` share: the data, how it enters the network, how it is measured.
+[[nodiscard]] std::span<const OptionSpec> data_options();
+[[nodiscard]] std::span<const OptionSpec> measure_options();
+/// --memory and --max-bad, which `run` has too.
+[[nodiscard]] std::span<const OptionSpec> resource_options();
+
+[[nodiscard]] int threads_of(const Options& options);
+[[nodiscard]] experiment::BadLimit bad_limit_of(const Options& options);
+[[nodiscard]] std::uint64_t seed_of(const Options& options);
+
+/// Errors  ConfigError naming the option.
+[[nodiscard]] experiment::SessionOptions session_options_of(const Options& options);
+/// The mode that --policy (or --mode) and the measuring options make; `policy` names the option.
+[[nodiscard]] adapt::Mode mode_of(const Options& options, std::string_view policy_option, std::string_view absent);
+
+/// `RULE`: comma-separated patterns (`layer1.*`), `!pattern` to leave out, `first=N`, `last=N`, `min_level=N`,
+/// `max_level=N`.
+[[nodiscard]] adapt::LayerRule parse_layers(const std::string& rule);
+
+/// Says on stderr which files were bad, the first few by name.
+void warn_of_bad(Console& console, const std::vector<std::pair<std::string, std::string>>& bad);
+/// Exit code 4 with its line when too many were bad, else 0.
+[[nodiscard]] ExitCode judge_bad(Console& console, const experiment::BadLimit& limit, std::int64_t usable,
+                                 std::int64_t bad);
+
+}  // namespace shiftnorm::app

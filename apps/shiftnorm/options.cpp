@@ -1,0 +1,180 @@
+#include "options.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/program_options.hpp>
+#include <charconv>
+#include <cmath>
+#include <sstream>
+
+#include "shiftnorm/core/text.hpp"
+
+namespace shiftnorm::app {
+namespace {
+
+namespace po = boost::program_options;
+
+constexpr OptionSpec kCommon[] = {
+    {"help", "", "this text"},
+    {"threads", "N", "threads to use (default: all cores); results do not depend on it"},
+    {"quiet", "", "warnings and errors only"},
+    {"log-level", "LEVEL", "debug, info, warn, error or off (default: info)"},
+    {"log-format", "FORMAT", "text or json, one event a line on stderr (default: text)"},
+    {"isa", "SET", "pin the instruction set (sse41, avx2, avx512_core): same bits on other machines"},
+    {"json", "", "one JSON document on stdout"},
+};
+
+// No short options, so that `--batch -5` reaches the check of --batch; no guessing of abbreviations.
+constexpr int kStyle = po::command_line_style::allow_long | po::command_line_style::long_allow_adjacent |
+                       po::command_line_style::long_allow_next;
+
+void add(po::options_description& description, std::string_view name, std::string_view argument,
+         std::string_view help) {
+  const std::string n(name), h(help);
+  if (argument.empty()) {
+    description.add_options()(n.c_str(), h.c_str());
+  } else {
+    description.add_options()(n.c_str(), po::value<std::vector<std::string>>()->value_name(std::string(argument)),
+                              h.c_str());
+  }
+}
+
+po::options_description described(const CommandLine& line) {
+  po::options_description description("options", 110, 55);
+  for (const std::span<const OptionSpec> table : line.tables)
+    for (const OptionSpec& spec : table) add(description, spec.name, spec.argument, spec.help);
+  for (const OptionSpec& spec : kCommon) add(description, spec.name, spec.argument, spec.help);
+  return description;
+}
+
+[[noreturn]] void unknown_option(const CommandLine& line, const std::string& given) {
+  std::vector<std::string> known;
+  for (const std::span<const OptionSpec> table : line.tables)
+    for (const OptionSpec& spec : table) known.push_back("--" + std::string(spec.name));
+  for (const OptionSpec& spec : kCommon) known.push_back("--" + std::string(spec.name));
+  const std::string near = nearest(given, known);
+  throw ConfigError(fmt::format("{}: {} is no option{}; expected one that 'shiftnorm {} --help' lists", line.command,
+                                printable(given), near.empty() ? "" : " (nearest is '" + near + "')", line.command));
+}
+
+template <class T>
+bool parse_whole(std::string_view text, T& value) {
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  return !text.empty() && error == std::errc{} && stop == end;
+}
+
+[[noreturn]] void wrong(std::string_view name, std::string_view found, const std::string& expected) {
+  throw ConfigError(fmt::format("--{} = {}; expected {}", name, printable(found), expected));
+}
+
+}  // namespace
+
+std::span<const OptionSpec> common_options() { return kCommon; }
+
+Options::Options(const CommandLine& line, std::span<const std::string> tokens) {
+  po::options_description description = described(line);
+  po::options_description refused;
+  for (const RefusedOption& option : line.refused) add(refused, option.name, option.argument, "");
+  description.add(refused);
+
+  try {
+    const std::vector<std::string> arguments(tokens.begin(), tokens.end());
+    const po::parsed_options parsed =
+        po::command_line_parser(arguments).options(description).style(kStyle).allow_unregistered().run();
+    for (const po::option& option : parsed.options) {
+      if (option.unregistered)
+        unknown_option(line, option.original_tokens.empty() ? option.string_key : option.original_tokens[0]);
+      if (option.string_key.empty()) {  // a free argument
+        for (const std::string& value : option.value) {
+          if (line.positional.empty())
+            throw ConfigError(fmt::format("{}: '{}'; expected options only", line.command, printable(value)));
+          if (!positional_.empty())
+            throw ConfigError(fmt::format("{}: '{}' after '{}'; expected one {}", line.command, printable(value),
+                                          printable(positional_), line.positional));
+          positional_ = value;
+        }
+        continue;
+      }
+      for (const RefusedOption& no : line.refused)
+        if (no.name == option.string_key) throw ConfigError(fmt::format("--{}: {}", no.name, no.reason));
+      auto& values = values_[option.string_key];
+      values.insert(values.end(), option.value.begin(), option.value.end());
+      if (option.value.empty()) values.emplace_back();
+    }
+  } catch (const po::error& e) {
+    throw ConfigError(fmt::format("{}: {}", line.command, e.what()));
+  }
+
+  const auto once = [&](const OptionSpec& spec) {
+    const auto found = values_.find(spec.name);
+    if (found != values_.end() && found->second.size() > 1 && !spec.repeats)
+      throw ConfigError(fmt::format("--{}: given {} times; expected it once", spec.name, found->second.size()));
+    if (found != values_.end() && !spec.argument.empty() && std::ranges::find(found->second, "") != found->second.end())
+      throw ConfigError(fmt::format("--{}: an empty value; expected {}", spec.name, spec.argument));
+  };
+  for (const std::span<const OptionSpec> table : line.tables) std::ranges::for_each(table, once);
+  std::ranges::for_each(kCommon, once);
+  if (!help() && !line.positional.empty() && line.positional_required && positional_.empty())
+    throw ConfigError(fmt::format("{}: no {}; expected '{}'", line.command, line.positional, line.usage));
+}
+
+std::string Options::text(std::string_view name, std::string absent) const {
+  const auto found = values_.find(name);
+  return found == values_.end() ? std::move(absent) : found->second.front();
+}
+
+std::vector<std::string> Options::texts(std::string_view name) const {
+  const auto found = values_.find(name);
+  return found == values_.end() ? std::vector<std::string>{} : found->second;
+}
+
+std::int64_t Options::integer(std::string_view name, std::int64_t absent, std::int64_t least, std::int64_t most) const {
+  if (!has(name)) return absent;
+  const std::string given = text(name);
+  std::int64_t value = 0;
+  if (!parse_whole(given, value) || value < least || value > most)
+    wrong(name, given,
+          most == std::numeric_limits<std::int64_t>::max() ? fmt::format("an integer of at least {}", least)
+                                                           : fmt::format("an integer from {} to {}", least, most));
+  return value;
+}
+
+std::optional<double> Options::number(std::string_view name, double least, double most) const {
+  if (!has(name)) return std::nullopt;
+  const std::string given = text(name);
+  double value = 0;
+  if (!parse_whole(given, value) || !std::isfinite(value) || value < least || value > most)
+    wrong(name, given,
+          most == std::numeric_limits<double>::max() ? fmt::format("a number of at least {}", least)
+                                                     : fmt::format("a number in [{}, {}]", least, most));
+  return value;
+}
+
+std::uint64_t Options::bytes(std::string_view name) const {
+  if (!has(name)) return 0;
+  const std::string given = text(name);
+  std::string_view digits = given;
+  int shift = 0;
+  if (!digits.empty() && digits.ends_with('B')) digits.remove_suffix(1);
+  if (!digits.empty() && digits.ends_with('i')) digits.remove_suffix(1);
+  constexpr std::string_view kUnits = "KMGT";
+  if (!digits.empty())
+    if (const std::size_t unit = kUnits.find(digits.back()); unit != std::string_view::npos) {
+      shift = 10 * static_cast<int>(unit + 1);
+      digits.remove_suffix(1);
+    }
+  std::uint64_t value = 0;
+  if (!parse_whole(digits, value) || value == 0 || value > (std::uint64_t{1} << 60 >> shift))
+    wrong(name, given, "a size such as 512M or 4G");
+  return value << shift;
+}
+
+std::string help_text(const CommandLine& line) {
+  std::ostringstream text;
+  text << "usage: " << line.usage << "\n\n" << line.summary << "\n\n" << described(line);
+  return text.str();
+}
+
+}  // namespace shiftnorm::app

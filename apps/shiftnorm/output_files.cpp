@@ -1,0 +1,61 @@
+#include "output_files.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/file.hpp"
+
+namespace shiftnorm::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
+
+bool writable(const fs::path& folder) { return ::access(folder.c_str(), W_OK | X_OK) == 0; }
+
+}  // namespace
+
+void OutputFiles::expect(std::string_view name, const fs::path& path) {
+  const std::string file = path.filename().string();
+  if (file.empty() || fs::is_directory(path))
+    throw ConfigError(fmt::format("{} = {}: is a folder; expected a file's name", name, path.string()));
+  // Writing renames over the target: a device or a pipe would be replaced by a file.
+  if (fs::exists(path) && !fs::is_regular_file(path))
+    throw ConfigError(fmt::format("{} = {}: is no regular file; expected a file's name", name, path.string()));
+  if (!fs::is_directory(folder_of(path)))
+    throw ConfigError(fmt::format("{} = {}: its folder does not exist; expected one that does", name, path.string()));
+  if (!writable(folder_of(path))) throw MachineError(fmt::format("{}: no permission to write to its folder", file));
+}
+
+void OutputFiles::set(const fs::path& path, std::string_view text) {
+  const std::span<const std::byte> bytes = as_bytes(text);
+  files_.push_back({path, {bytes.begin(), bytes.end()}});
+}
+
+void OutputFiles::write() const {
+  std::vector<fs::path> fresh;
+  try {
+    for (const File& file : files_) {
+      const bool is_new = !fs::exists(file.path);
+      write_file(file.path, file.bytes);
+      if (is_new) fresh.push_back(file.path);
+    }
+  } catch (...) {
+    std::error_code ignored;
+    for (const fs::path& path : fresh) fs::remove(path, ignored);
+    throw;
+  }
+}
+
+void check_folder_can_be_made(const fs::path& folder) {
+  fs::path existing = fs::absolute(folder).lexically_normal();
+  while (!fs::exists(existing) && existing.has_relative_path()) existing = existing.parent_path();
+  if (!fs::is_directory(existing))
+    throw ConfigError(
+        fmt::format("--out = {}: '{}' is a file; expected a folder", folder.string(), existing.filename().string()));
+  if (!writable(existing)) throw MachineError(fmt::format("{}: no permission to make it", folder.filename().string()));
+}
+
+}  // namespace shiftnorm::app

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace shiftnorm::app {
+
+/// Files that a command is going to write: checked before the work, written after all of it.
+class OutputFiles {
+ public:
+  /// `name`: the option or key that gave the path.
+  /// Errors  ConfigError if the path is a folder, a device, or its folder is missing; MachineError if it cannot be
+  /// written to.
+  void expect(std::string_view name, const std::filesystem::path& path);
+  void set(const std::filesystem::path& path, std::vector<std::byte> bytes) {
+    files_.push_back({path, std::move(bytes)});
+  }
+  void set(const std::filesystem::path& path, std::string_view text);
+  /// Each is whole or not there. Errors  MachineError; files that were new with this call are taken away again.
+  void write() const;
+
+ private:
+  struct File {
+    std::filesystem::path path;
+    std::vector<std::byte> bytes;
+  };
+  std::vector<File> files_;
+};
+
+/// MachineError unless the nearest existing ancestor of a folder to be made can be written to.
+void check_folder_can_be_made(const std::filesystem::path& folder);
+
+}  // namespace shiftnorm::app

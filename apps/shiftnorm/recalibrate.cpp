@@ -1,0 +1,96 @@
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "commands.hpp"
+#include "job_options.hpp"
+#include "output_files.hpp"
+#include "shiftnorm/exec/instruction_set.hpp"
+#include "shiftnorm/experiment/export.hpp"
+#include "shiftnorm/experiment/session.hpp"
+#include "summaries.hpp"
+
+namespace shiftnorm::app {
+namespace {
+
+namespace fs = std::filesystem;
+using container::Json;
+
+constexpr OptionSpec kRecalibrate[] = {
+    {"out", "ADAPTED", "the adapted checkpoint, in the format of the original; may be the original itself"},
+    {"policy", "P", "source, adabn, blend, disabled, identity (default: adabn)"},
+};
+
+constexpr std::string_view kNoSites = "this version treats the data as one domain";
+constexpr RefusedOption kRefused[] = {
+    {"graph", "FILE", "this version builds networks by their architecture's name (--arch)"},
+    {"domain", "KEY", kNoSites},
+    {"source-data", "WHERE", "this version needs no source sample: it has no policy that measures one"},
+    {"where", "K=V", "this version selects with --max-images alone"},
+    {"resume", "", "this version starts a job from its beginning"},
+    {"allow-small-cohort", "", "this version sets no minimum cohort"},
+    {"stats-out", "F", "this version writes statistics into checkpoints only"},
+};
+
+ExitCode recalibrate(const Options& options, Console& console) {
+  const experiment::SessionOptions job = [&] {
+    experiment::SessionOptions session = session_options_of(options);
+    session.labelled = false;
+    return session;
+  }();
+  const adapt::Mode mode = mode_of(options, "policy", "adabn");
+  experiment::check_exportable(mode);
+  const experiment::BadLimit limit = bad_limit_of(options);
+  if (!options.has("out")) throw ConfigError("--out: missing; expected the name of the adapted checkpoint");
+  const fs::path out = options.text("out");
+  OutputFiles files;
+  files.expect("--out", out);
+
+  const Progress progress = console.progress();
+  experiment::Session session = experiment::open_session(job, progress);
+  for (const std::string& note : session.notes) console.warn(note);
+  console.info(fmt::format("{}: {} BatchNorms on {} levels, {} images", session.model.checkpoint.file_name,
+                           session.engine->batch_norms().size(), session.levels(), session.store->size()));
+  const adapt::ModeResult result = session.engine->run(mode, session.images, nullptr, progress);
+  const experiment::Exported exported = experiment::export_checkpoint(
+      session, result.statistics, {mode, result.adapted_images, exec::instruction_set(), SHIFTNORM_VERSION});
+  files.set(out, exported.bytes);
+  files.set(experiment::provenance_path(out), exported.provenance);
+  files.write();
+
+  JobDocument document;
+  document.images = static_cast<std::int64_t>(session.store->size());
+  document.skipped = session.dataset->skipped();
+  document.bad = static_cast<std::int64_t>(session.store->bad().size());
+  document.load = session.load_seconds;
+  document.adapt = result.seconds.adapt;
+  if (result.seconds.adapt > 0)
+    document.images_per_second = static_cast<double>(result.adapted_images) / result.seconds.adapt;
+  document.outputs.set("adapted", out.string()).set("provenance", experiment::provenance_path(out).string());
+  document.too_many_bad = limit.exceeded({document.images, document.bad});
+  std::vector<std::pair<std::string, std::string>> bad;
+  for (const imaging::Bad& one : session.store->bad()) bad.emplace_back(one.id, one.reason);
+  warn_of_bad(console, bad);
+  console.say(adapt::measures(mode.policy) ? fmt::format("{}: {} from {} images ({:.1f} images/s)\n", out.string(),
+                                                         mode.name, result.adapted_images, document.images_per_second)
+                                           : fmt::format("{}: {}\n", out.string(), mode.name));
+  const std::int64_t images = document.images, bad_files = document.bad;
+  if (console.json()) console.print(job_json(std::move(document)));
+  return judge_bad(console, limit, images, bad_files);
+}
+
+}  // namespace
+
+Command recalibrate_command() {
+  return {
+      {"recalibrate",
+       "shiftnorm recalibrate CHECKPOINT --data WHERE [--arch NAME] [--preprocess NAME|FILE] [options] --out ADAPTED",
+       "One checkpoint, one data set, an adapted file of the same format. Labels are not used.",
+       "CHECKPOINT",
+       true,
+       {kRecalibrate, data_options(), measure_options(), resource_options()},
+       kRefused},
+      recalibrate};
+}
+
+}  // namespace shiftnorm::app

@@ -1,0 +1,93 @@
+#include "run_folder.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <vector>
+
+#include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/file.hpp"
+#include "shiftnorm/report/report.hpp"
+
+namespace shiftnorm::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Quoted as RFC 4180 says; an apostrophe keeps spreadsheets from taking a file's name for a formula.
+std::string csv_field(const std::string& text) {
+  const bool formula = text.find_first_of("=+-@\t\r") == 0;
+  std::string quoted = formula ? "\"'" : "\"";
+  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return quoted + "\"";
+}
+
+std::string quarantine_csv(const experiment::RunResults& results) {
+  std::string text = "id,reason\n";
+  for (const auto& [id, reason] : results.bad) text += csv_field(id) + "," + csv_field(reason) + "\n";
+  return text;
+}
+
+/// Makes a folder with its missing parents and takes away what it made unless the work was completed.
+class MadeFolders {
+ public:
+  explicit MadeFolders(fs::path folder) : folder_(std::move(folder)) {
+    for (fs::path p = folder_.parent_path(); !fs::exists(p); p = p.parent_path()) parents_.push_back(p);
+    std::error_code error;
+    fs::create_directories(folder_, error);
+    if (error) throw MachineError(fmt::format("{}: cannot be made: {}", folder_.filename().string(), error.message()));
+  }
+  ~MadeFolders() {
+    if (kept_) return;
+    std::error_code ignored;
+    fs::remove_all(folder_, ignored);
+    for (const fs::path& parent : parents_) fs::remove(parent, ignored);  // only while empty: another run may use it
+  }
+  MadeFolders(const MadeFolders&) = delete;
+  MadeFolders& operator=(const MadeFolders&) = delete;
+  void keep() { kept_ = true; }
+
+ private:
+  fs::path folder_;
+  std::vector<fs::path> parents_;  ///< innermost first
+  bool kept_ = false;
+};
+
+void write_all(const fs::path& folder, const experiment::Config& config, const experiment::RunOutcome& outcome,
+               const std::string& log) {
+  const experiment::RunResults& results = outcome.results;
+  if (outcome.exported) {
+    const fs::path adapted = folder / config.exported->path;
+    fs::create_directories(adapted.parent_path());
+    write_file(adapted, outcome.exported->bytes);
+    write_file(experiment::provenance_path(adapted), outcome.exported->provenance);
+  }
+  write_file(folder / "config.yaml", results.config_yaml);
+  write_file(folder / "predictions.csv", report::predictions_csv(results));
+  write_file(folder / "report.html", report::report_html(results));
+  write_file(folder / "quarantine.csv", quarantine_csv(results));
+  write_file(folder / "run.log", log);
+  write_file(folder / "results.json", report::results_json(results));
+}
+
+}  // namespace
+
+void write_run_folder(const fs::path& folder, const experiment::Config& config, const experiment::RunOutcome& outcome,
+                      const std::string& log) {
+  if (fs::exists(folder)) {
+    write_all(folder, config, outcome, log);
+    return;
+  }
+  const fs::path clean = fs::absolute(folder).lexically_normal();
+  const fs::path target = clean.has_filename() ? clean : clean.parent_path();
+  const fs::path staged = target.parent_path() / fmt::format(".{}.{}.partial", target.filename().string(), ::getpid());
+  MadeFolders made(staged);
+  write_all(staged, config, outcome, log);
+  std::error_code error;
+  fs::rename(staged, target, error);
+  if (error)
+    throw MachineError(fmt::format("{}: cannot be put in place: {}", target.filename().string(), error.message()));
+  made.keep();
+}
+
+}  // namespace shiftnorm::app

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "shiftnorm/container/json.hpp"
+#include "shiftnorm/experiment/results.hpp"
+
+namespace shiftnorm::app {
+
+/// The lines that people see on stdout after `run` and `evaluate`: one row per mode, scores with their intervals.
+[[nodiscard]] std::string table_of(const experiment::RunResults& results);
+
+/// `metrics` of the JSON document of `evaluate`: value, low, high; `value` null with its `reason` where undefined.
+[[nodiscard]] container::Json metrics_json(const experiment::ModeReport& report, bool labelled);
+
+/// What `recalibrate` and `evaluate` print with --json.
+struct JobDocument {
+  std::int64_t images = 0, skipped = 0, bad = 0;
+  double load = 0, adapt = 0, evaluate = 0, images_per_second = 0;
+  bool too_many_bad = false;
+  container::Json outputs = container::Json::object(), metrics = container::Json::object();
+};
+[[nodiscard]] container::Json job_json(JobDocument document);
+
+}  // namespace shiftnorm::app

@@ -1,0 +1,113 @@
+#include "templates.hpp"
+
+namespace shiftnorm::app {
+namespace {
+
+constexpr std::string_view kImageNet = R"(# An experiment on photographs with a network trained on ImageNet.
+# Check it with:  shiftnorm run imagenet.yaml --dry-run      Run it with:  shiftnorm run imagenet.yaml
+name: imagenet                        # results go to runs/imagenet unless --out
+seed: 7                               # of everything that is drawn: shuffles, resamples, limits
+
+model:
+  checkpoint: resnet50.pth            # .pth, .th or .safetensors; paths are relative to this file, or to --root
+  architecture: resnet50              # the file holds weights only; `shiftnorm inspect FILE` shows what is in it
+
+preprocess: imagenet                  # resize 256, centre crop 224, x/255, ImageNet mean and std; or the steps in full:
+#  - {resize: 256, interpolation: bilinear, antialias: true}
+#  - {center_crop: 224}
+#  - to_float: {scale: 255}
+#  - normalize: {mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225]}
+
+data:
+  target:
+    path: images                      # class folders with JPEG, PNG, TIFF or BMP files; without class folders: no labels
+    # limit: {per_class: 50}          # or {images: 1000}
+  # classes: classes.txt              # names in the order of the network's outputs; default: the sorted folder names
+
+modes:                                # what BatchNorm does; `source` first, so that the others are compared with it
+  - source                            # the statistics of the file
+  - adabn                             # re-estimated on the target, layer by layer
+  - {name: blend16, policy: blend, prior_images: 16}   # the source counts as 16 images
+  - disabled                          # no normalisation, learned weights kept
+
+evaluate:
+  metrics: [accuracy, balanced_accuracy, ece, nll]
+  interval: {method: bootstrap, resamples: 2000, level: 0.95}
+
+export: {mode: adabn, path: adapted.pth}   # same format as the checkpoint; only BatchNorm vectors differ
+)";
+
+constexpr std::string_view kDicom =
+    R"(# An experiment on radiographs. This version reads them as 8- or 16-bit grey PNG or TIFF files in class folders,
+# not as DICOM objects: export them first, without burnt-in names.
+# Check it with:  shiftnorm run dicom.yaml --dry-run      Run it with:  shiftnorm run dicom.yaml
+name: radiographs                     # results go to runs/radiographs unless --out
+seed: 7                               # of everything that is drawn: shuffles, resamples, limits
+
+model:
+  checkpoint: chest_resnet18.pth      # .pth, .th or .safetensors; paths are relative to this file, or to --root
+  architecture: resnet18              # the file holds weights only; `shiftnorm inspect FILE` shows what is in it
+
+preprocess:                           # must be what the network was trained with
+  - {resize: 256, interpolation: bilinear, antialias: true}
+  - {center_crop: 224}
+  - {convert: RGB}                    # grey to three equal channels
+  - to_float: {}                      # divides by 255 or 65535, as the file has bits
+  - normalize: {mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225]}
+
+data:
+  target:
+    path: radiographs                 # one folder per finding; without class folders: no labels
+    # limit: {images: 1000}           # drawn with the seed
+
+modes:                                # what BatchNorm does; `source` first, so that the others are compared with it
+  - source                            # the statistics of the file: the other hospital's
+  - adabn                             # re-estimated on these images, layer by layer
+  - {name: blend16, policy: blend, prior_images: 16}   # safer with few images: the source counts as 16
+  - {name: update-bn, policy: adabn, semantics: batch, estimator: batch-mean, batch: 32}   # PyTorch's update_bn
+
+evaluate:
+  metrics: [accuracy, balanced_accuracy, ece, nll]
+  interval: {method: bootstrap, resamples: 2000, level: 0.95}
+
+export: {mode: adabn, path: adapted.pth}   # same format as the checkpoint; only BatchNorm vectors differ
+)";
+
+constexpr std::string_view kCifar10 = R"(# An experiment on small images with a CIFAR-10 network.
+# Check it with:  shiftnorm run cifar10.yaml --dry-run      Run it with:  shiftnorm run cifar10.yaml
+name: cifar10                         # results go to runs/cifar10 unless --out
+seed: 7                               # of everything that is drawn: shuffles, resamples, limits
+
+model:
+  checkpoint: resnet20.th             # .pth, .th or .safetensors; paths are relative to this file, or to --root
+  architecture: cifar_resnet20        # the file holds weights only; `shiftnorm inspect FILE` shows what is in it
+
+preprocess: cifar10                   # x/255, then ImageNet mean and std, no resize
+
+data:
+  target:
+    path: cifar10/test                # ten class folders of 32 x 32 images
+    limit: {per_class: 50}            # the first 50 of each class
+
+modes:                                # what BatchNorm does; `source` first, so that the others are compared with it
+  - source                            # the statistics of the file
+  - adabn                             # re-estimated on the target, layer by layer
+  - {name: blend16, policy: blend, prior_images: 16}   # the source counts as 16 images
+  - {name: torch-update-bn, policy: adabn, semantics: batch, estimator: batch-mean, batch: 50, shuffle: off}
+  - disabled                          # no normalisation, learned weights kept
+  - identity                          # no BatchNorm at all
+
+evaluate:
+  metrics: [accuracy, balanced_accuracy, ece, nll]
+  interval: {method: bootstrap, resamples: 2000, level: 0.95}
+
+export: {mode: adabn, path: adapted.th}    # same format as the checkpoint; only BatchNorm vectors differ
+)";
+
+constexpr Template kTemplates[] = {{"cifar10", kCifar10}, {"dicom", kDicom}, {"imagenet", kImageNet}};
+
+}  // namespace
+
+std::span<const Template> templates() { return kTemplates; }
+
+}  // namespace shiftnorm::app
