@@ -142,7 +142,7 @@ TEST_CASE("No usable sample is an error with the first reason", "[imaging]") {
              Contains("normalize has 3 means; expected 1 or 1"));
 }
 
-TEST_CASE("Float arrays are loaded as they are; one that is not finite is bad", "[imaging]") {
+TEST_CASE("Float arrays are loaded as they are, and one that is not finite is bad", "[imaging]") {
   const TempDir dir;
   const std::vector<float> values{1, 2, 3, 4, 5, NAN, 7, 8, -1, -2, -3, -4};
   put(dir.path() / "x.npy", container::write_npy(Array::from_floats({3, 2, 2}, values)));

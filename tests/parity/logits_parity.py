@@ -1,0 +1,51 @@
+"""Logits of every architecture with random weights and realistic BatchNorm statistics, plainly and under the modes that
+PyTorch can be asked for."""
+from support import ParityCase, build, images, main, norms, set_training, torch
+
+ARCHITECTURES = ["cifar_resnet20", "cifar_resnet32", "cifar_resnet44", "cifar_resnet56", "cifar_resnet110",
+                 "resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
+
+
+class Logits(ParityCase):
+    def test_every_architecture(self):
+        for name in ARCHITECTURES:
+            with self.subTest(name):
+                model, x = build(name), images(name, 3)
+                self.save(model, x)
+                with torch.no_grad():
+                    self.assert_logits(self.outputs("net.pth", name), model(x))
+
+    def test_another_number_of_classes(self):
+        model, x = build("resnet18"), images("resnet18", 2)
+        model.fc = torch.nn.Linear(512, 3)
+        self.save(model, x)
+        with torch.no_grad():
+            self.assert_logits(self.outputs("net.pth", "resnet18"), model(x))
+
+    def test_disabled_and_identity(self):
+        model, x = build("cifar_resnet20"), images("cifar_resnet20", 4)
+        self.save(model, x)
+        for bn in norms(model).values():
+            bn.running_mean.zero_()
+            bn.running_var.fill_(1 - bn.eps)
+        with torch.no_grad():
+            self.assert_logits(self.outputs("net.pth", "cifar_resnet20", "--mode", "disabled"), model(x))
+            for bn in norms(model).values():
+                bn.weight.fill_(1)
+                bn.bias.zero_()
+            self.assert_logits(self.outputs("net.pth", "cifar_resnet20", "--mode", "identity"), model(x))
+
+    def test_batch_statistics(self):
+        """Every batch normalised with its own statistics, as train mode does; a ragged last batch too."""
+        for name, batch in (("cifar_resnet20", 4), ("resnet18", 3)):
+            with self.subTest(name):
+                model, x = build(name), images(name, 10)
+                self.save(model, x)
+                set_training(model, True)
+                with torch.no_grad():
+                    expected = torch.cat([model(part) for part in x.split(batch)])
+                self.assert_logits(self.outputs("net.pth", name, "--mode", "batch", "--batch", batch), expected)
+
+
+if __name__ == "__main__":
+    main()

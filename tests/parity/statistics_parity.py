@@ -1,0 +1,126 @@
+"""Statistics after `recalibrate`, for every estimator with a twin in PyTorch (or a formula, named), read back by PyTorch."""
+import copy
+
+from support import ParityCase, build, images, main, norms, run, set_training, torch
+
+COUNT = 22  # with batches of 5 the last one is ragged
+
+
+@torch.no_grad()
+def layerwise(model, x):
+    """One pass per BatchNorm, every earlier one already on its target statistics; population variance (Li et al. 2016)."""
+    model = copy.deepcopy(model)
+    for bn in norms(model).values():
+        seen = []
+        hook = bn.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].double()))
+        for part in x.split(8):
+            model(part)
+        hook.remove()
+        values = torch.cat(seen).transpose(0, 1).flatten(1)
+        bn.running_mean.copy_(values.mean(1))
+        bn.running_var.copy_(values.var(1, unbiased=False))
+    return model
+
+
+@torch.no_grad()
+def train_mode(model, x, batch, momentum, reset=False):
+    model = copy.deepcopy(model)
+    set_training(model, True)
+    for bn in norms(model).values():
+        if reset:
+            bn.reset_running_stats()
+        bn.momentum = momentum
+    for part in x.split(batch):
+        model(part)
+    return model.eval()
+
+
+@torch.no_grad()
+def pooled(model, x, batch):
+    """fvcore's update_bn_stats: every batch normalised with its own statistics, the moments pooled over all values."""
+    model = copy.deepcopy(model)
+    set_training(model, True)
+    seen = {n: [] for n in norms(model)}
+    hooks = [bn.register_forward_pre_hook(lambda _, inputs, n=n: seen[n].append(inputs[0].double())) for n, bn in norms(model).items()]
+    for part in x.split(batch):
+        model(part)
+    for hook in hooks:
+        hook.remove()
+    for n, bn in norms(model).items():
+        values = torch.cat(seen[n]).transpose(0, 1).flatten(1)
+        bn.running_mean.copy_(values.mean(1))
+        bn.running_var.copy_(values.var(1, unbiased=False))
+    return model.eval()
+
+
+@torch.no_grad()
+def source_normalised(model, x):
+    model, seen = copy.deepcopy(model), {}
+    hooks = [bn.register_forward_pre_hook(lambda _, inputs, n=n: seen.__setitem__(n, inputs[0].double())) for n, bn in norms(model).items()]
+    model(x)
+    for hook in hooks:
+        hook.remove()
+    for n, bn in norms(model).items():
+        values = seen[n].transpose(0, 1).flatten(1)
+        bn.running_mean.copy_(values.mean(1))
+        bn.running_var.copy_(values.var(1, unbiased=False))
+    return model
+
+
+class Statistics(ParityCase):
+    def check(self, name, expected, *options):
+        run("recalibrate", self.at / "net.pth", "--arch", name, "--data", self.at / "x.npy", "--out", self.at / "adapted.pth", *options)
+        self.assert_statistics(torch.load(self.at / "adapted.pth"), expected.state_dict())
+
+    def start(self, name, count=COUNT):
+        model, x = build(name), images(name, count)
+        self.save(model, x)
+        return model, x
+
+    def test_layerwise(self):
+        for name, count in (("cifar_resnet20", COUNT), ("resnet18", 12), ("resnet50", 4)):  # PyTorch needs a pass per layer
+            with self.subTest(name):
+                model, x = self.start(name, count)
+                self.check(name, layerwise(model, x))
+
+    def test_update_bn(self):
+        """torch.optim.swa_utils.update_bn: cumulative average over batches, each counting once."""
+        for name in ("cifar_resnet20", "resnet18"):
+            with self.subTest(name):
+                model, x = self.start(name)
+                self.check(name, train_mode(model, x, 5, None, reset=True), "--semantics", "batch", "--estimator", "batch-mean", "--batch", 5, "--shuffle", "off")
+
+    def test_exponential_average(self):
+        model, x = self.start("cifar_resnet20")
+        for momentum in (0.01, 0.1, 0.5, 1.0):
+            with self.subTest(momentum):
+                self.check("cifar_resnet20", train_mode(model, x, 5, momentum), "--semantics", "batch", "--estimator", "ema", "--momentum", momentum,
+                           "--batch", 5, "--shuffle", "off")
+        self.check("cifar_resnet20", train_mode(model, x, 5, 0.1), "--semantics", "batch", "--estimator", "ema", "--batch", 5, "--shuffle", "off")
+
+    def test_exponential_average_from_nothing(self):
+        model, x = self.start("cifar_resnet20")
+        self.check("cifar_resnet20", train_mode(model, x, 5, 0.1, reset=True), "--semantics", "batch", "--estimator", "ema-reset", "--momentum", 0.1,
+                   "--batch", 5, "--shuffle", "off")
+
+    def test_population_over_batches(self):
+        model, x = self.start("cifar_resnet20")
+        self.check("cifar_resnet20", pooled(model, x, 5), "--semantics", "batch", "--estimator", "population", "--batch", 5, "--shuffle", "off")
+
+    def test_source_normalised(self):
+        model, x = self.start("cifar_resnet20")
+        self.check("cifar_resnet20", source_normalised(model, x), "--semantics", "source")
+
+    def test_blend(self):
+        """Schneider et al. 2020: lambda = N / (N + n), applied to the statistics after measuring."""
+        model, x = self.start("cifar_resnet20")
+        target = layerwise(model, x)
+        weight = 16 / (16 + COUNT)
+        for bn, t in zip(norms(model).values(), norms(target).values()):
+            bn.running_mean.mul_(weight).add_((1 - weight) * t.running_mean)
+            bn.running_var.mul_(weight).add_((1 - weight) * t.running_var)
+        self.check("cifar_resnet20", model, "--policy", "blend", "--prior-images", 16)
+
+
+if __name__ == "__main__":
+    main()
