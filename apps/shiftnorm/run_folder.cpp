@@ -62,7 +62,7 @@ void write_all(const fs::path& folder, const experiment::Config& config, const e
     write_file(adapted, outcome.exported->bytes);
     write_file(experiment::provenance_path(adapted), outcome.exported->provenance);
   }
-  write_file(folder / "config.yaml", results.config_yaml);
+  write_file(folder / "config.yaml", outcome.config_yaml);
   write_file(folder / "predictions.csv", report::predictions_csv(results));
   write_file(folder / "report.html", report::report_html(results));
   write_file(folder / "quarantine.csv", quarantine_csv(results));

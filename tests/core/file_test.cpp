@@ -100,6 +100,14 @@ TEST_CASE("write_file that fails half way leaves the old file and nothing else")
   CHECK(entries(folder.path()) == 1);
 }
 
+TEST_CASE("write_file leaves pipes and devices alone") {
+  const test::TempDir folder;
+  const auto pipe = folder.path() / "pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK_THROWS_WITH(write_file(pipe, "x"), "pipe: is a device or a pipe; expected a regular file or none");
+  CHECK(std::filesystem::is_fifo(pipe));
+}
+
 TEST_CASE("write_file reports a folder that is missing, and a target that is one") {
   const test::TempDir folder;
   CHECK_THROWS_AS(write_file(folder.path() / "none" / "a", "x"), MachineError);

@@ -117,3 +117,11 @@ TEST_CASE("class names come from a file, one per line", "[experiment]") {
   CHECK_THROWS_WITH(experiment::read_classes(dir.path() / "empty.txt"),
                     "empty.txt: no class names; expected one per line");
 }
+
+TEST_CASE("the shareable YAML names no folder", "[experiment]") {
+  const Config c =
+      parse_config(kSmall, "small.yaml", {"/home/Jane Doe/studies", {"data.target.path=/mnt/Jane Doe/x/"}});
+  const std::string text = experiment::shareable_yaml(c);
+  CHECK_THAT(text, !Catch::Matchers::Contains("Jane") && !Catch::Matchers::Contains("studies"));
+  CHECK_THAT(text, Catch::Matchers::Contains("checkpoint: a.pth") && Catch::Matchers::Contains("path: x"));
+}

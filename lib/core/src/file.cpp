@@ -64,6 +64,11 @@ std::vector<std::byte> read_file(const std::filesystem::path& path, std::uint64_
 }
 
 void write_file(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+  // Renaming over a device or a pipe would put a plain file in its place.
+  struct stat target {};
+  if (::stat(path.c_str(), &target) == 0 && !S_ISREG(target.st_mode) && !S_ISDIR(target.st_mode))
+    throw MachineError(
+        fmt::format("{}: is a device or a pipe; expected a regular file or none", path.filename().string()));
   // Not mkstemp: it makes the file 0600, and the umask that says what it should be cannot be read without setting it
   // for every thread. Process and counter make the name our own; O_EXCL sees to what a crashed process left.
   static std::atomic<std::uint64_t> counter{0};

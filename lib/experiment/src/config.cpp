@@ -220,6 +220,15 @@ constexpr Field<Config> kConfig[] = {
     {"export", read_export, [](const Config& c) { return c.exported ? write_map(kExport, *c.exported) : Node{}; }},
 };
 
+/// The whole configuration as YAML, each input path as `rewritten` gives it.
+template <class Rewritten>
+std::string with_paths(Config config, Rewritten rewritten) {
+  config.model.checkpoint = rewritten(config.model.checkpoint);
+  config.target.path = rewritten(config.target.path);
+  if (config.source) config.source->path = rewritten(config.source->path);
+  return yaml::emit(write_map(kConfig, config));
+}
+
 fs::path seen_from(const fs::path& path, const fs::path& folder) {
   return path.is_absolute() ? path : fs::relative(fs::absolute(path), fs::absolute(folder));
 }
@@ -245,11 +254,13 @@ Config read_config(const fs::path& path, const ConfigOptions& options) {
 }
 
 std::string resolved_yaml(const Config& config, const fs::path& folder) {
-  Config seen = config;
-  seen.model.checkpoint = seen_from(config.model.checkpoint, folder);
-  seen.target.path = seen_from(config.target.path, folder);
-  if (seen.source) seen.source->path = seen_from(config.source->path, folder);
-  return yaml::emit(write_map(kConfig, seen));
+  return with_paths(config, [&](const fs::path& path) { return seen_from(path, folder); });
+}
+
+std::string shareable_yaml(const Config& config) {
+  return with_paths(config, [](const fs::path& path) {
+    return path.has_filename() ? path.filename() : path.parent_path().filename();
+  });
 }
 
 imaging::Reader parse_reader(std::string_view name) {

@@ -87,7 +87,8 @@ RunOutcome run_experiment(const Config& config, const RunOptions& options, const
   results.program_version = options.program_version;
   results.instruction_set = options.instruction_set;
   results.command = options.command;
-  results.config_yaml = resolved_yaml(config, options.folder);
+  results.config_yaml = shareable_yaml(config);
+  outcome.config_yaml = resolved_yaml(config, options.folder);
   results.level = config.evaluate.level;
   results.resamples = config.evaluate.resamples;
 

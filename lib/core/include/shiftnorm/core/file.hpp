@@ -19,7 +19,8 @@ inline constexpr std::uint64_t kDefaultFileLimit = std::uint64_t{8} << 30;
                                                std::uint64_t limit = kDefaultFileLimit);
 
 /// Writes beside the target and renames over it, flushed to disk first: a crash leaves the old file or the new one.
-/// Errors  MachineError (disk full, permission); the half-written neighbour is removed.
+/// Errors  MachineError (disk full, permission, a target that is a device or a pipe); the half-written neighbour is
+/// removed.
 void write_file(const std::filesystem::path& path, std::span<const std::byte> bytes);
 void write_file(const std::filesystem::path& path, std::string_view text);
 

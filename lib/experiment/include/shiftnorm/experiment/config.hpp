@@ -67,6 +67,9 @@ struct ConfigOptions {
 /// The same experiment with every default written out. Relative input paths are rewritten so that they hold from
 /// `folder`, the run folder that keeps the text.
 [[nodiscard]] std::string resolved_yaml(const Config& config, const std::filesystem::path& folder);
+/// The same with every input path cut to its last part, for pages that are passed on: folders may carry names of
+/// people.
+[[nodiscard]] std::string shareable_yaml(const Config& config);
 
 /// A preprocessing by preset name, or by the YAML of its steps (a list, as under `preprocess:`).
 [[nodiscard]] imaging::Pipeline parse_pipeline(std::string_view yaml, const std::string& file_name);

@@ -26,6 +26,7 @@ struct RunOptions {
 struct RunOutcome {
   RunResults results;
   std::optional<Exported> exported;
+  std::string config_yaml;         ///< the resolved configuration, runnable from the run folder
   std::vector<std::string> notes;  ///< warnings, one line each
 };
 
