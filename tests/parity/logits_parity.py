@@ -1,9 +1,16 @@
 """Logits of every architecture with random weights and realistic BatchNorm statistics, plainly and under the modes that
 PyTorch can be asked for."""
+import os
+
 from support import ParityCase, build, images, main, norms, set_training, torch
 
 ARCHITECTURES = ["cifar_resnet20", "cifar_resnet32", "cifar_resnet44", "cifar_resnet56", "cifar_resnet110",
-                 "resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
+                 "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "densenet121", "vgg11_bn", "resnext50_32x4d"]
+# Larger members of families that are represented above: with SHIFTNORM_PARITY_ALL set in the environment.
+MORE = ["densenet161", "densenet169", "densenet201", "vgg13_bn", "vgg16_bn", "vgg19_bn", "resnext101_32x8d",
+        "resnext101_64x4d", "wide_resnet50_2", "wide_resnet101_2"]
+if os.environ.get("SHIFTNORM_PARITY_ALL"):
+    ARCHITECTURES += MORE
 
 
 class Logits(ParityCase):

@@ -5,6 +5,22 @@ namespace shiftnorm::zoo {
 using graph::ValueId;
 using Ints = std::vector<std::int64_t>;
 
+namespace {
+
+/// [in, out] weights of adaptive average pooling along one axis, or their transpose.
+Tensor adaptive_weights(std::int64_t in, std::int64_t out, bool transposed) {
+  std::vector<float> weights(static_cast<std::size_t>(in * out), 0.0f);
+  for (std::int64_t o = 0; o < out; ++o) {
+    const std::int64_t first = o * in / out, last = ((o + 1) * in + out - 1) / out;
+    for (std::int64_t i = first; i < last; ++i)
+      weights[static_cast<std::size_t>(transposed ? o * in + i : i * out + o)] =
+          1.0f / static_cast<float>(last - first);
+  }
+  return {transposed ? Shape{out, in} : Shape{in, out}, weights};
+}
+
+}  // namespace
+
 ValueId Layers::conv(const std::string& name, ValueId x, std::int64_t in, std::int64_t out, const ConvOptions& o) {
   std::vector<ValueId> inputs{x, graph_.add_parameter(name + ".weight", Shape{out, in / o.groups, o.kernel, o.kernel})};
   if (o.bias) inputs.push_back(graph_.add_parameter(name + ".bias", Shape{out}));
@@ -32,6 +48,36 @@ ValueId Layers::max_pool(const std::string& name, ValueId x, std::int64_t kernel
   return graph_.add(
       "MaxPool", name, {x},
       {{"kernel_shape", Ints{kernel, kernel}}, {"strides", Ints{stride, stride}}, {"pads", Ints(4, padding)}});
+}
+
+ValueId Layers::average_pool(const std::string& name, ValueId x, std::int64_t kernel, std::int64_t stride,
+                             std::int64_t padding) {
+  return graph_.add("AveragePool", name, {x},
+                    {{"kernel_shape", Ints{kernel, kernel}},
+                     {"strides", Ints{stride, stride}},
+                     {"pads", Ints(4, padding)},
+                     {"count_include_pad", std::int64_t{1}}});
+}
+
+ValueId Layers::adaptive_average_pool(const std::string& name, ValueId x, std::int64_t height, std::int64_t width,
+                                      std::int64_t side) {
+  if (height != side)
+    x = graph_.add("MatMul", name + ".rows",
+                   {constant(name + ".rows.weights", adaptive_weights(height, side, true)), x});
+  if (width != side)
+    x = graph_.add("MatMul", name + ".columns",
+                   {x, constant(name + ".columns.weights", adaptive_weights(width, side, false))});
+  return x;
+}
+
+ValueId Layers::concat(const std::string& name, std::vector<ValueId> parts) {
+  return graph_.add("Concat", name, std::move(parts), {{"axis", std::int64_t{1}}});
+}
+
+ValueId Layers::constant(const std::string& name, Tensor tensor) {
+  const ValueId id = graph_.add_parameter(name, tensor.shape);
+  graph_.value(id).tensor = std::move(tensor);
+  return id;
 }
 
 ValueId Layers::pool_and_flatten(ValueId x) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "shiftnorm/graph/graph.hpp"
 
@@ -26,9 +27,19 @@ class Layers {
   graph::ValueId add(const std::string& name, graph::ValueId a, graph::ValueId b);
   graph::ValueId max_pool(const std::string& name, graph::ValueId x, std::int64_t kernel, std::int64_t stride,
                           std::int64_t padding);
+  graph::ValueId average_pool(const std::string& name, graph::ValueId x, std::int64_t kernel, std::int64_t stride,
+                              std::int64_t padding = 0);
+  /// AdaptiveAvgPool2d of a height x width map to side x side; cells that cover fractions average every pixel they
+  /// touch.
+  graph::ValueId adaptive_average_pool(const std::string& name, graph::ValueId x, std::int64_t height,
+                                       std::int64_t width, std::int64_t side);
+  graph::ValueId concat(const std::string& name, std::vector<graph::ValueId> parts);  ///< along channels
   /// Global average pooling and flattening to [N, C].
   graph::ValueId pool_and_flatten(graph::ValueId x);
   graph::ValueId linear(const std::string& name, graph::ValueId x, std::int64_t in, std::int64_t out);
+
+  /// A tensor that belongs to the architecture, not to the file.
+  graph::ValueId constant(const std::string& name, Tensor tensor);
 
  private:
   graph::Graph& graph_;
