@@ -78,7 +78,9 @@ class Statistics(ParityCase):
         return model, x
 
     def test_layerwise(self):
-        for name, count in (("cifar_resnet20", COUNT), ("resnet18", 12), ("resnet50", 4)):  # PyTorch needs a pass per layer
+        for name, count in (("cifar_resnet20", COUNT), ("resnet18", 12), ("resnet50", 4), ("densenet121", 3), ("vgg11_bn", 4), ("resnext50_32x4d", 3),
+                            ("mobilenet_v2", 4), ("mobilenet_v3_small", 4), ("mnasnet0_5", 4), ("shufflenet_v2_x0_5", 4),
+                            ("efficientnet_b0", 4), ("regnet_y_400mf", 4)):  # PyTorch needs a pass per layer
             with self.subTest(name):
                 model, x = self.start(name, count)
                 self.check(name, layerwise(model, x))

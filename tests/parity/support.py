@@ -69,12 +69,16 @@ def build(name, seed=0):
         nn.init.uniform_(bn.bias, -0.3, 0.3)
         bn.momentum = None  # cumulative average: settles at once
     set_training(model, True)
+    # Untrained EfficientNets amplify a mismatch from block to block until PyTorch's own float32 logits differ from its
+    # float64 ones by more than the tolerance: they get statistics of the test's images, and a fifth of the disturbance.
+    gentle = name.startswith("efficientnet")
     with torch.no_grad():
-        model(torch.randn(8, 3, side(name), side(name)))
+        model(images(name, 16) if gentle else torch.randn(8, 3, side(name), side(name)))
+    strength = 0.2 if gentle else 1
     for bn in norms(model).values():
         bn.momentum = 0.1
-        bn.running_mean += 0.1 * bn.running_var.sqrt() * torch.randn_like(bn.running_mean)
-        bn.running_var *= torch.empty_like(bn.running_var).uniform_(0.7, 1.4)
+        bn.running_mean += strength * 0.1 * bn.running_var.sqrt() * torch.randn_like(bn.running_mean)
+        bn.running_var *= torch.empty_like(bn.running_var).uniform_(1 - strength * 0.3, 1 + strength * 0.4)
     return model.eval()
 
 
