@@ -60,10 +60,61 @@ class CifarResNet(nn.Module):
         return self.linear(x.mean((2, 3)))
 
 
+class WideBlock(nn.Module):
+    """Zagoruyko and Komodakis 2016: pre-activation; where the width changes the shortcut starts behind the first one."""
+
+    def __init__(self, cin, cout, stride):
+        super().__init__()
+        self.bn1 = nn.BatchNorm2d(cin)
+        self.conv1 = nn.Conv2d(cin, cout, 3, stride, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(cout)
+        self.conv2 = nn.Conv2d(cout, cout, 3, 1, 1, bias=False)
+        self.convShortcut = nn.Conv2d(cin, cout, 1, stride, 0, bias=False) if cin != cout else None
+
+    def forward(self, x):
+        ready = F.relu(self.bn1(x))
+        y = self.conv2(F.relu(self.bn2(self.conv1(ready))))
+        return y + (x if self.convShortcut is None else self.convShortcut(ready))
+
+
+class WideStage(nn.Module):
+    def __init__(self, count, cin, cout, stride):
+        super().__init__()
+        self.layer = nn.Sequential(*(WideBlock(cin if i == 0 else cout, cout, stride if i == 0 else 1) for i in range(count)))
+
+    def forward(self, x):
+        return self.layer(x)
+
+
+class WideResNet(nn.Module):
+    def __init__(self, depth, widen):
+        super().__init__()
+        count = (depth - 4) // 6
+        self.conv1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False)
+        self.block1 = WideStage(count, 16, 16 * widen, 1)
+        self.block2 = WideStage(count, 16 * widen, 32 * widen, 2)
+        self.block3 = WideStage(count, 32 * widen, 64 * widen, 2)
+        self.bn1 = nn.BatchNorm2d(64 * widen)
+        self.fc = nn.Linear(64 * widen, 10)
+
+    def forward(self, x):
+        return self.fc(F.relu(self.bn1(self.block3(self.block2(self.block1(self.conv1(x)))))).mean((2, 3)))
+
+
+def untrained(name):
+    if name.startswith("cifar_resnet"):
+        return CifarResNet(int(name[len("cifar_resnet"):]))
+    if name.startswith("cifar_wrn"):
+        return WideResNet(*map(int, name[len("cifar_wrn"):].split("_")))
+    # The default initialisation of these two takes minutes.
+    options = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+    return getattr(torchvision.models, name)(**options)
+
+
 def build(name, seed=0):
     """A network with random weights and BatchNorm statistics near those of its own activations, as training leaves them."""
     torch.manual_seed(seed)
-    model = CifarResNet(int(name[len("cifar_resnet"):])) if name.startswith("cifar_") else getattr(torchvision.models, name)()
+    model = untrained(name)
     for bn in norms(model).values():
         nn.init.uniform_(bn.weight, 0.5, 1.5)
         nn.init.uniform_(bn.bias, -0.3, 0.3)
@@ -83,6 +134,8 @@ def build(name, seed=0):
 
 
 def side(name):
+    if name == "inception_v3":
+        return 107  # the smallest is 75
     return 32 if name.startswith("cifar_") else 64
 
 

@@ -58,7 +58,9 @@ TEST_CASE("Architectures have the published numbers of parameters and BatchNorms
       Published{"regnet_x_32gf", 107811560, 74}, Published{"regnet_y_400mf", 4344144, 53},
       Published{"regnet_y_800mf", 6432512, 47}, Published{"regnet_y_1_6gf", 11202430, 86},
       Published{"regnet_y_3_2gf", 19436338, 68}, Published{"regnet_y_8gf", 39381472, 56},
-      Published{"regnet_y_16gf", 83590140, 59}, Published{"regnet_y_32gf", 145046770, 65});
+      Published{"regnet_y_16gf", 83590140, 59}, Published{"regnet_y_32gf", 145046770, 65},
+      Published{"googlenet", 6624904, 57}, Published{"inception_v3", 23834568, 94},
+      Published{"cifar_wrn28_10", 36479194, 25}, Published{"cifar_wrn40_2", 2243546, 37});
   CAPTURE(p.name);
   graph::Graph g = zoo::architecture(p.name).build({});
   graph::infer_shapes(g);
@@ -70,10 +72,10 @@ TEST_CASE("Architectures have the published numbers of parameters and BatchNorms
 TEST_CASE("Every architecture builds for other classes, sides and channels", "[zoo]") {
   for (const zoo::Architecture& a : zoo::architectures()) {
     CAPTURE(a.name);
-    graph::Graph g = a.build({.classes = 3, .height = 64, .width = 96, .channels = 1});
+    graph::Graph g = a.build({.classes = 3, .height = 96, .width = 128, .channels = 1});
     graph::infer_shapes(g);
     CHECK(*g.value(g.outputs().front()).shape == Shape{1, 3});
-    CHECK(*g.value(g.input()).shape == Shape{1, 1, 64, 96});
+    CHECK(*g.value(g.input()).shape == Shape{1, 1, 96, 128});
   }
 }
 

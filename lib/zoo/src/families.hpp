@@ -8,6 +8,10 @@ namespace shiftnorm::zoo {
 template <int depth>
 graph::Graph build_cifar_resnet(const BuildOptions& options);
 
+/// Zagoruyko and Komodakis 2016 for 32x32 images, names as in the usual PyTorch code: 28-10 and 40-2.
+template <int depth, int widen>
+graph::Graph build_cifar_wide_resnet(const BuildOptions& options);
+
 /// torchvision's DenseNet (Huang et al. 2017). depth in {121, 161, 169, 201}.
 template <int depth>
 graph::Graph build_densenet(const BuildOptions& options);
@@ -18,6 +22,10 @@ graph::Graph build_efficientnet_b(const BuildOptions& options);
 graph::Graph build_efficientnet_v2_l(const BuildOptions& options);
 graph::Graph build_efficientnet_v2_m(const BuildOptions& options);
 graph::Graph build_efficientnet_v2_s(const BuildOptions& options);
+
+/// torchvision's GoogLeNet and Inception v3 (Szegedy et al. 2015, 2016) without auxiliary heads and transform_input.
+graph::Graph build_googlenet(const BuildOptions& options);
+graph::Graph build_inception_v3(const BuildOptions& options);
 
 /// torchvision's MNASNet (Tan et al. 2019), version 2. percent in {50, 75, 100, 130}: its width.
 template <int percent>
