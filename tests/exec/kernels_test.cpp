@@ -126,7 +126,7 @@ TEST_CASE("Slice, Pad, Concat and elementwise operators agree with plain loops",
   const std::int64_t channels = GENERATE(16, 6);
   Graph g;
   const ValueId x = conv(g, "c0", g.add_input("x", Shape{1, 3, 9, 8}), 3, channels);
-  const int form = GENERATE(0, 1, 2, 3, 4, 5);
+  const int form = GENERATE(range(0, 12));
   CAPTURE(channels, form);
   ValueId out = x;
   switch (form) {
@@ -144,7 +144,24 @@ TEST_CASE("Slice, Pad, Concat and elementwise operators agree with plain loops",
       out = g.add("Mul", "m", {x, g.add("Sigmoid", "s", {g.add("GlobalAveragePool", "gap", {x})})});
       break;  // squeeze-excite
     case 4: out = g.add("Add", "a", {x, g.add_parameter("bias", Shape{channels, 1, 1})}); break;
-    default: out = g.add("Clip", "c", {x, g.add_parameter("low", Shape{}), graph::kNone}); break;
+    case 5: out = g.add("Clip", "c", {x, g.add_parameter("low", Shape{}), graph::kNone}); break;
+    case 6:
+      out = g.add("HardSwish", "hs", {g.add("Mul", "m", {x, g.add_parameter("six", Shape{channels, 1, 1})})});
+      break;
+    case 7: out = g.add("HardSigmoid", "hs", {x}, {{"alpha", 1.0f / 6.0f}}); break;
+    case 8: out = g.add("Mul", "silu", {x, g.add("Sigmoid", "s", {x})}); break;
+    case 9:
+      out = g.add("Gather", "shuffle", {x, g.add_constant("i", {5, 0, 3, 3, 1})}, {{"axis", std::int64_t{1}}});
+      break;
+    case 10: {  // parts that do not fill their blocks, one of them plain
+      out = g.add("Concat", "cat", {conv(g, "c1", x, channels, 5), g.input(), x}, {{"axis", std::int64_t{1}}});
+      break;
+    }
+    default:
+      out = g.add("MatMul", "rows",
+                  {g.add_parameter("left", Shape{4, 9}),
+                   g.add("MatMul", "columns", {x, g.add_parameter("right", Shape{8, 5})})});
+      break;
   }
   const ValueId next = conv(
       g, "after", out,

@@ -23,6 +23,23 @@ def layerwise(model, x):
 
 
 @torch.no_grad()
+def layerwise_at_once(model, x):
+    """The same in one pass of one batch: every BatchNorm gets its statistics just before it runs, so that whatever comes
+    later is already fed by it."""
+    model = copy.deepcopy(model)
+
+    def settle(bn, inputs):
+        values = inputs[0].double().transpose(0, 1).flatten(1)
+        bn.running_mean.copy_(values.mean(1))
+        bn.running_var.copy_(values.var(1, unbiased=False))
+
+    for bn in norms(model).values():
+        bn.register_forward_pre_hook(settle)
+    model(x)
+    return model
+
+
+@torch.no_grad()
 def train_mode(model, x, batch, momentum, reset=False):
     model = copy.deepcopy(model)
     set_training(model, True)
@@ -87,6 +104,13 @@ class Statistics(ParityCase):
             with self.subTest(name):
                 model, x = self.start(name, 64)
                 self.check(name, pooled(model, x, 64))
+
+    def test_layerwise_of_every_family(self):
+        for name in ("cifar_resnet20", "cifar_wrn40_2", "densenet121", "efficientnet_b0", "googlenet", "mnasnet0_5", "mobilenet_v2",
+                     "mobilenet_v3_small", "regnet_y_400mf", "resnext50_32x4d", "shufflenet_v2_x0_5", "vgg11_bn"):
+            with self.subTest(name):
+                model, x = self.start(name, 6)
+                self.check(name, layerwise_at_once(model, x))
 
     def test_update_bn(self):
         """torch.optim.swa_utils.update_bn: cumulative average over batches, each counting once."""

@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <dnnl.hpp>
+#include <limits>
 #include <map>
 
 #include "convolution.hpp"
 #include "copy_kernels.hpp"
+#include "elementwise.hpp"
 #include "matrix_vector.hpp"
 #include "normalise.hpp"
 #include "pooling.hpp"
@@ -119,16 +121,22 @@ class Lowering {
     static const std::map<std::string_view, Lower> kLower{{"Add", &Lowering::lower_add},
                                                           {"AveragePool", &Lowering::lower_pool},
                                                           {"BatchNormalization", &Lowering::lower_batch_norm},
+                                                          {"Clip", &Lowering::lower_clip},
                                                           {"Concat", &Lowering::lower_concat},
                                                           {"Conv", &Lowering::lower_conv},
                                                           {"Dropout", &Lowering::lower_alias},
                                                           {"Flatten", &Lowering::lower_flatten},
+                                                          {"Gather", &Lowering::lower_gather},
                                                           {"Gemm", &Lowering::lower_gemm},
                                                           {"GlobalAveragePool", &Lowering::lower_global_average},
+                                                          {"HardSigmoid", &Lowering::lower_hard_sigmoid},
+                                                          {"HardSwish", &Lowering::lower_hard_swish},
                                                           {"Identity", &Lowering::lower_alias},
                                                           {"MaxPool", &Lowering::lower_pool},
+                                                          {"Mul", &Lowering::lower_mul},
                                                           {"Pad", &Lowering::lower_pad},
                                                           {"Relu", &Lowering::lower_relu},
+                                                          {"Sigmoid", &Lowering::lower_sigmoid},
                                                           {"Slice", &Lowering::lower_slice}};
     const auto it = kLower.find(node_->op);
     if (it == kLower.end()) return lower_reference();
@@ -304,17 +312,59 @@ class Lowering {
 
   void lower_concat() {
     std::vector<int> src;
-    std::vector<Layout> layouts;
-    bool aligned = node_->integer("axis", 1) == 1;
+    std::int64_t block = 1;
     for (const ValueId id : node_->inputs) {
-      if (!activation(id)) return lower_reference();
+      if (!activation(id) || node_->integer("axis", 1) != 1) return lower_reference();
       src.push_back(materialise(id));
-      layouts.push_back(program_.values[static_cast<std::size_t>(src.back())].layout);
-      aligned = aligned && layouts.back().block == program_.block && layouts.back().channels % program_.block == 0;
+      block = std::max(block, block_of(src.back()));
     }
-    if (!aligned) return lower_reference();
+    std::vector<Layout> layouts;
+    for (int& value : src) {
+      value = as_block(value, block);
+      layouts.push_back(program_.values[static_cast<std::size_t>(value)].layout);
+    }
     value_of_[output()] =
-        emit(node_->name, std::move(src), shape(output()), program_.block, compile_channel_concat(std::move(layouts)));
+        emit(node_->name, std::move(src), shape(output()), block, compile_channel_concat(std::move(layouts)));
+  }
+
+  void lower_gather() {
+    const int x = materialise(node_->inputs[0]);
+    value_of_[output()] =
+        emit(node_->name, {x}, shape(output()), block_of(x),
+             compile_gather(shape(node_->inputs[0]), graph::constant_input(graph_, *node_, 1, {}), block_of(x)));
+  }
+
+  void lower_unary(Unary op, float a = 0, float b = 0) {
+    const int x = materialise(node_->inputs[0]);
+    const Layout layout = program_.values[static_cast<std::size_t>(x)].layout;
+    value_of_[output()] = emit(node_->name, {x}, shape(output()), layout.block, compile_unary(op, a, b, layout));
+  }
+  void lower_clip() {
+    const Tensor *low = optional_parameter(1), *high = optional_parameter(2);
+    lower_unary(Unary::clip, low != nullptr ? low->values.at(0) : std::numeric_limits<float>::lowest(),
+                high != nullptr ? high->values.at(0) : std::numeric_limits<float>::max());
+  }
+  void lower_hard_sigmoid() {
+    lower_unary(Unary::hard_sigmoid, node_->number("alpha", 0.2f), node_->number("beta", 0.5f));
+  }
+  void lower_hard_swish() { lower_unary(Unary::hard_swish); }
+  void lower_sigmoid() { lower_unary(Unary::sigmoid); }
+
+  /// Equal shapes, or a factor for each channel (squeeze-and-excitation).
+  void lower_mul() {
+    ValueId a = node_->inputs[0], b = node_->inputs[1];
+    if (!activation(a) || !activation(b)) return lower_reference();
+    if (shape(a) != shape(output())) std::swap(a, b);
+    const Shape &wide = shape(a), &narrow = shape(b);
+    const bool same = wide == narrow;
+    const bool per_channel = narrow.rank() == wide.rank() && wide.rank() > 2 && narrow[1] == wide[1] &&
+                             narrow.elements_from(2) == 1 && wide == shape(output());
+    if (!same && !per_channel) return lower_reference();
+    const int x = materialise(a), y = materialise(b);
+    const std::int64_t block = std::max(block_of(x), block_of(y));
+    const Layout layout = layout_of(shape(output()), block);
+    value_of_[output()] = emit(node_->name, {as_block(x, block), as_block(y, block)}, shape(output()), block,
+                               same ? compile_product(layout) : compile_channel_product(layout));
   }
 
   void lower_alias() { value_of_[output()] = materialise(node_->inputs[0]); }

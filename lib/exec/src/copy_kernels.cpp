@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 namespace shiftnorm::exec {
 namespace {
@@ -80,18 +81,33 @@ std::unique_ptr<Kernel> gather(const Shape& src, const Shape& dst, const std::ve
 
 class ChannelConcat final : public Kernel {
  public:
-  explicit ChannelConcat(std::vector<Layout> src) : src_(std::move(src)) {}
+  explicit ChannelConcat(std::vector<Layout> src) : src_(std::move(src)), dst_(src_.front()) {
+    dst_.channels = 0;
+    for (const Layout& layout : src_) dst_.channels += layout.channels;
+  }
   void run(const KernelArguments& a) const override {
-    float* dst = a.dst;
-    for (std::size_t i = 0; i < src_.size(); ++i) {
-      const auto floats = static_cast<std::size_t>(src_[i].floats());
-      std::memcpy(dst, a.src[i], floats * sizeof(float));
-      dst += floats;
+    std::int64_t first = 0;
+    for (std::size_t i = 0; i < src_.size(); first += src_[i++].channels) {
+      const bool whole = first % dst_.block == 0 && src_[i].channels % dst_.block == 0;
+      if (whole) {
+        std::memcpy(a.dst + first * dst_.pixels, a.src[i], static_cast<std::size_t>(src_[i].floats()) * sizeof(float));
+      } else {
+        for (std::int64_t c = 0; c < src_[i].channels; ++c) copy_channel(a.src[i] + src_[i].at(c, 0), a.dst, first + c);
+      }
     }
+    for (std::int64_t c = dst_.channels; c < dst_.padded_channels(); ++c)
+      for (std::int64_t p = 0; p < dst_.pixels; ++p)
+        a.dst[(c / dst_.block * dst_.pixels + p) * dst_.block + c % dst_.block] = 0.0f;
   }
 
  private:
+  void copy_channel(const float* from, float* dst, std::int64_t channel) const {
+    float* to = dst + dst_.at(channel, 0);
+    for (std::int64_t p = 0; p < dst_.pixels; ++p) to[p * dst_.block] = from[p * dst_.block];
+  }
+
   std::vector<Layout> src_;
+  Layout dst_;
 };
 
 class Copy final : public Kernel {
@@ -126,6 +142,15 @@ std::unique_ptr<Kernel> compile_pad(const Shape& src, const Shape& dst, std::vec
                                     std::int64_t block) {
   for (std::int64_t& b : before) b = -b;
   return gather(src, dst, before, std::vector<std::int64_t>(before.size(), 1), value, block);
+}
+
+std::unique_ptr<Kernel> compile_gather(const Shape& src, std::vector<std::int64_t> indices, std::int64_t block) {
+  const Layout from = layout_of(src, block);
+  Layout to = from;
+  to.channels = static_cast<std::int64_t>(indices.size());
+  std::vector<std::int64_t> pixels(static_cast<std::size_t>(from.pixels));
+  std::iota(pixels.begin(), pixels.end(), 0);
+  return std::make_unique<Gather>(from, to, std::move(indices), std::move(pixels), 0.0f);
 }
 
 std::unique_ptr<Kernel> compile_channel_concat(std::vector<Layout> src) {

@@ -17,7 +17,10 @@ namespace shiftnorm::exec {
 /// Zero padding by `before` elements in front of each axis (N first); both in the same block.
 [[nodiscard]] std::unique_ptr<Kernel> compile_pad(const Shape& src, const Shape& dst, std::vector<std::int64_t> before,
                                                   float value, std::int64_t block);
-/// Along channels, for blocked sources whose channels fill their blocks.
+/// The channels `indices` of `src`, in that order and the same block.
+[[nodiscard]] std::unique_ptr<Kernel> compile_gather(const Shape& src, std::vector<std::int64_t> indices,
+                                                     std::int64_t block);
+/// Along channels, for sources of one block and equal pixels.
 [[nodiscard]] std::unique_ptr<Kernel> compile_channel_concat(std::vector<Layout> src);
 /// dst = the same floats.
 [[nodiscard]] std::unique_ptr<Kernel> compile_copy(std::int64_t floats);

@@ -139,6 +139,13 @@ void run_sigmoid(const Graph&, const Node&, In in, const Shape& shape, float* ou
   run_unary(in, shape, out,
             [](float x) { return static_cast<float>(1.0 / (1.0 + std::exp(-static_cast<double>(x)))); });
 }
+void run_hard_sigmoid(const Graph&, const Node& node, In in, const Shape& shape, float* out) {
+  const float alpha = node.number("alpha", 0.2f), beta = node.number("beta", 0.5f);
+  run_unary(in, shape, out, [&](float x) { return std::min(std::max(alpha * x + beta, 0.0f), 1.0f); });
+}
+void run_hard_swish(const Graph&, const Node&, In in, const Shape& shape, float* out) {
+  run_unary(in, shape, out, [](float x) { return x * std::min(std::max(x / 6.0f + 0.5f, 0.0f), 1.0f); });
+}
 void run_clip(const Graph&, const Node&, In in, const Shape& shape, float* out) {
   const float low = in.size() > 1 && in[1].data != nullptr ? *in[1].data : std::numeric_limits<float>::lowest();
   const float high = in.size() > 2 && in[2].data != nullptr ? *in[2].data : std::numeric_limits<float>::max();
@@ -176,6 +183,27 @@ void run_gemm(const Graph&, const Node& node, In in, const Shape& shape, float* 
     out[j] = static_cast<float>(
         alpha * sum + (in.size() > 2 && in[2].data != nullptr ? beta * static_cast<double>(in[2].data[j]) : 0.0));
   }
+}
+
+void run_mat_mul(const Graph&, const Node&, In in, const Shape& shape, float* out) {
+  const Shape &a = in[0].shape, &b = in[1].shape;
+  const std::int64_t rows = a[a.rank() - 2], inner = a[a.rank() - 1], columns = b[b.rank() - 1];
+  const std::int64_t step_a = a.rank() > 2 ? rows * inner : 0, step_b = b.rank() > 2 ? inner * columns : 0;
+  for (std::int64_t m = 0; m < shape.elements() / (rows * columns); ++m) {
+    for (std::int64_t i = 0; i < rows * columns; ++i) {
+      double sum = 0;
+      for (std::int64_t k = 0; k < inner; ++k)
+        sum += static_cast<double>(in[0].data[m * step_a + i / columns * inner + k]) *
+               static_cast<double>(in[1].data[m * step_b + k * columns + i % columns]);
+      *out++ = static_cast<float>(sum);
+    }
+  }
+}
+
+void run_gather(const Graph& graph, const Node& node, In in, const Shape& shape, float* out) {
+  const std::int64_t plane = shape.elements_from(2);
+  for (const std::int64_t channel : graph::constant_input(graph, node, 1, {}))
+    out = std::copy_n(in[0].data + channel * plane, plane, out);
 }
 
 void run_concat(const Graph&, const Node& node, In in, const Shape& shape, float* out) {
@@ -240,9 +268,13 @@ constexpr std::array kReference{
     ReferenceOp{"Conv", run_conv},
     ReferenceOp{"Dropout", run_copy},
     ReferenceOp{"Flatten", run_copy},
+    ReferenceOp{"Gather", run_gather},
     ReferenceOp{"Gemm", run_gemm},
     ReferenceOp{"GlobalAveragePool", run_global_average},
+    ReferenceOp{"HardSigmoid", run_hard_sigmoid},
+    ReferenceOp{"HardSwish", run_hard_swish},
     ReferenceOp{"Identity", run_copy},
+    ReferenceOp{"MatMul", run_mat_mul},
     ReferenceOp{"MaxPool", run_pool<true>},
     ReferenceOp{"Mul", run_mul},
     ReferenceOp{"Pad", run_pad},

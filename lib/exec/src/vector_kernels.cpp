@@ -5,6 +5,8 @@
 #include <hwy/foreach_target.h>
 // foreach_target must come first
 #include <hwy/highway.h>
+// and its mathematics after it
+#include <hwy/contrib/math/math-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace shiftnorm::exec::HWY_NAMESPACE {
@@ -187,6 +189,49 @@ void dots(const float* matrix, const float* x, const float* bias, size_t rows, s
   }
 }
 
+template <class D, class V>
+HWY_INLINE V unit_clamp(D d, V x) {
+  return hn::Min(hn::Max(x, hn::Zero(d)), hn::Set(d, 1.0f));
+}
+
+/// Calls f(tag, offset) for whole vectors, then for single elements.
+template <class F>
+HWY_INLINE void for_vectors(size_t n, F f) {
+  const Any d;
+  size_t i = 0;
+  for (; i + hn::Lanes(d) <= n; i += hn::Lanes(d)) f(d, i);
+  for (; i < n; ++i) f(hn::CappedTag<float, 1>(), i);
+}
+
+template <class F>
+HWY_INLINE void map_vectors(const float* x, size_t n, float* dst, F f) {
+  for_vectors(n, [&](auto d, size_t i) { hn::StoreU(f(d, hn::LoadU(d, x + i)), d, dst + i); });
+}
+
+void unary(Unary op, float a, float b, const float* x, size_t n, float* dst) {
+  switch (op) {
+    case Unary::clip:
+      return map_vectors(x, n, dst, [&](auto d, auto v) { return hn::Min(hn::Max(v, hn::Set(d, a)), hn::Set(d, b)); });
+    case Unary::hard_sigmoid:
+      return map_vectors(x, n, dst,
+                         [&](auto d, auto v) { return unit_clamp(d, hn::MulAdd(v, hn::Set(d, a), hn::Set(d, b))); });
+    case Unary::hard_swish:
+      return map_vectors(x, n, dst, [](auto d, auto v) {
+        return hn::Mul(v, unit_clamp(d, hn::MulAdd(v, hn::Set(d, 1.0f / 6.0f), hn::Set(d, 0.5f))));
+      });
+    case Unary::sigmoid:
+      return map_vectors(x, n, dst, [](auto d, auto v) {
+        // Beyond 80 the result is 0 in float32 and the exponential would leave its range.
+        const auto e = hn::Exp(d, hn::Min(hn::Neg(v), hn::Set(d, 80.0f)));
+        return hn::Div(hn::Set(d, 1.0f), hn::Add(hn::Set(d, 1.0f), e));
+      });
+  }
+}
+
+void products(const float* x, const float* y, size_t n, float* dst) {
+  for_vectors(n, [&](auto d, size_t i) { hn::StoreU(hn::Mul(hn::LoadU(d, x + i), hn::LoadU(d, y + i)), d, dst + i); });
+}
+
 }  // namespace shiftnorm::exec::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -196,6 +241,8 @@ HWY_EXPORT(affine);
 HWY_EXPORT(moments);
 HWY_EXPORT(sums);
 HWY_EXPORT(dots);
+HWY_EXPORT(unary);
+HWY_EXPORT(products);
 
 void affine_sum(const AffineTerm& first, const AffineTerm& second, bool relu, std::size_t pixels, std::size_t block,
                 float* dst) {
@@ -211,6 +258,12 @@ void block_sums(const float* x, std::size_t pixels, std::size_t block, double* s
 void matrix_vector(const float* matrix, const float* x, const float* bias, std::size_t rows, std::size_t columns,
                    float* dst) {
   HWY_DYNAMIC_DISPATCH(dots)(matrix, x, bias, rows, columns, dst);
+}
+void elementwise(Unary op, float a, float b, const float* x, std::size_t n, float* dst) {
+  HWY_DYNAMIC_DISPATCH(unary)(op, a, b, x, n, dst);
+}
+void multiply(const float* x, const float* y, std::size_t n, float* dst) {
+  HWY_DYNAMIC_DISPATCH(products)(x, y, n, dst);
 }
 }  // namespace shiftnorm::exec
 #endif

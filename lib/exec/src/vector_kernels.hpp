@@ -28,4 +28,18 @@ void block_sums(const float* x, std::size_t pixels, std::size_t block, double* s
 void matrix_vector(const float* matrix, const float* x, const float* bias, std::size_t rows, std::size_t columns,
                    float* dst);
 
+/// Functions of one element, with up to two constants a and b.
+enum class Unary {
+  clip,          ///< min(max(x, a), b)
+  hard_sigmoid,  ///< min(max(a x + b, 0), 1)
+  hard_swish,    ///< x min(max(x / 6 + 1 / 2, 0), 1)
+  sigmoid,       ///< 1 / (1 + exp(-x))
+};
+
+/// dst[i] = op(x[i]). dst may be x.
+void elementwise(Unary op, float a, float b, const float* x, std::size_t n, float* dst);
+
+/// dst[i] = x[i] y[i]. dst may be x or y.
+void multiply(const float* x, const float* y, std::size_t n, float* dst);
+
 }  // namespace shiftnorm::exec

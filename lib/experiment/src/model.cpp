@@ -41,14 +41,21 @@ bool batch_norm_tensor(std::string_view name) {
   return name.ends_with("running_mean") || name.ends_with("running_var");
 }
 
-graph::Binding bind_to(graph::Graph& graph, const Checkpoint& checkpoint) {
+/// Whether a prefix stands at the front of a name or of one of its later parts (`module.aux1.conv.bn.running_mean`).
+bool has_part(std::string_view name, std::string_view prefix) {
+  return name.starts_with(prefix) || name.find(fmt::format(".{}", prefix)) != std::string_view::npos;
+}
+
+graph::Binding bind_to(graph::Graph& graph, const Checkpoint& checkpoint, std::string_view training_only) {
   std::vector<graph::NamedSource> sources;
   for (const NamedTensor& tensor : checkpoint.tensors)
     sources.push_back({tensor.name, tensor.values.shape(), &tensor.values});
   graph::Binding binding = graph::bind(graph, sources);
   // A deeper network of the same family holds every name of a shallower one: what is left over tells them apart.
   std::vector<std::string> unmeasured;
-  std::ranges::copy_if(binding.left_over, std::back_inserter(unmeasured), batch_norm_tensor);
+  std::ranges::copy_if(binding.left_over, std::back_inserter(unmeasured), [&](const std::string& name) {
+    return batch_norm_tensor(name) && (training_only.empty() || !has_part(name, training_only));
+  });
   if (!unmeasured.empty())
     throw FormatError(fmt::format("the file does not fit the architecture: {} BatchNorm tensors left over ({})",
                                   unmeasured.size(), join(unmeasured, 4)));
@@ -58,7 +65,7 @@ graph::Binding bind_to(graph::Graph& graph, const Checkpoint& checkpoint) {
 bool fits(const Checkpoint& checkpoint, const zoo::Architecture& architecture) {
   try {
     graph::Graph graph = architecture.build(build_options(checkpoint, architecture));
-    (void)bind_to(graph, checkpoint);
+    (void)bind_to(graph, checkpoint, architecture.training_only);
     return true;
   } catch (const Error&) {
     return false;
@@ -111,7 +118,7 @@ RestoredModel restore(const std::filesystem::path& path, const std::string& arch
     model.architecture = known.name;
     try {
       model.graph = known.build(build_options(model.checkpoint, known));
-      model.binding = bind_to(model.graph, model.checkpoint);
+      model.binding = bind_to(model.graph, model.checkpoint, known.training_only);
       graph::infer_shapes(model.graph);
     } catch (const Error&) {
       rethrow_at(fmt::format("{} as {}", model.checkpoint.file_name, known.name));
@@ -131,7 +138,7 @@ void resize_input(RestoredModel& model, std::int64_t height, std::int64_t width)
   options.width = width;
   try {
     model.graph = known.build(options);
-    model.binding = bind_to(model.graph, model.checkpoint);
+    model.binding = bind_to(model.graph, model.checkpoint, known.training_only);
     graph::infer_shapes(model.graph);
   } catch (const Error&) {
     rethrow_at(fmt::format("{} as {} for {} x {} images", model.checkpoint.file_name, known.name, height, width));

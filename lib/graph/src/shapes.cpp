@@ -163,6 +163,34 @@ Shape infer_slice(const Graph& graph, const Node& node) {
   return Shape(std::move(out));
 }
 
+Shape infer_gather(const Graph& graph, const Node& node) {
+  const Shape& x = input_shape(graph, node, 0);
+  const std::int64_t axis = axis_of(node.integer("axis", 0), x.rank());
+  if (axis != 1 || x.rank() < 2)
+    throw UnsupportedError(fmt::format("Gather along axis {} of {}; expected axis 1", axis, x.text()));
+  const std::vector<std::int64_t> indices = constant_input(graph, node, 1, {});
+  for (const std::int64_t i : indices)
+    if (i < 0 || i >= x[1]) throw ShapeError(fmt::format("Gather index {} of {} channels", i, x[1]));
+  std::vector<std::int64_t> out = x.extents();
+  out[1] = static_cast<std::int64_t>(indices.size());
+  return Shape(std::move(out));
+}
+
+/// One factor is a matrix; the other is an activation, whose first axis is that of the images.
+Shape infer_mat_mul(const Graph& graph, const Node& node) {
+  const Shape& a = input_shape(graph, node, 0);
+  const Shape& b = input_shape(graph, node, 1);
+  const bool left = a.rank() == 2 && b.rank() > 2;
+  if (a.rank() < 2 || b.rank() < 2 || (!left && b.rank() != 2))
+    throw UnsupportedError(fmt::format("MatMul of {} and {}; expected one matrix", a.text(), b.text()));
+  if (a[a.rank() - 1] != b[b.rank() - 2])
+    throw ShapeError(fmt::format("factors {} and {} do not fit", a.text(), b.text()));
+  std::vector<std::int64_t> out = left ? b.extents() : a.extents();
+  out[out.size() - 2] = a[a.rank() - 2];
+  out[out.size() - 1] = b[b.rank() - 1];
+  return Shape(std::move(out));
+}
+
 constexpr std::array kOperators{
     OpSpec{"Add", 2, 2, infer_broadcast},
     OpSpec{"AveragePool", 1, 1, infer_pool},
@@ -172,9 +200,13 @@ constexpr std::array kOperators{
     OpSpec{"Conv", 2, 3, infer_conv},
     OpSpec{"Dropout", 1, 3, infer_same},
     OpSpec{"Flatten", 1, 1, infer_flatten},
+    OpSpec{"Gather", 2, 2, infer_gather},
     OpSpec{"Gemm", 2, 3, infer_gemm},
     OpSpec{"GlobalAveragePool", 1, 1, infer_global_pool},
+    OpSpec{"HardSigmoid", 1, 1, infer_same},
+    OpSpec{"HardSwish", 1, 1, infer_same},
     OpSpec{"Identity", 1, 1, infer_same},
+    OpSpec{"MatMul", 2, 2, infer_mat_mul},
     OpSpec{"MaxPool", 1, 1, infer_pool},
     OpSpec{"Mul", 2, 2, infer_broadcast},
     OpSpec{"Pad", 2, 3, infer_pad},

@@ -2,10 +2,21 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "shiftnorm/graph/graph.hpp"
 
 namespace shiftnorm::zoo {
+
+enum class Activation { none, relu, relu6, hard_swish, silu };
+
+/// What a BatchNorm is built with: PyTorch's defaults.
+struct Norm {
+  float epsilon = 1e-5f, momentum = 0.1f;
+};
+
+/// The multiple of 8 nearest to a scaled number of channels, at most a tenth below it (MobileNet's rule).
+[[nodiscard]] std::int64_t round_channels(double channels);
 
 /// Adds layers to a graph under PyTorch's parameter names and keeps track of channels.
 class Layers {
@@ -15,6 +26,7 @@ class Layers {
   struct ConvOptions {
     std::int64_t kernel = 3, stride = 1, padding = 0, groups = 1, dilation = 1;
     bool bias = false;
+    std::int64_t kernel_w = 0, padding_w = 0;  ///< of a window that is not square; 0: it is
   };
   /// Conv2d named `name`: parameters name.weight and, if asked for, name.bias.
   graph::ValueId conv(const std::string& name, graph::ValueId x, std::int64_t in, std::int64_t out,
@@ -22,13 +34,31 @@ class Layers {
   /// BatchNorm2d with PyTorch's defaults for epsilon and momentum unless given.
   graph::ValueId batch_norm(const std::string& name, graph::ValueId x, std::int64_t channels, float epsilon = 1e-5f,
                             float momentum = 0.1f);
+  /// torchvision's Conv2dNormActivation: name.0 and name.1, padded so that a stride of 1 keeps the size.
+  graph::ValueId conv_norm(const std::string& name, graph::ValueId x, std::int64_t in, std::int64_t out,
+                           ConvOptions options, Activation activation, const Norm& norm = {});
+  graph::ValueId activate(const std::string& name, graph::ValueId x, Activation activation);
+  /// torchvision's SqueezeExcitation: name.fc1 and name.fc2 of the global average scale every channel of x by a gate
+  /// that is the operator "Sigmoid" or "HardSigmoid".
+  graph::ValueId squeeze_excite(const std::string& name, graph::ValueId x, std::int64_t channels, std::int64_t squeezed,
+                                Activation activation, const std::string& gate);
   graph::ValueId relu(const std::string& name, graph::ValueId x);
   graph::ValueId add(const std::string& name, graph::ValueId a, graph::ValueId b);
   graph::ValueId max_pool(const std::string& name, graph::ValueId x, std::int64_t kernel, std::int64_t stride,
-                          std::int64_t padding);
+                          std::int64_t padding, bool ceil_mode = false);
+  graph::ValueId average_pool(const std::string& name, graph::ValueId x, std::int64_t kernel, std::int64_t stride,
+                              std::int64_t padding = 0);
+  /// AdaptiveAvgPool2d of a height x width map to side x side; cells that cover fractions average every pixel they
+  /// touch.
+  graph::ValueId adaptive_average_pool(const std::string& name, graph::ValueId x, std::int64_t height,
+                                       std::int64_t width, std::int64_t side);
+  graph::ValueId concat(const std::string& name, std::vector<graph::ValueId> parts);  ///< along channels
   /// Global average pooling and flattening to [N, C].
   graph::ValueId pool_and_flatten(graph::ValueId x);
   graph::ValueId linear(const std::string& name, graph::ValueId x, std::int64_t in, std::int64_t out);
+
+  /// A tensor that belongs to the architecture, not to the file.
+  graph::ValueId constant(const std::string& name, Tensor tensor);
 
  private:
   graph::Graph& graph_;

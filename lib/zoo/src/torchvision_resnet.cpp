@@ -10,6 +10,11 @@ namespace {
 
 using graph::ValueId;
 
+/// A block's three by three convolution is `base_width` / 64 as wide as the plain one's, in `groups` groups.
+struct Inner {
+  std::int64_t groups, base_width;
+};
+
 struct Plan {
   int depth;
   bool bottleneck;
@@ -28,14 +33,16 @@ constexpr const Plan& plan_of(int depth) {
 }
 
 ValueId block(graph::Graph& graph, const std::string& name, ValueId x, std::int64_t in, std::int64_t width,
-              std::int64_t stride, bool bottleneck) {
+              std::int64_t stride, bool bottleneck, Inner inner) {
   Layers layers(graph);
   const std::int64_t out = bottleneck ? 4 * width : width;
+  width = width * inner.base_width / 64 * inner.groups;
   ValueId y = x;
   if (bottleneck) {
     y = layers.relu(name + ".relu1",
                     layers.batch_norm(name + ".bn1", layers.conv(name + ".conv1", y, in, width, {.kernel = 1}), width));
-    y = layers.conv(name + ".conv2", y, width, width, {.kernel = 3, .stride = stride, .padding = 1});
+    y = layers.conv(name + ".conv2", y, width, width,
+                    {.kernel = 3, .stride = stride, .padding = 1, .groups = inner.groups});
     y = layers.relu(name + ".relu2", layers.batch_norm(name + ".bn2", y, width));
     y = layers.batch_norm(name + ".bn3", layers.conv(name + ".conv3", y, width, out, {.kernel = 1}), out);
   } else {
@@ -50,7 +57,7 @@ ValueId block(graph::Graph& graph, const std::string& name, ValueId x, std::int6
   return layers.relu(name + ".relu", layers.add(name + ".add", y, x));
 }
 
-graph::Graph build(const Plan& plan, const BuildOptions& options) {
+graph::Graph build(const Plan& plan, Inner inner, const BuildOptions& options) {
   graph::Graph graph;
   Layers layers(graph);
   const std::int64_t channels = given(options.channels, 3);
@@ -62,7 +69,7 @@ graph::Graph build(const Plan& plan, const BuildOptions& options) {
     const std::int64_t width = std::int64_t{64} << stage;
     for (int i = 0; i < plan.blocks[stage]; ++i) {
       x = block(graph, fmt::format("layer{}.{}", stage + 1, i), x, in, width, stage > 0 && i == 0 ? 2 : 1,
-                plan.bottleneck);
+                plan.bottleneck, inner);
       in = plan.bottleneck ? 4 * width : width;
     }
   }
@@ -72,14 +79,19 @@ graph::Graph build(const Plan& plan, const BuildOptions& options) {
 
 }  // namespace
 
-template <int depth>
+template <int depth, int groups, int base_width>
 graph::Graph build_resnet(const BuildOptions& options) {
-  return build(plan_of(depth), options);
+  return build(plan_of(depth), {groups, base_width}, options);
 }
 template graph::Graph build_resnet<18>(const BuildOptions&);
 template graph::Graph build_resnet<34>(const BuildOptions&);
 template graph::Graph build_resnet<50>(const BuildOptions&);
 template graph::Graph build_resnet<101>(const BuildOptions&);
 template graph::Graph build_resnet<152>(const BuildOptions&);
+template graph::Graph build_resnet<50, 32, 4>(const BuildOptions&);
+template graph::Graph build_resnet<101, 32, 8>(const BuildOptions&);
+template graph::Graph build_resnet<101, 64, 4>(const BuildOptions&);
+template graph::Graph build_resnet<50, 1, 128>(const BuildOptions&);
+template graph::Graph build_resnet<101, 1, 128>(const BuildOptions&);
 
 }  // namespace shiftnorm::zoo

@@ -23,6 +23,8 @@ struct Architecture {
   std::string_view stem;                 ///< parameter whose second extent is the number of input channels
   std::int64_t classes, side, channels;  ///< defaults
   graph::Graph (*build)(const BuildOptions&);
+  /// What names of tensors begin with that a file holds for training only (auxiliary heads).
+  std::string_view training_only = "";
 };
 
 /// Every architecture, sorted by name.
