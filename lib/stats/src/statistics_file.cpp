@@ -62,6 +62,21 @@ constexpr TextField kTexts[] = {
     {"program_version", &StatisticsFile::program_version},
 };
 
+/// What parts must have in common to be merged.
+struct Same {
+  std::string_view what;
+  std::string StatisticsFile::*member;
+};
+constexpr Same kSame[] = {
+    {"semantics", &StatisticsFile::semantics},
+    {"estimator", &StatisticsFile::estimator},
+    {"model", &StatisticsFile::model_sha256},
+    {"preprocessing", &StatisticsFile::preprocess_sha256},
+    {"instruction set", &StatisticsFile::instruction_set},
+};
+
+constexpr std::string_view kMean = ".mean";  ///< every layer has this array
+
 using Named = std::vector<std::pair<std::string, Array>>;
 using Arrays = std::map<std::string, Array>;
 
@@ -99,10 +114,8 @@ class LayerReader {
  public:
   LayerReader(std::string name, Arrays& arrays) : name_(std::move(name)), arrays_(arrays) {}
 
-  [[nodiscard]] bool has(std::string_view what) const { return arrays_.contains(key(what)); }
-
   Array take(std::string_view what, DType dtype, const Shape& shape) {
-    const Array array = take(what, dtype);
+    Array array = take(what, dtype);
     if (array.shape() != shape)
       throw FormatError(
           fmt::format("'{}' has shape {}; expected {}", printable(key(what)), array.shape().text(), shape.text()));
@@ -238,17 +251,6 @@ void read_metadata(const std::map<std::string, std::string>& metadata, Statistic
 }
 
 void check_same(const NamedStatistics& first, const NamedStatistics& part) {
-  struct Same {
-    std::string_view what;
-    std::string StatisticsFile::*member;
-  };
-  static constexpr Same kSame[] = {
-      {"semantics", &StatisticsFile::semantics},
-      {"estimator", &StatisticsFile::estimator},
-      {"model", &StatisticsFile::model_sha256},
-      {"preprocessing", &StatisticsFile::preprocess_sha256},
-      {"instruction set", &StatisticsFile::instruction_set},
-  };
   for (const Same& same : kSame)
     if (first.file.*same.member != part.file.*same.member)
       refuse(part, fmt::format("{} {}", same.what, part.file.*same.member),
@@ -319,7 +321,6 @@ StatisticsFile read_statistics(std::span<const std::byte> bytes) {
   const Pooling pooling = pooling_of(file.semantics, file.estimator);
   Arrays arrays;
   std::vector<std::string> names;
-  constexpr std::string_view kMean = ".mean";
   for (const container::SafetensorsEntry& entry : index.entries) {
     arrays.emplace(entry.name, container::read_entry(bytes, entry));
     if (entry.name.ends_with(kMean) && entry.name.size() > kMean.size())
