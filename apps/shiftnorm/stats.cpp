@@ -74,6 +74,7 @@ ExitCode merge(const std::vector<std::string>& paths, const Options& options, Co
   OutputFiles files;
   files.expect("--out", out);
   std::vector<stats::NamedStatistics> parts;
+  parts.reserve(paths.size());
   for (const std::string& path : paths) parts.push_back({name_of(path), experiment::read_statistics_file(path)});
   stats::StatisticsFile total = stats::merged(parts);
   if (std::ranges::adjacent_find(total.fingerprints) != total.fingerprints.end())  // they are sorted
