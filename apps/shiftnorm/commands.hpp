@@ -16,7 +16,9 @@ struct Command {
 [[nodiscard]] Command run_command();
 [[nodiscard]] Command recalibrate_command();
 [[nodiscard]] Command evaluate_command();
+[[nodiscard]] Command export_command();
 [[nodiscard]] Command inspect_command();
+[[nodiscard]] Command stats_command();
 [[nodiscard]] Command init_command();
 
 }  // namespace shiftnorm::app

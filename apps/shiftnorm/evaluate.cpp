@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
+#include <optional>
 
 #include "commands.hpp"
 #include "job_options.hpp"
@@ -11,6 +13,7 @@
 #include "shiftnorm/exec/instruction_set.hpp"
 #include "shiftnorm/experiment/run.hpp"
 #include "shiftnorm/experiment/scoring.hpp"
+#include "shiftnorm/experiment/statistics.hpp"
 #include "shiftnorm/metrics/metrics.hpp"
 #include "shiftnorm/report/report.hpp"
 #include "summaries.hpp"
@@ -23,6 +26,7 @@ using container::Json;
 
 constexpr OptionSpec kEvaluate[] = {
     {"mode", "M", "source, adabn, blend, disabled, identity, batch (default: source); measured on the same images"},
+    {"stats", "F", "use the statistics of this file (.bnstats) instead of measuring; the default mode is then adabn"},
     {"classes", "A,B,..|FILE", "class names in the order of the outputs (default: the sorted folder names)"},
     {"predictions", "OUT.csv", "write id, label, prediction and probabilities"},
     {"outputs", "OUT.safetensors", "write the network's outputs, one row per image"},
@@ -30,7 +34,6 @@ constexpr OptionSpec kEvaluate[] = {
 
 constexpr RefusedOption kRefused[] = {
     {"graph", "FILE", "this version builds networks by their architecture's name (--arch)"},
-    {"stats", "F", "this version measures on the images given, or uses what the checkpoint holds"},
     {"labels", "CSV", "in this version labels come from class folders, or with the arrays of an .npz"},
     {"where", "K=V", "this version selects with --max-images alone"},
 };
@@ -86,10 +89,42 @@ JobDocument document_of(const experiment::RunResults& results) {
   return document;
 }
 
+/// The file of --stats; what it replaces must not be asked for beside it.
+std::optional<stats::StatisticsFile> statistics_of(const Options& options) {
+  if (!options.has("stats")) return std::nullopt;
+  for (const std::string_view measuring : {"semantics", "estimator", "batch", "momentum", "shuffle"})
+    if (options.has(measuring))
+      throw ConfigError(
+          fmt::format("--{}: the statistics of --stats are measured already; expected it left out", measuring));
+  return from_option("stats", [&] { return experiment::read_statistics_file(options.text("stats")); });
+}
+
+adapt::ModeResult evaluate_statistics(experiment::Session& session, const adapt::Mode& mode,
+                                      const stats::StatisticsFile& file, const Progress& progress) {
+  if (file.preprocess_sha256 != session.preprocess_sha256)
+    throw ConfigError(fmt::format("--stats: was measured with the preprocessing '{}'; expected the one in use, '{}'",
+                                  printable(file.preprocess), session.preprocess));
+  adapt::ModeResult result;
+  result.statistics = from_option("stats", [&] { return experiment::applied(session.model, file, mode); });
+  const auto start = std::chrono::steady_clock::now();
+  result.outputs = session.engine->infer(result.statistics, session.images, progress);
+  result.seconds.evaluate = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return result;
+}
+
 ExitCode evaluate(const Options& options, Console& console) {
   experiment::SessionOptions job = session_options_of(options);
   job.dataset.classes = from_option("classes", [&] { return classes_of(options); });
-  const adapt::Mode mode = mode_of(options, "mode", "source");
+  const std::optional<stats::StatisticsFile> statistics = statistics_of(options);
+  adapt::Mode mode = mode_of(options, "mode", statistics ? "adabn" : "source");
+  if (statistics) {
+    mode = experiment::measured_mode(*statistics, mode);
+    if (!job.preprocess && !statistics->preprocess_steps.empty()) {
+      job.preprocess = from_option(
+          "stats", [&] { return experiment::parse_pipeline(statistics->preprocess_steps, options.text("stats")); });
+      job.preprocess->name = statistics->preprocess;
+    }
+  }
   const experiment::BadLimit limit = bad_limit_of(options);
   OutputFiles files;
   if (options.has("predictions")) files.expect("--predictions", options.text("predictions"));
@@ -98,7 +133,8 @@ ExitCode evaluate(const Options& options, Console& console) {
   const Progress progress = console.progress();
   experiment::Session session = experiment::open_session(job, progress);
   for (const std::string& note : session.notes) console.warn(note);
-  const adapt::ModeResult result = session.engine->run(mode, session.images, &session.images, progress);
+  const adapt::ModeResult result = statistics ? evaluate_statistics(session, mode, *statistics, progress)
+                                              : session.engine->run(mode, session.images, &session.images, progress);
   const experiment::RunResults results = score(session, mode, result, job, seed_of(options));
 
   JobDocument document = document_of(results);

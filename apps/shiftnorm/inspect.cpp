@@ -37,6 +37,10 @@ bool is_data(const std::string& where, const Options& options) {
 
 ExitCode inspect(const Options& options, Console& console) {
   const std::string& where = options.positional();
+  if (fs::path(where).extension() == ".bnstats") {
+    show_statistics(where, console);
+    return ExitCode::done;
+  }
   if (is_data(where, options)) {
     inspect_data(where, options, console);
     return ExitCode::done;
@@ -54,9 +58,9 @@ ExitCode inspect(const Options& options, Console& console) {
 
 Command inspect_command() {
   return {{"inspect",
-           "shiftnorm inspect CHECKPOINT|DATA [--arch NAME] [--pixels] [--reader READER] [--layout LAYOUT]",
+           "shiftnorm inspect CHECKPOINT|DATA|STATS [--arch NAME] [--pixels] [--reader READER] [--layout LAYOUT]",
            "What is in a file or a data set: BatchNorms and their statistics; images, labels, what would be skipped.",
-           "CHECKPOINT or DATA",
+           "CHECKPOINT, DATA or STATS",
            true,
            {kInspect},
            {}},

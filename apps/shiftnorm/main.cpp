@@ -14,8 +14,9 @@
 namespace shiftnorm::app {
 namespace {
 
-const std::array<Command, 5>& commands() {
-  static const std::array<Command, 5> all{run_command(), recalibrate_command(), evaluate_command(), inspect_command(),
+const std::array<Command, 7>& commands() {
+  static const std::array<Command, 7> all{run_command(),    recalibrate_command(), evaluate_command(),
+                                          export_command(), inspect_command(),     stats_command(),
                                           init_command()};
   return all;
 }

@@ -90,10 +90,11 @@ Options::Options(const CommandLine& line, std::span<const std::string> tokens) {
         for (const std::string& value : option.value) {
           if (line.positional.empty())
             throw ConfigError(fmt::format("{}: '{}'; expected options only", line.command, printable(value)));
-          if (!positional_.empty())
+          if (!positional_.empty() && !line.positional_repeats)
             throw ConfigError(fmt::format("{}: '{}' after '{}'; expected one {}", line.command, printable(value),
                                           printable(positional_), line.positional));
-          positional_ = value;
+          if (positional_.empty()) positional_ = value;
+          positionals_.push_back(value);
         }
         continue;
       }

@@ -31,6 +31,7 @@ struct CommandLine {
   bool positional_required = true;
   std::vector<std::span<const OptionSpec>> tables;
   std::span<const RefusedOption> refused;
+  bool positional_repeats = false;
 };
 
 /// The options that every command has.
@@ -49,12 +50,15 @@ class Options {
                                      std::int64_t most = std::numeric_limits<std::int64_t>::max()) const;
   [[nodiscard]] std::optional<double> number(std::string_view name, double least, double most) const;
   [[nodiscard]] std::uint64_t bytes(std::string_view name) const;  ///< "512M", "4G"; 0 when absent
+  /// The one free argument; empty if there is none.
   [[nodiscard]] const std::string& positional() const { return positional_; }
+  [[nodiscard]] const std::vector<std::string>& positionals() const { return positionals_; }
   [[nodiscard]] bool help() const { return has("help"); }
 
  private:
   std::map<std::string, std::vector<std::string>, std::less<>> values_;
   std::string positional_;
+  std::vector<std::string> positionals_;
 };
 
 [[nodiscard]] std::string help_text(const CommandLine& line);

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <optional>
 
 #include "commands.hpp"
 #include "job_options.hpp"
@@ -8,6 +9,7 @@
 #include "shiftnorm/exec/instruction_set.hpp"
 #include "shiftnorm/experiment/export.hpp"
 #include "shiftnorm/experiment/session.hpp"
+#include "shiftnorm/experiment/statistics.hpp"
 #include "summaries.hpp"
 
 namespace shiftnorm::app {
@@ -19,6 +21,7 @@ using container::Json;
 constexpr OptionSpec kRecalibrate[] = {
     {"out", "ADAPTED", "the adapted checkpoint, in the format of the original; may be the original itself"},
     {"policy", "P", "source, adabn, blend, disabled, identity (default: adabn)"},
+    {"stats-out", "F", "also write what was measured, before the policy, as a statistics file (.bnstats)"},
 };
 
 constexpr std::string_view kNoSites = "this version treats the data as one domain";
@@ -29,8 +32,20 @@ constexpr RefusedOption kRefused[] = {
     {"where", "K=V", "this version selects with --max-images alone"},
     {"resume", "", "this version starts a job from its beginning"},
     {"allow-small-cohort", "", "this version sets no minimum cohort"},
-    {"stats-out", "F", "this version writes statistics into checkpoints only"},
 };
+
+/// The statistics file that --stats-out asks for; the two outputs must not be one file.
+std::optional<fs::path> statistics_path(const Options& options, const adapt::Mode& mode, const fs::path& out) {
+  if (!options.has("stats-out")) return std::nullopt;
+  const fs::path path = options.text("stats-out");
+  if (!adapt::measures(mode.policy))
+    throw ConfigError(
+        fmt::format("--stats-out: policy {} measures nothing; expected one that does, such as adabn", mode.name));
+  for (const fs::path& other : {out, experiment::provenance_path(out)})
+    if (fs::weakly_canonical(path) == fs::weakly_canonical(other))
+      throw ConfigError(fmt::format("--stats-out = {}: is written by --out; expected another name", path.string()));
+  return path;
+}
 
 ExitCode recalibrate(const Options& options, Console& console) {
   const experiment::SessionOptions job = [&] {
@@ -45,6 +60,8 @@ ExitCode recalibrate(const Options& options, Console& console) {
   const fs::path out = options.text("out");
   OutputFiles files;
   files.expect("--out", out);
+  const std::optional<fs::path> statistics = statistics_path(options, mode, out);
+  if (statistics) files.expect("--stats-out", *statistics);
 
   const Progress progress = console.progress();
   experiment::Session session = experiment::open_session(job, progress);
@@ -52,8 +69,10 @@ ExitCode recalibrate(const Options& options, Console& console) {
   console.info(fmt::format("{}: {} BatchNorms on {} levels, {} images", session.model.checkpoint.file_name,
                            session.engine->batch_norms().size(), session.levels(), session.store->size()));
   const adapt::ModeResult result = session.engine->run(mode, session.images, nullptr, progress);
-  const experiment::Exported exported = experiment::export_checkpoint(
-      session, result.statistics, {mode, result.adapted_images, exec::instruction_set(), SHIFTNORM_VERSION});
+  const experiment::ExportFacts facts{mode, result.adapted_images, exec::instruction_set(), SHIFTNORM_VERSION};
+  const experiment::Exported exported = experiment::export_checkpoint(session, result.statistics, facts);
+  if (statistics)
+    files.set(*statistics, stats::write_statistics(experiment::statistics_file(session, result.measured, facts)));
   files.set(out, exported.bytes);
   files.set(experiment::provenance_path(out), exported.provenance);
   files.write();
@@ -67,6 +86,7 @@ ExitCode recalibrate(const Options& options, Console& console) {
   if (result.seconds.adapt > 0)
     document.images_per_second = static_cast<double>(result.adapted_images) / result.seconds.adapt;
   document.outputs.set("adapted", out.string()).set("provenance", experiment::provenance_path(out).string());
+  if (statistics) document.outputs.set("statistics", statistics->string());
   document.too_many_bad = limit.exceeded({document.images, document.bad});
   std::vector<std::pair<std::string, std::string>> bad;
   for (const imaging::Bad& one : session.store->bad()) bad.emplace_back(one.id, one.reason);

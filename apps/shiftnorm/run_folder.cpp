@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <set>
+#include <string>
 #include <vector>
 
 #include "shiftnorm/core/error.hpp"
@@ -26,6 +28,28 @@ std::string quarantine_csv(const experiment::RunResults& results) {
   std::string text = "id,reason\n";
   for (const auto& [id, reason] : results.bad) text += csv_field(id) + "," + csv_field(reason) + "\n";
   return text;
+}
+
+/// A mode's name as a file's: other characters than letters, digits, '-', '_' and inner dots become '_'.
+std::string file_stem(const std::string& mode) {
+  std::string stem;
+  for (const char c : mode) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+    stem += plain || (c == '.' && !stem.empty()) ? c : '_';
+  }
+  return stem;
+}
+
+void write_statistics(const fs::path& folder, const experiment::RunOutcome& outcome) {
+  if (outcome.statistics.empty()) return;
+  fs::create_directories(folder);
+  std::set<std::string> taken;
+  for (const auto& [mode, bytes] : outcome.statistics) {
+    const std::string stem = file_stem(mode);
+    std::string name = stem;
+    for (int i = 2; !taken.insert(name).second; ++i) name = fmt::format("{}-{}", stem, i);
+    write_file(folder / (name + ".bnstats"), bytes);
+  }
 }
 
 /// Makes a folder with its missing parents and takes away what it made unless the work was completed.
@@ -62,6 +86,7 @@ void write_all(const fs::path& folder, const experiment::Config& config, const e
     write_file(adapted, outcome.exported->bytes);
     write_file(experiment::provenance_path(adapted), outcome.exported->provenance);
   }
+  write_statistics(folder / "stats", outcome);
   write_file(folder / "config.yaml", outcome.config_yaml);
   write_file(folder / "predictions.csv", report::predictions_csv(results));
   write_file(folder / "report.html", report::report_html(results));

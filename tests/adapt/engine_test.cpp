@@ -103,3 +103,40 @@ TEST_CASE("The engine refuses what cannot be done, by name", "[adapt]") {
   CHECK_THROWS_WITH(Engine(g, {}).measure({}, images, {}),
                     Contains("layer 'twice': one use depends on another use of itself"));
 }
+
+// Law: shards of whole batches, pooled, are one run (cli.md, "Statistics file").
+TEST_CASE("Measurements of shards pool to those of one run, bit for bit", "[adapt]") {
+  const Mode mode = GENERATE(Mode{.semantics = Semantics::source}, Mode{.semantics = Semantics::batch, .batch = 2},
+                             Mode{.semantics = Semantics::batch, .estimator = Estimator::batch_mean, .batch = 2});
+  const auto part = [](std::size_t first, std::size_t count) {
+    return Images{count, [first](std::size_t i, std::span<float> dst) {
+                    for (std::size_t v = 0; v < 4; ++v)
+                      dst[v] = 0.1f * kPixels[(first + i) % 3][v] + 0.7f * static_cast<float>((first + i) * v % 5);
+                  }};
+  };
+  Engine engine(bare_norm(), {.threads = 2});
+  const auto whole = engine.measure(mode, part(0, 7), {})[0];
+  const auto first = engine.measure(mode, part(0, 2), {})[0], middle = engine.measure(mode, part(2, 2), {})[0],
+             last = engine.measure(mode, part(4, 3), {})[0];
+  auto pooled = last;
+  pooled.sums.merge(middle.sums);
+  pooled.sums.merge(first.sums);
+  pooled.batches += middle.batches + first.batches;
+  stats::estimate(mode.estimator == Estimator::batch_mean ? stats::Pooling::batches : stats::Pooling::values, pooled);
+  CHECK(pooled.sums.sums() == whole.sums.sums());
+  CHECK(pooled.sums.squares() == whole.sums.squares());
+  CHECK(pooled.mean == whole.mean);
+  CHECK(pooled.variance == whole.variance);
+}
+
+TEST_CASE("A run hands out what it measured, before the policy", "[adapt]") {
+  Engine engine(bare_norm(), {});
+  const ModeResult r = engine.run({.policy = Policy::blend, .source_weight = 0.5}, kImages, nullptr, {});
+  CHECK(r.measured[0].mean == std::vector<double>{4.0, 4.0});
+  CHECK(r.measured[0].sums.values() == 6);
+  CHECK(r.statistics[0].mean == std::vector<double>{2.0, 7.0});
+  CHECK(r.statistics[0].sums.channels() == 0);
+  CHECK(engine.run({.policy = Policy::disabled}, kImages, nullptr, {}).measured.empty());
+  const Mode ema{.semantics = Semantics::batch, .estimator = Estimator::ema};
+  CHECK(engine.measure(ema, kImages, {})[0].sums.channels() == 0);
+}

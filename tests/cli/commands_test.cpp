@@ -43,7 +43,8 @@ TEST_CASE("run leaves a whole run folder whose configuration runs again to the s
   CHECK(test::files_below(place / "runs") ==
         std::vector<std::string>{"small", "small/config.yaml", "small/out", "small/out/adapted.safetensors",
                                  "small/out/adapted.safetensors.provenance.json", "small/predictions.csv",
-                                 "small/quarantine.csv", "small/report.html", "small/results.json", "small/run.log"});
+                                 "small/quarantine.csv", "small/report.html", "small/results.json", "small/run.log",
+                                 "small/stats", "small/stats/adabn.bnstats"});
   const Json stored = container::parse_json(as_text(read_file(place / "runs" / "small" / "results.json")));
   CHECK(stored == results);
 

@@ -67,6 +67,14 @@ TEST_CASE("a run scores every mode on the same images and exports one", "[experi
   }
   CHECK(results.modes[0].probabilities != results.modes[1].probabilities);
 
+  REQUIRE(outcome.statistics.size() == 2);  // source and identity measure nothing
+  CHECK(outcome.statistics[0].first == "adabn");
+  CHECK(outcome.statistics[0].second == outcome.statistics[1].second);  // measuring does not depend on the policy
+  CHECK(results.modes[0].drift.empty());
+  REQUIRE(results.modes[1].drift.size() == 19);
+  CHECK(results.modes[1].drift[0].name == "bn1");
+  CHECK(results.modes[1].drift[0].mean_shift > 0);
+
   // The exported file is the original but for BatchNorm vectors, and its own statistics are adabn's: `source` on it
   // gives adabn's outputs.
   REQUIRE(outcome.exported);

@@ -95,21 +95,16 @@ class Statistics(ParityCase):
         return model, x
 
     def test_layerwise(self):
-        """By the definition, one pass per layer; that it equals one batch of everything in training mode lets deep networks
-        be compared on enough images (64: a sample of few values per channel amplifies float32's own rounding)."""
         model, x = self.start("cifar_resnet20")
         self.check("cifar_resnet20", layerwise(model, x))
-        self.check("cifar_resnet20", pooled(model, x, COUNT))
-        for name in ("resnet18", "resnet50"):
-            with self.subTest(name):
-                model, x = self.start(name, 64)
-                self.check(name, pooled(model, x, 64))
+        self.check("cifar_resnet20", layerwise_at_once(model, x))
 
     def test_layerwise_of_every_family(self):
-        for name in ("cifar_resnet20", "cifar_wrn40_2", "densenet121", "efficientnet_b0", "googlenet", "mnasnet0_5", "mobilenet_v2",
-                     "mobilenet_v3_small", "regnet_y_400mf", "resnext50_32x4d", "shufflenet_v2_x0_5", "vgg11_bn"):
+        """32 images: with a few values per channel in the deepest layers float32's own rounding is amplified beyond 1e-4."""
+        for name in ("cifar_wrn40_2", "densenet121", "efficientnet_b0", "googlenet", "mnasnet0_5", "mobilenet_v2", "mobilenet_v3_small",
+                     "regnet_y_400mf", "resnet18", "resnet50", "resnext50_32x4d", "shufflenet_v2_x0_5", "vgg11_bn"):
             with self.subTest(name):
-                model, x = self.start(name, 6)
+                model, x = self.start(name, 32)
                 self.check(name, layerwise_at_once(model, x))
 
     def test_update_bn(self):

@@ -1,4 +1,5 @@
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <limits>
 
 #include "sample_run.hpp"
@@ -95,4 +96,16 @@ TEST_CASE("results.json turns what is undefined into null with a reason", "[repo
   const Json& first = json.at("modes").as_array().at(5).at("per_class").as_array().at(0);
   CHECK(first.at("precision").at("value").is_null());
   CHECK(first.at("precision").at("reason").as_string() == "never predicted");
+}
+
+TEST_CASE("results.json tells the drift of modes that measured, null where it is undefined", "[report]") {
+  experiment::RunResults run = test::sample_run();
+  run.modes[1].drift = {{"bn1", 0.5, 2.0, 0.25, 1.5, 0}, {"bn2", std::nan(""), 1.0, std::nan(""), 3.0, 16}};
+  const Json json = container::parse_json(report::results_json(run));
+  CHECK(json.at("modes").as_array().at(0).find("drift") == nullptr);
+  const Json& drift = json.at("modes").as_array().at(1).at("drift");
+  CHECK(drift.as_array().at(0).at("layer").as_string() == "bn1");
+  CHECK(drift.as_array().at(0).at("symmetric_kl").as_number() == 0.25);
+  CHECK(drift.as_array().at(1).at("mean_shift").is_null());
+  CHECK(drift.as_array().at(1).at("constant_channels").as_integer() == 16);
 }

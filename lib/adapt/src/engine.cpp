@@ -85,7 +85,19 @@ std::vector<bool> reached(const graph::Graph& graph, const std::vector<graph::Ba
   return out;
 }
 
+std::vector<double> values_of(const graph::Graph& graph, graph::ValueId id) {
+  const Tensor& tensor = *graph.value(id).tensor;
+  return {tensor.values.begin(), tensor.values.end()};
+}
+
 }  // namespace
+
+stats::Statistics source_statistics(const graph::Graph& graph, const std::vector<graph::BatchNorm>& layers) {
+  stats::Statistics source;
+  for (const graph::BatchNorm& layer : layers)
+    source.push_back({layer.name, values_of(graph, layer.mean), values_of(graph, layer.variance)});
+  return source;
+}
 
 struct Engine::State {
   graph::Graph graph;
@@ -100,14 +112,10 @@ struct Engine::State {
         plan(std::make_shared<exec::Plan>(graph)),
         sweeper(plan, {o.threads, o.memory, o.scratch_directory}),
         reachable(reached(graph, plan->sets())) {
+    source = source_statistics(graph, plan->sets());
     for (const graph::BatchNorm& layer : plan->sets()) {
-      const auto values = [&](graph::ValueId id) {
-        const Tensor& tensor = *graph.value(id).tensor;
-        return std::vector<double>(tensor.values.begin(), tensor.values.end());
-      };
-      source.push_back({layer.name, values(layer.mean), values(layer.variance)});
-      gamma.push_back(values(layer.scale));
-      beta.push_back(values(layer.bias));
+      gamma.push_back(values_of(graph, layer.scale));
+      beta.push_back(values_of(graph, layer.bias));
     }
   }
 
@@ -172,11 +180,11 @@ struct Engine::State {
                    std::span<exec::Affine> affines) {
       for (const exec::LevelMoments& m : moments) {
         stats::LayerStatistics& layer = target[m.set];
-        layer.mean = m.moments.mean();
-        layer.variance = m.moments.variance(stats::Divisor::population);
         layer.values = m.moments.values();
         layer.images = static_cast<std::int64_t>(images.count);
         layer.batches = 1;
+        layer.sums = m.moments;
+        stats::estimate(stats::Pooling::values, layer);
         if (r.settled) affines[m.set] = affine(m.set, layer.mean, layer.variance, false);
       }
     };
@@ -290,6 +298,7 @@ ModeResult Engine::run(const Mode& mode, const Images& adapt, const Images* eval
   } else {
     result.statistics =
         apply_policy(mode, state_->layers(), state_->source, target, static_cast<std::int64_t>(adapt.count));
+    if (measures(mode.policy)) result.measured = std::move(target);
     if (evaluate != nullptr && !result.outputs) result.outputs = infer(result.statistics, *evaluate, progress);
   }
   if (evaluate != nullptr) result.seconds.evaluate = evaluating.seconds();

@@ -26,7 +26,7 @@ class BatchEstimator {
   const Mode mode_;
   const std::vector<graph::BatchNorm>& layers_;
   stats::Statistics state_;
-  std::vector<stats::ChannelMoments> pooled_;
+  std::vector<stats::ChannelMoments> sums_;  ///< see stats::Pooling; empty for the exponential averages
 };
 
 }  // namespace shiftnorm::adapt

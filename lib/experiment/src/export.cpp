@@ -15,12 +15,12 @@ namespace {
 
 using container::Json;
 
-void patch(const Session& session, graph::ValueId id, std::vector<double> values, std::string_view what,
+void patch(const RestoredModel& model, graph::ValueId id, std::vector<double> values, std::string_view what,
            const graph::BatchNorm& layer, std::vector<formats::Patch>& patches) {
-  std::string name = id == graph::kNone ? std::string() : session.model.name_in_file(id);
+  std::string name = id == graph::kNone ? std::string() : model.name_in_file(id);
   if (name.empty())
     throw FormatError(fmt::format("{}: layer '{}': the file holds no {}; expected a vector to write to",
-                                  session.model.checkpoint.file_name, layer.name, what));
+                                  model.checkpoint.file_name, layer.name, what));
   patches.push_back({std::move(name), std::move(values)});
 }
 
@@ -31,8 +31,8 @@ void check_finite(const stats::LayerStatistics& layer) {
         fmt::format("layer '{}': its statistics are not finite numbers; nothing was written", layer.name));
 }
 
-std::vector<formats::Patch> patches_of(const Session& session, const stats::Statistics& statistics) {
-  const std::vector<graph::BatchNorm>& layers = session.engine->batch_norms();
+std::vector<formats::Patch> patches_of(const RestoredModel& model, const stats::Statistics& statistics) {
+  const std::vector<graph::BatchNorm> layers = graph::batch_norms(model.graph);
   if (layers.size() != statistics.size())
     throw Error(fmt::format("{} layers with statistics; expected {}", statistics.size(), layers.size()));
   std::vector<formats::Patch> patches;
@@ -40,12 +40,12 @@ std::vector<formats::Patch> patches_of(const Session& session, const stats::Stat
     const graph::BatchNorm& layer = layers[i];
     const stats::LayerStatistics& now = statistics[i];
     check_finite(now);
-    patch(session, layer.mean, now.mean, "running mean", layer, patches);
-    patch(session, layer.variance, now.variance, "running variance", layer, patches);
+    patch(model, layer.mean, now.mean, "running mean", layer, patches);
+    patch(model, layer.variance, now.variance, "running variance", layer, patches);
     if (now.plain_affine && layer.affine) {
       const auto channels = static_cast<std::size_t>(layer.channels);
-      patch(session, layer.scale, std::vector<double>(channels, 1.0), "weight", layer, patches);
-      patch(session, layer.bias, std::vector<double>(channels, 0.0), "bias", layer, patches);
+      patch(model, layer.scale, std::vector<double>(channels, 1.0), "weight", layer, patches);
+      patch(model, layer.bias, std::vector<double>(channels, 0.0), "bias", layer, patches);
     }
   }
   return patches;
@@ -95,15 +95,16 @@ void check_exportable(const adapt::Mode& mode) {
                     adapt::name_of(mode.policy), mode.policy == adapt::Policy::instance ? "image" : "batch"));
 }
 
-Exported export_checkpoint(const Session& session, const stats::Statistics& statistics, const ExportFacts& facts) {
+Exported export_checkpoint(const RestoredModel& model, const stats::Statistics& statistics, const ExportFacts& facts,
+                           const DataFacts& data) {
   check_exportable(facts.mode);
   Exported exported;
-  exported.bytes = formats::patched(session.model.checkpoint, patches_of(session, statistics));
+  exported.bytes = formats::patched(model.checkpoint, patches_of(model, statistics));
 
   const adapt::Mode& mode = facts.mode;
   const bool measured = adapt::measures(mode.policy);
-  Json preprocessing = Json::object({{"name", session.preprocess}, {"sha256", session.preprocess_sha256}});
-  preprocessing.set("steps", session.preprocess_yaml.empty() ? Json() : Json(session.preprocess_yaml));
+  Json preprocessing = Json::object({{"name", data.preprocess}, {"sha256", data.preprocess_sha256}});
+  preprocessing.set("steps", data.preprocess_yaml.empty() ? Json() : Json(data.preprocess_yaml));
   Json method = Json::object({{"policy", adapt::name_of(mode.policy)}});
   if (measured) {
     method.set("semantics", adapt::name_of(mode.semantics)).set("estimator", adapt::name_of(mode.estimator));
@@ -116,18 +117,24 @@ Exported export_checkpoint(const Session& session, const stats::Statistics& stat
                                         {"program", "shiftnorm"},
                                         {"version", facts.program_version},
                                         {"instruction_set", facts.instruction_set},
-                                        {"source_sha256", session.model.checkpoint.sha256},
+                                        {"source_sha256", model.checkpoint.sha256},
                                         {"adapted_sha256", sha256_hex(exported.bytes)},
                                         {"statistics_sha256", hash_of(statistics)},
-                                        {"architecture", session.model.architecture},
+                                        {"architecture", model.architecture},
                                         {"preprocessing", std::move(preprocessing)},
                                         {"method", std::move(method)},
-                                        {"data_fingerprint", session.dataset->fingerprint()},
+                                        {"data_fingerprint", data.fingerprint},
                                         {"images", measured ? facts.images : std::int64_t{0}},
                                         {"patients", nullptr},
-                                        {"bad", static_cast<std::int64_t>(session.store->bad().size())}});
+                                        {"bad", or_null(data.bad)}});
   exported.provenance = container::write_json(provenance, 2) + "\n";
   return exported;
+}
+
+Exported export_checkpoint(const Session& session, const stats::Statistics& statistics, const ExportFacts& facts) {
+  return export_checkpoint(session.model, statistics, facts,
+                           {session.preprocess, session.preprocess_yaml, session.preprocess_sha256,
+                            session.dataset->fingerprint(), static_cast<std::int64_t>(session.store->bad().size())});
 }
 
 }  // namespace shiftnorm::experiment

@@ -5,6 +5,7 @@
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/experiment/scoring.hpp"
+#include "shiftnorm/experiment/statistics.hpp"
 
 namespace shiftnorm::experiment {
 namespace {
@@ -96,8 +97,13 @@ RunOutcome run_experiment(const Config& config, const RunOptions& options, const
   for (const adapt::Mode& mode : config.modes) {
     const adapt::ModeResult result = run_mode(session, mode, progress);
     results.modes.push_back(scorer.report(mode, result));
+    const ExportFacts facts{mode, result.adapted_images, options.instruction_set, options.program_version};
+    if (!result.measured.empty()) {
+      results.modes.back().drift = stats::distances(session.engine->source(), result.measured);
+      outcome.statistics.emplace_back(mode.name,
+                                      stats::write_statistics(statistics_file(session, result.measured, facts)));
+    }
     if (config.exported && config.exported->mode == mode.name) {
-      const ExportFacts facts{mode, result.adapted_images, options.instruction_set, options.program_version};
       outcome.exported = export_checkpoint(session, result.statistics, facts);
       results.exported_mode = mode.name;
       results.exported_file = config.exported->path.filename().string();

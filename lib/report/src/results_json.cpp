@@ -134,6 +134,19 @@ void add_settings(Json& out, const adapt::Mode& mode) {
   if (!(mode.layers == adapt::LayerRule{})) out.set("layers", layers_json(mode.layers));
 }
 
+/// How far each layer's statistics moved from the source's; undefined numbers are written as null.
+Json drift_json(const ModeReport& mode) {
+  Json out = Json::array();
+  for (const stats::LayerDistance& layer : mode.drift)
+    out.push(Json::object({{"layer", layer.name},
+                           {"mean_shift", layer.mean_shift},
+                           {"variance_ratio", layer.variance_ratio},
+                           {"symmetric_kl", layer.symmetric_kl},
+                           {"wasserstein", layer.wasserstein},
+                           {"constant_channels", layer.constant}}));
+  return out;
+}
+
 Json mode_json(const View& view, const ModeReport& report) {
   Json out = Json::object({{"name", report.mode.name},
                            {"policy", adapt::name_of(report.mode.policy)},
@@ -147,6 +160,7 @@ Json mode_json(const View& view, const ModeReport& report) {
   out.set("seconds", Json::object({{"adapt", report.adapt_seconds}, {"evaluate", report.evaluate_seconds}}));
   out.set("images_per_second", report.images_per_second);
   if (!report.note.empty()) out.set("note", report.note);
+  if (!report.drift.empty()) out.set("drift", drift_json(report));
   out.set("per_class", per_class_json(view, report));
   add_confusion(out, report);
   out.set("reliability", reliability_json(report));

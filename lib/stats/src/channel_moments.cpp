@@ -11,6 +11,13 @@ namespace shiftnorm::stats {
 ChannelMoments::ChannelMoments(std::vector<float> pivot)
     : pivot_(std::move(pivot)), sum_(pivot_.size()), square_(pivot_.size()) {}
 
+ChannelMoments::ChannelMoments(std::vector<float> pivot, std::vector<ExactSum> sums, std::vector<ExactSum> squares,
+                               std::int64_t values, std::int64_t images)
+    : pivot_(std::move(pivot)), sum_(std::move(sums)), square_(std::move(squares)), values_(values), images_(images) {
+  if (sum_.size() != channels() || square_.size() != channels())
+    throw ShapeError(fmt::format("sums of {} and {} channels; expected {}", sum_.size(), square_.size(), channels()));
+}
+
 void ChannelMoments::add_image(std::span<const double> sum, std::span<const double> square, std::int64_t values) {
   if (sum.size() != channels() || square.size() != channels())
     throw ShapeError(fmt::format("moments of {} and {} channels; expected {}", sum.size(), square.size(), channels()));

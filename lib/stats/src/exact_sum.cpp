@@ -1,8 +1,12 @@
 #include "shiftnorm/stats/exact_sum.hpp"
 
+#include <fmt/format.h>
+
 #include <bit>
 #include <cmath>
 #include <limits>
+
+#include "shiftnorm/core/error.hpp"
 
 namespace shiftnorm::stats {
 namespace {
@@ -66,6 +70,18 @@ std::array<std::int64_t, ExactSum::kDigits> ExactSum::digits() const noexcept {
   std::array<std::int64_t, kDigits> canonical = digits_;
   carry(canonical);
   return canonical;
+}
+
+ExactSum ExactSum::from_digits(const std::array<std::int64_t, kDigits>& digits) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 53;
+  for (std::size_t i = 0; i + 1 < digits.size(); ++i)
+    if (digits[i] < 0 || digits[i] > 0xffffffff)
+      throw FormatError(fmt::format("digit {} is {}; expected 0 to 2^32 - 1", i, digits[i]));
+  if (digits.back() < -kMost || digits.back() >= kMost)
+    throw FormatError(fmt::format("digit {} is {}; expected less than 2^53", digits.size() - 1, digits.back()));
+  ExactSum sum;
+  sum.digits_ = digits;
+  return sum;
 }
 
 long double ExactSum::value() const noexcept {

@@ -41,6 +41,7 @@ struct Timing {
 /// What a mode did on one data set.
 struct ModeResult {
   stats::Statistics statistics;    ///< what the policy leaves in the network; empty for `batch` and `instance`
+  stats::Statistics measured;      ///< the target's, before the policy, with their sums; empty if none were needed
   std::optional<Outputs> outputs;  ///< of the images to evaluate, when there are any
   Timing seconds;
   std::int64_t adapted_images = 0;
@@ -72,6 +73,10 @@ class Engine {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+/// The statistics that a bound graph holds for its BatchNorms.
+[[nodiscard]] stats::Statistics source_statistics(const graph::Graph& graph,
+                                                  const std::vector<graph::BatchNorm>& layers);
 
 /// What the policy makes of source and target statistics. `images`: n of Schneider's lambda. Not for batch and
 /// instance.

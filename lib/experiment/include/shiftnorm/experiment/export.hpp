@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,8 +29,17 @@ struct ExportFacts {
   std::string instruction_set, program_version;
 };
 
+/// The data that statistics were measured on, and how they entered the network.
+struct DataFacts {
+  std::string preprocess, preprocess_yaml, preprocess_sha256;  ///< as in Session
+  std::string fingerprint;
+  std::optional<std::int64_t> bad;  ///< files left out; absent: a statistics file does not tell
+};
+
 /// Errors  ConfigError for policies that no file can hold (`batch`, `instance`), with the reason; FormatError if a
 ///         statistic is not finite or the file lacks a vector that must change; as formats::patched.
+[[nodiscard]] Exported export_checkpoint(const RestoredModel& model, const stats::Statistics& statistics,
+                                         const ExportFacts& facts, const DataFacts& data);
 [[nodiscard]] Exported export_checkpoint(const Session& session, const stats::Statistics& statistics,
                                          const ExportFacts& facts);
 

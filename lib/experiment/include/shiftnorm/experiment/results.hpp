@@ -9,6 +9,7 @@
 
 #include "shiftnorm/adapt/mode.hpp"
 #include "shiftnorm/metrics/metrics.hpp"
+#include "shiftnorm/stats/distance.hpp"
 
 namespace shiftnorm::experiment {
 
@@ -35,8 +36,9 @@ struct ModeReport {
   std::vector<std::int64_t> confusion;  ///< [truth, predicted]
   std::vector<metrics::ReliabilityBin> reliability;
   double adapt_seconds = 0, evaluate_seconds = 0, images_per_second = 0;
-  std::string note;                   ///< e.g. that `batch` makes an output depend on its batch mates
-  std::vector<double> probabilities;  ///< [images, classes]: what predictions.csv lists
+  std::vector<stats::LayerDistance> drift;  ///< from the source to the target, per layer; empty if none was measured
+  std::string note;                         ///< e.g. that `batch` makes an output depend on its batch mates
+  std::vector<double> probabilities;        ///< [images, classes]: what predictions.csv lists
   double mean_confidence = 0, mean_entropy = 0;
 };
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "shiftnorm/core/progress.hpp"
@@ -26,6 +27,8 @@ struct RunOptions {
 struct RunOutcome {
   RunResults results;
   std::optional<Exported> exported;
+  /// Mode and bytes of `stats/<mode>.bnstats`, for every mode that measured.
+  std::vector<std::pair<std::string, std::vector<std::byte>>> statistics;
   std::string config_yaml;         ///< the resolved configuration, runnable from the run folder
   std::vector<std::string> notes;  ///< warnings, one line each
 };

@@ -21,6 +21,10 @@ class ChannelMoments {
   /// pivot: any value near the expected mean, one per channel (the source mean); it only guards digits.
   explicit ChannelMoments(std::vector<float> pivot);
 
+  /// From parts that were kept, as sums() and squares() gave them. Throws ShapeError if lengths differ.
+  ChannelMoments(std::vector<float> pivot, std::vector<ExactSum> sums, std::vector<ExactSum> squares,
+                 std::int64_t values, std::int64_t images);
+
   /// sum, square: one per channel, over `values` values of one image.
   void add_image(std::span<const double> sum, std::span<const double> square, std::int64_t values);
   /// As if every image of `other` had been added here. Throws ShapeError if pivots differ.
@@ -31,6 +35,8 @@ class ChannelMoments {
   [[nodiscard]] const std::vector<float>& pivot() const noexcept { return pivot_; }
   [[nodiscard]] std::int64_t values() const noexcept { return values_; }
   [[nodiscard]] std::int64_t images() const noexcept { return images_; }
+  [[nodiscard]] const std::vector<ExactSum>& sums() const noexcept { return sum_; }
+  [[nodiscard]] const std::vector<ExactSum>& squares() const noexcept { return square_; }
   /// Index of the first channel that met an infinity or a NaN, or -1.
   [[nodiscard]] std::int64_t invalid_channel() const noexcept;
 

@@ -19,6 +19,9 @@ class ExactSum {
   void add(double value) noexcept;
   void merge(const ExactSum& other) noexcept;
   [[nodiscard]] bool valid() const noexcept { return valid_; }
+  /// The sum that has these digits. Throws FormatError unless they are canonical and below 2^53 in magnitude, so that
+  /// sums from files can be added to each other.
+  [[nodiscard]] static ExactSum from_digits(const std::array<std::int64_t, kDigits>& digits);
   /// The sum rounded to long double (64 bits of mantissa on x86-64); NaN if invalid.
   [[nodiscard]] long double value() const noexcept;
   /// Digits in canonical form (each in [0, 2^32) but the highest, which carries the sign): equal sums, equal digits.

@@ -1,0 +1,186 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include "commands.hpp"
+#include "inspect.hpp"
+#include "output_files.hpp"
+#include "shiftnorm/core/text.hpp"
+#include "shiftnorm/experiment/statistics.hpp"
+#include "shiftnorm/stats/distance.hpp"
+
+namespace shiftnorm::app {
+namespace {
+
+namespace fs = std::filesystem;
+using container::Json;
+
+constexpr OptionSpec kStats[] = {{"out", "C", "merge: the statistics file to write"}};
+
+std::string name_of(const std::string& path) { return fs::path(path).filename().string(); }
+
+Json numbers(const std::vector<double>& values) {
+  Json out = Json::array();
+  for (const double value : values) out.push(value);
+  return out;
+}
+
+Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(printable(text)); }
+
+Json header_json(const stats::StatisticsFile& file) {
+  Json fingerprints = Json::array();
+  for (const std::string& fingerprint : file.fingerprints) fingerprints.push(printable(fingerprint));
+  return Json::object({{"schema", 1},
+                       {"semantics", file.semantics},
+                       {"estimator", file.estimator},
+                       {"batch", file.batch > 0 ? Json(file.batch) : Json()},
+                       {"shuffle", text_or_null(file.shuffle)},
+                       {"images", file.images},
+                       {"patients", nullptr},
+                       {"model_sha256", printable(file.model_sha256)},
+                       {"architecture", text_or_null(file.architecture)},
+                       {"preprocess", Json::object({{"name", text_or_null(file.preprocess)},
+                                                    {"sha256", text_or_null(file.preprocess_sha256)}})},
+                       {"data_fingerprints", std::move(fingerprints)},
+                       {"instruction_set", text_or_null(file.instruction_set)},
+                       {"version", text_or_null(file.program_version)}});
+}
+
+std::string header_text(const std::string& where, const stats::StatisticsFile& file) {
+  return fmt::format("{}: {}, {}{}; {} images, {} layers\nmodel {} ({}), preprocessing {}, {}, version {}\n",
+                     printable(name_of(where)), file.semantics, file.estimator,
+                     file.batch > 0 ? fmt::format(", batches of {}", file.batch) : "", file.images, file.layers.size(),
+                     printable(file.model_sha256, 12), printable(file.architecture), printable(file.preprocess),
+                     printable(file.instruction_set), printable(file.program_version));
+}
+
+std::size_t name_width(const stats::Statistics& layers) {
+  std::size_t width = 5;
+  for (const stats::LayerStatistics& layer : layers) width = std::max(width, printable(layer.name).size());
+  return width;
+}
+
+ExitCode show(const std::vector<std::string>& paths, const Options&, Console& console) {
+  if (paths.size() != 1) throw ConfigError(fmt::format("stats show: {} files; expected one", paths.size()));
+  show_statistics(paths[0], console);
+  return ExitCode::done;
+}
+
+ExitCode merge(const std::vector<std::string>& paths, const Options& options, Console& console) {
+  if (!options.has("out")) throw ConfigError("--out: missing; expected the name of the merged statistics file");
+  const fs::path out = options.text("out");
+  OutputFiles files;
+  files.expect("--out", out);
+  std::vector<stats::NamedStatistics> parts;
+  parts.reserve(paths.size());
+  for (const std::string& path : paths) parts.push_back({name_of(path), experiment::read_statistics_file(path)});
+  stats::StatisticsFile total = stats::merged(parts);
+  if (std::ranges::adjacent_find(total.fingerprints) != total.fingerprints.end())  // they are sorted
+    console.warn("two of the files were measured on the same images, which now count twice");
+  total.program_version = SHIFTNORM_VERSION;
+  files.set(out, stats::write_statistics(total));
+  files.write();
+  console.say(fmt::format("{}: {} images of {} files\n", out.string(), total.images, parts.size()));
+  if (console.json())
+    console.print(Json::object({{"schema", 1},
+                                {"images", total.images},
+                                {"files", static_cast<std::int64_t>(parts.size())},
+                                {"outputs", Json::object({{"statistics", out.string()}})}}));
+  return ExitCode::done;
+}
+
+ExitCode diff(const std::vector<std::string>& paths, const Options&, Console& console) {
+  if (paths.size() != 2) throw ConfigError(fmt::format("stats diff: {} files; expected two", paths.size()));
+  const stats::StatisticsFile a = experiment::read_statistics_file(paths[0]),
+                              b = experiment::read_statistics_file(paths[1]);
+  const std::vector<stats::LayerDistance> layers = [&] {
+    try {
+      return stats::distances(a.layers, b.layers);
+    } catch (const Error&) {
+      rethrow_at(name_of(paths[1]));
+    }
+  }();
+  if (a.model_sha256 != b.model_sha256) console.warn("the two files were measured on different networks");
+  if (a.preprocess_sha256 != b.preprocess_sha256)
+    console.warn("the two files were measured with different preprocessing");
+  const std::size_t width = name_width(a.layers);
+  std::string text = fmt::format("{:<{}}  {:>10}  {:>14}  {:>12}  {:>11}\n", "layer", width, "mean shift",
+                                 "variance ratio", "symmetric KL", "Wasserstein");
+  Json rows = Json::array();
+  for (const stats::LayerDistance& layer : layers) {
+    text += fmt::format("{:<{}}  {:>10.4f}  {:>14.4f}  {:>12.4f}  {:>11.4g}\n", printable(layer.name), width,
+                        layer.mean_shift, layer.variance_ratio, layer.symmetric_kl, layer.wasserstein);
+    rows.push(Json::object({{"layer", printable(layer.name)},
+                            {"mean_shift", layer.mean_shift},
+                            {"variance_ratio", layer.variance_ratio},
+                            {"symmetric_kl", layer.symmetric_kl},
+                            {"wasserstein", layer.wasserstein},
+                            {"constant_channels", layer.constant}}));
+  }
+  console.say(text);
+  if (console.json()) console.print(Json::object({{"schema", 1}, {"layers", std::move(rows)}}));
+  return ExitCode::done;
+}
+
+struct Action {
+  std::string_view name;
+  ExitCode (*run)(const std::vector<std::string>& paths, const Options& options, Console& console);
+  bool writes;
+};
+constexpr Action kActions[] = {{"show", show, false}, {"diff", diff, false}, {"merge", merge, true}};
+
+ExitCode statistics(const Options& options, Console& console) {
+  const std::string& name = options.positional();
+  for (const Action& action : kActions) {
+    if (action.name != name) continue;
+    if (!action.writes && options.has("out"))
+      throw ConfigError(fmt::format("--out: stats {} writes no file; expected it left out", name));
+    return action.run({options.positionals().begin() + 1, options.positionals().end()}, options, console);
+  }
+  throw ConfigError(fmt::format("stats {}: is no action; expected show, diff or merge", printable(name)));
+}
+
+}  // namespace
+
+void show_statistics(const std::string& where, Console& console) {
+  const stats::StatisticsFile file = experiment::read_statistics_file(where);
+  const std::size_t width = name_width(file.layers);
+  std::string text = header_text(where, file);
+  text +=
+      fmt::format("{:<{}}  {:>8}  {:>12}  {:>24}  {:>24}\n", "layer", width, "channels", "values", "mean", "variance");
+  Json layers = Json::array();
+  for (const stats::LayerStatistics& layer : file.layers) {
+    const auto range = [](const std::vector<double>& v) {
+      return fmt::format("{:.4g} .. {:.4g}", *std::ranges::min_element(v), *std::ranges::max_element(v));
+    };
+    text += fmt::format("{:<{}}  {:>8}  {:>12}  {:>24}  {:>24}\n", printable(layer.name), width, layer.mean.size(),
+                        layer.values == 0 ? "not measured" : std::to_string(layer.values), range(layer.mean),
+                        range(layer.variance));
+    layers.push(Json::object({{"name", printable(layer.name)},
+                              {"channels", static_cast<std::int64_t>(layer.mean.size())},
+                              {"values", layer.values},
+                              {"images", layer.images},
+                              {"batches", layer.batches},
+                              {"exact", layer.sums.channels() > 0},
+                              {"mean", numbers(layer.mean)},
+                              {"variance", numbers(layer.variance)}}));
+  }
+  console.say(text);
+  if (console.json()) console.print(header_json(file).set("layers", std::move(layers)));
+}
+
+Command stats_command() {
+  return {{"stats",
+           "shiftnorm stats show A | stats diff A B | stats merge A B.. --out C",
+           "Statistics files: what is in one, the distance between two per layer, one out of several sites'.",
+           "show, diff or merge with statistics files",
+           true,
+           {kStats},
+           {},
+           true},
+          statistics};
+}
+
+}  // namespace shiftnorm::app

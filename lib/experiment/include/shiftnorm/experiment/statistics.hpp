@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "shiftnorm/adapt/mode.hpp"
+#include "shiftnorm/experiment/export.hpp"
+#include "shiftnorm/experiment/model.hpp"
+#include "shiftnorm/experiment/session.hpp"
+#include "shiftnorm/stats/statistics_file.hpp"
+
+namespace shiftnorm::experiment {
+
+/// What a mode measured, with everything that the file keeps beside it. `measured`: adapt::ModeResult's.
+[[nodiscard]] stats::StatisticsFile statistics_file(const Session& session, const stats::Statistics& measured,
+                                                    const ExportFacts& facts);
+
+/// Errors  FormatError with the file's name: missing, damaged.
+[[nodiscard]] stats::StatisticsFile read_statistics_file(const std::filesystem::path& path);
+
+/// The mode that a file's statistics were measured by, with the policy part of `mode`.
+[[nodiscard]] adapt::Mode measured_mode(const stats::StatisticsFile& file, adapt::Mode mode);
+
+/// What a mode's policy makes of a network's own statistics and a file's.
+/// Errors  ConfigError if the file was measured on another network, or if the policy needs no measured statistics.
+[[nodiscard]] stats::Statistics applied(const RestoredModel& model, const stats::StatisticsFile& file,
+                                        const adapt::Mode& mode);
+
+/// For export_checkpoint(): what a file tells of its data.
+[[nodiscard]] DataFacts data_facts(const stats::StatisticsFile& file);
+
+}  // namespace shiftnorm::experiment

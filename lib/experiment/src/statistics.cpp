@@ -1,0 +1,88 @@
+#include "shiftnorm/experiment/statistics.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "shiftnorm/adapt/engine.hpp"
+#include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/file.hpp"
+#include "shiftnorm/core/text.hpp"
+
+namespace shiftnorm::experiment {
+namespace {
+
+constexpr std::uint64_t kMaxStatisticsBytes = std::uint64_t{1} << 30;
+
+}  // namespace
+
+stats::StatisticsFile statistics_file(const Session& session, const stats::Statistics& measured,
+                                      const ExportFacts& facts) {
+  stats::StatisticsFile file;
+  file.semantics = adapt::name_of(facts.mode.semantics);
+  file.estimator = adapt::name_of(facts.mode.estimator);
+  if (facts.mode.semantics == adapt::Semantics::batch) {
+    file.batch = facts.mode.batch;
+    file.shuffle = facts.mode.shuffle ? std::to_string(*facts.mode.shuffle) : "off";
+  }
+  file.model_sha256 = session.model.checkpoint.sha256;
+  file.architecture = session.model.architecture;
+  file.preprocess = session.preprocess;
+  file.preprocess_steps = session.preprocess_yaml;
+  file.preprocess_sha256 = session.preprocess_sha256;
+  file.fingerprints = {session.dataset->fingerprint()};
+  file.images = facts.images;
+  file.instruction_set = facts.instruction_set;
+  file.program_version = facts.program_version;
+  file.layers = measured;
+  return file;
+}
+
+stats::StatisticsFile read_statistics_file(const std::filesystem::path& path) {
+  const std::vector<std::byte> bytes = read_file(path, kMaxStatisticsBytes);
+  try {
+    return stats::read_statistics(bytes);
+  } catch (const Error&) {
+    rethrow_at(path.filename().string());
+  }
+}
+
+adapt::Mode measured_mode(const stats::StatisticsFile& file, adapt::Mode mode) {
+  mode.semantics = adapt::parse_semantics(file.semantics);
+  mode.estimator = adapt::parse_estimator(file.estimator);
+  if (file.batch > 0) mode.batch = file.batch;
+  mode.shuffle.reset();
+  std::uint64_t seed = 0;
+  const char* end = file.shuffle.data() + file.shuffle.size();
+  if (const auto [stop, error] = std::from_chars(file.shuffle.data(), end, seed);
+      error == std::errc{} && stop == end && !file.shuffle.empty())
+    mode.shuffle = seed;
+  return mode;
+}
+
+stats::Statistics applied(const RestoredModel& model, const stats::StatisticsFile& file, const adapt::Mode& mode) {
+  if (!adapt::measures(mode.policy))
+    throw ConfigError(fmt::format("policy {} uses no measured statistics; expected one that does, such as adabn",
+                                  adapt::name_of(mode.policy)));
+  if (file.model_sha256 != model.checkpoint.sha256)
+    throw ConfigError(fmt::format("statistics of the network {}; expected those of {}, which has {}",
+                                  printable(file.model_sha256, 12), model.checkpoint.file_name,
+                                  printable(model.checkpoint.sha256, 12)));
+  const std::vector<graph::BatchNorm> layers = graph::batch_norms(model.graph);
+  const stats::Statistics source = adapt::source_statistics(model.graph, layers);
+  if (file.layers.size() != source.size())
+    throw FormatError(fmt::format("{} layers; expected {}, as {} has", file.layers.size(), source.size(),
+                                  model.checkpoint.file_name));
+  for (std::size_t i = 0; i < source.size(); ++i)
+    if (file.layers[i].name != source[i].name || file.layers[i].mean.size() != source[i].mean.size())
+      throw FormatError(fmt::format("layer '{}' with {} channels; expected '{}' with {}",
+                                    printable(file.layers[i].name), file.layers[i].mean.size(), source[i].name,
+                                    source[i].mean.size()));
+  return adapt::apply_policy(mode, layers, source, file.layers, file.images);
+}
+
+DataFacts data_facts(const stats::StatisticsFile& file) {
+  return {file.preprocess, file.preprocess_steps, file.preprocess_sha256, join(file.fingerprints, 1 << 20), {}};
+}
+
+}  // namespace shiftnorm::experiment

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shiftnorm/stats/statistics.hpp"
+
+namespace shiftnorm::stats {
+
+/// A `.bnstats` file: statistics before any policy, with what is needed to merge and to apply them.
+/// Layout  safetensors; per layer `<name>.mean`, `.variance` (float64 [channels]), `.values`, `.images`, `.batches`
+///         (int64 [1]) and, where the estimator keeps sums, `.sum`, `.square` (int64 [channels, ExactSum::kDigits],
+///         lowest digit first, unit 2^ExactSum::kLowestBit) and `.pivot` (float32 [channels]); see Pooling for what
+///         they sum. A layer that was not measured carries the source's mean and variance, and zero counts.
+struct StatisticsFile {
+  std::string semantics, estimator;  ///< by the names that users write (estimators.md A, B)
+  std::int64_t batch = 0;            ///< images in a batch; 0: no batches
+  std::string shuffle;               ///< of the batches: "off", a seed; empty: no batches
+  std::string model_sha256, architecture;
+  std::string preprocess, preprocess_steps, preprocess_sha256;  ///< name, YAML, hash of the canonical form
+  std::vector<std::string> fingerprints;                        ///< of the data; several after a merge
+  std::int64_t images = 0;
+  std::string instruction_set, program_version;
+  Statistics layers;
+};
+
+/// What the sums of a file are; FormatError for an unknown combination.
+[[nodiscard]] Pooling pooling_of(std::string_view semantics, std::string_view estimator);
+
+/// Errors  FormatError naming the layer if a number is not finite.
+[[nodiscard]] std::vector<std::byte> write_statistics(const StatisticsFile& file);
+/// Errors  FormatError in one line for anything that write_statistics would not have written.
+[[nodiscard]] StatisticsFile read_statistics(std::span<const std::byte> bytes);
+
+/// A file and what messages call it.
+struct NamedStatistics {
+  std::string name;
+  StatisticsFile file;
+};
+
+/// As if all images had been measured in one run, to the last bit of every sum; the order of the parts does not matter.
+/// Batches must be whole, but for one part: a run ends with one ragged batch at most.
+/// Errors  ConfigError with the reason: semantics or estimators that do not merge, parts that differ in model,
+///         preprocessing, method, instruction set or measured layers; fewer than two parts.
+[[nodiscard]] StatisticsFile merged(std::span<const NamedStatistics> parts);
+
+}  // namespace shiftnorm::stats
