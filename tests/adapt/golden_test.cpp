@@ -94,21 +94,20 @@ TEST_CASE("golden: every mode of the published ResNet-20 equals PyTorch", "[gold
     CAPTURE(row.key);
     const ModeResult r = engine.run(row.mode, images, &images, {});
     const std::vector<float> logits = golden.at("shifted." + std::string(row.key) + ".logits").to_float();
-    // 2e-3 absolute for the source, 2e-2 after re-estimation (estimators.md G); the logits of `identity` reach 1e5, so
-    // that they are held to 1e-6 of the largest.
-    float largest = 0, difference = 0;
+    // 2e-3 absolute for the source, 2e-2 after re-estimation (estimators.md G), and so for BN off, whose logits reach
+    // 9e3.
+    float difference = 0;
     int correct = 0;
     for (std::size_t i = 0; i < 500; ++i) {
       const auto at = static_cast<std::ptrdiff_t>(i * 10);
       for (std::ptrdiff_t k = at; k < at + 10; ++k) {
-        largest = std::max(largest, std::abs(logits[static_cast<std::size_t>(k)]));
         difference = std::max(
             difference, std::abs(r.outputs->values[static_cast<std::size_t>(k)] - logits[static_cast<std::size_t>(k)]));
       }
       const auto row_begin = r.outputs->values.begin() + at;
       correct += std::max_element(row_begin, row_begin + 10) - row_begin == labels[i] ? 1 : 0;
     }
-    CHECK(difference <= std::max(row.mode.policy == Policy::source ? 2e-3f : 2e-2f, 1e-6f * largest));
+    CHECK(difference <= (row.mode.policy == Policy::source ? 2e-3f : 2e-2f));
     CHECK(std::abs(correct - row.correct) <= 1);
     if (!row.statistics) continue;
     for (const stats::LayerStatistics& layer : r.statistics) {
