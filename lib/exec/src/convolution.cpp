@@ -43,11 +43,11 @@ dnnl::convolution_forward::primitive_desc describe(const ConvolutionShape& s, co
   return {d, user_scratchpad(), cpu_engine()};
 }
 
-class Convolution final : public Kernel {
+class Convolution final : public PrimitiveKernel<dnnl::convolution_forward> {
  public:
   Convolution(const dnnl::convolution_forward::primitive_desc& pd, const Tensor& weights, std::int64_t groups,
               const Tensor* bias)
-      : pd_(pd), primitive_(pd), weights_(pd.weights_desc().get_size() / sizeof(float), 0.0f) {
+      : PrimitiveKernel(pd), weights_(pd.weights_desc().get_size() / sizeof(float), 0.0f) {
     dnnl::stream stream(cpu_engine());
     memory from(plain_weights(weights, groups), cpu_engine(), const_cast<float*>(weights.values.data()));
     memory to(pd.weights_desc(), cpu_engine(), weights_.data());
@@ -56,26 +56,13 @@ class Convolution final : public Kernel {
     if (bias != nullptr) bias_ = bias->values;
   }
 
-  std::size_t scratch_bytes() const override { return pd_.scratchpad_desc().get_size(); }
-
-  std::shared_ptr<void> make_worker_state() const override {
-    auto bound = std::make_shared<BoundPrimitive>(primitive_);
-    bound->bind(DNNL_ARG_SRC, pd_.src_desc());
-    bound->bind(DNNL_ARG_DST, pd_.dst_desc());
-    bound->bind(DNNL_ARG_SCRATCHPAD, pd_.scratchpad_desc());
-    // const_cast: oneDNN's handles are not const; weights are only read.
-    bound->bind(DNNL_ARG_WEIGHTS, pd_.weights_desc(), const_cast<float*>(weights_.data()));
-    if (!bias_.empty()) bound->bind(DNNL_ARG_BIAS, pd_.bias_desc(), const_cast<float*>(bias_.data()));
-    return bound;
-  }
-
-  void run(const KernelArguments& a) const override {
-    static_cast<BoundPrimitive*>(a.worker_state)->run(a.src[0], a.dst, a.scratch);
-  }
-
  private:
-  dnnl::convolution_forward::primitive_desc pd_;
-  dnnl::convolution_forward primitive_;
+  void bind_constants(BoundPrimitive& bound) const override {
+    // const_cast: oneDNN's handles are not const; weights are only read.
+    bound.bind(DNNL_ARG_WEIGHTS, pd().weights_desc(), const_cast<float*>(weights_.data()));
+    if (!bias_.empty()) bound.bind(DNNL_ARG_BIAS, pd().bias_desc(), const_cast<float*>(bias_.data()));
+  }
+
   AlignedVector<float> weights_, bias_;
 };
 

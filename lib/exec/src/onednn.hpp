@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernel.hpp"
 #include "layout.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/shape.hpp"
@@ -74,5 +75,37 @@ class BoundPrimitive {
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   return attributes;
 }
+
+/// A kernel that is one oneDNN primitive from one source to one destination.
+template <class Primitive>
+class PrimitiveKernel : public Kernel {
+ public:
+  explicit PrimitiveKernel(const typename Primitive::primitive_desc& pd) : pd_(pd), primitive_(pd) {}
+
+  std::size_t scratch_bytes() const override { return pd_.scratchpad_desc().get_size(); }
+
+  std::shared_ptr<void> make_worker_state() const override {
+    auto bound = std::make_shared<BoundPrimitive>(primitive_);
+    bound->bind(DNNL_ARG_SRC, pd_.src_desc());
+    bound->bind(DNNL_ARG_DST, pd_.dst_desc());
+    bound->bind(DNNL_ARG_SCRATCHPAD, pd_.scratchpad_desc());
+    bind_constants(*bound);
+    return bound;
+  }
+
+  void run(const KernelArguments& a) const override {
+    static_cast<BoundPrimitive*>(a.worker_state)->run(a.src[0], a.dst, a.scratch);
+  }
+
+ protected:
+  [[nodiscard]] const typename Primitive::primitive_desc& pd() const { return pd_; }
+
+ private:
+  /// Arguments that are the same for every image: weights.
+  virtual void bind_constants(BoundPrimitive& /*bound*/) const {}
+
+  typename Primitive::primitive_desc pd_;
+  Primitive primitive_;
+};
 
 }  // namespace shiftnorm::exec

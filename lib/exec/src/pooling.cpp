@@ -9,26 +9,6 @@
 namespace shiftnorm::exec {
 namespace {
 
-class Pooling final : public Kernel {
- public:
-  explicit Pooling(const dnnl::pooling_forward::primitive_desc& pd) : pd_(pd), primitive_(pd) {}
-  std::size_t scratch_bytes() const override { return pd_.scratchpad_desc().get_size(); }
-  std::shared_ptr<void> make_worker_state() const override {
-    auto bound = std::make_shared<BoundPrimitive>(primitive_);
-    bound->bind(DNNL_ARG_SRC, pd_.src_desc());
-    bound->bind(DNNL_ARG_DST, pd_.dst_desc());
-    bound->bind(DNNL_ARG_SCRATCHPAD, pd_.scratchpad_desc());
-    return bound;
-  }
-  void run(const KernelArguments& a) const override {
-    static_cast<BoundPrimitive*>(a.worker_state)->run(a.src[0], a.dst, a.scratch);
-  }
-
- private:
-  dnnl::pooling_forward::primitive_desc pd_;
-  dnnl::pooling_forward primitive_;
-};
-
 class GlobalAverage final : public Kernel {
  public:
   explicit GlobalAverage(const Layout& src) : src_(src) {}
@@ -63,7 +43,8 @@ std::unique_ptr<Kernel> compile_pooling(bool maximum, const Shape& src, const Sh
   const dnnl::pooling_forward::desc desc(dnnl::prop_kind::forward_inference, algorithm, memory_desc(src, block),
                                          memory_desc(dst, block), window.strides, window.kernel, window.pads_begin,
                                          pads_end);
-  return std::make_unique<Pooling>(dnnl::pooling_forward::primitive_desc(desc, user_scratchpad(), cpu_engine()));
+  return std::make_unique<PrimitiveKernel<dnnl::pooling_forward>>(
+      dnnl::pooling_forward::primitive_desc(desc, user_scratchpad(), cpu_engine()));
 }
 
 std::unique_ptr<Kernel> compile_global_average(const Layout& src) { return std::make_unique<GlobalAverage>(src); }

@@ -82,6 +82,11 @@ ValueId Layers::batch_norm(const std::string& name, ValueId x, std::int64_t chan
                     {{"epsilon", epsilon}, {"momentum", 1.0f - momentum}});
 }
 
+ValueId Layers::basic_conv(const std::string& name, ValueId x, std::int64_t in, std::int64_t out,
+                           const ConvOptions& o) {
+  return relu(name + ".relu", batch_norm(name + ".bn", conv(name + ".conv", x, in, out, o), out, 1e-3f));
+}
+
 ValueId Layers::relu(const std::string& name, ValueId x) { return graph_.add("Relu", name, {x}); }
 ValueId Layers::add(const std::string& name, ValueId a, ValueId b) { return graph_.add("Add", name, {a, b}); }
 

@@ -42,6 +42,9 @@ class Layers {
   /// that is the operator "Sigmoid" or "HardSigmoid".
   graph::ValueId squeeze_excite(const std::string& name, graph::ValueId x, std::int64_t channels, std::int64_t squeezed,
                                 Activation activation, const std::string& gate);
+  /// torchvision's BasicConv2d of GoogLeNet and Inception: convolution, BatchNorm with epsilon 1e-3, ReLU.
+  graph::ValueId basic_conv(const std::string& name, graph::ValueId x, std::int64_t in, std::int64_t out,
+                            const ConvOptions& options);
   graph::ValueId relu(const std::string& name, graph::ValueId x);
   graph::ValueId add(const std::string& name, graph::ValueId a, graph::ValueId b);
   graph::ValueId max_pool(const std::string& name, graph::ValueId x, std::int64_t kernel, std::int64_t stride,

@@ -10,13 +10,6 @@ namespace {
 
 using graph::ValueId;
 
-/// torchvision's BasicConv2d.
-ValueId unit(Layers& layers, const std::string& name, ValueId x, std::int64_t in, std::int64_t out,
-             const Layers::ConvOptions& options) {
-  x = layers.batch_norm(name + ".bn", layers.conv(name + ".conv", x, in, out, options), out, 1e-3f);
-  return layers.relu(name + ".relu", x);
-}
-
 /// Szegedy et al. 2015, table 1: channels of the four branches.
 struct Block {
   const char* name;
@@ -35,14 +28,14 @@ constexpr std::array<Block, 9> kBlocks{{{"inception3a", 64, 96, 128, 16, 32, 32,
 
 ValueId block(Layers& layers, ValueId x, std::int64_t in, const Block& b) {
   const std::string name = b.name;
-  const ValueId one = unit(layers, name + ".branch1", x, in, b.one, {.kernel = 1});
-  ValueId three = unit(layers, name + ".branch2.0", x, in, b.reduce3, {.kernel = 1});
-  three = unit(layers, name + ".branch2.1", three, b.reduce3, b.three, {.kernel = 3, .padding = 1});
+  const ValueId one = layers.basic_conv(name + ".branch1", x, in, b.one, {.kernel = 1});
+  ValueId three = layers.basic_conv(name + ".branch2.0", x, in, b.reduce3, {.kernel = 1});
+  three = layers.basic_conv(name + ".branch2.1", three, b.reduce3, b.three, {.kernel = 3, .padding = 1});
   // Three by three in the branch of five by five: published weights need it (torchvision's issue 906).
-  ValueId five = unit(layers, name + ".branch3.0", x, in, b.reduce5, {.kernel = 1});
-  five = unit(layers, name + ".branch3.1", five, b.reduce5, b.five, {.kernel = 3, .padding = 1});
+  ValueId five = layers.basic_conv(name + ".branch3.0", x, in, b.reduce5, {.kernel = 1});
+  five = layers.basic_conv(name + ".branch3.1", five, b.reduce5, b.five, {.kernel = 3, .padding = 1});
   ValueId pool = layers.max_pool(name + ".branch4.0", x, 3, 1, 1, true);
-  pool = unit(layers, name + ".branch4.1", pool, in, b.pool, {.kernel = 1});
+  pool = layers.basic_conv(name + ".branch4.1", pool, in, b.pool, {.kernel = 1});
   return layers.concat(name + ".concat", {one, three, five, pool});
 }
 
@@ -53,10 +46,10 @@ graph::Graph build_googlenet(const BuildOptions& options) {
   Layers layers(graph);
   const std::int64_t channels = given(options.channels, 3);
   ValueId x = graph.add_input("input", Shape{1, channels, given(options.height, 224), given(options.width, 224)});
-  x = unit(layers, "conv1", x, channels, 64, {.kernel = 7, .stride = 2, .padding = 3});
+  x = layers.basic_conv("conv1", x, channels, 64, {.kernel = 7, .stride = 2, .padding = 3});
   x = layers.max_pool("maxpool1", x, 3, 2, 0, true);
-  x = unit(layers, "conv2", x, 64, 64, {.kernel = 1});
-  x = unit(layers, "conv3", x, 64, 192, {.kernel = 3, .padding = 1});
+  x = layers.basic_conv("conv2", x, 64, 64, {.kernel = 1});
+  x = layers.basic_conv("conv3", x, 64, 192, {.kernel = 3, .padding = 1});
   x = layers.max_pool("maxpool2", x, 3, 2, 0, true);
   std::int64_t in = 192;
   for (const Block& b : kBlocks) {

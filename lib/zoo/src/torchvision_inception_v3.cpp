@@ -10,13 +10,6 @@ namespace {
 
 using graph::ValueId;
 
-/// torchvision's BasicConv2d.
-ValueId unit(Layers& layers, const std::string& name, ValueId x, std::int64_t in, std::int64_t out,
-             const Layers::ConvOptions& options) {
-  x = layers.batch_norm(name + ".bn", layers.conv(name + ".conv", x, in, out, options), out, 1e-3f);
-  return layers.relu(name + ".relu", x);
-}
-
 using Options = Layers::ConvOptions;
 constexpr Options kPoint{.kernel = 1}, kThree{.kernel = 3, .padding = 1}, kHalve{.kernel = 3, .stride = 2};
 
@@ -33,14 +26,14 @@ struct Step {
 
 ValueId chain(Layers& layers, const std::string& name, ValueId x, std::int64_t in, const std::vector<Step>& steps) {
   for (const Step& step : steps) {
-    x = unit(layers, name + "." + step.name, x, in, step.out, step.options);
+    x = layers.basic_conv(name + "." + step.name, x, in, step.out, step.options);
     in = step.out;
   }
   return x;
 }
 
 ValueId pooled(Layers& layers, const std::string& name, ValueId x, std::int64_t in, std::int64_t out) {
-  return unit(layers, name + ".branch_pool", layers.average_pool(name + ".avg_pool", x, 3, 1, 1), in, out, kPoint);
+  return layers.basic_conv(name + ".branch_pool", layers.average_pool(name + ".avg_pool", x, 3, 1, 1), in, out, kPoint);
 }
 
 // Szegedy et al. 2016, figures 5, 6, 7 and 10, by torchvision's letters.
@@ -107,11 +100,11 @@ graph::Graph build_inception_v3(const BuildOptions& options) {
   Layers layers(graph);
   const std::int64_t channels = given(options.channels, 3);
   ValueId x = graph.add_input("input", Shape{1, channels, given(options.height, 299), given(options.width, 299)});
-  x = unit(layers, "Conv2d_1a_3x3", x, channels, 32, kHalve);
-  x = unit(layers, "Conv2d_2a_3x3", x, 32, 32, {.kernel = 3});
-  x = layers.max_pool("maxpool1", unit(layers, "Conv2d_2b_3x3", x, 32, 64, kThree), 3, 2, 0);
-  x = unit(layers, "Conv2d_3b_1x1", x, 64, 80, kPoint);
-  x = layers.max_pool("maxpool2", unit(layers, "Conv2d_4a_3x3", x, 80, 192, {.kernel = 3}), 3, 2, 0);
+  x = layers.basic_conv("Conv2d_1a_3x3", x, channels, 32, kHalve);
+  x = layers.basic_conv("Conv2d_2a_3x3", x, 32, 32, {.kernel = 3});
+  x = layers.max_pool("maxpool1", layers.basic_conv("Conv2d_2b_3x3", x, 32, 64, kThree), 3, 2, 0);
+  x = layers.basic_conv("Conv2d_3b_1x1", x, 64, 80, kPoint);
+  x = layers.max_pool("maxpool2", layers.basic_conv("Conv2d_4a_3x3", x, 80, 192, {.kernel = 3}), 3, 2, 0);
   x = block_a(layers, "Mixed_5b", x, 192, 32);
   x = block_a(layers, "Mixed_5c", x, 256, 64);
   x = block_a(layers, "Mixed_5d", x, 288, 64);
