@@ -48,9 +48,9 @@ ExitCode export_statistics(const Options& options, Console& console) {
       experiment::restore(options.positional(), options.text("arch", file.architecture));
   const stats::Statistics statistics = from_option("stats", [&] { return experiment::applied(model, file, mode); });
   const experiment::Exported exported = experiment::export_checkpoint(
-      model, statistics, {mode, file.images, file.instruction_set, SHIFTNORM_VERSION}, experiment::data_facts(file));
-  files.set(out, exported.bytes);
-  files.set(experiment::provenance_path(out), exported.provenance);
+      model, statistics, {out.filename().string(), mode, file.images, file.instruction_set, SHIFTNORM_VERSION},
+      experiment::data_facts(file));
+  set_exported(files, out, exported);
   files.write();
 
   console.say(fmt::format("{}: {} from the statistics of {} images\n", out.string(), mode.name, file.images));

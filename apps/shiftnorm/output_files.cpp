@@ -49,6 +49,13 @@ void OutputFiles::write() const {
   }
 }
 
+void set_exported(OutputFiles& files, const fs::path& path, const experiment::Exported& exported) {
+  for (const formats::OutputFile& companion : exported.companions)
+    files.set(folder_of(path) / companion.name, companion.bytes);
+  files.set(path, exported.bytes);
+  files.set(experiment::provenance_path(path), exported.provenance);
+}
+
 void check_folder_can_be_made(const fs::path& folder) {
   fs::path existing = fs::absolute(folder).lexically_normal();
   while (!fs::exists(existing) && existing.has_relative_path()) existing = existing.parent_path();

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "shiftnorm/experiment/export.hpp"
+
 namespace shiftnorm::app {
 
 /// Files that a command is going to write: checked before the work, written after all of it.
@@ -29,6 +31,9 @@ class OutputFiles {
   };
   std::vector<File> files_;
 };
+
+/// An adapted checkpoint with its provenance and the files that belong beside it.
+void set_exported(OutputFiles& files, const std::filesystem::path& path, const experiment::Exported& exported);
 
 /// MachineError unless the nearest existing ancestor of a folder to be made can be written to.
 void check_folder_can_be_made(const std::filesystem::path& folder);

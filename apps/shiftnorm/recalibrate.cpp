@@ -69,12 +69,12 @@ ExitCode recalibrate(const Options& options, Console& console) {
   console.info(fmt::format("{}: {} BatchNorms on {} levels, {} images", session.model.checkpoint.file_name,
                            session.engine->batch_norms().size(), session.levels(), session.store->size()));
   const adapt::ModeResult result = session.engine->run(mode, session.images, nullptr, progress);
-  const experiment::ExportFacts facts{mode, result.adapted_images, exec::instruction_set(), SHIFTNORM_VERSION};
+  const experiment::ExportFacts facts{out.filename().string(), mode, result.adapted_images, exec::instruction_set(),
+                                      SHIFTNORM_VERSION};
   const experiment::Exported exported = experiment::export_checkpoint(session, result.statistics, facts);
   if (statistics)
     files.set(*statistics, stats::write_statistics(experiment::statistics_file(session, result.measured, facts)));
-  files.set(out, exported.bytes);
-  files.set(experiment::provenance_path(out), exported.provenance);
+  set_exported(files, out, exported);
   files.write();
 
   JobDocument document;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "output_files.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/file.hpp"
 #include "shiftnorm/report/report.hpp"
@@ -83,8 +84,9 @@ void write_all(const fs::path& folder, const experiment::Config& config, const e
   if (outcome.exported) {
     const fs::path adapted = folder / config.exported->path;
     fs::create_directories(adapted.parent_path());
-    write_file(adapted, outcome.exported->bytes);
-    write_file(experiment::provenance_path(adapted), outcome.exported->provenance);
+    OutputFiles files;
+    set_exported(files, adapted, *outcome.exported);
+    files.write();
   }
   write_statistics(folder / "stats", outcome);
   write_file(folder / "config.yaml", outcome.config_yaml);

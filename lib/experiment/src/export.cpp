@@ -99,7 +99,10 @@ Exported export_checkpoint(const RestoredModel& model, const stats::Statistics& 
                            const DataFacts& data) {
   check_exportable(facts.mode);
   Exported exported;
-  exported.bytes = formats::patched(model.checkpoint, patches_of(model, statistics));
+  std::vector<formats::OutputFile> files =
+      formats::write_checkpoint(model.checkpoint, patches_of(model, statistics), facts.file_name);
+  exported.bytes = std::move(files.front().bytes);
+  exported.companions.assign(std::make_move_iterator(files.begin() + 1), std::make_move_iterator(files.end()));
 
   const adapt::Mode& mode = facts.mode;
   const bool measured = adapt::measures(mode.policy);

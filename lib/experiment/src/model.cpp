@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/text.hpp"
@@ -62,6 +63,16 @@ graph::Binding bind_to(graph::Graph& graph, const Checkpoint& checkpoint, std::s
   return binding;
 }
 
+/// A file that holds its graph names the parameters that can be written back as their tensors.
+graph::Binding binding_by_name(const graph::Graph& graph, const Checkpoint& checkpoint) {
+  std::map<std::string_view, std::size_t> index;
+  for (std::size_t i = 0; i < checkpoint.tensors.size(); ++i) index.emplace(checkpoint.tensors[i].name, i);
+  graph::Binding binding;
+  for (const graph::ValueId id : graph.parameters())
+    if (const auto at = index.find(graph.value(id).name); at != index.end()) binding.pairs.emplace_back(id, at->second);
+  return binding;
+}
+
 bool fits(const Checkpoint& checkpoint, const zoo::Architecture& architecture) {
   try {
     graph::Graph graph = architecture.build(build_options(checkpoint, architecture));
@@ -111,6 +122,7 @@ RestoredModel restore(const std::filesystem::path& path, const std::string& arch
   model.parameters = count_parameters(model.checkpoint);
   if (model.checkpoint.graph) {
     model.graph = *model.checkpoint.graph;
+    model.binding = binding_by_name(model.graph, model.checkpoint);
     graph::infer_shapes(model.graph);
   } else {
     if (architecture.empty()) architecture_missing(model.checkpoint);

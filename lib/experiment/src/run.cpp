@@ -97,7 +97,8 @@ RunOutcome run_experiment(const Config& config, const RunOptions& options, const
   for (const adapt::Mode& mode : config.modes) {
     const adapt::ModeResult result = run_mode(session, mode, progress);
     results.modes.push_back(scorer.report(mode, result));
-    const ExportFacts facts{mode, result.adapted_images, options.instruction_set, options.program_version};
+    const ExportFacts facts{config.exported ? config.exported->path.filename().string() : std::string(), mode,
+                            result.adapted_images, options.instruction_set, options.program_version};
     if (!result.measured.empty()) {
       results.modes.back().drift = stats::distances(session.engine->source(), result.measured);
       outcome.statistics.emplace_back(mode.name,

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 
+#include "recognise.hpp"
 #include "shiftnorm/container/zip.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/text.hpp"
@@ -99,6 +100,16 @@ std::vector<std::byte> patched(const Checkpoint& checkpoint, std::span<const Pat
   } catch (const Error&) {
     rethrow_at(printable(checkpoint.file_name));
   }
+}
+
+std::vector<OutputFile> write_in_place(const Checkpoint& checkpoint, std::span<const Patch> patches,
+                                       const std::string& file_name) {
+  return {{file_name, patched(checkpoint, patches)}};
+}
+
+std::vector<OutputFile> write_checkpoint(const Checkpoint& checkpoint, std::span<const Patch> patches,
+                                         const std::string& file_name) {
+  return format_named(checkpoint.format).write(checkpoint, patches, file_name);
 }
 
 }  // namespace shiftnorm::formats

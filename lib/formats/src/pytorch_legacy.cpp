@@ -63,7 +63,7 @@ bool is_pytorch_legacy(std::span<const std::byte> file) {
   return start.starts_with('\x80') && start.find(kMagic) != std::string_view::npos;
 }
 
-Contents read_pytorch_legacy(std::span<const std::byte> file) {
+Contents read_pytorch_legacy(std::span<const std::byte> file, const Neighbours& /*neighbours*/) {
   container::ByteReader reader(file);
   (void)pickle::unpickle(reader);  // the magic number, by which the file was recognised
   const pickle::Pickled version = pickle::unpickle(reader);

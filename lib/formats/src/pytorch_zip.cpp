@@ -129,7 +129,7 @@ void check_byte_order(const Archive& archive) {
 
 }  // namespace
 
-Contents read_zip(std::span<const std::byte> file) {
+Contents read_zip(std::span<const std::byte> file, const Neighbours& /*neighbours*/) {
   Archive archive(file);
   check_byte_order(archive);
   const std::vector<std::byte> text = archive.read(*archive.find(kPickle), kMaxPickle);

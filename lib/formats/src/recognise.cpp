@@ -59,15 +59,19 @@ bool is_pickle(Bytes file) {
   return start[0] == 'c' && end > 1 && end != std::string_view::npos && line[end] == '\n';
 }
 
-Contents refuse_hdf5(Bytes /*file*/) { throw UnsupportedError("is an HDF5 file (Keras?), which is not read yet"); }
-Contents refuse_onnx(Bytes /*file*/) { throw UnsupportedError("is an ONNX model, which is not read yet"); }
-Contents refuse_tar(Bytes /*file*/) {
+Contents refuse_hdf5(Bytes /*file*/, const Neighbours&) {
+  throw UnsupportedError("is an HDF5 file (Keras?), which is not read yet");
+}
+Contents refuse_onnx(Bytes /*file*/, const Neighbours&) {
+  throw UnsupportedError("is an ONNX model, which is not read yet");
+}
+Contents refuse_tar(Bytes /*file*/, const Neighbours&) {
   throw UnsupportedError(
       "is a tar archive (as PyTorch wrote before 0.2, or a packed folder), which is not read; unpack it or save it "
       "again");
 }
 /// Walked through first: a name that has no business there says more than the container does.
-Contents refuse_pickle(Bytes file) {
+Contents refuse_pickle(Bytes file, const Neighbours&) {
   container::ByteReader reader(file);
   (void)pickle::unpickle(reader);
   throw UnsupportedError("is a bare pickle; expected what torch.save writes");
@@ -89,6 +93,13 @@ const Format& recognise(Bytes file) {
       std::find_if(kFormats.begin(), kFormats.end(), [file](const Format& f) { return f.matches(file); });
   if (format == kFormats.end())
     throw FormatError("is no checkpoint of a known format; expected PyTorch (torch.save) or safetensors");
+  return *format;
+}
+
+const Format& format_named(std::string_view name) {
+  const auto* const format =
+      std::find_if(kFormats.begin(), kFormats.end(), [name](const Format& f) { return f.name == name; });
+  if (format == kFormats.end()) throw Error(fmt::format("format '{}' is in no table", name));
   return *format;
 }
 

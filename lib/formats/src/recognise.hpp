@@ -12,8 +12,15 @@ namespace shiftnorm::formats {
 struct Format {
   std::string_view name;  ///< Checkpoint::format
   bool (*matches)(std::span<const std::byte> file);
-  Contents (*read)(std::span<const std::byte> file);  ///< those we know but do not read throw UnsupportedError
+  /// Those we know but do not read throw UnsupportedError.
+  Contents (*read)(std::span<const std::byte> file, const Neighbours& neighbours);
+  /// Where the format needs more than bytes put in their place.
+  std::vector<OutputFile> (*write)(const Checkpoint& checkpoint, std::span<const Patch> patches,
+                                   const std::string& file_name) = write_in_place;
 };
+
+/// The row of Checkpoint::format.
+[[nodiscard]] const Format& format_named(std::string_view name);
 
 /// Errors  FormatError if the content is of no known kind.
 [[nodiscard]] const Format& recognise(std::span<const std::byte> file);

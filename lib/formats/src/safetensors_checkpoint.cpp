@@ -13,7 +13,7 @@ std::vector<std::int64_t> row_major_strides(const Shape& shape) {
 
 }  // namespace
 
-Contents read_safetensors_checkpoint(std::span<const std::byte> file) {
+Contents read_safetensors_checkpoint(std::span<const std::byte> file, const Neighbours& /*neighbours*/) {
   Contents contents;
   for (const container::SafetensorsEntry& entry : container::index_safetensors(file).entries)
     contents.tensors.push_back({entry.name, container::read_entry(file, entry),

@@ -16,7 +16,8 @@ namespace shiftnorm::experiment {
 /// An adapted checkpoint ready to be written: the same container, dtype and order; only BatchNorm vectors differ.
 struct Exported {
   std::vector<std::byte> bytes;
-  std::string provenance;  ///< JSON, for provenance_path(); no path, no name
+  std::vector<formats::OutputFile> companions;  ///< to be written beside it, under their own names
+  std::string provenance;                       ///< JSON, for provenance_path(); no path, no name
 };
 
 /// `<file>.provenance.json`.
@@ -24,6 +25,7 @@ struct Exported {
 
 /// What makes the provenance beside hashes and counts.
 struct ExportFacts {
+  std::string file_name;  ///< of the adapted checkpoint, without folders: names of companions derive from it
   adapt::Mode mode;
   std::int64_t images = 0;  ///< that the statistics were measured on
   std::string instruction_set, program_version;

@@ -28,14 +28,23 @@ struct NamedTensor {
   std::optional<Origin> origin;  ///< absent: cannot be written back (compressed, derived)
 };
 
+/// A file to be written, or one that belongs to a checkpoint and lies in its folder.
+struct OutputFile {
+  std::string name;  ///< without folders
+  std::vector<std::byte> bytes;
+};
+
 /// A restored file: its tensors, the graph if it holds one, and its bytes for writing back.
 struct Checkpoint {
-  std::string format;                 ///< "pytorch-legacy", "pytorch-zip", "safetensors", ...
-  std::string file_name;              ///< without folders: for messages
-  std::string sha256;                 ///< of the file
-  std::vector<NamedTensor> tensors;   ///< in the file's order, shared storages named once per name
-  std::optional<graph::Graph> graph;  ///< only for formats that hold an architecture
-  std::vector<std::byte> bytes;       ///< the file as it was
+  std::string format;                ///< "pytorch-legacy", "pytorch-zip", "safetensors", ...
+  std::string file_name;             ///< without folders: for messages
+  std::string sha256;                ///< of the file
+  std::vector<NamedTensor> tensors;  ///< in the file's order, shared storages named once per name
+  /// Only for formats that hold an architecture. All its parameters are bound; those that can be written back are named
+  /// as their tensor, and so are the vectors of every BatchNorm that has them.
+  std::optional<graph::Graph> graph;
+  std::vector<std::byte> bytes;        ///< the file as it was
+  std::vector<OutputFile> companions;  ///< files beside it that hold values: external data, shards
 
   [[nodiscard]] const NamedTensor* find(std::string_view name) const;
 };
@@ -50,6 +59,11 @@ struct Patch {
   std::string name;
   std::vector<double> values;
 };
+
+/// Everything that an adapted checkpoint of this name consists of: first the file itself, then what lies beside it.
+/// Errors  as patched(); UnsupportedError for a format whose files cannot be changed.
+[[nodiscard]] std::vector<OutputFile> write_checkpoint(const Checkpoint& checkpoint, std::span<const Patch> patches,
+                                                       const std::string& file_name);
 
 /// The file's bytes with the patches applied and checksums mended; nothing else differs.
 /// Errors  UnsupportedError if a tensor has no origin; ShapeError for a wrong count; Error for values that do not fit.
