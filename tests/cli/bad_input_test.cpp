@@ -23,33 +23,20 @@ std::vector<std::string> recalibrate(const std::string& checkpoint, std::vector<
   return arguments;
 }
 
-/// A refusal: this exit code, this one line on stderr, nothing on stdout and no file that was not there before.
-void check_refused(const test::Workplace& place, const std::vector<std::string>& arguments, int exit,
-                   const std::string& line) {
-  const std::vector<std::string> before = test::files_below(place.path());
-  const Call call = test::shiftnorm(place.path(), arguments);
-  CHECK(call.exit == exit);
-  CHECK(call.out.empty());
-  CHECK(std::ranges::count(call.err, '\n') == 1);
-  CHECK_THAT(call.err, Catch::Matchers::Contains(line));
-  CHECK(call.err.starts_with("shiftnorm: "));
-  CHECK(test::files_below(place.path()) == before);
-}
-
 }  // namespace
 
 TEST_CASE("a missing checkpoint", "[cli]") {
   const test::Workplace place;
-  check_refused(place, recalibrate("none.pth", {"--arch", "cifar_resnet20"}), 3, "none.pth");
+  test::check_refused(place, recalibrate("none.pth", {"--arch", "cifar_resnet20"}), 3, "none.pth");
 }
 
 TEST_CASE("a missing data set, a missing YAML", "[cli]") {
   const test::Workplace place;
-  check_refused(place,
-                {"recalibrate", "net.safetensors", "--arch", "cifar_resnet20", "--data", "nowhere", "--preprocess",
-                 "cifar10", "--quiet", "--out", "x"},
-                3, "nowhere: no such file or folder");
-  check_refused(place, {"run", "none.yaml"}, 3, "none.yaml");
+  test::check_refused(place,
+                      {"recalibrate", "net.safetensors", "--arch", "cifar_resnet20", "--data", "nowhere",
+                       "--preprocess", "cifar10", "--quiet", "--out", "x"},
+                      3, "nowhere: no such file or folder");
+  test::check_refused(place, {"run", "none.yaml"}, 3, "none.yaml");
 }
 
 TEST_CASE("a truncated checkpoint", "[cli]") {
@@ -57,14 +44,14 @@ TEST_CASE("a truncated checkpoint", "[cli]") {
   std::vector<std::byte> bytes = read_file(place / "net.safetensors");
   bytes.resize(bytes.size() / 2);
   write_file(place / "half.safetensors", bytes);
-  check_refused(place, recalibrate("half.safetensors", {"--arch", "cifar_resnet20"}), 3, "half.safetensors");
+  test::check_refused(place, recalibrate("half.safetensors", {"--arch", "cifar_resnet20"}), 3, "half.safetensors");
 }
 
 // The classic attack, protocol 0: GLOBAL os.system, a tuple of one string, REDUCE. It would leave a file behind.
 TEST_CASE("a pickle that names os.system is refused by that name and runs nothing", "[cli]") {
   const test::Workplace place;
   write_file(place / "evil.pth", std::string_view("cos\nsystem\n(S'touch executed'\ntR."));
-  check_refused(place, recalibrate("evil.pth", {"--arch", "cifar_resnet20"}), 3, "evil.pth");
+  test::check_refused(place, recalibrate("evil.pth", {"--arch", "cifar_resnet20"}), 3, "evil.pth");
   const Call call = test::shiftnorm(place.path(), recalibrate("evil.pth", {"--arch", "cifar_resnet20"}));
   CHECK_THAT(call.err, Catch::Matchers::Contains("os.system"));
   CHECK_FALSE(std::filesystem::exists(place / "executed"));
@@ -72,17 +59,19 @@ TEST_CASE("a pickle that names os.system is refused by that name and runs nothin
 
 TEST_CASE("a wrong architecture, an unknown one, none", "[cli]") {
   const test::Workplace place;
-  check_refused(place, recalibrate("net.safetensors", {"--arch", "cifar_resnet56"}), 3,
-                "does not fit the architecture");
-  check_refused(place, recalibrate("net.safetensors", {"--arch", "resnet18"}), 3, "does not fit the architecture");
-  check_refused(place, recalibrate("net.safetensors", {"--arch", "cifar_resnet21"}), 2, "nearest is 'cifar_resnet20'");
-  check_refused(place, recalibrate("net.safetensors"), 2, "it fits cifar_resnet20");
+  test::check_refused(place, recalibrate("net.safetensors", {"--arch", "cifar_resnet56"}), 3,
+                      "does not fit the architecture");
+  test::check_refused(place, recalibrate("net.safetensors", {"--arch", "resnet18"}), 3,
+                      "does not fit the architecture");
+  test::check_refused(place, recalibrate("net.safetensors", {"--arch", "cifar_resnet21"}), 2,
+                      "nearest is 'cifar_resnet20'");
+  test::check_refused(place, recalibrate("net.safetensors"), 2, "it fits cifar_resnet20");
 }
 
 TEST_CASE("a checkpoint without BatchNorm has nothing to recalibrate", "[cli]") {
   const test::Workplace place;
   write_file(place / "text.pth", "this is no checkpoint");
-  check_refused(place, recalibrate("text.pth", {"--arch", "cifar_resnet20"}), 3, "text.pth");
+  test::check_refused(place, recalibrate("text.pth", {"--arch", "cifar_resnet20"}), 3, "text.pth");
 }
 
 TEST_CASE("a text file renamed .jpg is left out, named and counted, and one alone never fails the run", "[cli]") {
@@ -108,17 +97,17 @@ TEST_CASE("a text file renamed .jpg is left out, named and counted, and one alon
 TEST_CASE("only text files renamed .jpg: no data set", "[cli]") {
   const test::Workplace place(0);
   write_file(place / "images" / "a" / "notes.jpg", "not an image\n");
-  check_refused(place, recalibrate("net.safetensors", {"--arch", "cifar_resnet20"}), 3, "notes.jpg");
+  test::check_refused(place, recalibrate("net.safetensors", {"--arch", "cifar_resnet20"}), 3, "notes.jpg");
 }
 
 TEST_CASE("an unknown YAML key and a negative batch, in the YAML and on the command line", "[cli]") {
   const test::Workplace place;
   place.write_yaml("x.yaml", "[source]", "evaluat: {}\n");
-  check_refused(place, {"run", "x.yaml"}, 2, "x.yaml:7:1: evaluat is no key; nearest is 'evaluate'");
+  test::check_refused(place, {"run", "x.yaml"}, 2, "x.yaml:7:1: evaluat is no key; nearest is 'evaluate'");
   place.write_yaml("y.yaml", "[{policy: adabn, semantics: batch, estimator: batch-mean, batch: -5}]");
-  check_refused(place, {"run", "y.yaml"}, 2, "y.yaml:5:73: modes[0].batch = -5; expected an integer from 1");
-  check_refused(place, recalibrate("net.safetensors", {"--arch", "cifar_resnet20", "--batch", "-5"}), 2,
-                "--batch = -5; expected an integer from 1");
+  test::check_refused(place, {"run", "y.yaml"}, 2, "y.yaml:5:73: modes[0].batch = -5; expected an integer from 1");
+  test::check_refused(place, recalibrate("net.safetensors", {"--arch", "cifar_resnet20", "--batch", "-5"}), 2,
+                      "--batch = -5; expected an integer from 1");
 }
 
 TEST_CASE("refusals of the command line", "[cli]") {
@@ -128,40 +117,42 @@ TEST_CASE("refusals of the command line", "[cli]") {
     more.insert(more.begin(), arch.begin(), arch.end());
     return recalibrate("net.safetensors", more);
   };
-  check_refused(place, with({"--policy", "batch"}), 2, "policy batch: its statistics change with every batch");
-  check_refused(place, with({"--polcy", "adabn"}), 2, "--polcy is no option (nearest is '--policy')");
-  check_refused(place, with({"--domain", "scanner"}), 2, "--domain: this version treats the data as one domain");
-  check_refused(place, with({"--threads", "0"}), 2, "--threads = 0; expected an integer from 1 to 1024");
-  check_refused(place, with({"--memory", "lots"}), 2, "--memory = lots; expected a size such as 512M or 4G");
-  check_refused(place, with({"--max-bad", "-1"}), 2,
-                "--max-bad = -1; expected a number of files, or a share such as 5%");
-  check_refused(place, with({"--layers", "first=0"}), 2, "--layers: 'first=0'; expected first=N");
-  check_refused(place, with({"--shuffle", "maybe"}), 2, "--shuffle = maybe; expected");
-  check_refused(place, with({"--estimator", "batch-mean"}), 2, "--policy: ");
-  check_refused(place, with({"--isa", "mmx"}), 2, "--isa: ");
-  check_refused(place, with({"--log-format", "xml"}), 2, "--log-format = xml; expected text or json");
-  check_refused(place, {"recalibrate", "net.safetensors", "--arch", "cifar_resnet20", "--data", "images", "--out", "x"},
-                2, "images without a preprocessing; expected a preset (cifar10, imagenet)");
-  check_refused(place, {"recalibrate", "net.safetensors", "--data", "images"}, 2, "--out: missing");
-  check_refused(place, {"recalibrate", "net.safetensors", "--data", "images", "--out", "no/such/x"}, 2,
-                "its folder does not exist");
-  check_refused(place, {"recalibrate"}, 2, "no CHECKPOINT; expected 'shiftnorm recalibrate CHECKPOINT");
-  check_refused(place, {"recalibrat"}, 2, "recalibrat: is no command (nearest is 'recalibrate')");
-  check_refused(place, {}, 2, "no command");
-  check_refused(place, {"run", "a.yaml", "b.yaml"}, 2, "'b.yaml' after 'a.yaml'; expected one CONFIG.yaml");
-  check_refused(place, {"run", "a.yaml", "--seed"}, 2, "--seed is no option");
-  check_refused(place, {"run", "a.yaml", "--out"}, 2, "--out");
-  check_refused(place, {"run", "a.yaml", "--out", "x", "--out", "y"}, 2, "--out: given 2 times; expected it once");
+  test::check_refused(place, with({"--policy", "batch"}), 2, "policy batch: its statistics change with every batch");
+  test::check_refused(place, with({"--polcy", "adabn"}), 2, "--polcy is no option (nearest is '--policy')");
+  test::check_refused(place, with({"--domain", "scanner"}), 2, "--domain: this version treats the data as one domain");
+  test::check_refused(place, with({"--threads", "0"}), 2, "--threads = 0; expected an integer from 1 to 1024");
+  test::check_refused(place, with({"--memory", "lots"}), 2, "--memory = lots; expected a size such as 512M or 4G");
+  test::check_refused(place, with({"--max-bad", "-1"}), 2,
+                      "--max-bad = -1; expected a number of files, or a share such as 5%");
+  test::check_refused(place, with({"--layers", "first=0"}), 2, "--layers: 'first=0'; expected first=N");
+  test::check_refused(place, with({"--shuffle", "maybe"}), 2, "--shuffle = maybe; expected");
+  test::check_refused(place, with({"--estimator", "batch-mean"}), 2, "--policy: ");
+  test::check_refused(place, with({"--isa", "mmx"}), 2, "--isa: ");
+  test::check_refused(place, with({"--log-format", "xml"}), 2, "--log-format = xml; expected text or json");
+  test::check_refused(place,
+                      {"recalibrate", "net.safetensors", "--arch", "cifar_resnet20", "--data", "images", "--out", "x"},
+                      2, "images without a preprocessing; expected a preset (cifar10, imagenet)");
+  test::check_refused(place, {"recalibrate", "net.safetensors", "--data", "images"}, 2, "--out: missing");
+  test::check_refused(place, {"recalibrate", "net.safetensors", "--data", "images", "--out", "no/such/x"}, 2,
+                      "its folder does not exist");
+  test::check_refused(place, {"recalibrate"}, 2, "no CHECKPOINT; expected 'shiftnorm recalibrate CHECKPOINT");
+  test::check_refused(place, {"recalibrat"}, 2, "recalibrat: is no command (nearest is 'recalibrate')");
+  test::check_refused(place, {}, 2, "no command");
+  test::check_refused(place, {"run", "a.yaml", "b.yaml"}, 2, "'b.yaml' after 'a.yaml'; expected one CONFIG.yaml");
+  test::check_refused(place, {"run", "a.yaml", "--seed"}, 2, "--seed is no option");
+  test::check_refused(place, {"run", "a.yaml", "--out"}, 2, "--out");
+  test::check_refused(place, {"run", "a.yaml", "--out", "x", "--out", "y"}, 2,
+                      "--out: given 2 times; expected it once");
 }
 
 // Writing renames over its target, so that a device would be replaced by a file.
 TEST_CASE("an output that is no regular file is refused and left alone", "[cli]") {
   const test::Workplace place;
   REQUIRE(::mkfifo((place / "pipe").c_str(), 0600) == 0);
-  check_refused(place,
-                {"recalibrate", "net.safetensors", "--arch", "cifar_resnet20", "--data", "images", "--preprocess",
-                 "cifar10", "--quiet", "--out", "pipe"},
-                2, "--out = pipe: is no regular file");
+  test::check_refused(place,
+                      {"recalibrate", "net.safetensors", "--arch", "cifar_resnet20", "--data", "images", "--preprocess",
+                       "cifar10", "--quiet", "--out", "pipe"},
+                      2, "--out = pipe: is no regular file");
   CHECK(std::filesystem::is_fifo(place / "pipe"));
 }
 
@@ -169,6 +160,6 @@ TEST_CASE("classes that do not fit the network are refused before anything is wr
   const test::Workplace place;
   std::filesystem::remove_all(place / "images" / "j");
   place.write_yaml("x.yaml");
-  check_refused(place, {"run", "x.yaml", "--quiet"}, 2,
-                "images: 9 classes (a, b, c, d and 5 more); expected 10, as the network has outputs");
+  test::check_refused(place, {"run", "x.yaml", "--quiet"}, 2,
+                      "images: 9 classes (a, b, c, d and 5 more); expected 10, as the network has outputs");
 }

@@ -1,10 +1,13 @@
 #include "fixture.hpp"
 
+#include <algorithm>
+#include <catch2/catch.hpp>
 #include <cmath>
 #include <fstream>
 #include <random>
 #include <vector>
 
+#include "process.hpp"
 #include "shiftnorm/container/safetensors.hpp"
 #include "shiftnorm/core/file.hpp"
 #include "shiftnorm/zoo/zoo.hpp"
@@ -74,6 +77,18 @@ void Workplace::write_yaml(const std::string& name, const std::string& modes, co
              "seed: 3\nmodel: {checkpoint: net.safetensors, architecture: cifar_resnet20}\npreprocess: cifar10\n"
              "data: {target: {path: images}}\nmodes: " +
                  modes + "\nevaluate: {interval: {resamples: 200}}\n" + more);
+}
+
+void check_refused(const Workplace& place, const std::vector<std::string>& arguments, int exit,
+                   const std::string& line) {
+  const std::vector<std::string> before = files_below(place.path());
+  const Call call = shiftnorm(place.path(), arguments);
+  CHECK(call.exit == exit);
+  CHECK(call.out.empty());
+  CHECK(std::ranges::count(call.err, '\n') == 1);
+  CHECK_THAT(call.err, Catch::Matchers::Contains(line));
+  CHECK(call.err.starts_with("shiftnorm: "));
+  CHECK(files_below(place.path()) == before);
 }
 
 }  // namespace shiftnorm::test

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "support/shared_data.hpp"
 
@@ -22,6 +23,10 @@ class Workplace {
  private:
   TempDir dir_;
 };
+
+/// The call fails with this exit code and says so in one line that holds `line`; no file appears or goes.
+void check_refused(const Workplace& place, const std::vector<std::string>& arguments, int exit,
+                   const std::string& line);
 
 /// An uncompressed 24-bit BMP of noise.
 void write_bmp(const std::filesystem::path& file, int width, int height, unsigned seed);

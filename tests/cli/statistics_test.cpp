@@ -34,18 +34,6 @@ void check_done(const test::Workplace& place, const std::vector<std::string>& ar
   REQUIRE(call.exit == 0);
 }
 
-/// A refusal: this exit code, one line on stderr, nothing new on disk.
-void check_refused(const test::Workplace& place, const std::vector<std::string>& arguments, int exit,
-                   const std::string& line) {
-  const std::vector<std::string> before = test::files_below(place.path());
-  const Call call = test::shiftnorm(place.path(), arguments);
-  CHECK(call.exit == exit);
-  CHECK(call.out.empty());
-  CHECK(std::ranges::count(call.err, '\n') == 1);
-  CHECK_THAT(call.err, Catch::Matchers::Contains(line));
-  CHECK(test::files_below(place.path()) == before);
-}
-
 }  // namespace
 
 // Law: shards measured apart and merged are one run (cli.md, "Statistics file"). Two images per class folder, so that
@@ -142,33 +130,34 @@ TEST_CASE("statistics that must not be merged or applied are refused in one line
     files.insert(files.end(), {"--out", "c.bnstats"});
     return files;
   };
-  check_refused(place, merge({"layerwise.bnstats", "source.bnstats"}), 2, "semantics layerwise with estimator");
-  check_refused(place, merge({"source.bnstats", "ema.bnstats"}), 2, "ema.bnstats: semantics batch with estimator ema");
-  check_refused(place, merge({"source.bnstats", "batch.bnstats"}), 2, "semantics batch; expected source");
-  check_refused(place, merge({"source.bnstats"}), 2, "1 files to merge");
-  check_refused(place, merge({"source.bnstats", "none.bnstats"}), 3, "none.bnstats");
-  check_refused(place, {"stats", "merge", "source.bnstats", "source.bnstats"}, 2, "--out: missing");
-  check_refused(place, {"stats", "show", "net.safetensors"}, 3, "net.safetensors: no schema in its metadata");
-  check_refused(place, {"stats", "show"}, 2, "stats show: 0 files; expected one");
-  check_refused(place, {"stats", "diff", "source.bnstats"}, 2, "stats diff: 1 files; expected two");
-  check_refused(place, {"stats", "sum", "source.bnstats"}, 2, "stats sum: is no action");
-  check_refused(place, {"stats"}, 2, "stats: no show, diff or merge");
-  check_refused(place, {"stats", "show", "source.bnstats", "--out", "x"}, 2, "--out: stats show writes no file");
+  test::check_refused(place, merge({"layerwise.bnstats", "source.bnstats"}), 2, "semantics layerwise with estimator");
+  test::check_refused(place, merge({"source.bnstats", "ema.bnstats"}), 2,
+                      "ema.bnstats: semantics batch with estimator ema");
+  test::check_refused(place, merge({"source.bnstats", "batch.bnstats"}), 2, "semantics batch; expected source");
+  test::check_refused(place, merge({"source.bnstats"}), 2, "1 files to merge");
+  test::check_refused(place, merge({"source.bnstats", "none.bnstats"}), 3, "none.bnstats");
+  test::check_refused(place, {"stats", "merge", "source.bnstats", "source.bnstats"}, 2, "--out: missing");
+  test::check_refused(place, {"stats", "show", "net.safetensors"}, 3, "net.safetensors: no schema in its metadata");
+  test::check_refused(place, {"stats", "show"}, 2, "stats show: 0 files; expected one");
+  test::check_refused(place, {"stats", "diff", "source.bnstats"}, 2, "stats diff: 1 files; expected two");
+  test::check_refused(place, {"stats", "sum", "source.bnstats"}, 2, "stats sum: is no action");
+  test::check_refused(place, {"stats"}, 2, "stats: no show, diff or merge");
+  test::check_refused(place, {"stats", "show", "source.bnstats", "--out", "x"}, 2, "--out: stats show writes no file");
 
   const auto save = [](std::vector<std::string> more) {
     more.insert(more.begin(), {"export", "net.safetensors"});
     return more;
   };
-  check_refused(place, save({"--out", "x"}), 2, "--stats: missing");
-  check_refused(place, save({"--stats", "source.bnstats"}), 2, "--out: missing");
-  check_refused(place, save({"--stats", "source.bnstats", "--out", "x.onnx"}), 2, "not ONNX");
-  check_refused(place, save({"--stats", "source.bnstats", "--out", "x", "--fold"}), 2, "--fold: this version");
-  check_refused(place, save({"--stats", "source.bnstats", "--out", "x", "--policy", "batch"}), 2, "policy batch");
-  check_refused(place, save({"--stats", "source.bnstats", "--out", "x", "--policy", "identity"}), 2,
-                "policy identity uses no measured statistics");
+  test::check_refused(place, save({"--out", "x"}), 2, "--stats: missing");
+  test::check_refused(place, save({"--stats", "source.bnstats"}), 2, "--out: missing");
+  test::check_refused(place, save({"--stats", "source.bnstats", "--out", "x.onnx"}), 2, "not ONNX");
+  test::check_refused(place, save({"--stats", "source.bnstats", "--out", "x", "--fold"}), 2, "--fold: this version");
+  test::check_refused(place, save({"--stats", "source.bnstats", "--out", "x", "--policy", "batch"}), 2, "policy batch");
+  test::check_refused(place, save({"--stats", "source.bnstats", "--out", "x", "--policy", "identity"}), 2,
+                      "policy identity uses no measured statistics");
   // `adapted` holds other weights than the network that was measured.
-  check_refused(place, {"export", "adapted", "--stats", "source.bnstats", "--out", "x"}, 2,
-                "--stats: statistics of the network");
+  test::check_refused(place, {"export", "adapted", "--stats", "source.bnstats", "--out", "x"}, 2,
+                      "--stats: statistics of the network");
 
   const std::vector<std::string> evaluate{"evaluate", "net.safetensors", "--arch",  "cifar_resnet20", "--data",
                                           "images",   "--quiet",         "--stats", "source.bnstats"};
@@ -176,18 +165,19 @@ TEST_CASE("statistics that must not be merged or applied are refused in one line
     more.insert(more.begin(), evaluate.begin(), evaluate.end());
     return more;
   };
-  check_refused(place, with({"--estimator", "population"}), 2, "--estimator: the statistics of --stats are measured");
-  check_refused(place, with({"--mode", "disabled"}), 2, "policy disabled uses no measured statistics");
+  test::check_refused(place, with({"--estimator", "population"}), 2,
+                      "--estimator: the statistics of --stats are measured");
+  test::check_refused(place, with({"--mode", "disabled"}), 2, "policy disabled uses no measured statistics");
   write_file(place / "steps.yaml", "- {to_float: {scale: 200}}\n");
-  check_refused(place, with({"--preprocess", "steps.yaml"}), 2, "--stats: was measured with the preprocessing");
+  test::check_refused(place, with({"--preprocess", "steps.yaml"}), 2, "--stats: was measured with the preprocessing");
 
   std::filesystem::remove(place / "adapted");
   std::filesystem::remove(place / "adapted.provenance.json");
-  check_refused(place, recalibrate("images", "x.bnstats", {"--policy", "disabled"}), 2, "measures nothing");
-  check_refused(place, recalibrate("images", "adapted", {}), 2, "--stats-out = adapted: is written by --out");
+  test::check_refused(place, recalibrate("images", "x.bnstats", {"--policy", "disabled"}), 2, "measures nothing");
+  test::check_refused(place, recalibrate("images", "adapted", {}), 2, "--stats-out = adapted: is written by --out");
 
   std::vector<std::byte> bytes = read_file(place / "source.bnstats");
   bytes.resize(bytes.size() - 1);
   write_file(place / "short.bnstats", bytes);
-  check_refused(place, {"stats", "show", "short.bnstats"}, 3, "short.bnstats: safetensors: ");
+  test::check_refused(place, {"stats", "show", "short.bnstats"}, 3, "short.bnstats: safetensors: ");
 }
