@@ -241,7 +241,8 @@ Config parse_config(std::string_view text, const std::string& file_name, const C
   ReadContext context{options.root, 0};
   Config config;
   config.name = fs::path(file_name).stem().string();
-  for (const metrics::MetricSpec& metric : metrics::metric_table()) config.evaluate.metrics.emplace_back(metric.name);
+  for (const metrics::MetricSpec& metric : metrics::metric_table())
+    if (metric.by_default) config.evaluate.metrics.emplace_back(metric.name);
   read_map(Cursor(root, "", context), kConfig, config);
   return config;
 }
