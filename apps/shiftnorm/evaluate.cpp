@@ -55,9 +55,11 @@ std::vector<std::string> classes_of(const Options& options) {
 std::vector<std::byte> outputs_file(const experiment::Session& session, const adapt::Outputs& outputs) {
   Json ids = Json::array();
   for (const std::string& id : session.ids()) ids.push(printable(id, id.size() + 1));
-  const std::string& name = session.model.graph.value(session.model.graph.outputs().at(0)).name;
-  const Shape shape{static_cast<std::int64_t>(session.store->size()), outputs.width};
-  const std::vector<std::pair<std::string, Array>> arrays{{name, Array::from_floats(shape, outputs.values)}};
+  const graph::Value& value = session.model.graph.value(session.model.graph.outputs().at(0));
+  std::vector<std::int64_t> extents = value.shape->extents();
+  extents.at(0) = static_cast<std::int64_t>(session.store->size());
+  const std::vector<std::pair<std::string, Array>> arrays{
+      {value.name, Array::from_floats(Shape(std::move(extents)), outputs.values)}};
   return container::write_safetensors(arrays, {{"ids", container::write_json(ids)}});
 }
 
@@ -71,7 +73,7 @@ experiment::RunResults score(const experiment::Session& session, const adapt::Mo
   experiment::EvaluateConfig evaluate;
   for (const metrics::MetricSpec& metric : metrics::metric_table())
     if (metric.by_default) evaluate.metrics.emplace_back(metric.name);
-  const experiment::Scorer scorer{evaluate, seed, session.outputs, results.labels, job.threads};
+  const experiment::Scorer scorer{evaluate, seed, session.outputs, results.labels, job.threads, session.classifies()};
   results.modes.push_back(scorer.report(mode, result));
   return results;
 }
@@ -138,6 +140,8 @@ ExitCode evaluate(const Options& options, Console& console) {
                                               : session.engine->run(mode, session.images, &session.images, progress);
   const experiment::RunResults results = score(session, mode, result, job, seed_of(options));
 
+  if (options.has("predictions") && !session.classifies())
+    throw ConfigError("--predictions: the network gives no vector of class scores; expected --outputs");
   JobDocument document = document_of(results);
   document.too_many_bad = limit.exceeded({document.images, document.bad});
   if (options.has("predictions")) {

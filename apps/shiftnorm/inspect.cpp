@@ -17,7 +17,7 @@ constexpr OptionSpec kInspect[] = {
     {"arch", "NAME", "checkpoints: architecture, which tells levels, epsilon and momentum"},
     {"pixels", "", "data: per image format, hash of the stored values and their range"},
     {"reader", "READER", "data: auto, folder or array"},
-    {"layout", "LAYOUT", "data: of arrays, NCHW, NHWC or NHW"},
+    {"layout", "LAYOUT", "data: the axes of an array, e.g. NHWC, NCT or NDHWC"},
 };
 
 /// Weights have dotted names or running statistics; arrays of images have neither.

@@ -248,6 +248,7 @@ void inspect_data(const std::string& where, const Options& options, Console& con
   imaging::DatasetOptions how;
   how.reader = from_option("reader", [&] { return experiment::parse_reader(options.text("reader", "auto")); });
   how.layout = options.text("layout");
+  if (options.has("layout")) from_option("layout", [&] { imaging::check_layout(how.layout); });
   const auto dataset = imaging::open_dataset(where, how);
   const bool pixels = options.has("pixels");
   const std::vector<Finding> findings = examine_all(*dataset, where, pixels, threads_of(options), console.progress());

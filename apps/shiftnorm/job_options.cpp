@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <thread>
@@ -21,7 +20,7 @@ constexpr OptionSpec kData[] = {
     {"arch", "NAME", "architecture, for files that hold weights only"},
     {"preprocess", "NAME|FILE", "a preset's name, or a YAML file with the list of steps"},
     {"reader", "READER", "auto, folder or array (default: auto)"},
-    {"layout", "LAYOUT", "of arrays: NCHW, NHWC or NHW (default: told from the shape)"},
+    {"layout", "LAYOUT", "the axes of an array, e.g. NHWC, NCT, NTC, NDHWC or NC (default: told from the shape)"},
     {"max-images", "N", "use N images, drawn with the seed"},
 };
 
@@ -128,10 +127,7 @@ experiment::SessionOptions session_options_of(const Options& options) {
   session.dataset.reader =
       from_option("reader", [&] { return experiment::parse_reader(options.text("reader", "auto")); });
   session.dataset.layout = options.text("layout");
-  static const std::array<std::string, 3> layouts = {"NCHW", "NHWC", "NHW"};
-  if (options.has("layout") && std::ranges::find(layouts, session.dataset.layout) == layouts.end())
-    throw ConfigError(
-        fmt::format("--layout = {}; expected one of {}", printable(session.dataset.layout), join(layouts)));
+  if (options.has("layout")) from_option("layout", [&] { imaging::check_layout(session.dataset.layout); });
   if (options.has("max-images")) session.dataset.limit.images = options.integer("max-images", 0, 1);
   session.dataset.limit.seed = seed_of(options);
   session.threads = threads_of(options);

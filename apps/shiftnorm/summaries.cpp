@@ -34,8 +34,9 @@ std::vector<std::string> row_of(const ModeReport& report, bool labelled) {
   if (labelled) {
     for (const MetricResult& result : report.metrics) row.push_back(cell(result));
   } else {
-    row.push_back(fmt::format("{:.3f}", report.mean_confidence));
-    row.push_back(fmt::format("{:.3f}", report.mean_entropy));
+    const bool known = !report.probabilities.empty();
+    row.push_back(known ? fmt::format("{:.3f}", report.mean_confidence) : "-");
+    row.push_back(known ? fmt::format("{:.3f}", report.mean_entropy) : "-");
   }
   return row;
 }
@@ -75,7 +76,7 @@ Json metrics_json(const ModeReport& report, bool labelled) {
     if (result.interval) one.set("low", result.interval->low).set("high", result.interval->high);
     metrics.set(result.name, std::move(one));
   }
-  if (!labelled) {
+  if (!labelled && !report.probabilities.empty()) {
     metrics.set("confidence", Json::object({{"value", report.mean_confidence}}));
     metrics.set("entropy", Json::object({{"value", report.mean_entropy}}));
   }

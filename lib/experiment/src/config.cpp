@@ -1,7 +1,6 @@
 #include "shiftnorm/experiment/config.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include "schema.hpp"
 #include "shiftnorm/core/file.hpp"
@@ -74,9 +73,8 @@ void read_limit(const Cursor& c, DataConfig& data) {
 }
 
 void read_layout(const Cursor& c, DataConfig& data) {
-  static const std::array<std::string, 3> layouts = {"NCHW", "NHWC", "NHW"};
   data.layout = c.text();
-  if (std::ranges::find(layouts, data.layout) == layouts.end()) c.wrong(fmt::format("one of {}", join(layouts)));
+  c.placed([&] { imaging::check_layout(data.layout); });
 }
 
 void read_shift(const Cursor& c, DataConfig& data) {

@@ -73,6 +73,12 @@ graph::Binding binding_by_name(const graph::Graph& graph, const Checkpoint& chec
   return binding;
 }
 
+/// Whether the graph's input leaves an extent to the data.
+bool open_input(const RestoredModel& model) {
+  const Shape input = model.input();
+  return std::ranges::find(input.extents(), 0) != input.extents().end();
+}
+
 bool fits(const Checkpoint& checkpoint, const zoo::Architecture& architecture) {
   try {
     graph::Graph graph = architecture.build(build_options(checkpoint, architecture));
@@ -123,8 +129,10 @@ RestoredModel restore(const std::filesystem::path& path, const std::string& arch
   if (model.checkpoint.graph) {
     model.graph = *model.checkpoint.graph;
     model.binding = binding_by_name(model.graph, model.checkpoint);
-    graph::infer_shapes(model.graph);
-    graph::check_images_apart(model.graph);
+    if (!open_input(model)) {
+      graph::infer_shapes(model.graph);
+      graph::check_images_apart(model.graph);
+    }
   } else {
     if (architecture.empty()) architecture_missing(model.checkpoint);
     const zoo::Architecture& known = zoo::architecture(architecture);
@@ -143,18 +151,28 @@ RestoredModel restore(const std::filesystem::path& path, const std::string& arch
   return model;
 }
 
-void resize_input(RestoredModel& model, std::int64_t height, std::int64_t width) {
-  if (model.architecture.empty() || model.input() == Shape{model.input()[0], height, width}) return;
-  const zoo::Architecture& known = zoo::architecture(model.architecture);
-  zoo::BuildOptions options = build_options(model.checkpoint, known);
-  options.height = height;
-  options.width = width;
+void fit_input(RestoredModel& model, const Shape& sample) {
+  const bool inferred = model.graph.value(model.graph.outputs().at(0)).shape.has_value();
+  if (model.input() == sample && inferred) return;
   try {
-    model.graph = known.build(options);
-    model.binding = bind_to(model.graph, model.checkpoint, known.training_only);
+    if (model.architecture.empty()) {
+      std::vector<std::int64_t> extents{1};
+      extents.insert(extents.end(), sample.extents().begin(), sample.extents().end());
+      model.graph.value(model.graph.input()).shape = Shape(std::move(extents));
+    } else {
+      const zoo::Architecture& known = zoo::architecture(model.architecture);
+      zoo::BuildOptions options = build_options(model.checkpoint, known);
+      options.height = sample[1];
+      options.width = sample[2];
+      model.graph = known.build(options);
+      model.binding = bind_to(model.graph, model.checkpoint, known.training_only);
+    }
     graph::infer_shapes(model.graph);
   } catch (const Error&) {
-    rethrow_at(fmt::format("{} as {} for {} x {} images", model.checkpoint.file_name, known.name, height, width));
+    rethrow_at(model.architecture.empty()
+                   ? fmt::format("{} for samples of {}", model.checkpoint.file_name, sample.text())
+                   : fmt::format("{} as {} for {} x {} images", model.checkpoint.file_name, model.architecture,
+                                 sample[1], sample[2]));
   }
 }
 

@@ -95,7 +95,8 @@ RunOutcome run_experiment(const Config& config, const RunOptions& options, const
   results.level = config.evaluate.level;
   results.resamples = config.evaluate.resamples;
 
-  const Scorer scorer{config.evaluate, config.seed, session.outputs, results.labels, options.threads};
+  const Scorer scorer{config.evaluate, config.seed,     session.outputs,
+                      results.labels,  options.threads, session.classifies()};
   for (const adapt::Mode& mode : config.modes) {
     const adapt::ModeResult result = run_mode(session, mode, progress);
     results.modes.push_back(scorer.report(mode, result));

@@ -68,6 +68,11 @@ ModeReport Scorer::report(const adapt::Mode& mode, const adapt::ModeResult& resu
   const double stage = adapted ? result.seconds.adapt : result.seconds.evaluate;
   const double images = adapted ? static_cast<double>(result.adapted_images) : static_cast<double>(labels.size());
   if (stage > 0) report.images_per_second = images / stage;
+  if (!classifies) {
+    report.note += fmt::format("{}the network's output is no vector of class scores: nothing is scored",
+                               report.note.empty() ? "" : "; ");
+    return report;
+  }
   report.probabilities = to_probabilities(*result.outputs, outputs);
   fill_certainty(report, labels.size());
 
@@ -86,6 +91,7 @@ ModeReport Scorer::report(const adapt::Mode& mode, const adapt::ModeResult& resu
 }
 
 void Scorer::compare(ModeReport& report, const ModeReport& source) const {
+  if (!classifies) return;
   const metrics::Predictions before = labelled_rows(source.probabilities, labels);
   const metrics::Predictions after = labelled_rows(report.probabilities, labels);
   if (after.images() == 0) return;

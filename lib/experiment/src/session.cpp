@@ -43,7 +43,8 @@ std::optional<imaging::Pipeline> recorded_pipeline(const fs::path& checkpoint, c
 }
 
 imaging::Pipeline choose_pipeline(const SessionOptions& options, const Session& session) {
-  if (!session.dataset->images()) {
+  const bool images = session.dataset->images();
+  if (!images && !session.dataset->integers()) {
     if (options.preprocess)
       throw ConfigError(
           fmt::format("{}: floating-point arrays enter the network as they are; expected no preprocessing",
@@ -52,8 +53,19 @@ imaging::Pipeline choose_pipeline(const SessionOptions& options, const Session& 
   }
   if (options.preprocess) return *options.preprocess;
   if (auto recorded = recorded_pipeline(options.checkpoint, session.model.checkpoint.sha256)) return *recorded;
+  if (!images)
+    throw ConfigError(
+        fmt::format("{}: whole numbers without a preprocessing; expected a list of steps with to_float and its scale "
+                    "(scale 1: as they are)",
+                    fs::path(options.where).filename().string()));
   throw ConfigError(fmt::format("images without a preprocessing; expected a preset ({}) or a list of steps",
                                 join(imaging::preset_names())));
+}
+
+/// What samples must look like: zoo networks are built for the images' size, others for the shape in their file.
+Shape wanted_shape(const RestoredModel& model) {
+  const Shape made_for = model.input();
+  return model.architecture.empty() ? made_for : Shape{made_for[0], 0, 0};
 }
 
 OutputKind told_by_last_node(const graph::Graph& graph) {
@@ -70,7 +82,7 @@ OutputKind told_by_last_node(const graph::Graph& graph) {
 
 void check_classes(const Session& session, const std::string& where) {
   const std::vector<std::string>& classes = session.dataset->classes();
-  if (classes.empty() || std::cmp_equal(classes.size(), session.engine->outputs())) return;
+  if (classes.empty() || !session.classifies() || std::cmp_equal(classes.size(), session.engine->outputs())) return;
   throw ConfigError(fmt::format(
       "{}: {} classes ({}); expected {}, as the network has outputs (the classes setting names all of them in order)",
       fs::path(where).filename().string(), classes.size(), join(classes, 4), session.engine->outputs()));
@@ -96,13 +108,24 @@ std::int64_t Session::levels() const {
   return highest;
 }
 
+bool Session::classifies() const {
+  const Shape& output = *model.graph.value(model.graph.outputs().at(0)).shape;
+  return output.rank() >= 2 && output.elements_from(2) == 1;
+}
+
 Session open_session(const SessionOptions& options, const Progress& progress) {
+  return open_session(restore(options.checkpoint, options.architecture), options, progress);
+}
+
+Session open_session(RestoredModel model, const SessionOptions& options, const Progress& progress) {
   const auto start = std::chrono::steady_clock::now();
   Session session;
-  session.model = restore(options.checkpoint, options.architecture);
+  session.model = std::move(model);
   session.outputs = options.outputs ? *options.outputs : told_by_last_node(session.model.graph);
+  imaging::DatasetOptions dataset = options.dataset;
+  dataset.labelled = options.labelled;
   session.dataset =
-      imaging::shifted(imaging::open_dataset(options.where, options.dataset), options.shifts, options.shift_seed);
+      imaging::shifted(imaging::open_dataset(options.where, dataset), options.shifts, options.shift_seed);
 
   imaging::Pipeline pipeline = choose_pipeline(options, session);
   session.preprocess = pipeline.name;
@@ -112,14 +135,13 @@ Session open_session(const SessionOptions& options, const Progress& progress) {
   imaging::StoreOptions store;
   store.threads = options.threads;
   if (options.memory > 0) store.memory = std::min(store.memory, options.memory / 4);
-  const std::int64_t channels = session.model.input()[0];
-  session.store = std::make_unique<imaging::SampleStore>(session.dataset, std::move(pipeline), Shape{channels, 0, 0},
-                                                         store, progress);
-  const Shape& image = session.store->shape();
-  if (const Shape made_for = session.model.input(); image != made_for)
-    session.notes.push_back(fmt::format("images enter the network as {}; {} was made for {}", image.text(),
+  session.store = std::make_unique<imaging::SampleStore>(session.dataset, std::move(pipeline),
+                                                         wanted_shape(session.model), store, progress);
+  const Shape& sample = session.store->shape();
+  if (const Shape made_for = session.model.input(); sample != made_for && !session.model.architecture.empty())
+    session.notes.push_back(fmt::format("images enter the network as {}; {} was made for {}", sample.text(),
                                         session.model.architecture, made_for.text()));
-  resize_input(session.model, image[1], image[2]);
+  fit_input(session.model, sample);
 
   adapt::EngineOptions engine;
   engine.threads = options.threads;

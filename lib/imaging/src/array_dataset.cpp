@@ -9,6 +9,7 @@
 #include <map>
 #include <utility>
 
+#include "array_layout.hpp"
 #include "fingerprint.hpp"
 #include "image_header.hpp"
 #include "limit.hpp"
@@ -127,49 +128,18 @@ std::vector<std::string> class_names(const std::vector<std::int32_t>& labels, co
   return out;
 }
 
-enum class Layout { as_is, channels_first, channels_last, grey };
-
-Layout image_layout(const Shape& shape, const std::string& wanted) {
-  const auto channels = [&](std::size_t axis) { return shape[axis] == 1 || shape[axis] == 3 || shape[axis] == 4; };
-  const std::size_t rank = shape.rank();
-  if (rank == 3 && (wanted.empty() || wanted == "NHW")) return Layout::grey;
-  if (rank == 4 && channels(3) && (wanted.empty() || wanted == "NHWC")) return Layout::channels_last;
-  if (rank == 4 && channels(1) && (wanted.empty() || wanted == "NCHW")) return Layout::channels_first;
-  throw ConfigError(
-      fmt::format("images of shape {}{}; expected [N, H, W], [N, H, W, C] or [N, C, H, W] with C 1, 3 or 4",
-                  shape.text(), wanted.empty() ? "" : " with layout " + wanted));
-}
-
-Layout float_layout(const Shape& shape, const std::string& wanted) {
-  if (shape.rank() < 2)
-    throw ConfigError(fmt::format("array of shape {}; expected samples along the first axis", shape.text()));
-  if (wanted.empty() || (wanted == "NCHW" && shape.rank() == 4)) return Layout::as_is;
-  if (wanted == "NHW" && shape.rank() == 3) return Layout::grey;
-  if (wanted == "NHWC" && shape.rank() >= 3) return Layout::channels_last;
-  throw ConfigError(fmt::format("array of shape {} with layout {}; they do not fit", shape.text(), wanted));
-}
-
-Shape without_first(const Shape& shape) {
-  return Shape(std::vector<std::int64_t>(shape.extents().begin() + 1, shape.extents().end()));
-}
-
 class ArrayDataset final : public Dataset {
  public:
   ArrayDataset(const Members& members, const std::string& key, const DatasetOptions& options)
-      : data_(members.at(key)()) {
-    const DType type = data_.dtype();
-    images_ = type == DType::u8 || type == DType::u16;
-    if (!images_ && !is_floating(type))
-      throw UnsupportedError(fmt::format("{} holds {}; supported are uint8 and uint16 images and floating-point arrays",
-                                         printable(key), name_of(type)));
-    layout_ = images_ ? image_layout(data_.shape(), options.layout) : float_layout(data_.shape(), options.layout);
+      : data_(members.at(key)()), layout_(layout_of(data_.shape(), data_.dtype(), options.layout)) {
+    images_ = images_of(layout_, data_.dtype());
     const std::int64_t n = data_.shape()[0];
-    stored_ = without_first(data_.shape());
-    if (n == 0 || stored_.elements() == 0)
+    if (n == 0 || data_.shape().elements() == 0)
       throw FormatError(
           fmt::format("{} has shape {}; expected at least one sample", printable(key), data_.shape().text()));
     std::vector<std::int32_t> labels(static_cast<std::size_t>(n), -1);
-    if (const auto name = labels_key(members, key)) labels = read_labels(members, *name, n);
+    if (options.labelled)
+      if (const auto name = labels_key(members, key)) labels = read_labels(members, *name, n);
     classes_ = class_names(labels, options.classes);
     std::vector<Sample> all;
     for (std::int64_t i = 0; i < n; ++i)
@@ -182,28 +152,28 @@ class ArrayDataset final : public Dataset {
   [[nodiscard]] const std::vector<std::string>& classes() const override { return classes_; }
   [[nodiscard]] std::int64_t skipped() const override { return 0; }
   [[nodiscard]] bool images() const override { return images_; }
+  [[nodiscard]] bool integers() const override { return !images_ && !is_floating(data_.dtype()); }
 
   [[nodiscard]] Image decode(std::size_t index) const override {
-    if (!images_) throw Error("a floating-point array was asked for images; expected array()");
-    const bool first = layout_ == Layout::channels_first, grey = layout_ == Layout::grey;
-    const std::int64_t h = stored_[first ? 1 : 0], w = stored_[first ? 2 : 1];
-    const std::int64_t from = grey ? 1 : stored_[first ? 0 : 2], to = from == 1 ? 1 : 3;
-    if (h > kMaxPixels / w)
-      throw FormatError(fmt::format("has {} x {} pixels; expected at most {} in all", w, h, kMaxPixels));
+    if (!images_) throw Error("an array that holds no images was asked for one; expected array()");
+    const ArrayLayout::Axis &c = *layout_.find('C'), &h = *layout_.find('H'), &w = *layout_.find('W');
+    const std::int64_t channels = c.extent == 1 ? 1 : 3;
+    if (h.extent > kMaxPixels / w.extent)
+      throw FormatError(fmt::format("has {} x {} pixels; expected at most {} in all", w.extent, h.extent, kMaxPixels));
     const bool narrow = data_.dtype() == DType::u8;
-    Image image{.height = h, .width = w, .channels = to, .bits = narrow ? 8 : 16, .pixels = {}};
-    image.pixels.resize(static_cast<std::size_t>(h * w * to));
+    Image image{.height = h.extent, .width = w.extent, .channels = channels, .bits = narrow ? 8 : 16, .pixels = {}};
+    image.pixels.resize(static_cast<std::size_t>(h.extent * w.extent * channels));
     const std::byte* src = stored(index).data();
-    const std::int64_t pixel_step = first ? 1 : from, channel_step = first ? h * w : 1;
-    for (std::int64_t p = 0; p < h * w; ++p) {
-      for (std::int64_t c = 0; c < to; ++c) {
-        const std::int64_t at = p * pixel_step + c * channel_step;
-        std::uint16_t value = 0;
-        if (narrow)
-          value = std::to_integer<std::uint16_t>(src[at]);
-        else
-          std::memcpy(&value, src + 2 * at, sizeof value);
-        image.pixels[static_cast<std::size_t>(p * to + c)] = value;
+    std::uint16_t* dst = image.pixels.data();
+    for (std::int64_t y = 0; y < h.extent; ++y) {
+      for (std::int64_t x = 0; x < w.extent; ++x) {
+        for (std::int64_t k = 0; k < channels; ++k, ++dst) {
+          const std::int64_t at = y * h.stride + x * w.stride + k * c.stride;
+          if (narrow)
+            *dst = std::to_integer<std::uint16_t>(src[at]);
+          else
+            std::memcpy(dst, src + 2 * at, sizeof *dst);
+        }
       }
     }
     return image;
@@ -212,16 +182,22 @@ class ArrayDataset final : public Dataset {
   [[nodiscard]] Tensor array(std::size_t index) const override {
     if (images_) throw Error("an image array was asked for floats; expected decode()");
     const Bytes bytes = stored(index);
-    const Array one(data_.dtype(), stored_, std::vector<std::byte>(bytes.begin(), bytes.end()));
+    const Array one(data_.dtype(), stored_shape(), std::vector<std::byte>(bytes.begin(), bytes.end()));
     const std::vector<float> values = one.to_float();
-    std::vector<std::int64_t> extents = stored_.extents();
-    if (layout_ == Layout::grey) extents.insert(extents.begin(), 1);
-    if (layout_ != Layout::channels_last) return {Shape(std::move(extents)), values};
-    std::rotate(extents.begin(), extents.end() - 1, extents.end());
-    Tensor out{Shape(std::move(extents))};
-    const auto channels = static_cast<std::size_t>(out.shape[0]), plane = values.size() / channels;
-    for (std::size_t p = 0; p < plane; ++p)
-      for (std::size_t c = 0; c < channels; ++c) out.values[c * plane + p] = values[p * channels + c];
+    if (layout_.in_place()) return {layout_.shape(), values};
+    Tensor out(layout_.shape());
+    std::vector<std::int64_t> position(layout_.axes.size(), 0);
+    std::int64_t from = 0;
+    for (float& value : out.values) {
+      value = values[static_cast<std::size_t>(from)];
+      for (std::size_t i = position.size(); i-- > 0;) {
+        const ArrayLayout::Axis& axis = layout_.axes[i];
+        from += axis.stride;
+        if (++position[i] < axis.extent) break;
+        from -= axis.stride * axis.extent;
+        position[i] = 0;
+      }
+    }
     return out;
   }
 
@@ -230,14 +206,16 @@ class ArrayDataset final : public Dataset {
   }
 
  private:
+  [[nodiscard]] Shape stored_shape() const {
+    return Shape(std::vector<std::int64_t>(data_.shape().extents().begin() + 1, data_.shape().extents().end()));
+  }
   [[nodiscard]] Bytes stored(std::size_t index) const {
-    const std::size_t bytes = static_cast<std::size_t>(stored_.elements()) * size_of(data_.dtype());
+    const std::size_t bytes = static_cast<std::size_t>(data_.shape().elements_from(1)) * size_of(data_.dtype());
     return data_.bytes().subspan(rows_.at(index) * bytes, bytes);
   }
 
   Array data_;
-  Shape stored_;  ///< of one sample, as the file has it
-  Layout layout_ = Layout::as_is;
+  ArrayLayout layout_;
   bool images_ = false;
   std::vector<std::size_t> rows_;  ///< of data_, one for each sample
   std::vector<Sample> samples_;

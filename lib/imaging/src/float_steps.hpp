@@ -75,4 +75,14 @@ void float_steps(const Pipeline& pipeline, const Pixels<T>& src, std::span<float
   }
 }
 
+/// ToFloat (its scale given) and Normalize of an array whose first axis is the channels, in place.
+inline void float_steps(const Pipeline& pipeline, Tensor& array) {
+  const auto channels = static_cast<std::size_t>(array.shape[0]);
+  const std::size_t plane = array.values.size() / channels;
+  for (std::size_t c = 0; c < channels; ++c) {
+    const ChannelArithmetic arithmetic(pipeline, c, 8);
+    for (float& value : std::span(array.values).subspan(c * plane, plane)) value = arithmetic(value);
+  }
+}
+
 }  // namespace shiftnorm::imaging

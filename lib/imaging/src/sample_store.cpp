@@ -106,6 +106,19 @@ void check_input(const Shape& input, bool images) {
     throw ShapeError(fmt::format("the network takes {} channels; expected 1 or 3, as images have", input[0]));
 }
 
+/// Whole numbers of any rank have no geometry, and no largest value that would stand for 1.
+void check_numbers(const Pipeline& pipeline, bool integers) {
+  if (!integers && !pipeline.steps.empty())
+    throw ConfigError("floating-point arrays enter the network as they are; expected no preprocessing");
+  for (const Step& step : pipeline.steps) {
+    const auto* to_float = std::get_if<ToFloat>(&step);
+    if (to_float != nullptr ? !to_float->scale : !std::holds_alternative<Normalize>(step))
+      throw ConfigError(
+          "preprocess: the arrays hold whole numbers, not images of 1, 3 or 4 channels; expected to_float with a "
+          "scale, and normalize, alone");
+  }
+}
+
 /// `input` with its zeros taken from `found`; nothing if the other extents differ. [H, W] also fits [1, H, W].
 std::optional<Shape> merged(const Shape& input, const Shape& found) {
   if (input.rank() == found.rank() + 1 && input[0] <= 1) {
@@ -129,6 +142,7 @@ Tensor SampleStore::State::array(std::size_t index) const {
   const auto odd = std::ranges::find_if(tensor.values, [](float v) { return !std::isfinite(v); });
   if (odd != tensor.values.end())
     throw FormatError(fmt::format("value {} is {}; expected finite numbers", odd - tensor.values.begin(), *odd));
+  if (!pipeline.steps.empty()) float_steps(pipeline, tensor);
   return tensor;
 }
 
@@ -239,8 +253,9 @@ SampleStore::SampleStore(std::shared_ptr<const Dataset> dataset, Pipeline pipeli
                          const StoreOptions& options, const Progress& progress)
     : state_(std::make_unique<State>()) {
   if (options.threads < 1) throw ConfigError(fmt::format("threads = {}; expected at least 1", options.threads));
-  if (const std::vector<std::string> wrong = problems(pipeline); dataset->images() && !wrong.empty())
+  if (const std::vector<std::string> wrong = problems(pipeline); !wrong.empty())
     throw ConfigError(fmt::format("preprocess: {}", join(wrong)));
+  if (!dataset->images()) check_numbers(pipeline, dataset->integers());
   check_input(input, dataset->images());
   State& s = *state_;
   s.dataset = std::move(dataset);
@@ -251,7 +266,7 @@ SampleStore::SampleStore(std::shared_ptr<const Dataset> dataset, Pipeline pipeli
   s.reasons.resize(n);
   s.misfits.resize(n);
   s.settle_shape(input);
-  if (s.dataset->images() && s.shape[0] != 0) s.check_normalize();
+  if (s.shape.rank() > 0 && s.shape[0] != 0) s.check_normalize();
   LoadProgress done(progress, n);
   for_each_parallel(n, options.threads, [&](std::size_t i) {
     progress.check();

@@ -21,7 +21,7 @@ struct RestoredModel {
 
   /// Name in the file of a parameter; empty if the file does not hold it.
   [[nodiscard]] std::string name_in_file(graph::ValueId id) const;
-  /// The input of one image without N: [C, H, W].
+  /// The input of one sample without N, of any rank; an extent of 0 is the data's to say.
   [[nodiscard]] Shape input() const;
 };
 
@@ -31,8 +31,10 @@ struct RestoredModel {
 ///         one that does not fit the architecture, or one without BatchNorm: nothing to recalibrate.
 [[nodiscard]] RestoredModel restore(const std::filesystem::path& path, const std::string& architecture);
 
-/// Builds the same network for another input size; the graph is left alone when it has that size or is the file's own.
-void resize_input(RestoredModel& model, std::int64_t height, std::int64_t width);
+/// Makes the network ready for samples of this shape, without N: an architecture is built again for another size, the
+/// file's own graph takes it where its input leaves it open (extents of 0). Shapes are inferred.
+/// Errors  ShapeError or UnsupportedError naming the node that cannot take it.
+void fit_input(RestoredModel& model, const Shape& sample);
 
 /// Floating-point numbers of the file without running statistics: what PyTorch counts as parameters.
 [[nodiscard]] std::int64_t count_parameters(const formats::Checkpoint& checkpoint);

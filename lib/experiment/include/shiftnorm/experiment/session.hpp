@@ -50,11 +50,15 @@ struct Session {
   [[nodiscard]] std::vector<std::int32_t> labels() const;  ///< per usable sample, -1: none
   [[nodiscard]] std::vector<std::string> ids() const;
   [[nodiscard]] std::int64_t levels() const;
+  [[nodiscard]] bool classifies() const;  ///< the first output is one vector for each sample
 };
 
 /// Restores the network first, so that a wrong file is told before any image is decoded.
 /// Errors  ConfigError for images without preprocessing and for classes that do not fit the outputs; as restore(),
 ///         imaging::open_dataset, imaging::SampleStore and adapt::Engine.
 [[nodiscard]] Session open_session(const SessionOptions& options, const Progress& progress);
+/// The same with a network that is restored already, or was made otherwise; `checkpoint` and `architecture` of the
+/// options are not read.
+[[nodiscard]] Session open_session(RestoredModel model, const SessionOptions& options, const Progress& progress);
 
 }  // namespace shiftnorm::experiment

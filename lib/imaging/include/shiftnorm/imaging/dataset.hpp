@@ -46,8 +46,10 @@ class Dataset {
   [[nodiscard]] virtual const std::vector<Sample>& samples() const = 0;
   [[nodiscard]] virtual const std::vector<std::string>& classes() const = 0;  ///< empty: unlabelled
   [[nodiscard]] virtual std::int64_t skipped() const = 0;                     ///< files that are no images
-  /// True: samples are images for the transforms. False: float arrays that enter the network as they are.
+  /// True: samples are images for the transforms. False: arrays of numbers.
   [[nodiscard]] virtual bool images() const = 0;
+  /// Whether the arrays hold whole numbers, which need ToFloat; floating-point numbers enter the network as they are.
+  [[nodiscard]] virtual bool integers() const { return false; }
   [[nodiscard]] virtual Image decode(std::size_t index) const = 0;  ///< throws FormatError / UnsupportedError
   [[nodiscard]] virtual Tensor array(std::size_t index) const = 0;  ///< one sample without N, channels first
   /// SHA-256 over ids and stored bytes in id order: what provenance records.
@@ -59,9 +61,14 @@ enum class Reader { automatic, folder, array };
 struct DatasetOptions {
   Limit limit{};
   Reader reader = Reader::automatic;
-  std::string layout{};                ///< arrays: "NCHW", "NHWC", "NHW"; empty: told from the shape
+  std::string layout{};                ///< arrays: the axes by their letters (check_layout); empty: told from the shape
   std::vector<std::string> classes{};  ///< given order of class names; empty: sorted folder names
+  bool labelled = true;                ///< false: labels do not matter, so that none of an array file are read
 };
+
+/// ConfigError unless the text names the axes of an array: N, then each of C, T, L, D, H, W at most once ("NTC"). The
+/// network takes them in that order.
+void check_layout(const std::string& letters);
 
 /// Opens WHERE: an image folder (class folders, or none: unlabelled), `.npy`, `.npz`, `.safetensors`, each with `#key`.
 /// Errors  FormatError if nothing is there; ConfigError for options that do not fit.

@@ -24,7 +24,9 @@ class SampleStore {
  public:
   /// Decodes and checks every sample. `input` is the network's input without N: [C, H, W] or any rank for arrays.
   /// An extent of 0 in `input` means: taken from the first sample.
-  /// Errors  FormatError if no sample is usable; ShapeError if samples do not fit the network.
+  /// The pipeline of whole numbers is ToFloat with a scale and Normalize alone; floating-point arrays have none.
+  /// Errors  FormatError if no sample is usable; ShapeError if samples do not fit the network; ConfigError for a
+  ///         pipeline that does not fit the samples.
   SampleStore(std::shared_ptr<const Dataset> dataset, Pipeline pipeline, Shape input, const StoreOptions& options,
               const Progress& progress);
   ~SampleStore();
