@@ -18,15 +18,16 @@ std::vector<graph::BatchNorm> one_layer() {
   return {layer};
 }
 
-stats::ChannelMoments batch(const std::vector<double>& values) {
-  stats::ChannelMoments moments({0.0f});
+exec::LevelMoments batch(const std::vector<double>& values) {
+  exec::LevelMoments use{0, stats::ChannelMoments({0.0f}), stats::Spread(1)};
   double sum = 0, square = 0;
   for (const double v : values) {
     sum += v;
     square += v * v;
   }
-  moments.add_image({&sum, 1}, {&square, 1}, static_cast<std::int64_t>(values.size()));
-  return moments;
+  use.moments.add_image({&sum, 1}, {&square, 1}, static_cast<std::int64_t>(values.size()));
+  use.spread.add({&sum, 1}, {&square, 1}, static_cast<double>(values.size()));
+  return use;
 }
 
 /// Batches {0, 2} (mean 1, sample variance 2, population 1) and {4, 4, 4, 8} (5, 4, 3), from a source of mean 8,
@@ -35,8 +36,8 @@ stats::LayerStatistics estimate(const Mode& mode) {
   static const std::vector<graph::BatchNorm> layers = one_layer();
   const stats::Statistics source{{"bn", {8.0}, {16.0}}};
   BatchEstimator estimator(mode, layers, source);
-  estimator.add(0, 0, 1, batch({0, 2}));
-  estimator.add(0, 1, 2, batch({4, 4, 4, 8}));
+  estimator.add(0, 0, 1, std::vector{batch({0, 2})});
+  estimator.add(0, 1, 2, std::vector{batch({4, 4, 4, 8})});
   return estimator.finish()[0];
 }
 
@@ -83,6 +84,6 @@ TEST_CASE("One value per channel has no sample variance", "[adapt]") {
   const auto layers = one_layer();
   BatchEstimator estimator({.semantics = Semantics::batch, .estimator = Estimator::batch_mean}, layers,
                            {{"bn", {0.0}, {1.0}}});
-  CHECK_THROWS_WITH(estimator.add(0, 0, 1, batch({3})),
+  CHECK_THROWS_WITH(estimator.add(0, 0, 1, std::vector{batch({3})}),
                     Contains("layer 'bn': a batch has one value per channel") && Contains("expected larger batches"));
 }

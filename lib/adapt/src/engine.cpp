@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <numeric>
@@ -99,27 +100,87 @@ stats::Statistics source_statistics(const graph::Graph& graph, const std::vector
   return source;
 }
 
-struct Engine::State {
-  graph::Graph graph;
+namespace {
+
+/// A plan with its threads. `owner`: the BatchNorm that each of the plan's sets belongs to.
+struct Network {
   std::shared_ptr<const exec::Plan> plan;
   exec::Sweeper sweeper;
+  std::vector<std::size_t> owner;
+
+  Network(std::shared_ptr<const exec::Plan> p, const EngineOptions& o, std::vector<std::size_t> owners)
+      : plan(std::move(p)), sweeper(plan, {o.threads, o.memory, o.scratch_directory}), owner(std::move(owners)) {}
+};
+
+std::vector<std::size_t> each_its_own(std::size_t count) {
+  std::vector<std::size_t> owner(count);
+  std::iota(owner.begin(), owner.end(), std::size_t{0});
+  return owner;
+}
+
+/// With BatchNorms that are applied several times, a plan in which every application is a set: null without any.
+std::unique_ptr<Network> use_by_use(const graph::Graph& graph, const std::vector<graph::BatchNorm>& layers,
+                                    const EngineOptions& options) {
+  if (std::all_of(layers.begin(), layers.end(), [](const graph::BatchNorm& l) { return l.nodes.size() == 1; }))
+    return nullptr;
+  std::vector<graph::BatchNorm> uses = graph::uses_of(graph, layers);
+  std::vector<std::size_t> owner;
+  for (const graph::BatchNorm& use : uses) {
+    std::size_t layer = 0;
+    while (std::find(layers[layer].nodes.begin(), layers[layer].nodes.end(), use.nodes.front()) ==
+           layers[layer].nodes.end())
+      ++layer;
+    owner.push_back(layer);
+  }
+  return std::make_unique<Network>(std::make_shared<exec::Plan>(graph, std::move(uses)), options, std::move(owner));
+}
+
+bool finite(const std::vector<double>& values) {
+  return std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
+}
+
+/// One value per channel has no variance: PyTorch refuses it in training mode, and 0 would blow up every other image.
+void require_variance(const graph::BatchNorm& layer, const stats::ChannelMoments& moments) {
+  if (moments.values() < 2)
+    throw ConfigError(fmt::format(
+        "layer '{}': a group of {} image(s) gives one value per channel, which has no variance; expected larger groups "
+        "(batch), or this layer left out (layers)",
+        layer.name, moments.images()));
+}
+
+/// Images whose statistics need no order among each other are measured in groups of so many, so that an interrupted
+/// measurement loses no more.
+constexpr std::size_t kChunk = 64;
+
+}  // namespace
+
+struct Engine::State {
+  graph::Graph graph;
+  Network whole;                     ///< several applications of a BatchNorm are one set
+  std::unique_ptr<Network> per_use;  ///< each is a set of its own; null if there are none
   stats::Statistics source;
+  bool source_known;
   std::vector<std::vector<double>> gamma, beta;
   std::vector<bool> reachable;
 
   State(const graph::Graph& g, const EngineOptions& o)
       : graph(g),
-        plan(std::make_shared<exec::Plan>(graph)),
-        sweeper(plan, {o.threads, o.memory, o.scratch_directory}),
-        reachable(reached(graph, plan->sets())) {
-    source = source_statistics(graph, plan->sets());
-    for (const graph::BatchNorm& layer : plan->sets()) {
+        whole(std::make_shared<exec::Plan>(graph), o, each_its_own(graph::batch_norms(graph).size())),
+        per_use(use_by_use(graph, layers(), o)),
+        source(source_statistics(graph, layers())),
+        source_known(std::all_of(
+            source.begin(), source.end(),
+            [](const stats::LayerStatistics& layer) { return finite(layer.mean) && finite(layer.variance); })),
+        reachable(reached(graph, layers())) {
+    for (const graph::BatchNorm& layer : layers()) {
       gamma.push_back(values_of(graph, layer.scale));
       beta.push_back(values_of(graph, layer.bias));
     }
   }
 
-  [[nodiscard]] const std::vector<graph::BatchNorm>& layers() const { return plan->sets(); }
+  [[nodiscard]] const std::vector<graph::BatchNorm>& layers() const { return whole.plan->sets(); }
+  /// In batches every application of a BatchNorm is normalised by what it sees itself, as in PyTorch's training mode.
+  [[nodiscard]] Network& in_groups() { return per_use ? *per_use : whole; }
 
   /// gamma (x - mean) / sqrt(variance + epsilon) + beta as scale and shift.
   [[nodiscard]] exec::Affine affine(std::size_t layer, const std::vector<double>& mean,
@@ -129,16 +190,18 @@ struct Engine::State {
       scale[c] = (plain ? 1.0 : gamma[layer][c]) / std::sqrt(variance[c] + layers()[layer].epsilon);
       shift[c] = (plain ? 0.0 : beta[layer][c]) - mean[c] * scale[c];
     }
-    return plan->affine(scale, shift);
+    return whole.plan->affine(scale, shift);
   }
 
-  [[nodiscard]] exec::SweepRequest request(const stats::Statistics& statistics, const Images& images,
-                                           std::string_view stage) const {
+  [[nodiscard]] exec::SweepRequest request(const Network& network, const stats::Statistics& statistics,
+                                           const Images& images, std::string_view stage) const {
     exec::SweepRequest r;
-    r.levels.assign(layers().size(), 0);
-    for (std::size_t i = 0; i < layers().size(); ++i) {
+    r.levels.assign(network.owner.size(), 0);
+    for (const std::size_t i : network.owner) {
       r.affines.push_back(affine(i, statistics[i].mean, statistics[i].variance, statistics[i].plain_affine));
-      r.pivots.emplace_back(source[i].mean.begin(), source[i].mean.end());
+      // The pivot only guards digits; without source statistics zero will do.
+      r.pivots.emplace_back(source[i].mean.size(), 0.0f);
+      if (finite(source[i].mean)) r.pivots.back().assign(source[i].mean.begin(), source[i].mean.end());
     }
     r.load = images.load;
     r.stage = stage;
@@ -146,86 +209,144 @@ struct Engine::State {
   }
 
   void collect(Outputs& outputs, std::size_t count, exec::SweepRequest& r) const {
-    outputs.width = plan->output_floats();
+    outputs.width = whole.plan->output_floats();
     outputs.values.resize(count * static_cast<std::size_t>(outputs.width));
     r.output = [&outputs](std::size_t index, std::span<const float> row) {
       std::copy(row.begin(), row.end(), outputs.values.begin() + static_cast<std::ptrdiff_t>(index * row.size()));
     };
   }
 
-  /// Levels of the layers that a rule chooses and the outputs depend on.
-  [[nodiscard]] std::vector<std::int64_t> levels(const LayerRule& rule) const {
+  /// Which layers a rule chooses and the outputs depend on.
+  [[nodiscard]] std::vector<bool> measured_by(const LayerRule& rule) const {
     std::vector<bool> measured = chosen(rule, layers());
     for (std::size_t i = 0; i < measured.size(); ++i) measured[i] = measured[i] && reachable[i];
-    std::vector<graph::BatchNorm> sets = layers();
-    graph::assign_levels(graph, sets, measured);
+    return measured;
+  }
+
+  [[nodiscard]] std::vector<std::int64_t> levels(const Network& network, const std::vector<bool>& measured) const {
+    std::vector<graph::BatchNorm> sets = network.plan->sets();
+    std::vector<bool> sets_measured;
+    for (const std::size_t i : network.owner) sets_measured.push_back(measured[i]);
+    graph::assign_levels(graph, sets, sets_measured);
     std::vector<std::int64_t> out;
     for (const graph::BatchNorm& set : sets) {
       if (!set.ordered)
         throw UnsupportedError(fmt::format(
-            "layer '{}': one use depends on another use of itself, so that no exact order exists", set.name));
+            "layer '{}': one use depends on another use of itself, so that semantics layerwise has no exact "
+            "order; expected semantics batch",
+            set.name));
       out.push_back(set.level);
     }
     return out;
   }
 
-  stats::Statistics measure_whole(const Mode& mode, const Images& images, Outputs* outputs, const Progress& progress) {
-    exec::SweepRequest r = request(source, images, "adapt");
-    r.levels = levels(mode.layers);
-    r.settled = mode.semantics == Semantics::layerwise;
+  /// Level by level, each behind the final statistics of the earlier ones. `reached` holds the layers that an earlier
+  /// measurement settled; levels settled before an exception are left in it.
+  stats::Statistics measure_layerwise(const Mode& mode, const Images& images, Outputs* outputs,
+                                      stats::Statistics* reached, const Progress& progress) {
+    stats::Statistics target = reached != nullptr && !reached->empty() ? *reached : source;
+    std::vector<bool> measured = measured_by(mode.layers);
+    for (std::size_t i = 0; i < measured.size(); ++i) measured[i] = measured[i] && target[i].values == 0;
+    exec::SweepRequest r = request(whole, target, images, "adapt");
+    r.levels = levels(whole, measured);
     r.groups = one_group(images.count);
     if (outputs != nullptr) collect(*outputs, images.count, r);
-    stats::Statistics target = source;
     r.settle = [&](std::size_t, std::int64_t, std::span<const exec::LevelMoments> moments,
                    std::span<exec::Affine> affines) {
       for (const exec::LevelMoments& m : moments) {
+        require_variance(layers()[m.set], m.moments);
         stats::LayerStatistics& layer = target[m.set];
         layer.values = m.moments.values();
         layer.images = static_cast<std::int64_t>(images.count);
         layer.batches = 1;
         layer.sums = m.moments;
+        layer.spread = m.spread;
         stats::estimate(stats::Pooling::values, layer);
-        if (r.settled) affines[m.set] = affine(m.set, layer.mean, layer.variance, false);
+        affines[m.set] = affine(m.set, layer.mean, layer.variance, false);
       }
     };
-    sweeper.run(r, progress);
+    try {
+      whole.sweeper.run(r, progress);
+    } catch (...) {
+      if (reached != nullptr) *reached = std::move(target);
+      throw;
+    }
     return target;
   }
 
-  stats::Statistics measure_batches(const Mode& mode, const Images& images, const Progress& progress) {
-    exec::SweepRequest r = request(source, images, "adapt");
-    r.levels = levels(mode.layers);
-    r.groups = batches(images.count, static_cast<std::size_t>(mode.batch), mode.shuffle);
-    BatchEstimator estimator(mode, layers(), source);
+  /// Group by group. `reached` holds what the first groups gave; those done before an exception are left in it.
+  stats::Statistics measure_groups(const Mode& mode, const Images& images, stats::Statistics* reached,
+                                   const Progress& progress) {
+    const bool by_source = mode.semantics == Semantics::source;
+    Network& network = by_source ? whole : in_groups();
+    exec::SweepRequest r = request(network, source, images, "adapt");
+    const std::vector<bool> measured = measured_by(mode.layers);
+    r.settled = !by_source;
+    r.levels = by_source ? std::vector<std::int64_t>(measured.begin(), measured.end()) : levels(network, measured);
+    r.groups = by_source ? batches(images.count, kChunk, {})
+                         : batches(images.count, static_cast<std::size_t>(mode.batch), mode.shuffle);
+    BatchEstimator estimator(mode, layers(), reached != nullptr && !reached->empty() ? *reached : source);
+    const std::size_t done = estimator.batches();
+    r.groups.erase(r.groups.begin(), r.groups.begin() + static_cast<std::ptrdiff_t>(std::min(done, r.groups.size())));
     std::mutex mutex;
     std::map<std::size_t, std::vector<exec::LevelMoments>> waiting;
     r.settle = [&](std::size_t group, std::int64_t, std::span<const exec::LevelMoments> moments,
                    std::span<exec::Affine> affines) {
-      for (const exec::LevelMoments& m : moments)
-        affines[m.set] = affine(m.set, m.moments.mean(), m.moments.variance(stats::Divisor::population), false);
+      if (!by_source)
+        for (const exec::LevelMoments& m : moments) {
+          const std::size_t layer = network.owner[m.set];
+          require_variance(layers()[layer], m.moments);
+          affines[m.set] = affine(layer, m.moments.mean(), m.moments.variance(stats::Divisor::population), false);
+        }
       const std::lock_guard lock(mutex);
       auto& held = waiting[group];
       held.insert(held.end(), moments.begin(), moments.end());
     };
     r.group_done = [&](std::size_t group) {
-      std::vector<exec::LevelMoments> mine;
+      std::map<std::size_t, std::vector<exec::LevelMoments>> by_layer;
       {
         const std::lock_guard lock(mutex);
-        mine = std::move(waiting[group]);
+        for (exec::LevelMoments& m : waiting[group]) by_layer[network.owner[m.set]].push_back(std::move(m));
         waiting.erase(group);
       }
-      for (const exec::LevelMoments& m : mine)
-        estimator.add(m.set, group, static_cast<std::int64_t>(r.groups[group].size()), m.moments);
+      for (auto& [layer, uses] : by_layer) {
+        std::sort(uses.begin(), uses.end(),
+                  [](const exec::LevelMoments& a, const exec::LevelMoments& b) { return a.set < b.set; });
+        estimator.add(layer, done + group, static_cast<std::int64_t>(r.groups[group].size()), uses);
+      }
     };
-    sweeper.run(r, progress);
-    return estimator.finish();
+    const auto finish = [&] {
+      stats::Statistics out = estimator.finish();
+      if (!by_source) return out;
+      for (std::size_t i = 0; i < out.size(); ++i) {
+        if (out[i].values == 0) continue;
+        require_variance(layers()[i], out[i].sums);
+        out[i].batches = 1;
+      }
+      return out;
+    };
+    try {
+      network.sweeper.run(r, progress);
+    } catch (...) {
+      if (reached != nullptr) *reached = estimator.finish();
+      throw;
+    }
+    return finish();
+  }
+
+  stats::Statistics measure(const Mode& mode, const Images& images, Outputs* outputs, stats::Statistics* reached,
+                            const Progress& progress) {
+    require_images(images);
+    if (mode.semantics == Semantics::layerwise) return measure_layerwise(mode, images, outputs, reached, progress);
+    return measure_groups(mode, images, reached, progress);
   }
 
   /// Policies `batch` and `instance`: each group is normalised with its own statistics, blended with the source if
   /// asked.
   Outputs evaluate_groups(const Mode& mode, const Images& images, const Progress& progress) {
-    exec::SweepRequest r = request(source, images, "evaluate");
-    r.levels = levels(mode.layers);
+    Network& network = in_groups();
+    exec::SweepRequest r = request(network, source, images, "evaluate");
+    r.levels = levels(network, measured_by(mode.layers));
     r.groups =
         batches(images.count, mode.policy == Policy::instance ? 1 : static_cast<std::size_t>(mode.batch), mode.shuffle);
     Outputs outputs;
@@ -236,73 +357,148 @@ struct Engine::State {
     r.settle = [&](std::size_t group, std::int64_t, std::span<const exec::LevelMoments> moments,
                    std::span<exec::Affine> affines) {
       for (const exec::LevelMoments& m : moments) {
+        const std::size_t layer = network.owner[m.set];
+        require_variance(layers()[layer], m.moments);
         const stats::Statistics own{
-            {source[m.set].name, m.moments.mean(), m.moments.variance(stats::Divisor::population)}};
-        const stats::Statistics used = apply_policy(blend, {layers()[m.set]}, {source[m.set]}, own,
+            {source[layer].name, m.moments.mean(), m.moments.variance(stats::Divisor::population)}};
+        const stats::Statistics used = apply_policy(blend, {layers()[layer]}, {source[layer]}, own,
                                                     static_cast<std::int64_t>(r.groups[group].size()));
-        affines[m.set] = affine(m.set, used[0].mean, used[0].variance, false);
+        affines[m.set] = affine(layer, used[0].mean, used[0].variance, false);
       }
     };
-    sweeper.run(r, progress);
+    network.sweeper.run(r, progress);
     return outputs;
   }
+
+  void require_source(const Mode& mode) const {
+    if (source_known) return;
+    const std::vector<bool> takes_part = chosen(mode.layers, layers());
+    const bool all = std::find(takes_part.begin(), takes_part.end(), false) == takes_part.end();
+    if (needs_source(mode) || !all)
+      throw ConfigError(fmt::format(
+          "mode '{}': no source statistics: the file holds none (PyTorch writes none for track_running_stats=False), "
+          "and {} needs them; expected policy adabn with estimator population, batch-mean or ema-reset, or policy "
+          "batch, instance, disabled or identity",
+          mode.name, all ? fmt::format("policy {} as asked for", name_of(mode.policy)) : "a layer left out"));
+  }
 };
+
+namespace {
+
+/// The images of a set without those that gave activations that are not finite: one bad image must not end a run.
+class Usable {
+ public:
+  explicit Usable(const Images& all) : all_(all), kept_(all.count) {
+    std::iota(kept_.begin(), kept_.end(), std::size_t{0});
+  }
+
+  [[nodiscard]] Images images() const {
+    return {kept_.size(), [this](std::size_t i, std::span<float> dst) { all_.load(kept_[i], dst); }};
+  }
+  [[nodiscard]] std::size_t original(std::size_t index) const { return kept_[index]; }
+
+  /// Errors  FormatError when so many go that the network rather than an image must be the cause.
+  void leave_out(const exec::NonFinite& bad, std::vector<LeftOut>& left_out) {
+    left_out.push_back({kept_[bad.image], bad.reason});
+    kept_.erase(kept_.begin() + static_cast<std::ptrdiff_t>(bad.image));
+    const std::size_t most = std::min<std::size_t>(kMost, std::max<std::size_t>(1, all_.count / 20));
+    if (kept_.empty() || left_out.size() > most)
+      throw FormatError(
+          fmt::format("{}, at image {} and {} others of {}; expected finite numbers (the network or the "
+                      "preprocessing may be wrong rather than the images)",
+                      bad.reason, left_out.back().image, left_out.size() - 1, all_.count));
+  }
+
+ private:
+  static constexpr std::size_t kMost = 100;  ///< each costs a new start
+  const Images& all_;
+  std::vector<std::size_t> kept_;
+};
+
+}  // namespace
 
 Engine::Engine(const graph::Graph& graph, const EngineOptions& options)
     : state_(std::make_unique<State>(graph, options)) {}
 Engine::~Engine() = default;
 
 const std::vector<graph::BatchNorm>& Engine::batch_norms() const noexcept { return state_->layers(); }
-std::int64_t Engine::outputs() const noexcept { return state_->plan->output_floats(); }
+std::int64_t Engine::outputs() const noexcept { return state_->whole.plan->output_floats(); }
 const stats::Statistics& Engine::source() const noexcept { return state_->source; }
+bool Engine::source_known() const noexcept { return state_->source_known; }
 
 stats::Statistics Engine::measure(const Mode& mode, const Images& adapt, const Progress& progress) {
-  require_images(adapt);
-  if (mode.semantics == Semantics::batch) return state_->measure_batches(mode, adapt, progress);
-  return state_->measure_whole(mode, adapt, nullptr, progress);
+  return state_->measure(mode, adapt, nullptr, nullptr, progress);
 }
 
 Outputs Engine::infer(const stats::Statistics& statistics, const Images& images, const Progress& progress) {
   require_images(images);
-  exec::SweepRequest r = state_->request(statistics, images, "evaluate");
+  exec::SweepRequest r = state_->request(state_->whole, statistics, images, "evaluate");
   r.groups = one_group(images.count);
   Outputs outputs;
   state_->collect(outputs, images.count, r);
-  state_->sweeper.run(r, progress);
+  state_->whole.sweeper.run(r, progress);
   return outputs;
 }
 
-ModeResult Engine::run(const Mode& mode, const Images& adapt, const Images* evaluate, const Progress& progress) {
+ModeResult Engine::run(const Mode& mode, const Images& adapt, const Images* evaluate, const Progress& progress,
+                       stats::Statistics* reached) {
   const std::vector<std::string> wrong = problems(mode);
   if (!wrong.empty())
     throw ConfigError(fmt::format("mode '{}': {}", mode.name, fmt::format("{}", fmt::join(wrong, "; "))));
+  state_->require_source(mode);
   ModeResult result;
   const Stopwatch adapting;
   stats::Statistics target = state_->source;
   if (measures(mode.policy)) {
-    require_images(adapt);
     // A layerwise sweep ends with the adapted network's own outputs.
     const bool same = evaluate == &adapt && mode.policy == Policy::adabn && mode.semantics == Semantics::layerwise;
-    if (same) {
-      result.outputs.emplace();
-      target = state_->measure_whole(mode, adapt, &*result.outputs, progress);
-    } else {
-      target = measure(mode, adapt, progress);
+    Usable usable(adapt);
+    for (bool done = false; !done;) {
+      try {
+        if (same) result.outputs.emplace();
+        target = state_->measure(mode, usable.images(), same ? &*result.outputs : nullptr, reached, progress);
+        done = true;
+      } catch (const exec::NonFinite& bad) {
+        usable.leave_out(bad, result.left_out);
+        // What was reached holds the image already.
+        if (reached != nullptr) reached->clear();
+        reached = nullptr;
+      }
     }
-    result.adapted_images = static_cast<std::int64_t>(adapt.count);
+    if (!result.left_out.empty()) result.outputs.reset();
+    result.adapted_images = static_cast<std::int64_t>(usable.images().count);
     result.seconds.adapt = adapting.seconds();
   }
   const Stopwatch evaluating;
   if (!exportable(mode.policy)) {
-    if (evaluate != nullptr) result.outputs = state_->evaluate_groups(mode, *evaluate, progress);
+    if (evaluate != nullptr) result.outputs = evaluate_groups(mode, *evaluate, result.left_out, progress);
   } else {
-    result.statistics =
-        apply_policy(mode, state_->layers(), state_->source, target, static_cast<std::int64_t>(adapt.count));
+    result.statistics = apply_policy(mode, state_->layers(), state_->source, target, result.adapted_images);
     if (measures(mode.policy)) result.measured = std::move(target);
     if (evaluate != nullptr && !result.outputs) result.outputs = infer(result.statistics, *evaluate, progress);
   }
   if (evaluate != nullptr) result.seconds.evaluate = evaluating.seconds();
   return result;
+}
+
+Outputs Engine::evaluate_groups(const Mode& mode, const Images& images, std::vector<LeftOut>& left_out,
+                                const Progress& progress) {
+  require_images(images);
+  Usable usable(images);
+  for (;;) {
+    try {
+      const Images kept = usable.images();
+      const Outputs found = state_->evaluate_groups(mode, kept, progress);
+      Outputs all{found.width, std::vector<float>(images.count * static_cast<std::size_t>(found.width),
+                                                  std::numeric_limits<float>::quiet_NaN())};
+      for (std::size_t i = 0; i < kept.count; ++i)
+        std::copy_n(found.values.begin() + static_cast<std::ptrdiff_t>(i) * found.width, found.width,
+                    all.values.begin() + static_cast<std::ptrdiff_t>(usable.original(i)) * found.width);
+      return all;
+    } catch (const exec::NonFinite& bad) {
+      usable.leave_out(bad, left_out);
+    }
+  }
 }
 
 }  // namespace shiftnorm::adapt

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "shiftnorm/core/error.hpp"
@@ -19,50 +20,69 @@ double momentum_of(const Mode& mode, const graph::BatchNorm& layer, std::size_t 
 }  // namespace
 
 BatchEstimator::BatchEstimator(const Mode& mode, const std::vector<graph::BatchNorm>& layers,
-                               const stats::Statistics& source)
-    : mode_(mode), layers_(layers), state_(source), sums_(layers.size()) {}
+                               const stats::Statistics& start)
+    : mode_(mode), layers_(layers), state_(start) {
+  for (const stats::LayerStatistics& layer : state_)
+    batches_ = std::max(batches_, static_cast<std::size_t>(layer.batches));
+}
 
 void BatchEstimator::add(std::size_t layer, std::size_t batch, std::int64_t images,
-                         const stats::ChannelMoments& moments) {
+                         std::span<const exec::LevelMoments> uses) {
   stats::LayerStatistics& state = state_[layer];
-  state.values += moments.values();
+  const bool first = state.values == 0;
+  for (const exec::LevelMoments& use : uses) state.values += use.moments.values();
   state.images += images;
   state.batches += 1;
   if (mode_.estimator == Estimator::population) {
-    if (sums_[layer].channels() == 0) sums_[layer] = stats::ChannelMoments(moments.pivot());
-    sums_[layer].merge(moments);
+    for (const exec::LevelMoments& use : uses) {
+      if (state.sums.channels() == 0) {
+        state.sums = stats::ChannelMoments(use.moments.pivot());
+        state.spread = stats::Spread(state.mean.size());
+      }
+      state.sums.merge(use.moments);
+      state.spread.merge(use.spread);
+    }
     return;
   }
-  if (moments.values() < 2)
-    throw Error(
-        fmt::format("layer '{}': a batch has one value per channel, so that estimator {} has no sample variance; "
-                    "expected larger batches",
-                    layers_[layer].name, name_of(mode_.estimator)));
-  const std::vector<double> mean = moments.mean(), variance = moments.variance(stats::Divisor::sample);
-  if (mode_.estimator == Estimator::batch_mean) {
-    if (sums_[layer].channels() == 0) sums_[layer] = stats::ChannelMoments(std::vector<float>(mean.size(), 0.0f));
-    sums_[layer].add_image(mean, variance, moments.values());
-    return;
-  }
-  if (mode_.estimator == Estimator::ema_reset && state.batches == 1) {
-    state.mean.assign(mean.size(), 0.0);
-    state.variance.assign(mean.size(), 1.0);
-  }
+  std::vector<double> mean_of_uses(state.mean.size(), 0.0), variance_of_uses(state.mean.size(), 0.0);
   const double p = momentum_of(mode_, layers_[layer], batch), old = 1.0 - p;
-  for (std::size_t c = 0; c < mean.size(); ++c) {
-    state.mean[c] = old * state.mean[c] + p * mean[c];
-    state.variance[c] = old * state.variance[c] + p * variance[c];
+  if (mode_.estimator == Estimator::ema_reset && first) {
+    state.mean.assign(state.mean.size(), 0.0);
+    state.variance.assign(state.mean.size(), 1.0);
   }
+  for (const exec::LevelMoments& use : uses) {
+    if (use.moments.values() < 2)
+      throw ConfigError(
+          fmt::format("layer '{}': a batch has one value per channel, so that estimator {} has no sample variance; "
+                      "expected larger batches",
+                      layers_[layer].name, name_of(mode_.estimator)));
+    const std::vector<double> mean = use.moments.mean(), variance = use.moments.variance(stats::Divisor::sample);
+    const auto count = static_cast<double>(uses.size());
+    for (std::size_t c = 0; c < mean.size(); ++c) {
+      mean_of_uses[c] += mean[c] / count;
+      variance_of_uses[c] += variance[c] / count;
+      if (mode_.estimator == Estimator::batch_mean) continue;
+      state.mean[c] = old * state.mean[c] + p * mean[c];
+      state.variance[c] = old * state.variance[c] + p * variance[c];
+    }
+  }
+  if (mode_.estimator != Estimator::batch_mean) return;
+  if (state.sums.channels() == 0) {
+    state.sums = stats::ChannelMoments(std::vector<float>(state.mean.size(), 0.0f));
+    state.spread = stats::Spread(state.mean.size());
+  }
+  std::int64_t values = 0;
+  for (const exec::LevelMoments& use : uses) values += use.moments.values();
+  state.sums.add_image(mean_of_uses, variance_of_uses, values);
+  state.spread.add(mean_of_uses, variance_of_uses, 1);
 }
 
 stats::Statistics BatchEstimator::finish() const {
   stats::Statistics out = state_;
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    if (sums_[i].channels() == 0) continue;
-    out[i].sums = sums_[i];
-    stats::estimate(mode_.estimator == Estimator::population ? stats::Pooling::values : stats::Pooling::batches,
-                    out[i]);
-  }
+  for (stats::LayerStatistics& layer : out)
+    if (layer.sums.channels() > 0)
+      stats::estimate(mode_.estimator == Estimator::population ? stats::Pooling::values : stats::Pooling::batches,
+                      layer);
   return out;
 }
 

@@ -77,14 +77,42 @@ void check_estimator(const Mode& m, std::vector<std::string>& out) {
         fmt::format("estimator dua with batch = {}; expected batch 1, as it updates image by image", m.batch));
 }
 
+/// Policies that measure nothing: an option of measuring that would do nothing is told, not ignored.
+void check_unmeasured(const Mode& m, std::vector<std::string>& out) {
+  const auto refuse = [&](std::string_view what) {
+    out.push_back(fmt::format("policy {} measures nothing and takes no {}; expected a policy that does, such as adabn",
+                              name_of(m.policy), what));
+  };
+  if (m.semantics != Mode{}.semantics) refuse(fmt::format("semantics ({})", name_of(m.semantics)));
+  if (m.estimator != Mode{}.estimator) refuse(fmt::format("estimator ({})", name_of(m.estimator)));
+  if (m.momentum) refuse("momentum");
+}
+
+/// Batches matter to semantics `batch` and policy `batch` alone.
+void check_batches(const Mode& m, std::vector<std::string>& out) {
+  if (m.batch < 1) {
+    out.push_back(fmt::format("batch = {}; expected 1 or more images", m.batch));
+    return;
+  }
+  if (m.policy == Policy::batch || (measures(m.policy) && m.semantics == Semantics::batch)) return;
+  const std::string how = measures(m.policy) ? fmt::format("semantics {}", name_of(m.semantics))
+                                             : fmt::format("policy {}", name_of(m.policy));
+  if (m.batch != Mode{}.batch && !(m.policy == Policy::instance && m.batch == 1))
+    out.push_back(fmt::format("batch = {} with {}; expected no batch: its result depends on none", m.batch, how));
+  if (m.shuffle)
+    out.push_back(fmt::format("shuffle with {}; expected off: its result does not depend on the order", how));
+}
+
 }  // namespace
 
 std::vector<std::string> problems(const Mode& mode) {
   std::vector<std::string> out;
-  if (mode.batch < 1) out.push_back(fmt::format("batch = {}; expected 1 or more images", mode.batch));
-  if (mode.policy == Policy::instance && mode.batch != 1 && mode.batch != Mode{}.batch)
-    out.push_back(fmt::format("policy instance with batch = {}; expected no batch, each image is its own", mode.batch));
-  if (measures(mode.policy)) check_estimator(mode, out);
+  check_batches(mode, out);
+  if (measures(mode.policy)) {
+    check_estimator(mode, out);
+  } else {
+    check_unmeasured(mode, out);
+  }
   check_weights(mode, out);
   const LayerRule& layers = mode.layers;
   for (const auto& [name, value] : {std::pair{"first", layers.first}, std::pair{"last", layers.last},
@@ -94,6 +122,12 @@ std::vector<std::string> problems(const Mode& mode) {
 }
 
 bool measures(Policy policy) { return facts(policy).measures; }
+bool needs_source(const Mode& mode) {
+  if (mode.policy == Policy::batch || mode.policy == Policy::instance) return mode.source_weight || mode.prior_images;
+  if (mode.policy == Policy::disabled || mode.policy == Policy::identity) return false;
+  return mode.policy != Policy::adabn || mode.semantics == Semantics::source || mode.estimator == Estimator::ema ||
+         mode.estimator == Estimator::dua;
+}
 bool exportable(Policy policy) { return facts(policy).exportable; }
 
 std::string_view name_of(Semantics semantics) { return kSemantics[static_cast<std::size_t>(semantics)]; }
@@ -104,6 +138,8 @@ Semantics parse_semantics(std::string_view name) { return parse<Semantics>("sema
 Estimator parse_estimator(std::string_view name) { return parse<Estimator>("estimator", name, kEstimators); }
 Policy parse_policy(std::string_view name) { return parse<Policy>("policy", name, policy_names()); }
 
+std::span<const std::string_view> semantics_names() { return kSemantics; }
+std::span<const std::string_view> estimator_names() { return kEstimators; }
 std::span<const std::string> policy_names() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> all;

@@ -95,6 +95,7 @@ stats::Statistics apply_policy(const Mode& mode, const std::vector<graph::BatchN
       out[i] = source[i];
     }
     out[i].sums = {};  // a policy's result is no longer what they add up to
+    out[i].spread = {};
   }
   return out;
 }

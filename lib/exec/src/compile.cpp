@@ -431,7 +431,10 @@ class Lowering {
 
 }  // namespace
 
-Plan::Plan(const graph::Graph& graph) : sets_(graph::batch_norms(graph)), program_(std::make_unique<Program>()) {
+Plan::Plan(const graph::Graph& graph) : Plan(graph, graph::batch_norms(graph)) {}
+
+Plan::Plan(const graph::Graph& graph, std::vector<graph::BatchNorm> sets)
+    : sets_(std::move(sets)), program_(std::make_unique<Program>()) {
   // oneDNN fixes the size of a primitive's thread team when it is created; workers run single-threaded kernels.
   const int before = omp_get_max_threads();
   omp_set_num_threads(1);

@@ -28,7 +28,12 @@ struct WorkerMemory {
 };
 
 /// Moments by set; sets that are not of the current level are absent.
-using Moments = std::map<std::size_t, stats::ChannelMoments>;
+struct SetMoments {
+  explicit SetMoments(const std::vector<float>& pivot) : moments(pivot), spread(pivot.size()) {}
+  stats::ChannelMoments moments;
+  stats::Spread spread;
+};
+using Moments = std::map<std::size_t, SetMoments>;
 
 /// Half of what the kernel says can be had without swapping; the page cache counts as free.
 std::uint64_t half_of_free_memory() {
@@ -52,7 +57,8 @@ NonFinite::NonFinite(const std::string& layer, std::int64_t channel, std::size_t
     : Error(fmt::format(
           "layer '{}': channel {} of image {} has an infinite or undefined activation; expected finite numbers", layer,
           channel, image_index)),
-      image(image_index) {}
+      image(image_index),
+      reason(fmt::format("layer '{}': channel {} has an infinite or undefined activation", layer, channel)) {}
 
 struct Sweeper::State {
   State(std::shared_ptr<const Plan> p, SweepOptions o)
@@ -153,8 +159,11 @@ class Sweep {
   void settle(std::size_t g, std::int64_t level, std::vector<Moments>& moments, std::vector<Affine>& affines) {
     std::vector<LevelMoments> pooled;
     for (auto& [set, part] : moments.front()) {
-      for (std::size_t w = 1; w < moments.size(); ++w) part.merge(moments[w].at(set));
-      pooled.push_back({set, std::move(part)});
+      for (std::size_t w = 1; w < moments.size(); ++w) {
+        part.moments.merge(moments[w].at(set).moments);
+        part.spread.merge(moments[w].at(set).spread);
+      }
+      pooled.push_back({set, std::move(part.moments), std::move(part.spread)});
     }
     request_.settle(g, level, pooled, affines);
   }
@@ -197,8 +206,8 @@ class Sweep {
     mine.sum.resize(padded);
     mine.square.resize(padded);
     for (const int set : action.sets) {
-      stats::ChannelMoments& total = moments.at(static_cast<std::size_t>(set));
-      const float* pivot = total.pivot().data();
+      SetMoments& total = moments.at(static_cast<std::size_t>(set));
+      const float* pivot = total.moments.pivot().data();
       float last_pivot[16] = {};  // the last block may reach beyond the channels
       for (std::size_t c = 0; c < channels; c += block) {
         const float* p = pivot + c;
@@ -211,7 +220,9 @@ class Sweep {
       for (std::size_t c = 0; c < channels; ++c)
         if (!std::isfinite(mine.sum[c] + mine.square[c]))
           throw NonFinite(plan_.sets()[static_cast<std::size_t>(set)].name, static_cast<std::int64_t>(c), image);
-      total.add_image({mine.sum.data(), channels}, {mine.square.data(), channels}, layout.pixels);
+      const std::span<const double> sum(mine.sum.data(), channels), square(mine.square.data(), channels);
+      total.moments.add_image(sum, square, layout.pixels);
+      total.spread.add(sum, square, static_cast<double>(layout.pixels));
     }
   }
 

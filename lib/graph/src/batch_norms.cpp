@@ -45,6 +45,16 @@ std::vector<BatchNorm> batch_norms(const Graph& graph) {
   return sets;
 }
 
+std::vector<BatchNorm> uses_of(const Graph& graph, const std::vector<BatchNorm>& sets) {
+  std::vector<BatchNorm> uses;
+  for (const BatchNorm& set : sets)
+    for (const std::size_t node : set.nodes) uses.emplace_back(set).nodes = {node};
+  std::sort(uses.begin(), uses.end(),
+            [](const BatchNorm& a, const BatchNorm& b) { return a.nodes.front() < b.nodes.front(); });
+  assign_levels(graph, uses, std::vector<bool>(uses.size(), true));
+  return uses;
+}
+
 void assign_levels(const Graph& graph, std::vector<BatchNorm>& sets, const std::vector<bool>& measured) {
   std::vector<std::int64_t> set_of(graph.nodes().size(), -1);
   for (std::size_t s = 0; s < sets.size(); ++s) {

@@ -89,7 +89,24 @@ Array digits_array(const std::vector<ExactSum>& sums) {
   return Array::from_int64(Shape{static_cast<std::int64_t>(sums.size()), ExactSum::kDigits}, digits);
 }
 
+Array products_array(const Spread& spread) {
+  std::vector<std::int64_t> digits;
+  for (const auto& channel : spread.products())
+    for (const ExactSum& sum : channel) {
+      const auto own = sum.digits();
+      digits.insert(digits.end(), own.begin(), own.end());
+    }
+  return Array::from_int64(Shape{static_cast<std::int64_t>(spread.channels()), 3, ExactSum::kDigits}, digits);
+}
+
 Array one(std::int64_t value) { return Array::from_int64(Shape{1}, std::span<const std::int64_t>(&value, 1)); }
+
+/// Squares of squares may leave the range of a sum where the squares do not.
+bool usable(const Spread& spread) {
+  return spread.channels() > 0 && std::ranges::all_of(spread.products(), [](const auto& channel) {
+           return std::ranges::all_of(channel, [](const ExactSum& sum) { return sum.valid(); });
+         });
+}
 
 void write_layer(const LayerStatistics& layer, Named& out) {
   const auto finite = [](double v) { return std::isfinite(v); };
@@ -101,6 +118,10 @@ void write_layer(const LayerStatistics& layer, Named& out) {
     out.emplace_back(layer.name + ".sum", digits_array(layer.sums.sums()));
     out.emplace_back(layer.name + ".square", digits_array(layer.sums.squares()));
     out.emplace_back(layer.name + ".pivot", Array::from_floats(shape, layer.sums.pivot()));
+    if (usable(layer.spread)) {
+      out.emplace_back(layer.name + ".spread", products_array(layer.spread));
+      out.emplace_back(layer.name + ".units", one(layer.spread.units()));
+    }
   }
   out.emplace_back(layer.name + ".mean", Array::from_doubles(shape, layer.mean));
   out.emplace_back(layer.name + ".variance", Array::from_doubles(shape, layer.variance));
@@ -148,7 +169,13 @@ class LayerReader {
   }
 
   std::vector<ExactSum> sums(std::string_view what, std::int64_t channels) {
-    const std::vector<std::int64_t> digits = take(what, DType::i64, Shape{channels, ExactSum::kDigits}).to_int64();
+    return sums(what, Shape{channels, ExactSum::kDigits});
+  }
+
+  [[nodiscard]] bool has(std::string_view what) const { return arrays_.contains(key(what)); }
+
+  std::vector<ExactSum> sums(std::string_view what, const Shape& shape) {
+    const std::vector<std::int64_t> digits = take(what, DType::i64, shape).to_int64();
     std::vector<ExactSum> out;
     for (std::size_t at = 0; at < digits.size(); at += ExactSum::kDigits) {
       std::array<std::int64_t, ExactSum::kDigits> own{};
@@ -208,6 +235,12 @@ LayerStatistics read_layer(const std::string& name, Pooling pooling, Arrays& arr
   std::vector<float> pivot = reader.take("pivot", DType::f32, shape).to_float();
   if (!std::ranges::all_of(pivot, [](float v) { return std::isfinite(v); }))
     throw FormatError(fmt::format("'{}.pivot' holds a number that is not finite", printable(name)));
+  if (reader.has("spread")) {
+    const std::vector<ExactSum> flat = reader.sums("spread", Shape{shape[0], 3, ExactSum::kDigits});
+    std::vector<std::array<ExactSum, 3>> products(flat.size() / 3);
+    for (std::size_t i = 0; i < flat.size(); ++i) products[i / 3][i % 3] = flat[i];
+    layer.spread = {std::move(products), reader.count("units")};
+  }
   const LayerStatistics written = layer;
   layer.sums = {std::move(pivot), std::move(sum), std::move(square), layer.values, layer.images};
   estimate(pooling, layer);
@@ -292,6 +325,10 @@ void add_layer(const LayerStatistics& part, bool in_batches, LayerStatistics& to
   for (const std::vector<ExactSum>* each : {&sums.sums(), &sums.squares()})
     for (const ExactSum& sum : *each) static_cast<void>(ExactSum::from_digits(sum.digits()));
   total.sums = std::move(sums);
+  if (total.spread.channels() > 0 && part.spread.channels() > 0)
+    total.spread.merge(part.spread);
+  else
+    total.spread = {};
 }
 
 }  // namespace

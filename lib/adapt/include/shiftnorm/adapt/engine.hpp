@@ -38,6 +38,12 @@ struct Timing {
   double adapt = 0, evaluate = 0;  ///< seconds
 };
 
+/// An image whose activations were not finite: it took no part in any statistics.
+struct LeftOut {
+  std::size_t image;   ///< index as given to `load`
+  std::string reason;  ///< names the layer
+};
+
 /// What a mode did on one data set.
 struct ModeResult {
   stats::Statistics statistics;    ///< what the policy leaves in the network; empty for `batch` and `instance`
@@ -45,6 +51,7 @@ struct ModeResult {
   std::optional<Outputs> outputs;  ///< of the images to evaluate, when there are any
   Timing seconds;
   std::int64_t adapted_images = 0;
+  std::vector<LeftOut> left_out;  ///< of the images to adapt on; under `batch` and `instance` of those to evaluate
 };
 
 /// A bound graph compiled for one machine: measures BatchNorms and evaluates modes.
@@ -57,19 +64,31 @@ class Engine {
   [[nodiscard]] const std::vector<graph::BatchNorm>& batch_norms() const noexcept;
   [[nodiscard]] std::int64_t outputs() const noexcept;             ///< width of the first output
   [[nodiscard]] const stats::Statistics& source() const noexcept;  ///< the file's own statistics
+  /// False: the file has none (they are NaN here), and modes that need them are refused.
+  [[nodiscard]] bool source_known() const noexcept;
 
   /// The target statistics of a mode (before its policy): one entry per BatchNorm, in graph order.
-  /// Layers outside the mode's rule carry the source's.
+  /// Layers outside the mode's rule carry the source's. Errors  as run(), and NonFinite for the first bad image.
   [[nodiscard]] stats::Statistics measure(const Mode& mode, const Images& adapt, const Progress& progress);
 
   /// Measures on `adapt`, applies the policy, evaluates on `evaluate` (null: not). When both are the same object and
-  /// the policy uses exactly what a layerwise sweep left behind, its predictions are taken from that sweep.
-  [[nodiscard]] ModeResult run(const Mode& mode, const Images& adapt, const Images* evaluate, const Progress& progress);
+  /// the policy uses exactly what a layerwise sweep left behind, its predictions are taken from that sweep. An image
+  /// with activations that are not finite is left out and listed.
+  /// reached: what an interrupted call for the same mode and images left here; it goes on from there, to the same bits.
+  /// After an exception it holds what was reached (empty if images had to be left out).
+  /// Errors  ConfigError for a mode with problems(), one that needs source statistics that the file lacks, and groups
+  /// with
+  ///         one value per channel; FormatError without images, or if too many had to be left out; Interrupted.
+  [[nodiscard]] ModeResult run(const Mode& mode, const Images& adapt, const Images* evaluate, const Progress& progress,
+                               stats::Statistics* reached = nullptr);
 
   /// Plain inference with the given statistics, as stored (one entry per BatchNorm).
   [[nodiscard]] Outputs infer(const stats::Statistics& statistics, const Images& images, const Progress& progress);
 
  private:
+  [[nodiscard]] Outputs evaluate_groups(const Mode& mode, const Images& images, std::vector<LeftOut>& left_out,
+                                        const Progress& progress);
+
   struct State;
   std::unique_ptr<State> state_;
 };

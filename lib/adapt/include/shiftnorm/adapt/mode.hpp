@@ -59,6 +59,8 @@ struct Mode {
 /// Whether the policy needs statistics of the target (and so an adapt stage), and whether a file can hold its result.
 [[nodiscard]] bool measures(Policy policy);
 [[nodiscard]] bool exportable(Policy policy);
+/// Whether the file's own statistics enter the result; false where a file without any will do.
+[[nodiscard]] bool needs_source(const Mode& mode);
 
 /// Names as users write them ("mean-only"); parse throws ConfigError with the nearest name.
 [[nodiscard]] std::string_view name_of(Semantics semantics);
@@ -68,5 +70,7 @@ struct Mode {
 [[nodiscard]] Estimator parse_estimator(std::string_view name);
 [[nodiscard]] Policy parse_policy(std::string_view name);
 [[nodiscard]] std::span<const std::string> policy_names();
+[[nodiscard]] std::span<const std::string_view> semantics_names();
+[[nodiscard]] std::span<const std::string_view> estimator_names();
 
 }  // namespace shiftnorm::adapt

@@ -21,6 +21,8 @@ class Plan {
   /// The graph's shapes must be inferred and its parameters bound.
   /// Errors  UnsupportedError naming the node that cannot be compiled.
   explicit Plan(const graph::Graph& graph);
+  /// With sets of one's own, such as graph::uses_of gives: each BatchNormalization node belongs to one of them.
+  Plan(const graph::Graph& graph, std::vector<graph::BatchNorm> sets);
   ~Plan();
 
   [[nodiscard]] const std::vector<graph::BatchNorm>& sets() const noexcept { return sets_; }

@@ -11,6 +11,7 @@
 #include "shiftnorm/core/progress.hpp"
 #include "shiftnorm/exec/plan.hpp"
 #include "shiftnorm/stats/channel_moments.hpp"
+#include "shiftnorm/stats/spread.hpp"
 
 namespace shiftnorm::exec {
 
@@ -18,13 +19,15 @@ namespace shiftnorm::exec {
 class NonFinite : public Error {
  public:
   NonFinite(const std::string& layer, std::int64_t channel, std::size_t image_index);
-  std::size_t image;  ///< index as given to `load`
+  std::size_t image;   ///< index as given to `load`
+  std::string reason;  ///< the same without the image
 };
 
 /// Moments of one BatchNorm set over one group, pooled over its uses.
 struct LevelMoments {
   std::size_t set = 0;
   stats::ChannelMoments moments;
+  stats::Spread spread;  ///< of single images; one applied to several values counts as several
 };
 
 /// What to sweep: each group's images are carried level by level, their moments pooled, the level settled, and on.

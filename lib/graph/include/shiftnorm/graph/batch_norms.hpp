@@ -24,6 +24,8 @@ struct BatchNorm {
 
 /// The BatchNorms of a graph in topological order of their first use, with levels when all of them are measured.
 [[nodiscard]] std::vector<BatchNorm> batch_norms(const Graph& graph);
+/// One entry per application instead, in graph order, with levels: a set applied twice gives two of the same name.
+[[nodiscard]] std::vector<BatchNorm> uses_of(const Graph& graph, const std::vector<BatchNorm>& sets);
 /// Levels when only those with measured[i] take part: sets `level` (0 for the others) and `ordered`.
 void assign_levels(const Graph& graph, std::vector<BatchNorm>& sets, const std::vector<bool>& measured);
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "shiftnorm/stats/channel_moments.hpp"
+#include "shiftnorm/stats/spread.hpp"
 
 namespace shiftnorm::stats {
 
@@ -25,6 +26,8 @@ struct LayerStatistics {
   bool plain_affine = false;
   /// What mean and variance were taken from, where estimates can be merged; no channels elsewhere.
   ChannelMoments sums = {};
+  /// Of single images (Pooling::values) or batches (Pooling::batches) around it; no channels where it is not known.
+  Spread spread = {};
 };
 
 using Statistics = std::vector<LayerStatistics>;

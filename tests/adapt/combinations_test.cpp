@@ -1,0 +1,128 @@
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <optional>
+#include <vector>
+
+#include "exec/random_network.hpp"
+#include "shiftnorm/adapt/engine.hpp"
+#include "shiftnorm/core/error.hpp"
+
+using namespace shiftnorm;
+using namespace shiftnorm::adapt;
+using namespace shiftnorm::test;
+
+namespace {
+
+/// Two BatchNorms behind convolutions on 2 x 5 x 5.
+graph::Graph tiny() {
+  graph::Graph g;
+  ValueId x = g.add("Relu", "r", {norm(g, "bn1", conv(g, "c1", g.add_input("x", Shape{1, 2, 5, 5}), 2, 3), 3)});
+  x = norm(g, "bn2", conv(g, "c2", x, 3, 4), 4);
+  finish(g, g.add("Flatten", "flat", {g.add("GlobalAveragePool", "gap", {x})}));
+  return g;
+}
+
+const Images kImages{6, [](std::size_t i, std::span<float> dst) {
+                       std::ranges::copy(random_floats(dst.size(), 50 + static_cast<unsigned>(i)), dst.begin());
+                     }};
+
+/// estimators.md A to C, written down a second time and the other way round: what a combination may be.
+bool allowed(const Mode& m) {
+  const std::vector<Policy> fixed{Policy::source, Policy::disabled, Policy::identity, Policy::normalise_only},
+      weighted{Policy::blend, Policy::mixture};
+  const auto in = [&](const std::vector<Policy>& some) { return std::ranges::count(some, m.policy) > 0; };
+  const bool weight = m.source_weight || m.prior_images, unbatched = m.batch == 64 && !m.shuffle;
+  const bool population = m.estimator == Estimator::population && !m.momentum;
+  const bool as_given_by_default = population && m.semantics == Semantics::layerwise;
+  if (m.source_weight && m.prior_images) return false;
+  if (in(fixed)) return as_given_by_default && !weight && unbatched;
+  if (m.policy == Policy::instance) return as_given_by_default && (unbatched || (m.batch == 1 && !m.shuffle));
+  if (m.policy == Policy::batch) return as_given_by_default;
+  if (weight != in(weighted)) return false;
+  if (m.semantics != Semantics::batch) return population && unbatched;
+  if (m.momentum) return m.estimator == Estimator::ema || m.estimator == Estimator::ema_reset;
+  return m.estimator != Estimator::dua || m.batch == 1;
+}
+
+std::vector<Mode> every_combination() {
+  std::vector<Mode> all;
+  for (const std::string& policy : policy_names())
+    for (const std::string_view semantics : semantics_names())
+      for (const std::string_view estimator : estimator_names())
+        for (const std::int64_t batch : {1, 2, 64})
+          for (const bool shuffle : {false, true})
+            for (const bool momentum : {false, true})
+              for (const int weight : {0, 1, 2, 3}) {
+                Mode m{.name = "m",
+                       .policy = parse_policy(policy),
+                       .semantics = parse_semantics(semantics),
+                       .estimator = parse_estimator(estimator),
+                       .batch = batch};
+                if (shuffle) m.shuffle = 3;
+                if (momentum) m.momentum = 0.3;
+                if ((weight & 1) != 0) m.source_weight = 0.25;
+                if ((weight & 2) != 0) m.prior_images = 4;
+                all.push_back(m);
+              }
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("Every combination of options runs, or is refused with the reason", "[adapt]") {
+  Engine engine(tiny(), {});
+  std::size_t ran = 0, refused = 0;
+  for (const Mode& mode : every_combination()) {
+    const std::vector<std::string> wrong = problems(mode);
+    if (wrong.empty() != allowed(mode))
+      FAIL(name_of(mode.policy) << ", " << name_of(mode.semantics) << ", " << name_of(mode.estimator) << ", batch "
+                                << mode.batch << ", shuffle " << mode.shuffle.has_value() << ", momentum "
+                                << mode.momentum.has_value() << ", lambda " << mode.source_weight.has_value()
+                                << ", prior " << mode.prior_images.has_value() << ": " << wrong.size() << " problems");
+    if (wrong.empty()) {
+      const ModeResult result = engine.run(mode, kImages, &kImages, {});
+      ++ran;
+      REQUIRE(result.outputs->values.size() == 24);
+      REQUIRE(std::ranges::all_of(result.outputs->values, [](float v) { return std::isfinite(v); }));
+      REQUIRE(result.statistics.empty() == !exportable(mode.policy));
+      REQUIRE(result.measured.empty() == !measures(mode.policy));
+    } else {
+      ++refused;
+      REQUIRE_THROWS_AS(engine.run(mode, kImages, &kImages, {}), ConfigError);
+      for (const std::string& reason : wrong) REQUIRE(reason.find("; expected ") != std::string::npos);
+    }
+  }
+  CHECK(ran > 100);
+  CHECK(refused > 1000);
+}
+
+// Law: threads and the order of the images within a group are no part of a result; so for every combination.
+TEST_CASE("Every combination gives the same bits for any number of threads", "[adapt]") {
+  Engine one(tiny(), {.threads = 1}), two(tiny(), {.threads = 2}), four(tiny(), {.threads = 4});
+  for (const Mode& mode : every_combination()) {
+    if (!problems(mode).empty() || mode.batch == 64) continue;
+    const ModeResult expected = one.run(mode, kImages, &kImages, {});
+    for (Engine* engine : {&two, &four}) {
+      const ModeResult found = engine->run(mode, kImages, &kImages, {});
+      REQUIRE(found.outputs->values == expected.outputs->values);
+      for (std::size_t i = 0; i < expected.measured.size(); ++i) {
+        REQUIRE(found.measured[i].mean == expected.measured[i].mean);
+        REQUIRE(found.measured[i].variance == expected.measured[i].variance);
+        REQUIRE(found.measured[i].spread == expected.measured[i].spread);
+      }
+    }
+  }
+}
+
+// Law: a file of statistics without a natural order: any order of the images, where the method has none.
+TEST_CASE("Methods without an order give the same bits for any order of the images", "[adapt]") {
+  const Semantics semantics = GENERATE(Semantics::layerwise, Semantics::source);
+  Engine engine(tiny(), {.threads = 2});
+  const Images reversed{6, [](std::size_t i, std::span<float> dst) { kImages.load(5 - i, dst); }};
+  const auto a = engine.measure({.semantics = semantics}, kImages, {}),
+             b = engine.measure({.semantics = semantics}, reversed, {});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    CHECK(a[i].sums == b[i].sums);
+    CHECK(a[i].spread == b[i].spread);
+  }
+}
