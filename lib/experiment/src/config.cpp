@@ -139,10 +139,14 @@ constexpr double kLeastLevel = 0.5, kMostLevel = 0.9999;
 
 constexpr Field<EvaluateConfig> kInterval[] = {
     {"method",
-     [](const Cursor& c, EvaluateConfig&) {
-       if (c.text() != "bootstrap") c.wrong("bootstrap");
+     [](const Cursor& c, EvaluateConfig& e) {
+       const std::string method = c.text();
+       if (method != "bootstrap" && method != "bca") c.wrong("bootstrap (percentiles) or bca");
+       e.interval = method == "bca" ? metrics::IntervalKind::bca : metrics::IntervalKind::percentile;
      },
-     [](const EvaluateConfig&) { return write_text("bootstrap"); }},
+     [](const EvaluateConfig& e) {
+       return write_text(e.interval == metrics::IntervalKind::bca ? "bca" : "bootstrap");
+     }},
     {"resamples", [](const Cursor& c, EvaluateConfig& e) { e.resamples = c.integer(100, 1'000'000); },
      [](const EvaluateConfig& e) { return write_integer(e.resamples); }},
     {"level", [](const Cursor& c, EvaluateConfig& e) { e.level = c.number(kLeastLevel, kMostLevel); },
@@ -241,7 +245,8 @@ Config parse_config(std::string_view text, const std::string& file_name, const C
   ReadContext context{options.root, 0};
   Config config;
   config.name = fs::path(file_name).stem().string();
-  for (const metrics::MetricSpec& metric : metrics::metric_table()) config.evaluate.metrics.emplace_back(metric.name);
+  for (const metrics::MetricSpec& metric : metrics::metric_table())
+    if (metric.by_default) config.evaluate.metrics.emplace_back(metric.name);
   read_map(Cursor(root, "", context), kConfig, config);
   return config;
 }

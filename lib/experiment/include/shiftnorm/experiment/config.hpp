@@ -10,6 +10,7 @@
 #include "shiftnorm/adapt/mode.hpp"
 #include "shiftnorm/imaging/dataset.hpp"
 #include "shiftnorm/imaging/transform.hpp"
+#include "shiftnorm/metrics/metrics.hpp"
 
 namespace shiftnorm::experiment {
 
@@ -31,6 +32,7 @@ struct DataConfig {
 
 struct EvaluateConfig {
   std::vector<std::string> metrics;  ///< of metrics::metric_table()
+  metrics::IntervalKind interval = metrics::IntervalKind::percentile;
   std::int64_t resamples = 2000;
   double level = 0.95;
 };
