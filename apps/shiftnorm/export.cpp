@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <optional>
 
 #include "commands.hpp"
 #include "job_options.hpp"
 #include "output_files.hpp"
+#include "shiftnorm/core/text.hpp"
 #include "shiftnorm/exec/instruction_set.hpp"
 #include "shiftnorm/experiment/statistics.hpp"
 
@@ -17,47 +19,72 @@ namespace fs = std::filesystem;
 using container::Json;
 
 constexpr OptionSpec kExport[] = {
-    {"stats", "F", "the statistics file (.bnstats), measured on this very checkpoint"},
-    {"out", "FILE", "the adapted checkpoint, in the format of the original"},
+    {"stats", "F", "the statistics file (.bnstats), measured on this very checkpoint (default: the file's own)"},
+    {"out", "FILE", "the file to write: .onnx and .safetensors convert, any other name keeps the original's format"},
     {"arch", "NAME", "architecture, for files that hold weights only (default: the one the statistics name)"},
-    {"policy", "P", "adabn, blend, mixture, mean-only, variance-only or hybrid (default: adabn)"},
+    {"fold", "", "for deployment: take BatchNorms into the layers before them (.onnx only)"},
+    {"policy", "P",
+     "adabn, blend, mixture, mean-only, variance-only or hybrid (default: adabn; source without --stats)"},
     {"prior-images", "N", "blend: the source counts as N images"},
     {"source-weight", "L", "blend: the source's weight, in [0, 1]"},
     {"layers", "RULE", "e.g. 'layer1.*,!*.bn2,last=4,min_level=2': the layers that take part"},
 };
-constexpr RefusedOption kRefused[] = {
-    {"fold", "", "this version writes BatchNorms as they are, folded into no other layer"},
+/// What is to be written, and what is known of where it came from.
+struct Source {
+  stats::Statistics statistics;
+  experiment::DataFacts data;
+  std::int64_t images = 0;
+  std::string instruction_set;
 };
 
-ExitCode export_statistics(const Options& options, Console& console) {
-  if (!options.has("stats")) throw ConfigError("--stats: missing; expected a statistics file (.bnstats)");
-  if (!options.has("out")) throw ConfigError("--out: missing; expected the name of the adapted checkpoint");
+/// The checkpoint's own statistics, or what a policy that measures nothing makes of them.
+Source own_statistics(const experiment::RestoredModel& model, const adapt::Mode& mode) {
+  const std::vector<graph::BatchNorm> layers = graph::batch_norms(model.graph);
+  const stats::Statistics source = adapt::source_statistics(model.graph, layers);
+  return {adapt::apply_policy(mode, layers, source, source, 0), {}, 0, exec::instruction_set()};
+}
+
+Source file_statistics(const experiment::RestoredModel& model, const stats::StatisticsFile& file,
+                       const adapt::Mode& mode) {
+  return {from_option("stats", [&] { return experiment::applied(model, file, mode); }), experiment::data_facts(file),
+          file.images, file.instruction_set};
+}
+
+ExitCode export_checkpoint(const Options& options, Console& console) {
+  if (!options.has("out")) throw ConfigError("--out: missing; expected the name of the file to write");
   const fs::path out = options.text("out");
-  if (out.extension() == ".onnx")
-    throw ConfigError(
-        fmt::format("--out = {}: this version writes the format of the checkpoint, not ONNX", out.string()));
-  adapt::Mode mode = mode_of(options, "policy", "adabn");
+  if (options.has("fold") && out.extension() != ".onnx")
+    throw ConfigError(fmt::format("--fold: folded networks are written as ONNX; expected --out FILE.onnx, not '{}'",
+                                  printable(out.filename().string())));
+  adapt::Mode mode = mode_of(options, "policy", options.has("stats") ? "adabn" : "source");
   experiment::check_exportable(mode);
+  if (!options.has("stats") && adapt::measures(mode.policy))
+    throw ConfigError(
+        fmt::format("--stats: missing; policy {} uses measured statistics: expected their file (.bnstats)", mode.name));
   OutputFiles files;
   files.expect("--out", out);
 
-  const stats::StatisticsFile file =
-      from_option("stats", [&] { return experiment::read_statistics_file(options.text("stats")); });
-  mode = experiment::measured_mode(file, mode);
+  std::optional<stats::StatisticsFile> file;
+  if (options.has("stats")) {
+    file = from_option("stats", [&] { return experiment::read_statistics_file(options.text("stats")); });
+    mode = experiment::measured_mode(*file, mode);
+  }
   const experiment::RestoredModel model =
-      experiment::restore(options.positional(), options.text("arch", file.architecture));
-  const stats::Statistics statistics = from_option("stats", [&] { return experiment::applied(model, file, mode); });
+      experiment::restore(options.positional(), options.text("arch", file ? file->architecture : std::string()));
+  const Source source = file ? file_statistics(model, *file, mode) : own_statistics(model, mode);
   const experiment::Exported exported = experiment::export_checkpoint(
-      model, statistics, {out.filename().string(), mode, file.images, file.instruction_set, SHIFTNORM_VERSION},
-      experiment::data_facts(file));
+      model, source.statistics,
+      {out.filename().string(), mode, source.images, source.instruction_set, SHIFTNORM_VERSION, options.has("fold")},
+      source.data);
   set_exported(files, out, exported);
   files.write();
 
-  console.say(fmt::format("{}: {} from the statistics of {} images\n", out.string(), mode.name, file.images));
+  const std::string origin = file ? fmt::format(" from the statistics of {} images", source.images) : std::string();
+  console.say(fmt::format("{}: {}{}{}\n", out.string(), mode.name, origin, conversion(exported)));
   if (console.json())
     console.print(Json::object(
         {{"schema", 1},
-         {"images", file.images},
+         {"images", source.images},
          {"outputs",
           Json::object({{"adapted", out.string()}, {"provenance", experiment::provenance_path(out).string()}})}}));
   return ExitCode::done;
@@ -67,13 +94,14 @@ ExitCode export_statistics(const Options& options, Console& console) {
 
 Command export_command() {
   return {{"export",
-           "shiftnorm export CHECKPOINT --stats F [--arch NAME] [--policy P] [options] --out FILE",
-           "Writes the statistics of a file into a checkpoint; no images are needed.",
+           "shiftnorm export CHECKPOINT [--stats F] [--arch NAME] [--policy P] [--fold] [options] --out FILE",
+           "Writes the statistics of a file into a checkpoint, and converts it to ONNX or safetensors if the name of "
+           "FILE says so; no images are needed.",
            "CHECKPOINT",
            true,
            {kExport},
-           kRefused},
-          export_statistics};
+           {}},
+          export_checkpoint};
 }
 
 }  // namespace shiftnorm::app

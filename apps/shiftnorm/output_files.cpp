@@ -56,6 +56,10 @@ void set_exported(OutputFiles& files, const fs::path& path, const experiment::Ex
   files.set(experiment::provenance_path(path), exported.provenance);
 }
 
+std::string conversion(const experiment::Exported& exported) {
+  return exported.converted.empty() ? std::string() : fmt::format(", converted {}", exported.converted);
+}
+
 void check_folder_can_be_made(const fs::path& folder) {
   fs::path existing = fs::absolute(folder).lexically_normal();
   while (!fs::exists(existing) && existing.has_relative_path()) existing = existing.parent_path();

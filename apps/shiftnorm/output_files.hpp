@@ -35,6 +35,9 @@ class OutputFiles {
 /// An adapted checkpoint with its provenance and the files that belong beside it.
 void set_exported(OutputFiles& files, const std::filesystem::path& path, const experiment::Exported& exported);
 
+/// ", converted from pytorch-zip to ONNX", for people; empty where the original's format was kept.
+[[nodiscard]] std::string conversion(const experiment::Exported& exported);
+
 /// MachineError unless the nearest existing ancestor of a folder to be made can be written to.
 void check_folder_can_be_made(const std::filesystem::path& folder);
 

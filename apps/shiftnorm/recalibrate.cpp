@@ -19,7 +19,8 @@ namespace fs = std::filesystem;
 using container::Json;
 
 constexpr OptionSpec kRecalibrate[] = {
-    {"out", "ADAPTED", "the adapted checkpoint, in the format of the original; may be the original itself"},
+    {"out", "ADAPTED",
+     "the adapted checkpoint, may be the original; .onnx and .safetensors convert, any other name keeps the format"},
     {"policy", "P", "source, adabn, blend, disabled, identity (default: adabn)"},
     {"stats-out", "F", "also write what was measured, before the policy, as a statistics file (.bnstats)"},
 };
@@ -91,9 +92,10 @@ ExitCode recalibrate(const Options& options, Console& console) {
   std::vector<std::pair<std::string, std::string>> bad;
   for (const imaging::Bad& one : session.store->bad()) bad.emplace_back(one.id, one.reason);
   warn_of_bad(console, bad);
-  console.say(adapt::measures(mode.policy) ? fmt::format("{}: {} from {} images ({:.1f} images/s)\n", out.string(),
-                                                         mode.name, result.adapted_images, document.images_per_second)
-                                           : fmt::format("{}: {}\n", out.string(), mode.name));
+  const std::string from = adapt::measures(mode.policy) ? fmt::format(" from {} images ({:.1f} images/s)",
+                                                                      result.adapted_images, document.images_per_second)
+                                                        : std::string();
+  console.say(fmt::format("{}: {}{}{}\n", out.string(), mode.name, from, conversion(exported)));
   const std::int64_t images = document.images, bad_files = document.bad;
   if (console.json()) console.print(job_json(std::move(document)));
   return judge_bad(console, limit, images, bad_files);

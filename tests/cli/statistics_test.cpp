@@ -148,10 +148,7 @@ TEST_CASE("statistics that must not be merged or applied are refused in one line
     more.insert(more.begin(), {"export", "net.safetensors"});
     return more;
   };
-  test::check_refused(place, save({"--out", "x"}), 2, "--stats: missing");
   test::check_refused(place, save({"--stats", "source.bnstats"}), 2, "--out: missing");
-  test::check_refused(place, save({"--stats", "source.bnstats", "--out", "x.onnx"}), 2, "not ONNX");
-  test::check_refused(place, save({"--stats", "source.bnstats", "--out", "x", "--fold"}), 2, "--fold: this version");
   test::check_refused(place, save({"--stats", "source.bnstats", "--out", "x", "--policy", "batch"}), 2, "policy batch");
   test::check_refused(place, save({"--stats", "source.bnstats", "--out", "x", "--policy", "identity"}), 2,
                       "policy identity uses no measured statistics");

@@ -5,10 +5,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "deploy.hpp"
 #include "shiftnorm/container/json.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/hash.hpp"
 #include "shiftnorm/core/text.hpp"
+#include "shiftnorm/formats/convert.hpp"
+#include "shiftnorm/graph/shapes.hpp"
 
 namespace shiftnorm::experiment {
 namespace {
@@ -79,6 +82,55 @@ Json layers_of(const adapt::LayerRule& rule) {
                        {"max_level", or_null(rule.max_level)}});
 }
 
+enum class Container { original, onnx, safetensors };
+
+/// What a file of this name is to hold.
+Container container_of(const RestoredModel& model, const ExportFacts& facts) {
+  const std::string extension = std::filesystem::path(facts.file_name).extension().string();
+  const std::string& format = model.checkpoint.format;
+  if (facts.fold && extension != ".onnx")
+    throw ConfigError(
+        fmt::format("folding writes a network without its BatchNorms, which '{}' cannot hold; expected a "
+                    "name that ends in .onnx",
+                    printable(facts.file_name)));
+  if (extension == ".onnx" && (format != "onnx" || facts.fold)) return Container::onnx;
+  if (extension == ".safetensors" && format != "safetensors") return Container::safetensors;
+  return Container::original;
+}
+
+std::vector<std::byte> onnx_file(const RestoredModel& model, const stats::Statistics& statistics,
+                                 const ExportFacts& facts, const std::map<std::string, std::string>& metadata) {
+  for (const stats::LayerStatistics& layer : statistics) check_finite(layer);
+  graph::Graph graph = with_statistics(model, statistics);
+  try {
+    if (facts.fold) graph = folded(graph);
+    return formats::write_onnx(graph, facts.program_version, metadata);
+  } catch (const Error&) {
+    rethrow_at(model.checkpoint.file_name);
+  }
+}
+
+void fill_files(const RestoredModel& model, const stats::Statistics& statistics, const ExportFacts& facts,
+                const Json& provenance, Exported& exported) {
+  const std::map<std::string, std::string> metadata{{"shiftnorm", container::write_json(provenance)}};
+  const std::string from = fmt::format("from {} to ", model.checkpoint.format);
+  switch (container_of(model, facts)) {
+    case Container::onnx:
+      exported.bytes = onnx_file(model, statistics, facts, metadata);
+      exported.converted = from + (facts.fold ? "ONNX, BatchNorms folded" : "ONNX");
+      return;
+    case Container::safetensors:
+      exported.bytes = formats::write_safetensors(model.checkpoint, patches_of(model, statistics), metadata);
+      exported.converted = from + "safetensors";
+      return;
+    case Container::original: break;
+  }
+  std::vector<formats::OutputFile> files =
+      formats::write_checkpoint(model.checkpoint, patches_of(model, statistics), facts.file_name);
+  exported.bytes = std::move(files.front().bytes);
+  exported.companions.assign(std::make_move_iterator(files.begin() + 1), std::make_move_iterator(files.end()));
+}
+
 }  // namespace
 
 std::filesystem::path provenance_path(const std::filesystem::path& file) {
@@ -98,12 +150,6 @@ void check_exportable(const adapt::Mode& mode) {
 Exported export_checkpoint(const RestoredModel& model, const stats::Statistics& statistics, const ExportFacts& facts,
                            const DataFacts& data) {
   check_exportable(facts.mode);
-  Exported exported;
-  std::vector<formats::OutputFile> files =
-      formats::write_checkpoint(model.checkpoint, patches_of(model, statistics), facts.file_name);
-  exported.bytes = std::move(files.front().bytes);
-  exported.companions.assign(std::make_move_iterator(files.begin() + 1), std::make_move_iterator(files.end()));
-
   const adapt::Mode& mode = facts.mode;
   const bool measured = adapt::measures(mode.policy);
   Json preprocessing = Json::object({{"name", data.preprocess}, {"sha256", data.preprocess_sha256}});
@@ -116,20 +162,22 @@ Exported export_checkpoint(const RestoredModel& model, const stats::Statistics& 
     method.set("source_weight", or_null(mode.source_weight)).set("prior_images", or_null(mode.prior_images));
   }
   method.set("layers", layers_of(mode.layers));
-  const Json provenance = Json::object({{"schema", 1},
-                                        {"program", "shiftnorm"},
-                                        {"version", facts.program_version},
-                                        {"instruction_set", facts.instruction_set},
-                                        {"source_sha256", model.checkpoint.sha256},
-                                        {"adapted_sha256", sha256_hex(exported.bytes)},
-                                        {"statistics_sha256", hash_of(statistics)},
-                                        {"architecture", model.architecture},
-                                        {"preprocessing", std::move(preprocessing)},
-                                        {"method", std::move(method)},
-                                        {"data_fingerprint", data.fingerprint},
-                                        {"images", measured ? facts.images : std::int64_t{0}},
-                                        {"patients", nullptr},
-                                        {"bad", or_null(data.bad)}});
+  Json provenance = Json::object({{"schema", 1},
+                                  {"program", "shiftnorm"},
+                                  {"version", facts.program_version},
+                                  {"instruction_set", facts.instruction_set},
+                                  {"source_sha256", model.checkpoint.sha256},
+                                  {"statistics_sha256", hash_of(statistics)},
+                                  {"architecture", model.architecture},
+                                  {"preprocessing", std::move(preprocessing)},
+                                  {"method", std::move(method)},
+                                  {"data_fingerprint", data.fingerprint},
+                                  {"images", measured ? facts.images : std::int64_t{0}},
+                                  {"patients", nullptr},
+                                  {"bad", or_null(data.bad)}});
+  Exported exported;
+  fill_files(model, statistics, facts, provenance, exported);
+  provenance.set("adapted_sha256", sha256_hex(exported.bytes));  // which the file itself cannot hold
   exported.provenance = container::write_json(provenance, 2) + "\n";
   return exported;
 }

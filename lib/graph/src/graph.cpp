@@ -68,6 +68,11 @@ ValueId Graph::add(std::string op, std::string name, std::vector<ValueId> inputs
   return nodes_.back().outputs.front();
 }
 
+void Graph::rewire(std::size_t node, std::size_t input, ValueId parameter) {
+  if (!value(parameter).parameter) throw Error(fmt::format("'{}' is no parameter", value(parameter).name));
+  nodes_.at(node).inputs.at(input) = parameter;
+}
+
 std::vector<ValueId> Graph::parameters() const {
   std::vector<ValueId> ids;
   for (std::size_t i = 0; i < values_.size(); ++i)

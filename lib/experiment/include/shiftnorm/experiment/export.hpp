@@ -13,11 +13,13 @@
 
 namespace shiftnorm::experiment {
 
-/// An adapted checkpoint ready to be written: the same container, dtype and order; only BatchNorm vectors differ.
+/// An adapted checkpoint ready to be written: the same container, dtype and order, and only BatchNorm vectors differ;
+/// or, where the file's name asks for ONNX or safetensors and the original is something else, converted.
 struct Exported {
   std::vector<std::byte> bytes;
   std::vector<formats::OutputFile> companions;  ///< to be written beside it, under their own names
   std::string provenance;                       ///< JSON, for provenance_path(); no path, no name
+  std::string converted;  ///< "from pytorch-zip to ONNX", for people; empty: the container is the original's
 };
 
 /// `<file>.provenance.json`.
@@ -29,6 +31,7 @@ struct ExportFacts {
   adapt::Mode mode;
   std::int64_t images = 0;  ///< that the statistics were measured on
   std::string instruction_set, program_version;
+  bool fold = false;  ///< ONNX only: take BatchNorms into the layers before them
 };
 
 /// The data that statistics were measured on, and how they entered the network.
@@ -38,8 +41,12 @@ struct DataFacts {
   std::optional<std::int64_t> bad;  ///< files left out; absent: a statistics file does not tell
 };
 
-/// Errors  ConfigError for policies that no file can hold (`batch`, `instance`), with the reason; FormatError if a
-///         statistic is not finite or the file lacks a vector that must change; as formats::patched.
+/// The extensions .onnx and .safetensors of the file's name convert, any other keeps the container. A file that is
+/// made here, not patched, holds the provenance too: `shiftnorm` in ONNX's metadata_props, safetensors' __metadata__.
+/// Errors  ConfigError for policies that no file can hold (`batch`, `instance`), with the reason, and for folding into
+///         something else than ONNX; FormatError if a statistic is not finite or the file lacks a vector that must
+///         change; UnsupportedError for an ONNX file above 2 GiB or a fold that does not keep the outputs; as
+///         formats::patched.
 [[nodiscard]] Exported export_checkpoint(const RestoredModel& model, const stats::Statistics& statistics,
                                          const ExportFacts& facts, const DataFacts& data);
 [[nodiscard]] Exported export_checkpoint(const Session& session, const stats::Statistics& statistics,

@@ -52,6 +52,7 @@ class Graph {
   /// Appends a node; returns its first output. Inputs must exist already.
   ValueId add(std::string op, std::string name, std::vector<ValueId> inputs,
               std::map<std::string, Attribute> attributes = {}, std::size_t outputs = 1);
+  void rewire(std::size_t node, std::size_t input, ValueId parameter);  ///< another parameter for one input
   void set_outputs(std::vector<ValueId> outputs) { outputs_ = std::move(outputs); }
 
   [[nodiscard]] const std::vector<Node>& nodes() const noexcept { return nodes_; }
