@@ -4,6 +4,7 @@ install(EXPORT shiftnormTargets NAMESPACE shiftnorm:: DESTINATION ${CMAKE_INSTAL
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/shiftnormConfig.cmake.in
   ${PROJECT_BINARY_DIR}/shiftnormConfig.cmake INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/shiftnorm)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/shiftnormConfigVersion.cmake COMPATIBILITY SameMinorVersion)
-install(FILES ${CMAKE_CURRENT_LIST_DIR}/FindoneDNN.cmake ${CMAKE_CURRENT_LIST_DIR}/Findonnx.cmake
-              ${PROJECT_BINARY_DIR}/shiftnormConfig.cmake ${PROJECT_BINARY_DIR}/shiftnormConfigVersion.cmake
+install(FILES ${CMAKE_CURRENT_LIST_DIR}/FindDCMTKData.cmake ${CMAKE_CURRENT_LIST_DIR}/FindoneDNN.cmake
+              ${CMAKE_CURRENT_LIST_DIR}/Findonnx.cmake ${PROJECT_BINARY_DIR}/shiftnormConfig.cmake
+              ${PROJECT_BINARY_DIR}/shiftnormConfigVersion.cmake
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/shiftnorm)

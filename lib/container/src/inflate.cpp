@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "shiftnorm/container/inflate.hpp"
 #include "shiftnorm/core/error.hpp"
 
 namespace shiftnorm::container {
@@ -59,6 +60,32 @@ std::vector<std::byte> inflate_raw(std::span<const std::byte> packed, std::uint6
   if (in_at != packed.size())
     throw FormatError(fmt::format("compressed data end after {} of {} bytes", in_at, packed.size()));
   out.resize(size);
+  return out;
+}
+
+std::optional<std::vector<std::byte>> inflate_stream(std::span<const std::byte> packed, std::uint64_t limit) {
+  constexpr std::size_t kStep = std::size_t{1} << 20;
+  std::vector<std::byte> out;
+  Inflater inflater;
+  z_stream& z = inflater.stream();
+  std::uint64_t in_at = 0, out_at = 0;
+  int state = Z_OK;
+  while (state == Z_OK) {
+    if (out_at > limit) return std::nullopt;
+    if (out_at == out.size()) out.resize(out.size() + kStep);
+    const uInt in_piece = static_cast<uInt>(std::min(packed.size() - in_at, kMaxPiece));
+    const uInt out_piece = static_cast<uInt>(std::min(out.size() - out_at, kMaxPiece));
+    z.next_in = const_cast<Bytef*>(reinterpret_cast<const Bytef*>(packed.data() + in_at));
+    z.avail_in = in_piece;
+    z.next_out = reinterpret_cast<Bytef*>(out.data() + out_at);
+    z.avail_out = out_piece;
+    state = ::inflate(&z, Z_NO_FLUSH);
+    in_at += in_piece - z.avail_in;
+    out_at += out_piece - z.avail_out;
+  }
+  if (state != Z_STREAM_END) throw FormatError(fmt::format("compressed data are damaged after {} bytes", out_at));
+  if (out_at > limit) return std::nullopt;
+  out.resize(out_at);
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 #include "shiftnorm/core/error.hpp"
@@ -27,7 +28,7 @@ class ChannelArithmetic {
   ChannelArithmetic(const Pipeline& pipeline, std::size_t channel, int bits) {
     for (const Step& step : pipeline.steps) {
       if (const auto* to_float = std::get_if<ToFloat>(&step))
-        scale_ = static_cast<float>(to_float->scale.value_or(bits == 8 ? 255.0 : 65535.0));
+        scale_ = static_cast<float>(to_float->scale.value_or(bits == 0 ? 1.0 : bits == 8 ? 255.0 : 65535.0));
       if (const auto* normalize = std::get_if<Normalize>(&step)) {
         const std::size_t last = normalize->mean.size() - 1;
         normalized_.push_back({static_cast<float>(normalize->mean[std::min(channel, last)]),
@@ -64,7 +65,9 @@ void float_steps(const Pipeline& pipeline, const Pixels<T>& src, std::span<float
     const ChannelArithmetic arithmetic(pipeline, c, src.bits);
     const T* from = src.values.data() + c;
     float* to = dst.data() + c * plane;
-    if (src.bits == 8) {
+    if constexpr (std::is_floating_point_v<T>) {
+      for (std::size_t i = 0; i < plane; ++i) to[i] = arithmetic(from[i * channels]);
+    } else if (src.bits == 8) {
       // Only 256 different values: two divisions for each pixel would cost more than the table.
       std::array<float, 256> table;
       for (std::size_t v = 0; v < table.size(); ++v) table[v] = arithmetic(static_cast<float>(v));

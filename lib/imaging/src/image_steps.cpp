@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "dicom/pixel_chain.hpp"
 #include "float_steps.hpp"
 #include "image_header.hpp"
 #include "resample.hpp"
@@ -42,16 +43,18 @@ Image center_cropped(const Image& image, const CenterCrop& crop) {
   const std::int64_t before = std::max<std::int64_t>(crop.width - image.width, 0) / 2;
   const Size padded{std::max(image.height, crop.height), std::max(image.width, crop.width)};
   const Window window = center(padded, crop);
-  Image out{
-      .height = crop.height,
-      .width = crop.width,
-      .channels = image.channels,
-      .bits = image.bits,
-      .pixels = std::vector<std::uint16_t>(static_cast<std::size_t>(crop.height * crop.width * image.channels), 0)};
-  const std::int64_t n = std::min(image.width, crop.width) * image.channels;
-  for (std::int64_t y = 0; y < std::min(image.height, crop.height); ++y)
-    std::copy_n(image.pixels.begin() + ((y + window.top) * image.width + window.left) * image.channels, n,
-                out.pixels.begin() + ((y + above) * crop.width + before) * image.channels);
+  Image out{.height = crop.height, .width = crop.width, .channels = image.channels, .bits = image.bits};
+  const auto copy_rows = [&](const auto& from, auto& to) {
+    to.assign(out.values(), 0);
+    const std::int64_t n = std::min(image.width, crop.width) * image.channels;
+    for (std::int64_t y = 0; y < std::min(image.height, crop.height); ++y)
+      std::copy_n(from.begin() + ((y + window.top) * image.width + window.left) * image.channels, n,
+                  to.begin() + ((y + above) * crop.width + before) * image.channels);
+  };
+  if (image.bits == 0)
+    copy_rows(image.reals, out.reals);
+  else
+    copy_rows(image.pixels, out.pixels);
   return out;
 }
 
@@ -67,27 +70,41 @@ Image resize(const Image& image, const Resize& step, const CenterCrop* crop) {
   return crop != nullptr && !inside ? center_cropped(out, *crop) : out;
 }
 
-/// ITU-R 601-2 luma in PIL's integers (L24), or grey copied to three channels.
-Image converted(const Image& image, std::int64_t channels) {
-  if (image.channels == channels) return image;
-  Image out{.height = image.height, .width = image.width, .channels = channels, .bits = image.bits, .pixels = {}};
-  const auto n = static_cast<std::size_t>(image.height * image.width);
-  out.pixels.resize(n * static_cast<std::size_t>(channels));
-  const std::uint16_t* src = image.pixels.data();
+/// ITU-R 601-2 luma, or grey copied to three channels. `luma`: three values to one.
+template <class T, class Luma>
+std::vector<T> converted(const std::vector<T>& src, std::int64_t channels, Luma luma) {
+  std::vector<T> out;
   if (channels == 3) {
-    for (std::size_t i = 0; i < n; ++i) std::fill_n(out.pixels.begin() + static_cast<std::ptrdiff_t>(3 * i), 3, src[i]);
+    out.reserve(3 * src.size());
+    for (const T value : src) out.insert(out.end(), 3, value);
   } else {
-    // 65535 * (19595 + 38470 + 7471) + 0x8000 still fits 32 bits unsigned.
-    for (std::size_t i = 0; i < n; ++i, src += 3)
-      out.pixels[i] = static_cast<std::uint16_t>((src[0] * 19595u + src[1] * 38470u + src[2] * 7471u + 0x8000u) >> 16);
+    out.reserve(src.size() / 3);
+    for (std::size_t i = 0; i < src.size(); i += 3) out.push_back(luma(src[i], src[i + 1], src[i + 2]));
   }
   return out;
+}
+
+Image converted(Image image, std::int64_t channels) {
+  if (image.channels == channels) return image;
+  image.channels = channels;
+  if (image.bits == 0) {
+    image.reals = converted(image.reals, channels, [](float r, float g, float b) {
+      return static_cast<float>(0.299 * r + 0.587 * g + 0.114 * b);
+    });
+    return image;
+  }
+  // PIL's integers (L24); 65535 * (19595 + 38470 + 7471) + 0x8000 still fits 32 bits unsigned.
+  image.pixels = converted(image.pixels, channels, [](std::uint32_t r, std::uint32_t g, std::uint32_t b) {
+    return static_cast<std::uint16_t>((r * 19595u + g * 38470u + b * 7471u + 0x8000u) >> 16);
+  });
+  return image;
 }
 
 }  // namespace
 
 Image apply_image_steps(const Pipeline& pipeline, Image image, std::int64_t channels) {
   const std::vector<Step>& steps = pipeline.steps;
+  if (image.frame) image = dicom::show(*image.frame, voi_of(pipeline));
   for (std::size_t i = 0; i < steps.size(); ++i) {
     if (const auto* step = std::get_if<Resize>(&steps[i])) {
       const auto* crop = i + 1 < steps.size() ? std::get_if<CenterCrop>(&steps[i + 1]) : nullptr;
@@ -96,16 +113,17 @@ Image apply_image_steps(const Pipeline& pipeline, Image image, std::int64_t chan
     } else if (const auto* crop = std::get_if<CenterCrop>(&steps[i])) {
       image = center_cropped(image, *crop);
     } else if (const auto* convert = std::get_if<Convert>(&steps[i])) {
-      image = converted(image, convert->channels);
+      image = converted(std::move(image), convert->channels);
     }
   }
   if (channels == 0 || channels == image.channels) return image;
   if (channels != 1 && channels != 3)
     throw ShapeError(fmt::format("images have {} channels; the network takes {}", image.channels, channels));
-  return converted(image, channels);
+  return converted(std::move(image), channels);
 }
 
 void apply_float_steps(const Pipeline& pipeline, const Image& image, std::span<float> dst) {
+  if (image.bits == 0) return float_steps(pipeline, Pixels<float>{image.reals, image.channels, 0}, dst);
   float_steps(pipeline, Pixels<std::uint16_t>{image.pixels, image.channels, image.bits}, dst);
 }
 

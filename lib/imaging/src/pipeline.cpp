@@ -26,6 +26,37 @@ std::string_view name_of(Interpolation interpolation) {
   throw Error("interpolation without a name");
 }
 
+std::string_view name_of(VoiRule rule) {
+  switch (rule) {
+    case VoiRule::automatic: return "automatic";
+    case VoiRule::file: return "file";
+    case VoiRule::bits: return "bits";
+    case VoiRule::minmax: return "minmax";
+    case VoiRule::percentile: return "percentile";
+    case VoiRule::window: return "window";
+    case VoiRule::none: return "none";
+  }
+  throw Error("VOI rule without a name");
+}
+
+std::string_view name_of(VoiFunction function) {
+  switch (function) {
+    case VoiFunction::linear: return "LINEAR";
+    case VoiFunction::linear_exact: return "LINEAR_EXACT";
+    case VoiFunction::sigmoid: return "SIGMOID";
+  }
+  throw Error("VOI function without a name");
+}
+
+std::string text_of(const Voi& s) {
+  std::string windows;
+  for (const VoiWindow& w : s.windows)
+    windows += fmt::format("{}[{},{},{}]", windows.empty() ? "" : ",", w.centre, w.width, name_of(w.function));
+  return fmt::format("voi(rule={},low={},high={},scope={},windows=[{}],index={},equalize={},quantize8={},aspect={})",
+                     name_of(s.rule), s.low, s.high, s.scope == VoiScope::image ? "image" : "series", windows, s.index,
+                     s.equalize, s.quantize8, s.ignore_aspect ? "ignore" : "square");
+}
+
 std::string text_of(const Step& step) {
   return std::visit(
       Overloaded{[](const Resize& s) {
@@ -40,8 +71,24 @@ std::string text_of(const Step& step) {
                  [](const Normalize& s) {
                    return fmt::format("normalize(mean=[{}],std=[{}])", fmt::join(s.mean, ","), fmt::join(s.std, ","));
                  },
-                 [](const Convert& s) { return fmt::format("convert(channels={})", s.channels); }},
+                 [](const Convert& s) { return fmt::format("convert(channels={})", s.channels); },
+                 [](const Voi& s) { return text_of(s); }},
       step);
+}
+
+std::string problem_of(const Voi& s) {
+  if (s.rule == VoiRule::percentile && !(s.low >= 0 && s.low < s.high && s.high <= 100))
+    return "expected two percentiles, 0 <= low < high <= 100";
+  if (s.rule == VoiRule::window && s.windows.size() != 1 && s.windows.size() != 3)
+    return "expected one window, or three for three channels";
+  for (const VoiWindow& w : s.windows)
+    if (!std::isfinite(w.centre) || !std::isfinite(w.width) || w.width <= 0 ||
+        (w.function == VoiFunction::linear && w.width < 1))
+      return "expected windows of a finite centre and a width above 0, at least 1 if LINEAR";
+  if (s.index < 0) return "expected a voi_index of at least 0";
+  if (s.rule == VoiRule::none && (s.equalize || s.quantize8))
+    return "expected a rule that gives values from 0 to 1 before 8 bits";
+  return "";
 }
 
 /// What is wrong with one step by itself; empty if nothing is.
@@ -77,7 +124,8 @@ std::string problem_of(const Step& step) {
           },
           [](const Convert& s) -> std::string {
             return s.channels == 1 || s.channels == 3 ? "" : "expected 1 or 3 channels";
-          }},
+          },
+          [](const Voi& s) { return problem_of(s); }},
       step);
 }
 
@@ -89,11 +137,19 @@ std::string canonical(const Pipeline& pipeline) {
   return text;
 }
 
+Voi voi_of(const Pipeline& pipeline) {
+  if (!pipeline.steps.empty())
+    if (const auto* voi = std::get_if<Voi>(&pipeline.steps.front())) return *voi;
+  return {};
+}
+
 std::vector<std::string> problems(const Pipeline& pipeline) {
   std::vector<std::string> found;
   bool floating = false;
   for (const Step& step : pipeline.steps) {
     const std::string text = text_of(step);
+    if (std::holds_alternative<Voi>(step) && &step != &pipeline.steps.front())
+      found.push_back(fmt::format("{}; expected it as the first step", text));
     if (const std::string problem = problem_of(step); !problem.empty())
       found.push_back(fmt::format("{}; {}", text, problem));
     const bool to_float = std::holds_alternative<ToFloat>(step), normalize = std::holds_alternative<Normalize>(step);

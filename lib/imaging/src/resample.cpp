@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <type_traits>
 
 namespace shiftnorm::imaging {
 namespace {
@@ -34,6 +35,7 @@ Filter filter_of(Interpolation interpolation) {
 
 /// PIL's fixed point: 8 bits for the pixel, 2 for what the weights may overshoot, the rest for their fraction.
 struct Fixed8 {
+  using Pixel = std::uint16_t;
   using Weight = std::int32_t;
   using Sum = std::int32_t;
   using Middle = std::uint16_t;  ///< between the passes: clipped to 8 bits, as in PIL
@@ -46,6 +48,7 @@ struct Fixed8 {
 
 /// PIL's mode "I": sums in double, rounded half away from zero after each pass; only the end is clipped to 16 bits.
 struct Wide16 {
+  using Pixel = std::uint16_t;
   using Weight = double;
   using Sum = double;
   using Middle = std::int32_t;
@@ -54,6 +57,27 @@ struct Wide16 {
   static Middle middle(Sum s) { return static_cast<Middle>(std::lround(s)); }
   static std::uint16_t clip(Middle v) { return static_cast<std::uint16_t>(std::clamp<Middle>(v, 0, 65535)); }
 };
+
+/// PIL's mode "F": sums in double, each pass rounded to float, nothing clipped.
+struct Real {
+  using Pixel = float;
+  using Weight = double;
+  using Sum = double;
+  using Middle = float;
+  static constexpr Sum kStart = 0.0;
+  static Weight weight(double w) { return w; }
+  static Middle middle(Sum s) { return static_cast<Middle>(s); }
+  static float clip(Middle v) { return v; }
+};
+
+/// The values of an image as `Number` takes them.
+template <class Pixel, class AnyImage>
+auto& values_of(AnyImage& image) {
+  if constexpr (std::is_same_v<Pixel, float>)
+    return image.reals;
+  else
+    return image.pixels;
+}
 
 template <class Number>
 std::vector<typename Number::Weight> numbers(const Taps& taps) {
@@ -71,10 +95,10 @@ std::vector<typename Number::Middle> horizontal(const Image& image, const Taps& 
   std::vector<typename Number::Middle> out(static_cast<std::size_t>(rows * n * C));
   auto* dst = out.data();
   for (std::int64_t y = 0; y < rows; ++y) {
-    const std::uint16_t* row = image.pixels.data() + (first + y) * image.width * C;
+    const typename Number::Pixel* row = values_of<typename Number::Pixel>(image).data() + (first + y) * image.width * C;
     for (std::int64_t x = 0; x < n; ++x) {
       const auto at = static_cast<std::size_t>(x);
-      const std::uint16_t* src = row + taps.first[at] * C;
+      const typename Number::Pixel* src = row + taps.first[at] * C;
       const auto* w = weights.data() + x * taps.stride;
       std::array<typename Number::Sum, C> sum;
       sum.fill(Number::kStart);
@@ -88,7 +112,8 @@ std::vector<typename Number::Middle> horizontal(const Image& image, const Taps& 
 
 /// Each output row is a weighted sum of whole rows, which the compiler vectorises. `src` begins at input row `first`.
 template <class Number, class Source>
-void vertical(const Source* src, std::int64_t row_values, const Taps& taps, std::int64_t first, std::uint16_t* dst) {
+void vertical(const Source* src, std::int64_t row_values, const Taps& taps, std::int64_t first,
+              typename Number::Pixel* dst) {
   const auto weights = numbers<Number>(taps);
   std::vector<typename Number::Sum> sums(static_cast<std::size_t>(row_values));
   for (std::size_t y = 0; y < taps.first.size(); ++y) {
@@ -103,34 +128,36 @@ void vertical(const Source* src, std::int64_t row_values, const Taps& taps, std:
 }
 
 Image like(const Image& image, const Window& window) {
-  return {
-      .height = window.height,
-      .width = window.width,
-      .channels = image.channels,
-      .bits = image.bits,
-      .pixels = std::vector<std::uint16_t>(static_cast<std::size_t>(window.height * window.width * image.channels))};
+  Image out{.height = window.height, .width = window.width, .channels = image.channels, .bits = image.bits};
+  if (image.bits == 0)
+    out.reals.resize(out.values());
+  else
+    out.pixels.resize(out.values());
+  return out;
 }
 
+template <class Pixel>
 Image crop(const Image& image, const Window& window) {
   Image out = like(image, window);
   const std::int64_t n = window.width * image.channels;
   for (std::int64_t y = 0; y < window.height; ++y)
-    std::copy_n(image.pixels.begin() + ((window.top + y) * image.width + window.left) * image.channels, n,
-                out.pixels.begin() + y * n);
+    std::copy_n(values_of<Pixel>(image).begin() + ((window.top + y) * image.width + window.left) * image.channels, n,
+                values_of<Pixel>(out).begin() + y * n);
   return out;
 }
 
 template <class Number, int C>
 Image antialiased(const Image& image, std::int64_t height, std::int64_t width, Interpolation how,
                   const Window& window) {
+  using Pixel = typename Number::Pixel;
   // A pass that would not change the size is left out, as in PIL: its rounding could differ from the identity's.
   const bool along_x = width != image.width, along_y = height != image.height;
-  if (!along_x && !along_y) return crop(image, window);
+  if (!along_x && !along_y) return crop<Pixel>(image, window);
   const Taps x = antialiased_taps(image.width, width, window.left, window.width, how);
   if (!along_y) {
     const auto middle = horizontal<Number, C>(image, x, window.top, window.height);
     Image out = like(image, window);
-    std::ranges::transform(middle, out.pixels.begin(), Number::clip);
+    std::ranges::transform(middle, values_of<Pixel>(out).begin(), Number::clip);
     return out;
   }
   const Taps y = antialiased_taps(image.height, height, window.top, window.height, how);
@@ -138,10 +165,10 @@ Image antialiased(const Image& image, std::int64_t height, std::int64_t width, I
   Image out = like(image, window);
   if (along_x) {
     const auto middle = horizontal<Number, C>(image, x, first, rows);
-    vertical<Number>(middle.data(), window.width * C, y, first, out.pixels.data());
+    vertical<Number>(middle.data(), window.width * C, y, first, values_of<Pixel>(out).data());
   } else {
-    const Image rows_used = crop(image, {first, window.left, rows, window.width});
-    vertical<Number>(rows_used.pixels.data(), window.width * C, y, first, out.pixels.data());
+    const Image rows_used = crop<Pixel>(image, {first, window.left, rows, window.width});
+    vertical<Number>(values_of<Pixel>(rows_used).data(), window.width * C, y, first, values_of<Pixel>(out).data());
   }
   return out;
 }
@@ -156,14 +183,15 @@ std::vector<std::int64_t> nearest_positions(std::int64_t in, std::int64_t out, s
   return positions;
 }
 
+template <class Pixel>
 Image nearest(const Image& image, std::int64_t height, std::int64_t width, const Window& window) {
   const auto xs = nearest_positions(image.width, width, window.left, window.width);
   const auto ys = nearest_positions(image.height, height, window.top, window.height);
   Image out = like(image, window);
-  auto dst = out.pixels.begin();
+  auto dst = values_of<Pixel>(out).begin();
   for (const std::int64_t y : ys)
     for (const std::int64_t x : xs)
-      dst = std::copy_n(image.pixels.begin() + (y * image.width + x) * image.channels, image.channels, dst);
+      dst = std::copy_n(values_of<Pixel>(image).begin() + (y * image.width + x) * image.channels, image.channels, dst);
   return out;
 }
 
@@ -191,13 +219,14 @@ Point point_at(std::int64_t in, std::int64_t out, std::int64_t i, bool is_cubic)
           {cubic_outside(t + 1, a), cubic_inside(t, a), cubic_inside(1 - t, a), cubic_outside(2 - t, a)}};
 }
 
+template <class Pixel>
 Image interpolated(const Image& image, std::int64_t height, std::int64_t width, bool is_cubic, const Window& window) {
   const std::size_t taps = is_cubic ? 4 : 2;
-  const float most = image.bits == 8 ? 255.0f : 65535.0f;
+  [[maybe_unused]] const float most = image.bits == 8 ? 255.0f : 65535.0f;
   std::vector<Point> xs;
   for (std::int64_t x = 0; x < window.width; ++x) xs.push_back(point_at(image.width, width, window.left + x, is_cubic));
   Image out = like(image, window);
-  auto dst = out.pixels.begin();
+  auto dst = values_of<Pixel>(out).begin();
   for (std::int64_t y = 0; y < window.height; ++y) {
     const Point rows = point_at(image.height, height, window.top + y, is_cubic);
     for (const Point& columns : xs) {
@@ -208,11 +237,14 @@ Image interpolated(const Image& image, std::int64_t height, std::int64_t width, 
           for (std::size_t k = 0; k < taps; ++k) {
             const auto at =
                 static_cast<std::size_t>((rows.from[j] * image.width + columns.from[k]) * image.channels + c);
-            row += static_cast<float>(image.pixels[at]) * columns.weight[k];
+            row += static_cast<float>(values_of<Pixel>(image)[at]) * columns.weight[k];
           }
           sum += row * rows.weight[j];
         }
-        *dst++ = static_cast<std::uint16_t>(std::nearbyint(std::clamp(sum, 0.0f, most)));
+        if constexpr (std::is_same_v<Pixel, float>)
+          *dst++ = sum;
+        else
+          *dst++ = static_cast<Pixel>(std::nearbyint(std::clamp(sum, 0.0f, most)));
       }
     }
   }
@@ -249,9 +281,13 @@ Taps antialiased_taps(std::int64_t in, std::int64_t out, std::int64_t begin, std
 
 Image resample(const Image& image, std::int64_t height, std::int64_t width, Interpolation interpolation, bool antialias,
                const Window& window) {
-  if (interpolation == Interpolation::nearest) return nearest(image, height, width, window);
-  if (!antialias) return interpolated(image, height, width, interpolation == Interpolation::bicubic, window);
+  const bool reals = image.bits == 0, cubic_taps = interpolation == Interpolation::bicubic;
+  if (interpolation == Interpolation::nearest)
+    return (reals ? nearest<float> : nearest<std::uint16_t>)(image, height, width, window);
+  if (!antialias)
+    return (reals ? interpolated<float> : interpolated<std::uint16_t>)(image, height, width, cubic_taps, window);
   const bool grey = image.channels == 1;
+  if (reals) return (grey ? antialiased<Real, 1> : antialiased<Real, 3>)(image, height, width, interpolation, window);
   if (image.bits == 8)
     return (grey ? antialiased<Fixed8, 1> : antialiased<Fixed8, 3>)(image, height, width, interpolation, window);
   return (grey ? antialiased<Wide16, 1> : antialiased<Wide16, 3>)(image, height, width, interpolation, window);

@@ -25,8 +25,8 @@ struct Taps {
 
 /// The pixels of `window` of the image that resizing `image` to height x width would give; nothing outside is computed.
 /// antialias: PIL's resize, to the bit for 8 bits (fixed point, horizontal pass first, both rounded); 16 bits as PIL's
-/// 32-bit integers. Otherwise torchvision's resize of a tensor (align_corners = false), in float.
-/// Nearest is PIL's either way. `window` lies inside height x width.
+/// 32-bit integers, real numbers as PIL's mode "F". Otherwise torchvision's resize of a tensor (align_corners = false),
+/// in float. Nearest is PIL's either way. `window` lies inside height x width.
 [[nodiscard]] Image resample(const Image& image, std::int64_t height, std::int64_t width, Interpolation interpolation,
                              bool antialias, const Window& window);
 

@@ -17,10 +17,11 @@
 namespace shiftnorm::imaging {
 namespace {
 
-/// One image after the image steps, at its own width of integer; both empty: not kept, decoded again when asked for.
+/// One image after the image steps, as narrow as its values are; all empty: not kept, decoded again when asked for.
 struct Kept {
   std::vector<std::uint8_t> narrow;
   std::vector<std::uint16_t> wide;
+  std::vector<float> reals;
 };
 
 Shape shape_of(const Image& image) { return {image.channels, image.height, image.width}; }
@@ -185,9 +186,14 @@ void SampleStore::State::check_fit(const Shape& found) const {
 }
 
 void SampleStore::State::keep(std::size_t index, const Image& image) {
-  const std::uint64_t bytes = image.pixels.size() * (image.bits == 8 ? 1 : 2);
+  const std::uint64_t bytes =
+      image.bits == 0 ? image.reals.size() * sizeof(float) : image.pixels.size() * (image.bits == 8 ? 1 : 2);
   if (used.fetch_add(bytes) + bytes > memory) {
     used.fetch_sub(bytes);
+    return;
+  }
+  if (image.bits == 0) {
+    kept[index].reals = image.reals;
     return;
   }
   if (image.bits != 8) {
@@ -244,6 +250,7 @@ void SampleStore::State::load(std::size_t index, std::span<float> dst) const {
   const Kept& have = kept[index];
   if (!have.narrow.empty()) return float_steps(pipeline, Pixels<std::uint8_t>{have.narrow, channels, 8}, dst);
   if (!have.wide.empty()) return float_steps(pipeline, Pixels<std::uint16_t>{have.wide, channels, 16}, dst);
+  if (!have.reals.empty()) return float_steps(pipeline, Pixels<float>{have.reals, channels, 0}, dst);
   const Image image = decoded(index);
   check_fit(shape_of(image));
   apply_float_steps(pipeline, image, dst);

@@ -22,7 +22,7 @@ struct Resize {  ///< shorter side to `size` (torchvision), or exactly height x 
 struct CenterCrop {  ///< torchvision: zero-pads when the image is smaller
   std::int64_t height = 0, width = 0;
 };
-struct ToFloat {  ///< x / scale; scale absent: 2^bits - 1
+struct ToFloat {  ///< x / scale; scale absent: 2^bits - 1, or 1 for the real numbers of a DICOM frame
   std::optional<double> scale;
 };
 struct Normalize {  ///< (x - mean) / std per channel, in float32 as torchvision does
@@ -31,10 +31,35 @@ struct Normalize {  ///< (x - mean) / std per channel, in float32 as torchvision
 struct Convert {  ///< PIL's convert: channels 1 ("L") or 3 ("RGB")
   std::int64_t channels = 3;
 };
-using Step = std::variant<Resize, CenterCrop, ToFloat, Normalize, Convert>;
 
-/// An ordered list of steps. Image steps come before ToFloat, Normalize after it. An image whose channel count differs
-/// from what the network takes is converted as by Convert before ToFloat.
+enum class VoiRule { automatic, file, bits, minmax, percentile, window, none };
+enum class VoiFunction : std::uint8_t { linear, linear_exact, sigmoid };
+enum class VoiScope { image, series };
+
+/// A window in modality units (HU for CT). Source  PS3.3 C.11.2.1.2 and C.11.2.1.3.
+struct VoiWindow {
+  double centre = 0, width = 0;
+  VoiFunction function = VoiFunction::linear;
+  friend bool operator==(const VoiWindow&, const VoiWindow&) = default;
+};
+
+/// How the stored values of a DICOM object become the network's picture, in [0, 1] (docs/guide.md); images of other
+/// files pass unchanged. At most one, the first step; without one: `automatic`, which goes by the modality.
+struct Voi {
+  VoiRule rule = VoiRule::automatic;
+  double low = 0.5, high = 99.5;     ///< percentile: percent of the values that are no padding
+  VoiScope scope = VoiScope::image;  ///< minmax, percentile: of one image, or of its whole series
+  std::vector<VoiWindow> windows{};  ///< window: one, or three for three channels
+  std::int64_t index = 0;            ///< file: which of the windows or tables of the file
+  bool equalize = false;             ///< histogram equalisation in 8 bits
+  bool quantize8 = false;            ///< round to 8 bits, as data sets of PNG files have them
+  bool ignore_aspect = false;        ///< false: pixels that are not square are resampled to squares
+};
+
+using Step = std::variant<Resize, CenterCrop, ToFloat, Normalize, Convert, Voi>;
+
+/// An ordered list of steps. Voi comes first, image steps before ToFloat, Normalize after it. An image whose channel
+/// count differs from what the network takes is converted as by Convert before ToFloat.
 struct Pipeline {
   std::string name;  ///< preset name, or "custom"
   std::vector<Step> steps;
@@ -46,15 +71,18 @@ struct Pipeline {
 /// Everything that is wrong with a pipeline (order, ranges), one line each; empty: it can be applied.
 [[nodiscard]] std::vector<std::string> problems(const Pipeline& pipeline);
 
-/// Everything up to ToFloat: geometry and channels, still integers. What a cache keeps. `channels`: what the network
-/// takes; 0: as the steps leave it. The pipeline has no problems().
-/// Errors  FormatError for an image that would become too large; ShapeError for channels other than 1 and 3.
+/// Everything up to ToFloat: the pixel chain of DICOM, geometry and channels. What a cache keeps. `channels`: what the
+/// network takes; 0: as the steps leave it. The pipeline has no problems(). Errors  FormatError for an image that would
+/// become too large; ShapeError for channels other than 1 and 3.
 [[nodiscard]] Image apply_image_steps(const Pipeline& pipeline, Image image, std::int64_t channels);
 /// ToFloat and Normalize into `dst`, planar CHW of height * width * channels floats.
 /// Errors  ShapeError for a wrong length; ConfigError if Normalize's means are neither 1 nor one for each channel.
 void apply_float_steps(const Pipeline& pipeline, const Image& image, std::span<float> dst);
 
-/// A built-in preset: "imagenet", "cifar10". ConfigError listing the presets for an unknown name.
+/// The Voi step of a pipeline, or the default.
+[[nodiscard]] Voi voi_of(const Pipeline& pipeline);
+
+/// A built-in preset, such as "imagenet" or "cxr-chexnet". ConfigError listing the presets for an unknown name.
 [[nodiscard]] Pipeline preset(const std::string& name);
 [[nodiscard]] std::vector<std::string> preset_names();
 

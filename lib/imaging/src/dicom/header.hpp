@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "shiftnorm/imaging/transform.hpp"
+
+namespace shiftnorm::imaging::dicom {
+
+/// Values that a table maps to, from `first` on; entries have `bits` bits.
+struct LookupTable {
+  std::int64_t first = 0;
+  int bits = 16;
+  std::vector<std::uint16_t> entries;
+};
+
+enum class Photometric : std::uint8_t {
+  monochrome1,
+  monochrome2,
+  palette,
+  rgb,
+  ybr_full,
+  ybr_full_422,
+  ybr_rct,
+  ybr_ict
+};
+
+/// The image pixel module, checked: what is here fits the limits and itself.
+struct PixelModule {
+  std::int64_t rows = 0, columns = 0, samples = 1, frames = 1;
+  int bits_allocated = 8, bits_stored = 8, high_bit = 7;
+  bool is_signed = false, planar = false;
+  Photometric photometric = Photometric::monochrome2;
+
+  [[nodiscard]] std::int64_t frame_values() const { return rows * columns * samples; }
+  [[nodiscard]] int value_bytes() const { return bits_allocated <= 8 ? 1 : bits_allocated / 8; }
+  [[nodiscard]] bool grey() const {
+    return photometric == Photometric::monochrome1 || photometric == Photometric::monochrome2;
+  }
+};
+
+/// One frame of plane after plane, at `src`, as pixel after pixel.
+[[nodiscard]] std::vector<std::byte> interleaved(const std::byte* src, const PixelModule& m);
+
+/// How the stored values of one frame become grey levels or colours.
+struct FrameRules {
+  std::string modality;
+  double slope = 1, intercept = 0;
+  std::optional<LookupTable> modality_table;  ///< instead of slope and intercept
+  std::vector<VoiWindow> windows;             ///< those that can be used
+  std::int64_t unusable_windows = 0;          ///< those that cannot: width, numbers or function
+  std::vector<LookupTable> voi_tables;
+  std::optional<std::int64_t> padding_low, padding_high;  ///< stored values from low to high are no image
+  std::vector<LookupTable> palette;                       ///< red, green, blue; empty unless the photometric asks
+  double aspect = 1;                                      ///< height of a pixel over its width
+};
+
+/// What the rest of the program may know of an object: the allow list of dicom.md 5. Identifiers leave this room only
+/// as keyed hashes.
+struct ObjectFacts {
+  std::string sop_class, transfer_syntax, modality, photometric;
+  std::string sop_instance, series, study, accession, patient, issuer, study_date, birth_date, sex;
+  std::int64_t rows = 0, columns = 0, frames = 0;
+  bool every_frame = false;       ///< enhanced CT, MR, PT: all frames are slices
+  std::string skip;               ///< why it is no image for us; empty: it is one
+  std::vector<std::string> tags;  ///< of the asked-for attributes, in their order; empty text: absent
+};
+
+}  // namespace shiftnorm::imaging::dicom

@@ -1,0 +1,327 @@
+#include "dicom/layout.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <string_view>
+
+#include "dicom/fault.hpp"
+#include "shiftnorm/container/inflate.hpp"
+
+namespace shiftnorm::imaging::dicom {
+namespace {
+
+constexpr std::uint32_t kUndefined = 0xffffffff;
+constexpr std::uint32_t kItem = 0xfffee000, kItemEnd = 0xfffee00d, kSequenceEnd = 0xfffee0dd;
+constexpr std::uint64_t kPreamble = 128, kMagicEnd = 132;
+
+/// PS3.5 7.1.2: these have a 32-bit length in explicit VR.
+constexpr std::array<std::string_view, 13> kLongForms{"OB", "OD", "OF", "OL", "OV", "OW", "SQ",
+                                                      "SV", "UC", "UN", "UR", "UT", "UV"};
+constexpr std::array<std::string_view, 21> kShortForms{"AE", "AS", "AT", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "LO",
+                                                       "LT", "PN", "SH", "SL", "SS", "ST", "TM", "UI", "UL", "US"};
+
+struct Encoding {
+  bool explicit_vr = true, big_endian = false;
+};
+
+struct Element {
+  std::uint32_t tag = 0;
+  std::array<char, 2> vr{};
+  std::uint32_t length = 0;
+  std::uint64_t start = 0, value = 0;  ///< offsets of the tag and of the value
+  [[nodiscard]] std::string_view vr_text() const { return {vr.data(), vr.size()}; }
+};
+
+std::string tag_text(std::uint32_t tag) { return fmt::format("({:04x},{:04x})", tag >> 16, tag & 0xffffU); }
+
+/// Walks over elements; knows nothing of their meaning but sequences, items and pixel data.
+class Walker {
+ public:
+  Walker(std::span<const std::byte> bytes, const Limits& limits, bool encapsulated)
+      : bytes_(bytes), limits_(limits), encapsulated_(encapsulated) {}
+
+  /// The elements of a data set from `at` to `end`; `undefined`: until its item delimiter. Returns where it ends.
+  std::uint64_t data_set(std::uint64_t at, std::uint64_t end, Encoding encoding, bool undefined, std::int64_t depth,
+                         Layout* top) {
+    while (at < end) {
+      // A single trailing byte is padding of the file, not an element.
+      if (top != nullptr && end - at < 8 && only_zeros(at, end)) return end;
+      const Element element = header(at, end, encoding);
+      if (undefined && element.tag == kItemEnd) return element.value;
+      if (element.tag >= 0xfffe0000)
+        throw Fault(Reason::parse, fmt::format("{} stands where an element should", tag_text(element.tag)), at);
+      if (top != nullptr) note(element, *top, encoding, end);
+      at = value_end(element, end, encoding, depth, top);
+    }
+    if (undefined) throw Fault(Reason::truncated, "the object ends inside an item", end);
+    return at;
+  }
+
+  [[nodiscard]] Element header(std::uint64_t at, std::uint64_t end, Encoding encoding) {
+    if (++elements_ > limits_.elements)
+      throw Fault(Reason::limit, fmt::format("more than {} elements and items", limits_.elements), at);
+    Element e;
+    e.start = at;
+    need(at, 8, end);
+    e.tag = static_cast<std::uint32_t>(u16(at, encoding)) << 16 | u16(at + 2, encoding);
+    if (e.tag >> 16 == 0xfffe || !encoding.explicit_vr) {
+      e.length = u32(at + 4, encoding);
+      e.value = at + 8;
+      return e;
+    }
+    e.vr = {character(at + 4), character(at + 5)};
+    if (std::ranges::find(kShortForms, e.vr_text()) != kShortForms.end()) {
+      e.length = u16(at + 6, encoding);
+      e.value = at + 8;
+      return e;
+    }
+    if (std::ranges::find(kLongForms, e.vr_text()) == kLongForms.end())
+      throw Fault(Reason::parse, fmt::format("{} has an unknown value representation", tag_text(e.tag)), at);
+    need(at, 12, end);
+    e.length = u32(at + 8, encoding);
+    e.value = at + 12;
+    return e;
+  }
+
+  [[nodiscard]] std::string text(const Element& e) const {
+    std::string out(reinterpret_cast<const char*>(bytes_.data() + e.value), e.length);
+    while (!out.empty() && (out.back() == '\0' || out.back() == ' ')) out.pop_back();
+    return out;
+  }
+
+  void check_inside(const Element& e, std::uint64_t end) const {
+    if (e.length > end - e.value)
+      throw Fault(Reason::truncated,
+                  fmt::format("{} claims {} bytes; {} are left", tag_text(e.tag), e.length, end - e.value), e.start);
+  }
+
+  [[nodiscard]] std::uint16_t u16(std::uint64_t at, Encoding encoding) const {
+    const unsigned a = byte(at), b = byte(at + 1);
+    return static_cast<std::uint16_t>(encoding.big_endian ? a << 8 | b : b << 8 | a);
+  }
+
+ private:
+  [[nodiscard]] unsigned byte(std::uint64_t at) const { return std::to_integer<unsigned>(bytes_[at]); }
+  [[nodiscard]] char character(std::uint64_t at) const { return static_cast<char>(bytes_[at]); }
+  [[nodiscard]] std::uint32_t u32(std::uint64_t at, Encoding encoding) const {
+    const std::uint32_t a = u16(at, encoding), b = u16(at + 2, encoding);
+    return encoding.big_endian ? a << 16 | b : b << 16 | a;
+  }
+  void need(std::uint64_t at, std::uint64_t count, std::uint64_t end) const {
+    if (end - at < count) throw Fault(Reason::truncated, "the object ends inside an element's header", at);
+  }
+  [[nodiscard]] bool only_zeros(std::uint64_t at, std::uint64_t end) const {
+    return std::ranges::all_of(bytes_.subspan(at, end - at), [](std::byte b) { return b == std::byte{0}; });
+  }
+
+  /// What read_layout() wants to know about elements of the outermost data set.
+  void note(const Element& e, Layout& top, Encoding encoding, std::uint64_t end) {
+    constexpr std::array<std::uint32_t, 4> kDimensions{0x00280002, 0x00280008, 0x00280010, 0x00280011};
+    if (std::ranges::find(kDimensions, e.tag) != kDimensions.end() && !seen_.insert(e.tag).second)
+      top.has_dimensions_twice = true;
+    if (e.tag >> 16 != 0x7fe0) return;
+    const std::uint32_t number = e.tag & 0xffffU;
+    if (number != 0x0008 && number != 0x0009 && number != 0x0010) return;
+    if (top.pixels) throw Fault(Reason::parse, "pixel data stand twice", e.start);
+    PixelDataPlace place;
+    place.element = e.start;
+    place.element_number = static_cast<std::uint16_t>(number);
+    place.words = !encoding.explicit_vr || e.vr_text() == "OW";
+    place.encapsulated = e.length == kUndefined;
+    if (place.encapsulated != (encapsulated_ && number == 0x0010))
+      throw Fault(Reason::parse, "pixel data are not packed as the transfer syntax says", e.start);
+    if (!place.encapsulated) {
+      check_inside(e, end);
+      place.value = {e.value, e.length};
+    }
+    top.pixels = std::move(place);
+  }
+
+  std::uint64_t value_end(const Element& e, std::uint64_t end, Encoding encoding, std::int64_t depth, Layout* top) {
+    const bool pixels = e.tag >> 16 == 0x7fe0;
+    if (e.length == kUndefined) {
+      if (pixels && encapsulated_) return fragments(e, end, encoding, top);
+      const bool sequence = !encoding.explicit_vr || e.vr_text() == "SQ" || e.vr_text() == "UN";
+      if (!sequence)
+        throw Fault(Reason::parse, fmt::format("{} has no length and is no sequence", tag_text(e.tag)), e.start);
+      // PS3.5 6.2.2: what stands in UN of undefined length is implicit little endian.
+      const Encoding inner = encoding.explicit_vr && e.vr_text() == "UN" ? Encoding{false, false} : encoding;
+      return items(e.value, end, inner, true, depth + 1);
+    }
+    check_inside(e, end);
+    if (!pixels && e.length > limits_.element_bytes)
+      throw Fault(Reason::limit,
+                  fmt::format("{} has {} bytes; expected at most {}", tag_text(e.tag), e.length, limits_.element_bytes),
+                  e.start);
+    const std::uint64_t value_end = e.value + e.length;
+    if (encoding.explicit_vr && e.vr_text() == "SQ") {
+      return std::max(value_end, items(e.value, value_end, encoding, false, depth + 1));
+    } else if (!pixels && (!encoding.explicit_vr || e.vr_text() == "UN") && begins_as_items(e, encoding)) {
+      // It may be a sequence or bytes that only look like one: how deep it is counts, whether it is sound does not.
+      try {
+        items(e.value, value_end, {false, encoding.big_endian && !encoding.explicit_vr}, false, depth + 1);
+      } catch (const Fault& fault) {
+        if (fault.reason() == Reason::limit) throw;
+      }
+    }
+    return value_end;
+  }
+
+  [[nodiscard]] bool begins_as_items(const Element& e, Encoding encoding) const {
+    return e.length >= 8 && u16(e.value, {false, encoding.big_endian}) == 0xfffe &&
+           u16(e.value + 2, {false, encoding.big_endian}) == 0xe000;
+  }
+
+  std::uint64_t items(std::uint64_t at, std::uint64_t end, Encoding encoding, bool undefined, std::int64_t depth) {
+    if (depth > limits_.depth)
+      throw Fault(Reason::limit, fmt::format("sequences nested deeper than {}", limits_.depth), at);
+    while (at < end) {
+      const Element item = header(at, end, encoding);
+      if (undefined && item.tag == kSequenceEnd) return item.value;
+      if (item.tag != kItem)
+        throw Fault(Reason::parse, fmt::format("{} stands where an item should", tag_text(item.tag)), at);
+      if (item.length == kUndefined) {
+        at = data_set(item.value, end, encoding, true, depth, nullptr);
+      } else {
+        // A wrong item length may reach past its sequence or past the object: what it swallows is its own. An image
+        // whose pixel data went that way is found to have none.
+        const std::uint64_t claimed = item.value + item.length;
+        at = data_set(item.value, std::min<std::uint64_t>(claimed, bytes_.size()), encoding, false, depth, nullptr);
+      }
+    }
+    if (undefined) throw Fault(Reason::truncated, "the object ends inside a sequence", end);
+    return at;
+  }
+
+  /// PS3.5 A.4: an offset table, fragments, a sequence delimiter.
+  std::uint64_t fragments(const Element& e, std::uint64_t end, Encoding encoding, Layout* top) {
+    std::uint64_t at = e.value;
+    bool table = true;
+    while (at < end) {
+      const Element item = header(at, end, encoding);
+      if (item.tag == kSequenceEnd) {
+        if (table) throw Fault(Reason::parse, "encapsulated pixel data without an offset table", at);
+        if (top != nullptr && top->pixels->fragments.empty())
+          throw Fault(Reason::parse, "encapsulated pixel data without a fragment", at);
+        return item.value;
+      }
+      if (item.tag != kItem || item.length == kUndefined)
+        throw Fault(Reason::parse, fmt::format("{} stands where a fragment should", tag_text(item.tag)), at);
+      check_inside(item, end);
+      if (top != nullptr) {
+        const Range range{item.value, item.length};
+        if (table)
+          top->pixels->offset_table = range;
+        else
+          top->pixels->fragments.push_back(range);
+      }
+      table = false;
+      at = item.value + item.length;
+    }
+    throw Fault(Reason::truncated, "the object ends inside its encapsulated pixel data", end);
+  }
+
+  std::span<const std::byte> bytes_;
+  const Limits& limits_;
+  bool encapsulated_;
+  std::int64_t elements_ = 0;
+  std::set<std::uint32_t> seen_;
+};
+
+bool has_magic(std::span<const std::byte> file) {
+  constexpr std::string_view kMagic = "DICM";
+  return file.size() >= kMagicEnd && std::ranges::equal(file.subspan(kPreamble, kMagic.size()), kMagic,
+                                                        [](std::byte b, char c) { return static_cast<char>(b) == c; });
+}
+
+unsigned at(std::span<const std::byte> file, std::size_t i) { return std::to_integer<unsigned>(file[i]); }
+
+/// A meta header without preamble: an element of group 0002 in explicit VR.
+bool begins_with_meta(std::span<const std::byte> file) {
+  return file.size() >= 8 && at(file, 0) == 2 && at(file, 1) == 0 && at(file, 2) <= 0x16 && at(file, 3) == 0 &&
+         at(file, 4) >= 'A' && at(file, 4) <= 'Z' && at(file, 5) >= 'A' && at(file, 5) <= 'Z';
+}
+
+/// A data set without any header begins with an element of group 0008 up to (0008,0018), in little endian.
+bool begins_with_data_set(std::span<const std::byte> file) {
+  return file.size() >= 16 && at(file, 0) == 8 && at(file, 1) == 0 && at(file, 2) <= 0x18 && at(file, 3) == 0;
+}
+
+bool explicit_at(std::span<const std::byte> file, std::uint64_t offset) {
+  const auto letter = [&](std::uint64_t i) { return at(file, i) >= 'A' && at(file, i) <= 'Z'; };
+  return file.size() >= offset + 6 && letter(offset + 4) && letter(offset + 5);
+}
+
+/// Reads the meta group; returns where the data set begins.
+std::uint64_t read_meta(std::span<const std::byte> file, std::uint64_t start, const Limits& limits, Layout& layout) {
+  constexpr Encoding kMeta{true, false};
+  Walker walker(file, limits, false);
+  std::uint64_t offset = start;
+  if (offset == file.size()) throw Fault(Reason::truncated, "the object ends behind its preamble", offset);
+  while (file.size() - offset >= 4 && walker.u16(offset, kMeta) == 0x0002) {
+    const Element e = walker.header(offset, file.size(), kMeta);
+    walker.check_inside(e, file.size());
+    if (e.length > limits.element_bytes) throw Fault(Reason::limit, "a meta element is too large", offset);
+    if (e.tag == 0x00020010) layout.transfer_syntax = walker.text(e);
+    offset = e.value + e.length;
+  }
+  return offset;
+}
+
+/// The whole object behind `start`; what the Walker throws is about the (inflated) data set.
+void walk(std::span<const std::byte> bytes, const Limits& limits, Layout& layout) {
+  const TransferSyntax& syntax = *layout.syntax;
+  const bool encapsulated = syntax.packing != Packing::native;
+  Walker walker(bytes, limits, encapsulated);
+  layout.end =
+      walker.data_set(layout.data_set, bytes.size(), {syntax.explicit_vr, syntax.big_endian}, false, 0, &layout);
+}
+
+void inflate(std::span<const std::byte> file, const Limits& limits, Layout& layout) {
+  const std::span<const std::byte> packed = file.subspan(layout.data_set);
+  const std::uint64_t most = std::max<std::uint64_t>(limits.inflated_floor, packed.size() * limits.inflate_ratio);
+  try {
+    auto data = container::inflate_stream(packed, std::min(most, limits.file_bytes));
+    if (!data)
+      throw Fault(Reason::limit, fmt::format("{} deflated bytes inflate to more than {}", packed.size(), most),
+                  layout.data_set);
+    layout.inflated = std::move(*data);
+  } catch (const Fault&) {
+    throw;
+  } catch (const FormatError&) {
+    throw Fault(Reason::parse, "the deflated data set is damaged", layout.data_set);
+  }
+  layout.data_set = 0;
+}
+
+}  // namespace
+
+bool looks_like_dicom(std::span<const std::byte> file) {
+  return has_magic(file) || begins_with_meta(file) || begins_with_data_set(file);
+}
+
+Layout read_layout(std::span<const std::byte> file, const Limits& limits) {
+  Layout layout;
+  const bool magic = has_magic(file), meta = magic || begins_with_meta(file);
+  if (!meta && !begins_with_data_set(file))
+    throw Fault(Reason::not_dicom, "no DICM at byte 128, and it does not begin like a data set");
+  if (meta) layout.data_set = read_meta(file, magic ? kMagicEnd : 0, limits, layout);
+  if (layout.transfer_syntax.empty())
+    layout.transfer_syntax = explicit_at(file, layout.data_set) ? kExplicitLittleEndian : kImplicitLittleEndian;
+  layout.syntax = transfer_syntax(layout.transfer_syntax);
+  if (layout.syntax == nullptr)
+    throw Fault(Reason::unsupported_transfer_syntax, "an unknown or private transfer syntax");
+  if (layout.syntax->deflated) inflate(file, limits, layout);
+  try {
+    walk(layout.syntax->deflated ? std::span<const std::byte>(layout.inflated) : file, limits, layout);
+  } catch (const Fault& fault) {
+    if (meta || fault.reason() == Reason::limit) throw;
+    throw Fault(Reason::not_dicom, "it begins like a data set and does not go on as one", fault.offset());
+  }
+  return layout;
+}
+
+}  // namespace shiftnorm::imaging::dicom

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "dicom/limits.hpp"
+#include "dicom/transfer_syntax.hpp"
+
+namespace shiftnorm::imaging::dicom {
+
+/// A range of bytes.
+struct Range {
+  std::uint64_t offset = 0, length = 0;
+};
+
+/// Where the pixel data of an object lie.
+struct PixelDataPlace {
+  std::uint64_t element = 0;              ///< offset of the element's tag: everything before it is the header
+  std::uint16_t element_number = 0x0010;  ///< 0008 float, 0009 double, 0010 integers
+  bool words = false;                     ///< VR OW
+  bool encapsulated = false;
+  Range value;                   ///< native
+  Range offset_table;            ///< encapsulated: the basic offset table's value
+  std::vector<Range> fragments;  ///< encapsulated: values of the fragments behind the offset table
+};
+
+/// The outer form of an object, found without building anything: what every later step may rely on.
+struct Layout {
+  std::string transfer_syntax;  ///< (0002,0010); guessed from the bytes when the object has no meta header
+  const TransferSyntax* syntax = nullptr;
+  std::vector<std::byte> inflated;  ///< deflated objects: the data set; offsets below are into it
+  std::uint64_t data_set = 0;       ///< offset of the first element behind the meta header
+  std::uint64_t end = 0;
+  std::optional<PixelDataPlace> pixels;
+  bool has_dimensions_twice = false;  ///< Rows, Columns, ... stand twice in the data set
+};
+
+/// DICM at byte 128, or a data set that begins as one: names mean nothing. False says nothing about damage later on.
+[[nodiscard]] bool looks_like_dicom(std::span<const std::byte> file);
+
+/// Walks through every element and item: lengths against what is left, depth and number against the limits.
+/// Errors  Fault: not_dicom, truncated, parse, limit, unsupported_transfer_syntax (unknown ones, whose encoding nobody
+///         can tell).
+[[nodiscard]] Layout read_layout(std::span<const std::byte> file, const Limits& limits);
+
+}  // namespace shiftnorm::imaging::dicom
