@@ -452,8 +452,9 @@ Plan::Plan(const graph::Graph& graph, std::vector<graph::BatchNorm> sets)
 Plan::~Plan() = default;
 
 const Shape& Plan::input() const noexcept { return program_->values.front().shape; }
-std::int64_t Plan::output_floats() const noexcept {
-  return program_->values[static_cast<std::size_t>(program_->outputs.front())].shape.elements();
+std::size_t Plan::outputs() const noexcept { return program_->outputs.size(); }
+const Shape& Plan::output(std::size_t which) const {
+  return program_->values[static_cast<std::size_t>(program_->outputs.at(which))].shape;
 }
 
 Affine Plan::affine(std::span<const double> scale, std::span<const double> shift) const {
