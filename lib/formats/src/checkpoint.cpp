@@ -41,6 +41,7 @@ Checkpoint parse(std::vector<std::byte> bytes, std::string file_name, const Neig
     checkpoint.sha256 = sha256_hex(bytes);
     checkpoint.tensors = std::move(contents.tensors);
     checkpoint.graph = std::move(contents.graph);
+    checkpoint.sizeless = std::move(contents.sizeless);
     checkpoint.companions = std::move(contents.companions);
     checkpoint.bytes = std::move(bytes);
     checkpoint.file_name = std::move(file_name);

@@ -14,6 +14,7 @@ struct Contents {
   std::vector<NamedTensor> tensors;
   std::optional<graph::Graph> graph = std::nullopt;
   std::vector<OutputFile> companions = {};
+  std::optional<Sizeless> sizeless = std::nullopt;
 };
 
 /// The folder that the file lies in, for formats that keep values in files beside it.
@@ -30,10 +31,16 @@ struct Neighbours {
 /// torch.save's; other archives are named and refused.
 [[nodiscard]] Contents read_zip(std::span<const std::byte> file, const Neighbours& neighbours);
 [[nodiscard]] Contents read_safetensors_checkpoint(std::span<const std::byte> file, const Neighbours& neighbours);
+[[nodiscard]] Contents read_onnx(std::span<const std::byte> file, const Neighbours& neighbours);
 
 /// The checkpoint's bytes with the patches put in their places and a zip's checksums mended.
 [[nodiscard]] std::vector<OutputFile> write_in_place(const Checkpoint& checkpoint, std::span<const Patch> patches,
                                                      const std::string& file_name);
+
+/// The same for a model of ONNX. Vectors that other places read too, or that lie where they cannot be changed, are
+/// added as new initialisers, and the node's input is renamed: the one change of structure.
+[[nodiscard]] std::vector<OutputFile> write_back_onnx(const Checkpoint& checkpoint, std::span<const Patch> patches,
+                                                      const std::string& file_name);
 
 /// The first bytes of what torch.save's legacy container holds: its magic number as a pickle, of any protocol.
 [[nodiscard]] bool is_pytorch_legacy(std::span<const std::byte> file);

@@ -62,9 +62,6 @@ bool is_pickle(Bytes file) {
 Contents refuse_hdf5(Bytes /*file*/, const Neighbours&) {
   throw UnsupportedError("is an HDF5 file (Keras?), which is not read yet");
 }
-Contents refuse_onnx(Bytes /*file*/, const Neighbours&) {
-  throw UnsupportedError("is an ONNX model, which is not read yet");
-}
 Contents refuse_tar(Bytes /*file*/, const Neighbours&) {
   throw UnsupportedError(
       "is a tar archive (as PyTorch wrote before 0.2, or a packed folder), which is not read; unpack it or save it "
@@ -79,10 +76,13 @@ Contents refuse_pickle(Bytes file, const Neighbours&) {
 
 // The first that matches counts.
 constexpr std::array kFormats{
-    Format{"pytorch-zip", is_zip, read_zip}, Format{"pytorch-legacy", is_pytorch_legacy, read_pytorch_legacy},
-    Format{"hdf5", is_hdf5, refuse_hdf5},    Format{"safetensors", is_safetensors, read_safetensors_checkpoint},
-    Format{"tar", is_tar, refuse_tar},       Format{"pickle", is_pickle, refuse_pickle},
-    Format{"onnx", is_onnx, refuse_onnx},
+    Format{"pytorch-zip", is_zip, read_zip},
+    Format{"pytorch-legacy", is_pytorch_legacy, read_pytorch_legacy},
+    Format{"hdf5", is_hdf5, refuse_hdf5},
+    Format{"safetensors", is_safetensors, read_safetensors_checkpoint},
+    Format{"tar", is_tar, refuse_tar},
+    Format{"pickle", is_pickle, refuse_pickle},
+    Format{"onnx", is_onnx, read_onnx, write_back_onnx},
 };
 
 }  // namespace
@@ -92,7 +92,7 @@ const Format& recognise(Bytes file) {
   const auto* const format =
       std::find_if(kFormats.begin(), kFormats.end(), [file](const Format& f) { return f.matches(file); });
   if (format == kFormats.end())
-    throw FormatError("is no checkpoint of a known format; expected PyTorch (torch.save) or safetensors");
+    throw FormatError("is no checkpoint of a known format; expected PyTorch (torch.save), safetensors or ONNX");
   return *format;
 }
 

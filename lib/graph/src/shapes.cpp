@@ -246,15 +246,19 @@ const OpSpec* find_operator(std::string_view op) {
   return it != kOperators.end() && it->op == op ? &*it : nullptr;
 }
 
+void infer_node(Graph& graph, const Node& node) {
+  const OpSpec* spec = find_operator(node.op);
+  if (spec == nullptr) throw UnsupportedError(fmt::format("operator {} is not supported", node.op));
+  if (node.inputs.size() < spec->min_inputs || node.inputs.size() > spec->max_inputs)
+    throw FormatError(fmt::format("{} has {} inputs; expected {} to {}", node.op, node.inputs.size(), spec->min_inputs,
+                                  spec->max_inputs));
+  graph.value(node.outputs.front()).shape = spec->infer(graph, node);
+}
+
 void infer_shapes(Graph& graph) {
   for (const Node& node : graph.nodes()) {
     try {
-      const OpSpec* spec = find_operator(node.op);
-      if (spec == nullptr) throw UnsupportedError(fmt::format("operator {} is not supported", node.op));
-      if (node.inputs.size() < spec->min_inputs || node.inputs.size() > spec->max_inputs)
-        throw FormatError(fmt::format("{} has {} inputs; expected {} to {}", node.op, node.inputs.size(),
-                                      spec->min_inputs, spec->max_inputs));
-      graph.value(node.outputs.front()).shape = spec->infer(graph, node);
+      infer_node(graph, node);
     } catch (const Error&) {
       rethrow_at(fmt::format("node '{}'", node.name));
     }

@@ -9,6 +9,7 @@
 
 #include "shiftnorm/adapt/mode.hpp"
 #include "shiftnorm/imaging/dataset.hpp"
+#include "shiftnorm/imaging/shift.hpp"
 #include "shiftnorm/imaging/transform.hpp"
 #include "shiftnorm/metrics/metrics.hpp"
 
@@ -28,6 +29,7 @@ struct DataConfig {
   imaging::Limit limit;
   imaging::Reader reader = imaging::Reader::automatic;
   std::string layout;
+  std::vector<imaging::Shift> shifts;  ///< applied in order, before the preprocessing
 };
 
 struct EvaluateConfig {

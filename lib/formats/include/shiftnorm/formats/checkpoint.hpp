@@ -34,6 +34,21 @@ struct OutputFile {
   std::vector<std::byte> bytes;
 };
 
+/// A network that takes inputs of several sizes; graph::resolve() makes it one for a size.
+struct Sizeless {
+  graph::Graph graph;               ///< its input has no shape
+  std::vector<std::int64_t> input;  ///< of one image, N = 1; 0: any extent
+  std::int64_t batch = 1;           ///< the number of images that constants in the graph count
+
+  /// The input with its free extents, all of them beyond the channels, replaced by `spatial` in turn; nothing if that
+  /// does not fit what is fixed.
+  [[nodiscard]] std::optional<Shape> sized(std::span<const std::int64_t> spatial) const;
+};
+
+/// The network at its own size or, where that is free, at the first common one that it works at.
+/// Errors  those of the last size tried.
+[[nodiscard]] graph::Graph resolve(const Sizeless& network);
+
 /// A restored file: its tensors, the graph if it holds one, and its bytes for writing back.
 struct Checkpoint {
   std::string format;                ///< "pytorch-legacy", "pytorch-zip", "safetensors", ...
@@ -43,6 +58,7 @@ struct Checkpoint {
   /// Only for formats that hold an architecture. All its parameters are bound; those that can be written back are named
   /// as their tensor, and so are the vectors of every BatchNorm that has them.
   std::optional<graph::Graph> graph;
+  std::optional<Sizeless> sizeless;    ///< the same network, where its input may have other sizes
   std::vector<std::byte> bytes;        ///< the file as it was
   std::vector<OutputFile> companions;  ///< files beside it that hold values: external data, shards
 

@@ -22,6 +22,8 @@ struct OpSpec {
 /// Fills the shape of every activation, for one image.
 /// Errors  UnsupportedError naming the first node whose operator is not in the table; ShapeError naming the node.
 void infer_shapes(Graph& graph);
+/// The same for one node of it, whose inputs have their shapes. Texts do not name the node.
+void infer_node(Graph& graph, const Node& node);
 
 /// Spatial attributes of a convolution or pooling, with every default filled in.
 struct Window {
