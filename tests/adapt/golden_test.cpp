@@ -5,39 +5,17 @@
 #include <cmath>
 #include <filesystem>
 
-#include "shiftnorm/adapt/engine.hpp"
+#include "golden_network.hpp"
 #include "shiftnorm/container/safetensors.hpp"
 #include "shiftnorm/core/file.hpp"
-#include "shiftnorm/formats/checkpoint.hpp"
-#include "shiftnorm/graph/bind.hpp"
-#include "shiftnorm/graph/shapes.hpp"
-#include "shiftnorm/imaging/sample_store.hpp"
-#include "shiftnorm/zoo/zoo.hpp"
 #include "support/shared_data.hpp"
 
 using namespace shiftnorm;
 using namespace shiftnorm::adapt;
+using test::images_in, test::images_of, test::restored;
 namespace fs = std::filesystem;
 
 namespace {
-
-graph::Graph restored(const fs::path& file) {
-  const formats::Checkpoint checkpoint = formats::read_checkpoint(file);
-  graph::Graph g = zoo::architecture("cifar_resnet20").build({});
-  std::vector<graph::NamedSource> tensors;
-  for (const auto& t : checkpoint.tensors) tensors.push_back({t.name, t.values.shape(), &t.values});
-  graph::bind(g, tensors);
-  graph::infer_shapes(g);
-  return g;
-}
-
-imaging::SampleStore images_in(const fs::path& folder) {
-  return {imaging::open_dataset(folder.string(), {}), imaging::preset("cifar10"), Shape{3, 32, 32}, {.threads = 2}, {}};
-}
-
-Images images_of(const imaging::SampleStore& store) {
-  return {store.size(), [&store](std::size_t i, std::span<float> dst) { store.load(i, dst); }};
-}
 
 struct Row {
   Mode mode;

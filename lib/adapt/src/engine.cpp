@@ -187,7 +187,7 @@ struct Engine::State {
                                     const std::vector<double>& variance, bool plain) const {
     std::vector<double> scale(mean.size()), shift(mean.size());
     for (std::size_t c = 0; c < mean.size(); ++c) {
-      scale[c] = (plain ? 1.0 : gamma[layer][c]) / std::sqrt(variance[c] + layers()[layer].epsilon);
+      scale[c] = layers()[layer].gain(plain ? 1.0 : gamma[layer][c], variance[c]);
       shift[c] = (plain ? 0.0 : beta[layer][c]) - mean[c] * scale[c];
     }
     return whole.plan->affine(scale, shift);

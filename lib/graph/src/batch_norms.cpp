@@ -1,7 +1,10 @@
 #include "shiftnorm/graph/batch_norms.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
+
+#include "folded_mark.hpp"
 
 namespace shiftnorm::graph {
 namespace {
@@ -17,6 +20,12 @@ std::string layer_name(const Graph& graph, const Node& node) {
 std::vector<ValueId> key_of(const Node& node) { return {node.inputs.begin() + 1, node.inputs.begin() + 5}; }
 
 }  // namespace
+
+double BatchNorm::gain(double gamma, double variance_now) const {
+  constexpr double kMostFoldedGain = 10;  // estimators.md E
+  const double gain = gamma / std::sqrt(variance_now + epsilon);
+  return folded ? std::min(gain, kMostFoldedGain) : gain;
+}
 
 std::vector<BatchNorm> batch_norms(const Graph& graph) {
   std::vector<BatchNorm> sets;
@@ -37,6 +46,7 @@ std::vector<BatchNorm> batch_norms(const Graph& graph) {
       set.epsilon = static_cast<double>(node.number("epsilon", 1e-5f));
       set.momentum = 1.0 - static_cast<double>(node.number("momentum", 0.9f));
       set.affine = graph.value(set.scale).parameter && !graph.value(set.scale).name.empty();
+      set.folded = node.integer(kFolded, 0) != 0;
       sets.push_back(std::move(set));
     }
     sets[it->second].nodes.push_back(i);

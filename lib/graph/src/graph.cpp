@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "shiftnorm/core/error.hpp"
 
 namespace shiftnorm::graph {
@@ -73,6 +75,23 @@ ValueId Graph::add(std::string op, std::string name, std::vector<ValueId> inputs
   }
   nodes_.push_back(std::move(node));
   return nodes_.back().outputs.front();
+}
+
+ValueId Graph::insert_behind(ValueId x, std::string op, std::string name, std::vector<ValueId> more,
+                             std::map<std::string, Attribute> attributes) {
+  const auto producer = std::find_if(nodes_.begin(), nodes_.end(), [x](const Node& node) {
+    return std::find(node.outputs.begin(), node.outputs.end(), x) != node.outputs.end();
+  });
+  if (producer == nodes_.end()) throw Error(fmt::format("no node gives '{}'", value(x).name));
+  const auto at = producer - nodes_.begin() + 1;
+  more.insert(more.begin(), x);
+  const ValueId y = add(std::move(op), std::move(name), std::move(more), std::move(attributes));
+  value(y).shape = value(x).shape;
+  std::rotate(nodes_.begin() + at, nodes_.end() - 1, nodes_.end());
+  for (auto node = nodes_.begin() + at + 1; node != nodes_.end(); ++node)
+    std::replace(node->inputs.begin(), node->inputs.end(), x, y);
+  std::replace(outputs_.begin(), outputs_.end(), x, y);
+  return y;
 }
 
 void Graph::rewire(std::size_t node, std::size_t input, ValueId parameter) {

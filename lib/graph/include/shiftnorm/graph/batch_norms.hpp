@@ -17,9 +17,14 @@ struct BatchNorm {
   double epsilon = 1e-5;
   double momentum = 0.1;                                                ///< PyTorch's p (ONNX stores 1 - p)
   ValueId scale = kNone, bias = kNone, mean = kNone, variance = kNone;  ///< parameters of the graph
-  bool affine = true;      ///< false: gamma and beta are constants 1 and 0 that no file holds
+  bool affine = true;   ///< false: gamma and beta are constants 1 and 0 that no file holds
+  bool folded = false;  ///< put in by unfold(): no file holds its vectors, and gamma and beta are those of the source
   std::int64_t level = 0;  ///< 1 for a set with no measured BatchNorm upstream
   bool ordered = true;     ///< false: a use depends on another use of itself, no exact order exists
+
+  /// gamma / sqrt(variance_now + epsilon), per channel; a folded layer's is kept at 10 or below: its gamma comes from a
+  /// small sample, and a channel that is nearly constant on the target would be blown up.
+  [[nodiscard]] double gain(double gamma, double variance_now) const;
 };
 
 /// The BatchNorms of a graph in topological order of their first use, with levels when all of them are measured.
