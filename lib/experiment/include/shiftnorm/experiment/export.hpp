@@ -29,6 +29,8 @@ struct ExportFacts {
   adapt::Mode mode;
   std::int64_t images = 0;  ///< that the statistics were measured on
   std::string instruction_set, program_version;
+  std::int64_t left_out = 0;  ///< images whose activations were not finite
+  std::string drawn;          ///< how the images were chosen of more; empty: all there were
 };
 
 /// The data that statistics were measured on, and how they entered the network.
@@ -36,6 +38,7 @@ struct DataFacts {
   std::string preprocess, preprocess_yaml, preprocess_sha256;  ///< as in Session
   std::string fingerprint;
   std::optional<std::int64_t> bad;  ///< files left out; absent: a statistics file does not tell
+  std::string drawn;                ///< as in ExportFacts
 };
 
 /// Errors  ConfigError for policies that no file can hold (`batch`, `instance`), with the reason; FormatError if a
