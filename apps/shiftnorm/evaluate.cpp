@@ -25,7 +25,10 @@ namespace fs = std::filesystem;
 using container::Json;
 
 constexpr OptionSpec kEvaluate[] = {
-    {"mode", "M", "source, adabn, blend, disabled, identity, batch (default: source); measured on the same images"},
+    {"mode", "M",
+     "source, adabn, blend, mixture, mean-only, variance-only, batch, instance, hybrid, disabled, identity or "
+     "normalise-only "
+     "(default: source); what it needs is measured on the same images"},
     {"stats", "F", "use the statistics of this file (.bnstats) instead of measuring; the default mode is then adabn"},
     {"classes", "A,B,..|FILE", "class names in the order of the outputs (default: the sorted folder names)"},
     {"predictions", "OUT.csv", "write id, label, prediction and probabilities"},
@@ -117,6 +120,9 @@ adapt::ModeResult evaluate_statistics(experiment::Session& session, const adapt:
 
 ExitCode evaluate(const Options& options, Console& console) {
   experiment::SessionOptions job = session_options_of(options);
+  if (options.text("max-images") == "auto")
+    throw ConfigError(
+        "--max-images = auto: is for recalibrate, where images are read until they are enough; expected a number");
   job.dataset.classes = from_option("classes", [&] { return classes_of(options); });
   const std::optional<stats::StatisticsFile> statistics = statistics_of(options);
   adapt::Mode mode = mode_of(options, "mode", statistics ? "adabn" : "source");
@@ -155,6 +161,10 @@ ExitCode evaluate(const Options& options, Console& console) {
   files.write();
 
   warn_of_bad(console, results.bad);
+  for (const adapt::LeftOut& one : result.left_out)
+    console.warn(fmt::format("{}: {}; left out", printable(results.ids.at(one.image)), one.reason));
+  if (!statistics)
+    for (const std::string& note : experiment::notes_on_batches(mode, results.labels)) console.warn(note);
   if (const std::string& note = results.modes.front().note; !note.empty()) console.warn(note);
   console.say(table_of(results));
   if (console.json()) console.print(job_json(std::move(document)));

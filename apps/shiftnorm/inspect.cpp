@@ -15,6 +15,7 @@ namespace fs = std::filesystem;
 
 constexpr OptionSpec kInspect[] = {
     {"arch", "NAME", "checkpoints: architecture, which tells levels, epsilon and momentum"},
+    {"stats", "F", "checkpoints: how far the statistics of this file (.bnstats) lie from the checkpoint's own"},
     {"pixels", "", "data: per image format, hash of the stored values and their range"},
     {"reader", "READER", "data: auto, folder or array"},
     {"layout", "LAYOUT", "data: the axes of an array, e.g. NHWC, NCT or NDHWC"},
@@ -28,7 +29,7 @@ bool holds_weights(const formats::Checkpoint& checkpoint) {
 }
 
 bool is_data(const std::string& where, const Options& options) {
-  if (options.has("arch")) return false;
+  if (options.has("arch") || options.has("stats")) return false;
   if (options.has("reader") || options.has("layout") || options.has("pixels")) return true;
   const fs::path path = where;
   return fs::is_directory(path) || path.extension() == ".npy" || path.extension() == ".npz" ||
@@ -46,7 +47,8 @@ ExitCode inspect(const Options& options, Console& console) {
     return ExitCode::done;
   }
   const formats::Checkpoint checkpoint = formats::read_checkpoint(where);
-  const bool arrays = checkpoint.format == "safetensors" && !options.has("arch") && !holds_weights(checkpoint);
+  const bool arrays =
+      checkpoint.format == "safetensors" && !options.has("arch") && !options.has("stats") && !holds_weights(checkpoint);
   if (arrays)
     inspect_data(where, options, console);
   else
@@ -58,7 +60,8 @@ ExitCode inspect(const Options& options, Console& console) {
 
 Command inspect_command() {
   return {{"inspect",
-           "shiftnorm inspect CHECKPOINT|DATA|STATS [--arch NAME] [--pixels] [--reader READER] [--layout LAYOUT]",
+           "shiftnorm inspect CHECKPOINT|DATA|STATS [--arch NAME] [--stats F] [--pixels] [--reader READER] [--layout "
+           "LAYOUT]",
            "What is in a file or a data set: BatchNorms and their statistics; images, labels, what would be skipped.",
            "CHECKPOINT, DATA or STATS",
            true,

@@ -4,8 +4,12 @@
 #include <optional>
 
 #include "inspect.hpp"
+#include "shiftnorm/adapt/engine.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/experiment/model.hpp"
+#include "shiftnorm/experiment/statistics.hpp"
+#include "shiftnorm/stats/distance.hpp"
+#include "summaries.hpp"
 
 namespace shiftnorm::app {
 namespace {
@@ -18,7 +22,7 @@ struct Row {
   std::int64_t channels = 0;
   std::optional<std::int64_t> level;
   std::optional<double> epsilon, momentum;
-  bool affine = false;
+  bool affine = false, statistics = true;
 };
 
 std::vector<Row> rows_of_names(const formats::Checkpoint& checkpoint) {
@@ -37,11 +41,23 @@ std::vector<Row> rows_of_names(const formats::Checkpoint& checkpoint) {
   return rows;
 }
 
-std::vector<Row> rows_of_graph(const graph::Graph& graph) {
+std::vector<Row> rows_of_graph(const experiment::RestoredModel& model) {
   std::vector<Row> rows;
-  for (const graph::BatchNorm& layer : graph::batch_norms(graph))
-    rows.push_back({layer.name, layer.channels, layer.level, layer.epsilon, layer.momentum, layer.affine});
+  for (const graph::BatchNorm& layer : graph::batch_norms(model.graph))
+    rows.push_back({layer.name, layer.channels, layer.level, layer.epsilon, layer.momentum, layer.affine,
+                    model.source_statistics});
   return rows;
+}
+
+/// `--stats F`: from the checkpoint's own statistics to those that were measured.
+std::vector<stats::LayerDistance> drift_of(const experiment::RestoredModel& model, const stats::StatisticsFile& file) {
+  if (!model.source_statistics)
+    throw ConfigError(
+        fmt::format("--stats: {} holds no statistics (track_running_stats=False); expected some to compare",
+                    model.checkpoint.file_name));
+  adapt::Mode pure;
+  const stats::Statistics target = from_option("stats", [&] { return experiment::applied(model, file, pure); });
+  return stats::distances(adapt::source_statistics(model.graph, graph::batch_norms(model.graph)), target);
 }
 
 template <class T>
@@ -58,7 +74,7 @@ Json json_of(const formats::Checkpoint& checkpoint, std::int64_t parameters, con
                               {"epsilon", or_null(row.epsilon)},
                               {"momentum", or_null(row.momentum)},
                               {"affine", row.affine},
-                              {"statistics", "present"}}));
+                              {"statistics", row.statistics ? "present" : "absent"}}));
   return Json::object({{"schema", 1},
                        {"format", checkpoint.format},
                        {"sha256", checkpoint.sha256},
@@ -80,6 +96,9 @@ std::string text_of(const formats::Checkpoint& checkpoint, std::int64_t paramete
                         row.level ? fmt::format("{}", *row.level) : "-",
                         row.epsilon ? fmt::format("{:g}", *row.epsilon) : "-",
                         row.momentum ? fmt::format("{:g}", *row.momentum) : "-", row.affine ? "yes" : "no");
+  if (!rows.front().statistics)
+    text +=
+        "no source statistics: the file was made with track_running_stats=False; nothing can be written back to it\n";
   if (!rows.front().level) text += "levels, epsilon and momentum come from an architecture: --arch NAME\n";
   return text;
 }
@@ -87,15 +106,25 @@ std::string text_of(const formats::Checkpoint& checkpoint, std::int64_t paramete
 }  // namespace
 
 void inspect_checkpoint(const formats::Checkpoint& checkpoint, const Options& options, Console& console) {
-  const bool with_graph = options.has("arch") || checkpoint.graph.has_value();
-  const std::vector<Row> rows =
-      with_graph ? rows_of_graph(experiment::restore(options.positional(), options.text("arch")).graph)
-                 : rows_of_names(checkpoint);
+  std::optional<stats::StatisticsFile> file;
+  if (options.has("stats"))
+    file = from_option("stats", [&] { return experiment::read_statistics_file(options.text("stats")); });
+  const std::string architecture = options.text("arch", file ? file->architecture : std::string());
+  const bool with_graph = !architecture.empty() || checkpoint.graph.has_value() || file;
+  std::optional<experiment::RestoredModel> model;
+  if (with_graph) model = experiment::restore(options.positional(), architecture);
+  const std::vector<Row> rows = model ? rows_of_graph(*model) : rows_of_names(checkpoint);
+  std::optional<DistanceView> drift;
+  if (file) drift = view_of(drift_of(*model, *file));
   const std::int64_t parameters = experiment::count_parameters(checkpoint);
-  if (console.json())
-    console.print(json_of(checkpoint, parameters, rows));
-  else
-    console.say(text_of(checkpoint, parameters, rows));
+  if (console.json()) {
+    Json document = json_of(checkpoint, parameters, rows);
+    if (drift) document.set("drift", std::move(drift->rows));
+    console.print(document);
+    return;
+  }
+  console.say(text_of(checkpoint, parameters, rows));
+  if (drift) console.say("\nfrom these statistics to the measured ones:\n" + drift->text);
 }
 
 }  // namespace shiftnorm::app

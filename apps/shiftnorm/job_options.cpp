@@ -21,12 +21,14 @@ constexpr OptionSpec kData[] = {
     {"preprocess", "NAME|FILE", "a preset's name, or a YAML file with the list of steps"},
     {"reader", "READER", "auto, folder or array (default: auto)"},
     {"layout", "LAYOUT", "the axes of an array, e.g. NHWC, NCT, NTC, NDHWC or NC (default: told from the shape)"},
-    {"max-images", "N", "use N images, drawn with the seed"},
+    {"max-images", "N", "use N images, drawn with the seed; recalibrate: auto takes as many as it needs"},
 };
 
 constexpr OptionSpec kMeasure[] = {
-    {"semantics", "S", "layerwise, batch or source (default: layerwise)"},
-    {"estimator", "E", "population or batch-mean (default: population)"},
+    {"semantics", "S",
+     "layerwise, batch or source: what the network is normalised by while it is measured (default: layerwise)"},
+    {"estimator", "E",
+     "population, batch-mean, ema, ema-reset or dua; all but the first with semantics batch (default: population)"},
     {"batch", "N", "images in a batch, where batches matter (default: 64)"},
     {"momentum", "P", "PyTorch's p, for estimators that use it (default: the layer's own)"},
     {"shuffle", "SEED|off", "order of the batches (default: the seed)"},
@@ -128,7 +130,8 @@ experiment::SessionOptions session_options_of(const Options& options) {
       from_option("reader", [&] { return experiment::parse_reader(options.text("reader", "auto")); });
   session.dataset.layout = options.text("layout");
   if (options.has("layout")) from_option("layout", [&] { imaging::check_layout(session.dataset.layout); });
-  if (options.has("max-images")) session.dataset.limit.images = options.integer("max-images", 0, 1);
+  if (options.has("max-images") && options.text("max-images") != "auto")
+    session.dataset.limit.images = options.integer("max-images", 0, 1);
   session.dataset.limit.seed = seed_of(options);
   session.threads = threads_of(options);
   session.memory = options.bytes("memory");

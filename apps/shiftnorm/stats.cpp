@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <limits>
 
 #include "commands.hpp"
 #include "inspect.hpp"
@@ -10,6 +11,8 @@
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/experiment/statistics.hpp"
 #include "shiftnorm/stats/distance.hpp"
+#include "shiftnorm/stats/settling.hpp"
+#include "summaries.hpp"
 
 namespace shiftnorm::app {
 namespace {
@@ -38,6 +41,7 @@ Json header_json(const stats::StatisticsFile& file) {
                        {"batch", file.batch > 0 ? Json(file.batch) : Json()},
                        {"shuffle", text_or_null(file.shuffle)},
                        {"images", file.images},
+                       {"drawn", text_or_null(file.drawn)},
                        {"patients", nullptr},
                        {"model_sha256", printable(file.model_sha256)},
                        {"architecture", text_or_null(file.architecture)},
@@ -105,22 +109,9 @@ ExitCode diff(const std::vector<std::string>& paths, const Options&, Console& co
   if (a.model_sha256 != b.model_sha256) console.warn("the two files were measured on different networks");
   if (a.preprocess_sha256 != b.preprocess_sha256)
     console.warn("the two files were measured with different preprocessing");
-  const std::size_t width = name_width(a.layers);
-  std::string text = fmt::format("{:<{}}  {:>10}  {:>14}  {:>12}  {:>11}\n", "layer", width, "mean shift",
-                                 "variance ratio", "symmetric KL", "Wasserstein");
-  Json rows = Json::array();
-  for (const stats::LayerDistance& layer : layers) {
-    text += fmt::format("{:<{}}  {:>10.4f}  {:>14.4f}  {:>12.4f}  {:>11.4g}\n", printable(layer.name), width,
-                        layer.mean_shift, layer.variance_ratio, layer.symmetric_kl, layer.wasserstein);
-    rows.push(Json::object({{"layer", printable(layer.name)},
-                            {"mean_shift", layer.mean_shift},
-                            {"variance_ratio", layer.variance_ratio},
-                            {"symmetric_kl", layer.symmetric_kl},
-                            {"wasserstein", layer.wasserstein},
-                            {"constant_channels", layer.constant}}));
-  }
-  console.say(text);
-  if (console.json()) console.print(Json::object({{"schema", 1}, {"layers", std::move(rows)}}));
+  DistanceView view = view_of(layers);
+  console.say(view.text);
+  if (console.json()) console.print(Json::object({{"schema", 1}, {"layers", std::move(view.rows)}}));
   return ExitCode::done;
 }
 
@@ -148,25 +139,35 @@ void show_statistics(const std::string& where, Console& console) {
   const stats::StatisticsFile file = experiment::read_statistics_file(where);
   const std::size_t width = name_width(file.layers);
   std::string text = header_text(where, file);
-  text +=
-      fmt::format("{:<{}}  {:>8}  {:>12}  {:>24}  {:>24}\n", "layer", width, "channels", "values", "mean", "variance");
+  text += fmt::format("{:<{}}  {:>8}  {:>12}  {:>24}  {:>24}  {:>8}\n", "layer", width, "channels", "values", "mean",
+                      "variance", "error");
+  const auto settling = stats::settling(stats::pooling_of(file.semantics, file.estimator), file.layers, {});
+  const auto error_of = [&](const std::string& name) {
+    const auto found = std::ranges::find(settling, name, &stats::LayerSettling::name);
+    return found == settling.end() ? std::numeric_limits<double>::quiet_NaN() : found->error;
+  };
   Json layers = Json::array();
   for (const stats::LayerStatistics& layer : file.layers) {
     const auto range = [](const std::vector<double>& v) {
       return fmt::format("{:.4g} .. {:.4g}", *std::ranges::min_element(v), *std::ranges::max_element(v));
     };
-    text += fmt::format("{:<{}}  {:>8}  {:>12}  {:>24}  {:>24}\n", printable(layer.name), width, layer.mean.size(),
-                        layer.values == 0 ? "not measured" : std::to_string(layer.values), range(layer.mean),
-                        range(layer.variance));
+    const double error = error_of(layer.name);
+    text +=
+        fmt::format("{:<{}}  {:>8}  {:>12}  {:>24}  {:>24}  {:>8}\n", printable(layer.name), width, layer.mean.size(),
+                    layer.values == 0 ? "not measured" : std::to_string(layer.values), range(layer.mean),
+                    range(layer.variance), std::isfinite(error) ? fmt::format("{:.4f}", error) : "-");
     layers.push(Json::object({{"name", printable(layer.name)},
                               {"channels", static_cast<std::int64_t>(layer.mean.size())},
                               {"values", layer.values},
                               {"images", layer.images},
                               {"batches", layer.batches},
                               {"exact", layer.sums.channels() > 0},
+                              {"error", std::isfinite(error) ? Json(error) : Json()},
                               {"mean", numbers(layer.mean)},
                               {"variance", numbers(layer.variance)}}));
   }
+  text += fmt::format("error: what the estimate may be off by, in standard deviations; settled below {}\n",
+                      stats::kSettled);
   console.say(text);
   if (console.json()) console.print(header_json(file).set("layers", std::move(layers)));
 }

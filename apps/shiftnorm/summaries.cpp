@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "shiftnorm/core/text.hpp"
+
 namespace shiftnorm::app {
 namespace {
 
@@ -84,7 +86,7 @@ Json metrics_json(const ModeReport& report, bool labelled) {
 }
 
 Json job_json(JobDocument document) {
-  return Json::object(
+  Json out = Json::object(
       {{"schema", 1},
        {"images", document.images},
        {"skipped", document.skipped},
@@ -94,6 +96,27 @@ Json job_json(JobDocument document) {
        {"images_per_second", document.images_per_second},
        {"outputs", std::move(document.outputs)},
        {"metrics", std::move(document.metrics)}});
+  if (document.settling) out.set("settling", std::move(*document.settling));
+  return out;
+}
+
+DistanceView view_of(const std::vector<stats::LayerDistance>& layers) {
+  std::size_t width = 5;
+  for (const stats::LayerDistance& layer : layers) width = std::max(width, printable(layer.name).size());
+  DistanceView out;
+  out.text = fmt::format("{:<{}}  {:>10}  {:>14}  {:>12}  {:>11}\n", "layer", width, "mean shift", "variance ratio",
+                         "symmetric KL", "Wasserstein");
+  for (const stats::LayerDistance& layer : layers) {
+    out.text += fmt::format("{:<{}}  {:>10.4f}  {:>14.4f}  {:>12.4f}  {:>11.4g}\n", printable(layer.name), width,
+                            layer.mean_shift, layer.variance_ratio, layer.symmetric_kl, layer.wasserstein);
+    out.rows.push(Json::object({{"layer", printable(layer.name)},
+                                {"mean_shift", layer.mean_shift},
+                                {"variance_ratio", layer.variance_ratio},
+                                {"symmetric_kl", layer.symmetric_kl},
+                                {"wasserstein", layer.wasserstein},
+                                {"constant_channels", layer.constant}}));
+  }
+  return out;
 }
 
 }  // namespace shiftnorm::app

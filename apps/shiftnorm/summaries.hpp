@@ -20,7 +20,15 @@ struct JobDocument {
   double load = 0, adapt = 0, evaluate = 0, images_per_second = 0;
   bool too_many_bad = false;
   container::Json outputs = container::Json::object(), metrics = container::Json::object();
+  std::optional<container::Json> settling;  ///< whether the images were enough, where something was measured
 };
 [[nodiscard]] container::Json job_json(JobDocument document);
+
+/// Distances of layers as a table for people and as rows for --json; `stats diff` and `inspect --stats` print them.
+struct DistanceView {
+  std::string text;
+  container::Json rows = container::Json::array();
+};
+[[nodiscard]] DistanceView view_of(const std::vector<stats::LayerDistance>& layers);
 
 }  // namespace shiftnorm::app

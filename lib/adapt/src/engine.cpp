@@ -93,6 +93,10 @@ std::vector<double> values_of(const graph::Graph& graph, graph::ValueId id) {
 
 }  // namespace
 
+std::vector<std::vector<std::size_t>> batches_of(const Mode& mode, std::size_t images) {
+  return batches(images, mode.policy == Policy::instance ? 1 : static_cast<std::size_t>(mode.batch), mode.shuffle);
+}
+
 stats::Statistics source_statistics(const graph::Graph& graph, const std::vector<graph::BatchNorm>& layers) {
   stats::Statistics source;
   for (const graph::BatchNorm& layer : layers)
@@ -283,8 +287,7 @@ struct Engine::State {
     const std::vector<bool> measured = measured_by(mode.layers);
     r.settled = !by_source;
     r.levels = by_source ? std::vector<std::int64_t>(measured.begin(), measured.end()) : levels(network, measured);
-    r.groups = by_source ? batches(images.count, kChunk, {})
-                         : batches(images.count, static_cast<std::size_t>(mode.batch), mode.shuffle);
+    r.groups = by_source ? batches(images.count, kChunk, {}) : batches_of(mode, images.count);
     BatchEstimator estimator(mode, layers(), reached != nullptr && !reached->empty() ? *reached : source);
     const std::size_t done = estimator.batches();
     r.groups.erase(r.groups.begin(), r.groups.begin() + static_cast<std::ptrdiff_t>(std::min(done, r.groups.size())));
@@ -347,8 +350,7 @@ struct Engine::State {
     Network& network = in_groups();
     exec::SweepRequest r = request(network, source, images, "evaluate");
     r.levels = levels(network, measured_by(mode.layers));
-    r.groups =
-        batches(images.count, mode.policy == Policy::instance ? 1 : static_cast<std::size_t>(mode.batch), mode.shuffle);
+    r.groups = batches_of(mode, images.count);
     Outputs outputs;
     collect(outputs, images.count, r);
     Mode blend = mode;

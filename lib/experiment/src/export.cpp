@@ -27,6 +27,16 @@ void patch(const RestoredModel& model, graph::ValueId id, std::vector<double> va
   patches.push_back({std::move(name), std::move(values)});
 }
 
+/// The learned scale and shift become 1 and 0; one that the file lacks (affine=False, scale=False) must be that
+/// already.
+void patch_plain(const RestoredModel& model, graph::ValueId id, float value, std::string_view what,
+                 const graph::BatchNorm& layer, std::vector<formats::Patch>& patches) {
+  const auto& now = model.graph.value(id).tensor->values;
+  const bool held = !model.name_in_file(id).empty();
+  if (!held && std::ranges::all_of(now, [value](float v) { return v == value; })) return;
+  patch(model, id, std::vector<double>(now.size(), static_cast<double>(value)), what, layer, patches);
+}
+
 void check_finite(const stats::LayerStatistics& layer) {
   const auto finite = [](double v) { return std::isfinite(v); };
   if (!std::ranges::all_of(layer.mean, finite) || !std::ranges::all_of(layer.variance, finite))
@@ -45,10 +55,9 @@ std::vector<formats::Patch> patches_of(const RestoredModel& model, const stats::
     check_finite(now);
     patch(model, layer.mean, now.mean, "running mean", layer, patches);
     patch(model, layer.variance, now.variance, "running variance", layer, patches);
-    if (now.plain_affine && layer.affine) {
-      const auto channels = static_cast<std::size_t>(layer.channels);
-      patch(model, layer.scale, std::vector<double>(channels, 1.0), "weight", layer, patches);
-      patch(model, layer.bias, std::vector<double>(channels, 0.0), "bias", layer, patches);
+    if (now.plain_affine) {
+      patch_plain(model, layer.scale, 1, "weight", layer, patches);
+      patch_plain(model, layer.bias, 0, "bias", layer, patches);
     }
   }
   return patches;
@@ -174,6 +183,7 @@ Exported export_checkpoint(const RestoredModel& model, const stats::Statistics& 
                                   {"data_fingerprint", data.fingerprint},
                                   {"images", measured ? facts.images : std::int64_t{0}},
                                   {"patients", nullptr},
+                                  {"drawn", data.drawn.empty() ? Json() : Json(data.drawn)},
                                   {"bad", or_null(data.bad)}});
   Exported exported;
   fill_files(model, statistics, facts, provenance, exported);
@@ -183,9 +193,10 @@ Exported export_checkpoint(const RestoredModel& model, const stats::Statistics& 
 }
 
 Exported export_checkpoint(const Session& session, const stats::Statistics& statistics, const ExportFacts& facts) {
-  return export_checkpoint(session.model, statistics, facts,
-                           {session.preprocess, session.preprocess_yaml, session.preprocess_sha256,
-                            session.dataset->fingerprint(), static_cast<std::int64_t>(session.store->bad().size())});
+  return export_checkpoint(
+      session.model, statistics, facts,
+      {session.preprocess, session.preprocess_yaml, session.preprocess_sha256, session.dataset->fingerprint(),
+       static_cast<std::int64_t>(session.store->bad().size()) + facts.left_out, facts.drawn});
 }
 
 }  // namespace shiftnorm::experiment

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 
 #include "shiftnorm/core/error.hpp"
@@ -47,6 +48,20 @@ bool has_part(std::string_view name, std::string_view prefix) {
   return name.starts_with(prefix) || name.find(fmt::format(".{}", prefix)) != std::string_view::npos;
 }
 
+/// A file in which no BatchNorm has statistics was made so; a file that lacks some of them is damaged. What is not
+/// there becomes NaN: neither zeros nor ones stand in for it.
+bool without_statistics(graph::Graph& graph, const Checkpoint& checkpoint) {
+  if (std::ranges::any_of(checkpoint.tensors, [](const NamedTensor& t) { return batch_norm_tensor(t.name); }))
+    return false;
+  for (const graph::BatchNorm& layer : graph::batch_norms(graph))
+    for (const graph::ValueId id : {layer.mean, layer.variance}) {
+      graph::Value& value = graph.value(id);
+      value.tensor = Tensor(*value.shape, std::vector<float>(static_cast<std::size_t>(layer.channels),
+                                                             std::numeric_limits<float>::quiet_NaN()));
+    }
+  return true;
+}
+
 graph::Binding bind_to(graph::Graph& graph, const Checkpoint& checkpoint, std::string_view training_only) {
   std::vector<graph::NamedSource> sources;
   for (const NamedTensor& tensor : checkpoint.tensors)
@@ -82,6 +97,7 @@ bool open_input(const RestoredModel& model) {
 bool fits(const Checkpoint& checkpoint, const zoo::Architecture& architecture) {
   try {
     graph::Graph graph = architecture.build(build_options(checkpoint, architecture));
+    static_cast<void>(without_statistics(graph, checkpoint));
     (void)bind_to(graph, checkpoint, architecture.training_only);
     return true;
   } catch (const Error&) {
@@ -139,6 +155,7 @@ RestoredModel restore(const std::filesystem::path& path, const std::string& arch
     model.architecture = known.name;
     try {
       model.graph = known.build(build_options(model.checkpoint, known));
+      model.source_statistics = !without_statistics(model.graph, model.checkpoint);
       model.binding = bind_to(model.graph, model.checkpoint, known.training_only);
       graph::infer_shapes(model.graph);
     } catch (const Error&) {
@@ -165,6 +182,7 @@ void fit_input(RestoredModel& model, const Shape& sample) {
       options.height = sample[1];
       options.width = sample[2];
       model.graph = known.build(options);
+      static_cast<void>(without_statistics(model.graph, model.checkpoint));
       model.binding = bind_to(model.graph, model.checkpoint, known.training_only);
     }
     graph::infer_shapes(model.graph);

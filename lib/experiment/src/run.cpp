@@ -100,10 +100,28 @@ RunOutcome run_experiment(const Config& config, const RunOptions& options, const
   for (const adapt::Mode& mode : config.modes) {
     const adapt::ModeResult result = run_mode(session, mode, progress);
     results.modes.push_back(scorer.report(mode, result));
-    const ExportFacts facts{config.exported ? config.exported->path.filename().string() : std::string(), mode,
-                            result.adapted_images, options.instruction_set, options.program_version};
+    ModeReport& report = results.modes.back();
+    report.settling = settling_of(mode, result.measured,
+                                  session.engine->source_known() ? session.engine->source() : stats::Statistics{},
+                                  result.adapted_images);
+    const auto tell = [&](const std::string& note) {
+      outcome.notes.push_back(fmt::format("mode '{}': {}", mode.name, note));
+      report.note += fmt::format("{}{}", report.note.empty() ? "" : "; ", note);
+    };
+    for (const std::string& note : notes_on(mode, report.settling)) tell(note);
+    for (const std::string& note : notes_on_batches(mode, results.labels)) tell(note);
+    for (const adapt::LeftOut& one : result.left_out)
+      tell(fmt::format("{}: {}; left out", results.ids.at(one.image), one.reason));
+    const ExportFacts facts{config.exported ? config.exported->path.filename().string() : std::string(),
+                            mode,
+                            result.adapted_images,
+                            options.instruction_set,
+                            options.program_version,
+                            static_cast<std::int64_t>(result.left_out.size()),
+                            {}};
     if (!result.measured.empty()) {
-      results.modes.back().drift = stats::distances(session.engine->source(), result.measured);
+      if (session.engine->source_known())
+        results.modes.back().drift = stats::distances(session.engine->source(), result.measured);
       outcome.statistics.emplace_back(mode.name,
                                       stats::write_statistics(statistics_file(session, result.measured, facts)));
     }

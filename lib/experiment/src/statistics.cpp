@@ -2,17 +2,47 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "shiftnorm/adapt/engine.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/file.hpp"
+#include "shiftnorm/core/hash.hpp"
 #include "shiftnorm/core/text.hpp"
 
 namespace shiftnorm::experiment {
 namespace {
 
 constexpr std::uint64_t kMaxStatisticsBytes = std::uint64_t{1} << 30;
+
+stats::StatisticsFile read_any(const std::filesystem::path& path) {
+  const std::vector<std::byte> bytes = read_file(path, kMaxStatisticsBytes);
+  try {
+    return stats::read_statistics(bytes);
+  } catch (const Error&) {
+    rethrow_at(path.filename().string());
+  }
+}
+
+/// Everything that the bits of an estimate depend on.
+std::string job_of(const Session& session, const ExportFacts& facts) {
+  const adapt::Mode& m = facts.mode;
+  const adapt::LayerRule& r = m.layers;
+  const auto count = [](const std::optional<std::int64_t>& n) { return n ? std::to_string(*n) : std::string("-"); };
+  Sha256 hash;
+  hash.add(session.model.checkpoint.sha256).add(session.preprocess_sha256).add(session.dataset->fingerprint());
+  hash.add(fmt::format("{} {} {} {} {} {} {}", session.images.count, session.store->shape().text(),
+                       adapt::name_of(m.semantics), adapt::name_of(m.estimator), m.batch,
+                       m.momentum ? fmt::format("{}", *m.momentum) : "-",
+                       m.shuffle ? std::to_string(*m.shuffle) : "off"));
+  for (const auto* patterns : {&r.include, &r.exclude})
+    for (const std::string& pattern : *patterns)
+      hash.add(fmt::format("{}:{}", patterns == &r.include ? "in" : "out", pattern));
+  hash.add(fmt::format("{} {} {} {} {} {}", count(r.first), count(r.last), count(r.min_level), count(r.max_level),
+                       facts.instruction_set, facts.program_version));
+  return hash.hex();
+}
 
 }  // namespace
 
@@ -32,19 +62,40 @@ stats::StatisticsFile statistics_file(const Session& session, const stats::Stati
   file.preprocess_sha256 = session.preprocess_sha256;
   file.fingerprints = {session.dataset->fingerprint()};
   file.images = facts.images;
+  file.drawn = facts.drawn;
   file.instruction_set = facts.instruction_set;
   file.program_version = facts.program_version;
   file.layers = measured;
   return file;
 }
 
+std::vector<std::byte> write_interrupted(const Session& session, const stats::Statistics& reached,
+                                         const ExportFacts& facts) {
+  stats::StatisticsFile file = statistics_file(session, reached, facts);
+  for (const stats::LayerStatistics& layer : reached) file.images = std::max(file.images, layer.images);
+  file.job = job_of(session, facts);
+  return stats::write_statistics(file);
+}
+
+stats::Statistics read_interrupted(const std::filesystem::path& path, const Session& session,
+                                   const ExportFacts& facts) {
+  stats::StatisticsFile file = read_any(path);
+  if (file.job != job_of(session, facts))
+    throw ConfigError(fmt::format(
+        "{}: is of an estimate with other options, images or another network; expected the command that was "
+        "interrupted, or no --resume",
+        path.filename().string()));
+  return std::move(file.layers);
+}
+
 stats::StatisticsFile read_statistics_file(const std::filesystem::path& path) {
-  const std::vector<std::byte> bytes = read_file(path, kMaxStatisticsBytes);
-  try {
-    return stats::read_statistics(bytes);
-  } catch (const Error&) {
-    rethrow_at(path.filename().string());
-  }
+  stats::StatisticsFile file = read_any(path);
+  if (!file.job.empty())
+    throw FormatError(
+        fmt::format("{}: is of an estimate that was interrupted; expected a finished one (recalibrate "
+                    "--resume goes on)",
+                    path.filename().string()));
+  return file;
 }
 
 adapt::Mode measured_mode(const stats::StatisticsFile& file, adapt::Mode mode) {
@@ -82,7 +133,8 @@ stats::Statistics applied(const RestoredModel& model, const stats::StatisticsFil
 }
 
 DataFacts data_facts(const stats::StatisticsFile& file) {
-  return {file.preprocess, file.preprocess_steps, file.preprocess_sha256, join(file.fingerprints, 1 << 20), {}};
+  return {file.preprocess, file.preprocess_steps, file.preprocess_sha256, join(file.fingerprints, 1 << 20), {},
+          file.drawn};
 }
 
 }  // namespace shiftnorm::experiment

@@ -163,6 +163,7 @@ Json mode_json(const View& view, const ModeReport& report) {
   out.set("images_per_second", report.images_per_second);
   if (!report.note.empty()) out.set("note", report.note);
   if (!report.drift.empty()) out.set("drift", drift_json(report));
+  if (!report.settling.layers.empty()) out.set("settling", settling_json(report.settling));
   out.set("per_class", per_class_json(view, report));
   add_confusion(out, report);
   out.set("reliability", reliability_json(report));
@@ -188,6 +189,20 @@ Json target_json(const View& view) {
 }
 
 }  // namespace
+
+container::Json settling_json(const experiment::Settling& settling) {
+  const auto number = [](double value) { return std::isfinite(value) ? Json(value) : Json(); };
+  Json layers = Json::array();
+  for (const stats::LayerSettling& layer : settling.layers)
+    layers.push(Json::object({{"layer", layer.name}, {"error", number(layer.error)}, {"shift", number(layer.shift)}}));
+  return Json::object(
+      {{"images", settling.images},
+       {"settled", settling.settled()},
+       {"threshold", stats::kSettled},
+       {"worst", Json::object({{"layer", settling.worst()->name}, {"error", number(settling.worst()->error)}})},
+       {"prior_images", settling.prior ? Json(*settling.prior) : Json()},
+       {"layers", std::move(layers)}});
+}
 
 std::string results_json(const RunResults& run) {
   const View view(run);

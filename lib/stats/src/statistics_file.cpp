@@ -58,6 +58,8 @@ constexpr TextField kTexts[] = {
     {"preprocess", &StatisticsFile::preprocess},
     {"preprocess_steps", &StatisticsFile::preprocess_steps},
     {"preprocess_sha256", &StatisticsFile::preprocess_sha256},
+    {"drawn", &StatisticsFile::drawn},
+    {"job", &StatisticsFile::job},
     {"instruction_set", &StatisticsFile::instruction_set},
     {"program_version", &StatisticsFile::program_version},
 };

@@ -93,6 +93,9 @@ class Engine {
   std::unique_ptr<State> state_;
 };
 
+/// The batches of a mode with semantics or policy `batch`, in the order in which they are taken.
+[[nodiscard]] std::vector<std::vector<std::size_t>> batches_of(const Mode& mode, std::size_t images);
+
 /// The statistics that a bound graph holds for its BatchNorms.
 [[nodiscard]] stats::Statistics source_statistics(const graph::Graph& graph,
                                                   const std::vector<graph::BatchNorm>& layers);

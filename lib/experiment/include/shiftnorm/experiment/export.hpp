@@ -31,7 +31,9 @@ struct ExportFacts {
   adapt::Mode mode;
   std::int64_t images = 0;  ///< that the statistics were measured on
   std::string instruction_set, program_version;
-  bool fold = false;  ///< ONNX only: take BatchNorms into the layers before them
+  bool fold = false;          ///< ONNX only: take BatchNorms into the layers before them
+  std::int64_t left_out = 0;  ///< images whose activations were not finite
+  std::string drawn;          ///< how the images were chosen of more; empty: all there were
 };
 
 /// The data that statistics were measured on, and how they entered the network.
@@ -39,6 +41,7 @@ struct DataFacts {
   std::string preprocess, preprocess_yaml, preprocess_sha256;  ///< as in Session
   std::string fingerprint;
   std::optional<std::int64_t> bad;  ///< files left out; absent: a statistics file does not tell
+  std::string drawn;                ///< as in ExportFacts
 };
 
 /// The extensions .onnx and .safetensors of the file's name convert, any other keeps the container. A file that is

@@ -17,6 +17,8 @@ struct RestoredModel {
   std::string architecture;  ///< of zoo; empty when the file held its graph
   graph::Graph graph;        ///< bound
   graph::Binding binding;
+  /// False: the file holds no running statistics (PyTorch's track_running_stats=False); the graph's are NaN.
+  bool source_statistics = true;
   std::int64_t parameters = 0;  ///< floating-point numbers of the file without running statistics
 
   /// Name in the file of a parameter; empty if the file does not hold it.

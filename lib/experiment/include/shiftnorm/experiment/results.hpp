@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "shiftnorm/adapt/mode.hpp"
+#include "shiftnorm/experiment/advice.hpp"
 #include "shiftnorm/metrics/metrics.hpp"
 #include "shiftnorm/stats/distance.hpp"
 
@@ -37,6 +38,7 @@ struct ModeReport {
   std::vector<metrics::ReliabilityBin> reliability;
   double adapt_seconds = 0, evaluate_seconds = 0, images_per_second = 0;
   std::vector<stats::LayerDistance> drift;  ///< from the source to the target, per layer; empty if none was measured
+  Settling settling;                        ///< whether the images were enough; no layers if nothing was measured
   std::string note;                         ///< e.g. that `batch` makes an output depend on its batch mates
   std::vector<double> probabilities;        ///< [images, classes]: what predictions.csv lists
   double mean_confidence = 0, mean_entropy = 0;

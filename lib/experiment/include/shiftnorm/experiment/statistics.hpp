@@ -16,8 +16,16 @@ namespace shiftnorm::experiment {
 [[nodiscard]] stats::StatisticsFile statistics_file(const Session& session, const stats::Statistics& measured,
                                                     const ExportFacts& facts);
 
-/// Errors  FormatError with the file's name: missing, damaged.
+/// Errors  FormatError with the file's name: missing, damaged, of an estimate that was interrupted.
 [[nodiscard]] stats::StatisticsFile read_statistics_file(const std::filesystem::path& path);
+
+/// What an interrupted estimate leaves behind, and what it goes on from. It belongs to one job: the same network,
+/// images, preprocessing, method and instruction set.
+[[nodiscard]] std::vector<std::byte> write_interrupted(const Session& session, const stats::Statistics& reached,
+                                                       const ExportFacts& facts);
+/// The statistics reached. Errors  ConfigError if the file is of another job; FormatError as above.
+[[nodiscard]] stats::Statistics read_interrupted(const std::filesystem::path& path, const Session& session,
+                                                 const ExportFacts& facts);
 
 /// The mode that a file's statistics were measured by, with the policy part of `mode`.
 [[nodiscard]] adapt::Mode measured_mode(const stats::StatisticsFile& file, adapt::Mode mode);

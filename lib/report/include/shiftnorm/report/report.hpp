@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "shiftnorm/container/json.hpp"
 #include "shiftnorm/experiment/results.hpp"
 
 /// What a run found out, as text. Nothing here touches files. All output is UTF-8; bytes that are not become U+FFFD or
@@ -12,6 +13,10 @@ namespace shiftnorm::report {
 /// that is every metric. The confusion matrix is left out (null, with a reason) above 100 classes. `recommendation`
 /// holds the mode (null when that cannot be told), the reasons, and the confidence "high", "low" or "cannot tell".
 [[nodiscard]] std::string results_json(const experiment::RunResults& results);
+
+/// Whether the images were enough: part of results.json, and of the documents of single jobs. Numbers that cannot be told
+/// are null. Something was measured.
+[[nodiscard]] container::Json settling_json(const experiment::Settling& settling);
 
 /// predictions.csv: `id,label,mode,predicted,p_0,...`, one line per mode and image, quoted as RFC 4180 says, lines
 /// ended by LF. label and predicted are class indices, the k of p_k; empty where there is none (no label, a NaN).

@@ -26,6 +26,8 @@ struct StatisticsFile {
   std::string preprocess, preprocess_steps, preprocess_sha256;  ///< name, YAML, hash of the canonical form
   std::vector<std::string> fingerprints;                        ///< of the data; several after a merge
   std::int64_t images = 0;
+  std::string drawn;  ///< how they were chosen of more, for people; empty: all there were
+  std::string job;    ///< of an interrupted estimate: hash of everything it depends on; empty: finished
   std::string instruction_set, program_version;
   Statistics layers;
 };
