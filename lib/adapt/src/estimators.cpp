@@ -33,12 +33,18 @@ void BatchEstimator::add(std::size_t layer, std::size_t batch, std::int64_t imag
     sums_[layer].merge(moments);
     return;
   }
-  if (moments.values() < 2)
+  const graph::BatchNorm& set = layers_[layer];
+  const bool averages = mode_.estimator != Estimator::batch_mean;
+  const bool whole = averages && set.stored_variance == graph::StoredVariance::population;
+  if (moments.values() < 2 && !whole)
     throw Error(
         fmt::format("layer '{}': a batch has one value per channel, so that estimator {} has no sample variance; "
                     "expected larger batches",
-                    layers_[layer].name, name_of(mode_.estimator)));
-  const std::vector<double> mean = moments.mean(), variance = moments.variance(stats::Divisor::sample);
+                    set.name, name_of(mode_.estimator)));
+  const std::vector<double> mean = moments.mean();
+  std::vector<double> variance = moments.variance(averages ? stats::Divisor::population : stats::Divisor::sample);
+  if (averages)
+    for (double& v : variance) v *= graph::stored_factor(set, moments.values());
   if (mode_.estimator == Estimator::batch_mean) {
     if (sums_[layer].channels() == 0) sums_[layer] = stats::ChannelMoments(std::vector<float>(mean.size(), 0.0f));
     sums_[layer].add_image(mean, variance, moments.values());
@@ -48,7 +54,7 @@ void BatchEstimator::add(std::size_t layer, std::size_t batch, std::int64_t imag
     state.mean.assign(mean.size(), 0.0);
     state.variance.assign(mean.size(), 1.0);
   }
-  const double p = momentum_of(mode_, layers_[layer], batch), old = 1.0 - p;
+  const double p = momentum_of(mode_, set, batch), old = 1.0 - p;
   for (std::size_t c = 0; c < mean.size(); ++c) {
     state.mean[c] = old * state.mean[c] + p * mean[c];
     state.variance[c] = old * state.variance[c] + p * variance[c];
