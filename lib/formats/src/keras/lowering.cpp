@@ -141,7 +141,7 @@ ValueId Lowering::add(const std::string& op, const std::string& name, std::vecto
   const graph::OpSpec* spec = graph::find_operator(op);
   if (spec == nullptr) throw UnsupportedError(fmt::format("operator {} is not supported", op));
   const ValueId id = graph_.add(op, unique(name), std::move(inputs), std::move(attributes));
-  graph_.value(id).shape = spec->infer(graph_, graph_.nodes().back());
+  graph_.value(id).shape = spec->infer(graph_, graph_.nodes().back()).at(0);
   return id;
 }
 
