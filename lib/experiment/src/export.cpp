@@ -24,6 +24,8 @@ void patch(const RestoredModel& model, graph::ValueId id, std::vector<double> va
   patches.push_back({std::move(name), std::move(values)});
 }
 
+bool held(const RestoredModel& model, graph::ValueId id) { return !model.graph.value(id).name.empty(); }
+
 void check_finite(const stats::LayerStatistics& layer) {
   const auto finite = [](double v) { return std::isfinite(v); };
   if (!std::ranges::all_of(layer.mean, finite) || !std::ranges::all_of(layer.variance, finite))
@@ -42,11 +44,11 @@ std::vector<formats::Patch> patches_of(const RestoredModel& model, const stats::
     check_finite(now);
     patch(model, layer.mean, now.mean, "running mean", layer, patches);
     patch(model, layer.variance, now.variance, "running variance", layer, patches);
-    if (now.plain_affine && layer.affine) {
-      const auto channels = static_cast<std::size_t>(layer.channels);
-      patch(model, layer.scale, std::vector<double>(channels, 1.0), "weight", layer, patches);
-      patch(model, layer.bias, std::vector<double>(channels, 0.0), "bias", layer, patches);
-    }
+    if (!now.plain_affine) continue;
+    const auto channels = static_cast<std::size_t>(layer.channels);
+    // A weight or bias that the layer was built without is 1 or 0 already, and no file holds it.
+    if (held(model, layer.scale)) patch(model, layer.scale, std::vector<double>(channels, 1.0), "weight", layer, patches);
+    if (held(model, layer.bias)) patch(model, layer.bias, std::vector<double>(channels, 0.0), "bias", layer, patches);
   }
   return patches;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <map>
 
 #include "shiftnorm/core/error.hpp"
@@ -30,6 +31,15 @@ std::string layer_name(const Graph& graph, const Node& node) {
   // Keras' names are paths, and a layer's may hold dots.
   const std::size_t dot = mean.starts_with('/') ? std::string::npos : mean.find_last_of('.');
   return dot == std::string::npos ? node.name : mean.substr(0, dot);
+}
+
+/// The double nearest to the shortest decimal text that gives this float: 1e-5, not 9.99999975e-6.
+double decimal(float narrow) {
+  std::array<char, 64> text{};
+  const auto written = std::to_chars(text.data(), text.data() + text.size(), narrow);
+  double wide = static_cast<double>(narrow);
+  std::from_chars(text.data(), written.ptr, wide);
+  return wide;
 }
 
 /// Whether two BatchNormalization nodes are one set: equal parameters.
@@ -67,8 +77,8 @@ std::vector<BatchNorm> batch_norms(const Graph& graph) {
       set.variance = node.inputs[4];
       set.channels = (*graph.value(set.mean).shape)[0];
       // Attributes are float in files; the double nearest to the decimal text (1e-5) is what frameworks compute with.
-      set.epsilon = static_cast<double>(node.number("epsilon", 1e-5f));
-      set.momentum = 1.0 - static_cast<double>(node.number("momentum", 0.9f));
+      set.epsilon = decimal(node.number("epsilon", 1e-5f));
+      set.momentum = 1.0 - decimal(node.number("momentum", 0.9f));
       set.stored_variance = stored_variance(node);
       set.affine = graph.value(set.scale).parameter && !graph.value(set.scale).name.empty();
       sets.push_back(std::move(set));
