@@ -44,19 +44,26 @@ void BatchEstimator::add(std::size_t layer, std::size_t batch, std::int64_t imag
     }
     return;
   }
+  const graph::BatchNorm& set = layers_[layer];
+  const bool averages = mode_.estimator != Estimator::batch_mean;
+  const bool whole = averages && set.stored_variance == graph::StoredVariance::population;
   std::vector<double> mean_of_uses(state.mean.size(), 0.0), variance_of_uses(state.mean.size(), 0.0);
-  const double p = momentum_of(mode_, layers_[layer], batch), old = 1.0 - p;
+  const double p = momentum_of(mode_, set, batch), old = 1.0 - p;
   if (mode_.estimator == Estimator::ema_reset && first) {
     state.mean.assign(state.mean.size(), 0.0);
     state.variance.assign(state.mean.size(), 1.0);
   }
   for (const exec::LevelMoments& use : uses) {
-    if (use.moments.values() < 2)
+    if (use.moments.values() < 2 && !whole)
       throw ConfigError(
           fmt::format("layer '{}': a batch has one value per channel, so that estimator {} has no sample variance; "
                       "expected larger batches",
-                      layers_[layer].name, name_of(mode_.estimator)));
-    const std::vector<double> mean = use.moments.mean(), variance = use.moments.variance(stats::Divisor::sample);
+                      set.name, name_of(mode_.estimator)));
+    const std::vector<double> mean = use.moments.mean();
+    std::vector<double> variance =
+        use.moments.variance(averages ? stats::Divisor::population : stats::Divisor::sample);
+    if (averages)
+      for (double& v : variance) v *= graph::stored_factor(set, use.moments.values());
     const auto count = static_cast<double>(uses.size());
     for (std::size_t c = 0; c < mean.size(); ++c) {
       mean_of_uses[c] += mean[c] / count;

@@ -32,10 +32,24 @@ std::vector<std::byte> Neighbours::read(std::string_view name) const {
 
 namespace {
 
-Checkpoint parse(std::vector<std::byte> bytes, std::string file_name, const Neighbours& neighbours) {
+using Bytes = std::span<const std::byte>;
+
+constexpr std::uint64_t kMaxArchitecture = std::uint64_t{1} << 26U;
+
+container::Json read_json(const std::filesystem::path& path) {
+  const std::vector<std::byte> bytes = read_file(path, kMaxArchitecture);
+  try {
+    return container::parse_json(as_text(bytes));
+  } catch (const Error&) {
+    rethrow_at(printable(path.filename().string()));
+  }
+}
+
+template <class Read>
+Checkpoint parse(std::vector<std::byte> bytes, std::string file_name, const Read& read) {
   try {
     const Format& format = recognise(bytes);
-    Contents contents = format.read(bytes, neighbours);
+    Contents contents = read(format, bytes);
     Checkpoint checkpoint;
     checkpoint.format = format.name;
     checkpoint.sha256 = sha256_hex(bytes);
@@ -55,11 +69,29 @@ Checkpoint parse(std::vector<std::byte> bytes, std::string file_name, const Neig
 
 Checkpoint read_checkpoint(const std::filesystem::path& path) {
   const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-  return parse(read_file(path), path.filename().string(), {folder});
+  return parse(read_file(path), path.filename().string(),
+               [&folder](const Format& format, Bytes bytes) { return format.read(bytes, {folder}); });
+}
+
+Checkpoint read_checkpoint(const std::filesystem::path& path, const std::filesystem::path& architecture) {
+  const container::Json json = read_json(architecture);
+  return parse(read_file(path), path.filename().string(), [&](const Format& format, Bytes bytes) {
+    if (format.read != read_keras_h5)
+      throw UnsupportedError(
+          fmt::format("is of format {}, to which no Keras architecture belongs; expected Keras' "
+                      "weights as HDF5",
+                      format.name));
+    try {
+      return read_keras_weights(bytes, json);
+    } catch (const Error&) {
+      rethrow_at(fmt::format("as {}", printable(architecture.filename().string())));
+    }
+  });
 }
 
 Checkpoint parse_checkpoint(std::vector<std::byte> bytes, std::string file_name) {
-  return parse(std::move(bytes), std::move(file_name), {});
+  return parse(std::move(bytes), std::move(file_name),
+               [](const Format& format, Bytes file) { return format.read(file, {}); });
 }
 
 }  // namespace shiftnorm::formats

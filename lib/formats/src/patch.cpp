@@ -95,7 +95,7 @@ std::vector<std::byte> patched(const Checkpoint& checkpoint, std::span<const Pat
     check_conflicts(writes, patches);
     std::vector<std::byte> file = checkpoint.bytes;
     for (const Write& write : writes) std::memcpy(file.data() + write.offset, write.bytes.data(), write.width);
-    if (checkpoint.format == "pytorch-zip") mend_checksums(file, writes);
+    if (checkpoint.format == "pytorch-zip" || checkpoint.format == "keras") mend_checksums(file, writes);
     return file;
   } catch (const Error&) {
     rethrow_at(printable(checkpoint.file_name));

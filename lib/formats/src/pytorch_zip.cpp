@@ -37,7 +37,7 @@ constexpr std::array kOthers{
         [](std::string_view m) { return m.ends_with("/constants.pkl") || m.find("/code/") != std::string_view::npos; },
         "a TorchScript archive (torch.jit.save), which is not read yet; save the module's state_dict()"},
     OtherArchive{[](std::string_view m) { return m == "model.weights.h5"; },
-                 "a Keras archive (.keras), which is not read yet"},
+                 "a Keras archive (.keras) without its config.json and metadata.json"},
     OtherArchive{[](std::string_view m) { return m.ends_with(".npy"); },
                  "a NumPy archive (.npz); expected a checkpoint"},
 };

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "shiftnorm/container/json.hpp"
 #include "shiftnorm/formats/checkpoint.hpp"
 
 namespace shiftnorm::formats {
@@ -32,6 +33,17 @@ struct Neighbours {
 [[nodiscard]] Contents read_zip(std::span<const std::byte> file, const Neighbours& neighbours);
 [[nodiscard]] Contents read_safetensors_checkpoint(std::span<const std::byte> file, const Neighbours& neighbours);
 [[nodiscard]] Contents read_onnx(std::span<const std::byte> file, const Neighbours& neighbours);
+
+/// Keras: whole models of Keras 1 and 2 as HDF5, archives of Keras 3 (.keras), and weights by themselves, which have no
+/// graph until `architecture` (what model.to_json() gives) tells it.
+[[nodiscard]] Contents read_keras_h5(std::span<const std::byte> file, const Neighbours& neighbours);
+[[nodiscard]] Contents read_keras_archive(std::span<const std::byte> file, const Neighbours& neighbours);
+[[nodiscard]] Contents read_keras_weights(std::span<const std::byte> file, const container::Json& architecture);
+[[nodiscard]] bool is_keras_archive(std::span<const std::byte> file);
+
+/// As write_in_place. Errors  Error also for what is no finite number, and for a negative variance.
+[[nodiscard]] std::vector<OutputFile> write_keras(const Checkpoint& checkpoint, std::span<const Patch> patches,
+                                                  const std::string& file_name);
 
 /// The checkpoint's bytes with the patches put in their places and a zip's checksums mended.
 [[nodiscard]] std::vector<OutputFile> write_in_place(const Checkpoint& checkpoint, std::span<const Patch> patches,

@@ -59,9 +59,6 @@ bool is_pickle(Bytes file) {
   return start[0] == 'c' && end > 1 && end != std::string_view::npos && line[end] == '\n';
 }
 
-Contents refuse_hdf5(Bytes /*file*/, const Neighbours&) {
-  throw UnsupportedError("is an HDF5 file (Keras?), which is not read yet");
-}
 Contents refuse_tar(Bytes /*file*/, const Neighbours&) {
   throw UnsupportedError(
       "is a tar archive (as PyTorch wrote before 0.2, or a packed folder), which is not read; unpack it or save it "
@@ -76,9 +73,10 @@ Contents refuse_pickle(Bytes file, const Neighbours&) {
 
 // The first that matches counts.
 constexpr std::array kFormats{
+    Format{"keras", is_keras_archive, read_keras_archive, write_keras},
     Format{"pytorch-zip", is_zip, read_zip},
     Format{"pytorch-legacy", is_pytorch_legacy, read_pytorch_legacy},
-    Format{"hdf5", is_hdf5, refuse_hdf5},
+    Format{"keras-h5", is_hdf5, read_keras_h5, write_keras},
     Format{"safetensors", is_safetensors, read_safetensors_checkpoint},
     Format{"tar", is_tar, refuse_tar},
     Format{"pickle", is_pickle, refuse_pickle},
@@ -92,7 +90,7 @@ const Format& recognise(Bytes file) {
   const auto* const format =
       std::find_if(kFormats.begin(), kFormats.end(), [file](const Format& f) { return f.matches(file); });
   if (format == kFormats.end())
-    throw FormatError("is no checkpoint of a known format; expected PyTorch (torch.save), safetensors or ONNX");
+    throw FormatError("is no checkpoint of a known format; expected PyTorch (torch.save), safetensors, ONNX or Keras");
   return *format;
 }
 

@@ -1,19 +1,47 @@
 #include "shiftnorm/graph/batch_norms.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
 #include <map>
 
 #include "folded_mark.hpp"
+#include "shiftnorm/core/error.hpp"
 
 namespace shiftnorm::graph {
 namespace {
 
+constexpr std::array<std::pair<StoredVariance, std::string_view>, 4> kStoredNames{
+    {{StoredVariance::sample, "sample"},
+     {StoredVariance::population, "population"},
+     {StoredVariance::keras_once, "keras-once"},
+     {StoredVariance::keras_twice, "keras-twice"}}};
+
+StoredVariance stored_variance(const Node& node) {
+  const std::string name = node.text(kStoredVariance, "sample");
+  for (const auto& [stored, text] : kStoredNames)
+    if (text == name) return stored;
+  throw Error(fmt::format("node '{}': {} is '{}'", node.name, kStoredVariance, name));
+}
+
 /// "layer1.0.bn1" of "layer1.0.bn1.running_mean": what a layer's parameters have in common.
 std::string layer_name(const Graph& graph, const Node& node) {
   const std::string& mean = graph.value(node.inputs[3]).name;
-  const std::size_t dot = mean.find_last_of('.');
+  // Keras' names are paths, and a layer's may hold dots.
+  const std::size_t dot = mean.starts_with('/') ? std::string::npos : mean.find_last_of('.');
   return dot == std::string::npos ? node.name : mean.substr(0, dot);
+}
+
+/// The double nearest to the shortest decimal text that gives this float: 1e-5, not 9.99999975e-6.
+double decimal(float narrow) {
+  std::array<char, 64> text{};
+  const auto written = std::to_chars(text.data(), text.data() + text.size(), narrow);
+  double wide = static_cast<double>(narrow);
+  std::from_chars(text.data(), written.ptr, wide);
+  return wide;
 }
 
 /// Whether two BatchNormalization nodes are one set: equal parameters.
@@ -25,6 +53,20 @@ double BatchNorm::gain(double gamma, double variance_now) const {
   constexpr double kMostFoldedGain = 10;  // estimators.md E
   const double gain = gamma / std::sqrt(variance_now + epsilon);
   return folded ? std::min(gain, kMostFoldedGain) : gain;
+}
+
+std::string_view name_of(StoredVariance stored) { return kStoredNames.at(static_cast<std::size_t>(stored)).second; }
+
+double stored_factor(const BatchNorm& layer, std::int64_t values) {
+  const auto n = static_cast<double>(values);
+  const double once = n / (n - 1.0), corrected = n / (n - (1.0 + layer.epsilon));
+  switch (layer.stored_variance) {
+    case StoredVariance::sample: return once;
+    case StoredVariance::population: return 1.0;
+    case StoredVariance::keras_once: return corrected;
+    case StoredVariance::keras_twice: return once * corrected;
+  }
+  return 1.0;
 }
 
 std::vector<BatchNorm> batch_norms(const Graph& graph) {
@@ -43,8 +85,9 @@ std::vector<BatchNorm> batch_norms(const Graph& graph) {
       set.variance = node.inputs[4];
       set.channels = (*graph.value(set.mean).shape)[0];
       // Attributes are float in files; the double nearest to the decimal text (1e-5) is what frameworks compute with.
-      set.epsilon = static_cast<double>(node.number("epsilon", 1e-5f));
-      set.momentum = 1.0 - static_cast<double>(node.number("momentum", 0.9f));
+      set.epsilon = decimal(node.number("epsilon", 1e-5f));
+      set.momentum = 1.0 - decimal(node.number("momentum", 0.9f));
+      set.stored_variance = stored_variance(node);
       set.affine = graph.value(set.scale).parameter && !graph.value(set.scale).name.empty();
       set.folded = node.integer(kFolded, 0) != 0;
       sets.push_back(std::move(set));

@@ -68,6 +68,9 @@ struct Checkpoint {
 /// Recognises the format by content, never by extension, and restores it. Nothing in the file is executed.
 /// Errors  FormatError, UnsupportedError, MachineError; texts start with the file's name.
 [[nodiscard]] Checkpoint read_checkpoint(const std::filesystem::path& path);
+/// The same for a file that holds weights only, with a file that describes their network: what Keras' model.to_json()
+/// gives for Keras' weights. Errors  also UnsupportedError where the two do not go together.
+[[nodiscard]] Checkpoint read_checkpoint(const std::filesystem::path& path, const std::filesystem::path& architecture);
 [[nodiscard]] Checkpoint parse_checkpoint(std::vector<std::byte> bytes, std::string file_name);
 
 /// New values of one tensor by its name in the file; as many as the tensor has, rounded to the stored dtype.

@@ -1,0 +1,202 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "../readers.hpp"
+#include "lowering.hpp"
+#include "shiftnorm/container/zip.hpp"
+#include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/file.hpp"
+#include "shiftnorm/core/text.hpp"
+
+// Source: keras/engine/saving.py and topology.py of Keras 1 and 2; keras/src/saving/saving_lib.py of Keras 3.
+namespace shiftnorm::formats {
+namespace {
+
+using namespace keras;
+using container::Hdf5;
+using container::Json;
+using container::ZipMember;
+
+constexpr std::string_view kConfig = "config.json", kMetadata = "metadata.json", kWeights = "model.weights.h5";
+constexpr std::uint64_t kMaxJson = std::uint64_t{1} << 26U;
+// Weights hardly shrink when they are compressed.
+constexpr std::uint64_t kMaxInflation = 4;
+
+std::optional<std::string> text_of(const Hdf5& hdf5, std::uint64_t object, std::string_view attribute) {
+  const auto texts = hdf5.texts(object, attribute);
+  return texts && !texts->empty() ? std::optional(texts->front()) : std::nullopt;
+}
+
+std::optional<std::uint64_t> child(const Hdf5& hdf5, std::string_view name) {
+  for (const container::Hdf5Link& link : hdf5.links(hdf5.root()))
+    if (link.name == name) return link.target;
+  return std::nullopt;
+}
+
+std::vector<Roles> roles_of(const Architecture& architecture) {
+  std::vector<Roles> roles;
+  for (const Layer& layer : architecture.layers) {
+    try {
+      roles.push_back(layer.class_name == "InputLayer" ? Roles{}
+                                                       : layer_class(layer.class_name).roles(layer.settings()));
+    } catch (const Error&) {
+      rethrow_at(fmt::format("layer '{}' ({})", printable(layer.name), printable(layer.class_name)));
+    }
+  }
+  return roles;
+}
+
+/// What to_json() or a file says of itself.
+struct Description {
+  Json json;
+  std::string version, backend;
+};
+
+Contents restore(const WeightsFile& file, const std::string& group, const Description& from) {
+  const Architecture architecture = read_architecture(from.json);
+  const std::vector<Roles> roles = roles_of(architecture);
+  const std::optional<std::uint64_t> weights = group.empty() ? file.hdf5->root() : child(*file.hdf5, group);
+  if (!weights) throw FormatError(fmt::format("there is no '{}'", group));
+  Weights bound = has_layer_names(*file.hdf5, *weights) ? bind_by_layer_names(file, group, architecture, roles)
+                                                        : bind_by_place(file, architecture, roles);
+  Contents contents;
+  contents.graph = Lowering(architecture, bound, Version::parse(from.version), from.backend).run();
+  contents.tensors = std::move(bound.tensors);
+  return contents;
+}
+
+constexpr std::string_view kModelWeights = "model_weights";
+
+std::string attribute_of(const Hdf5& hdf5, std::string_view name) {
+  if (auto text = text_of(hdf5, hdf5.root(), name)) return *text;
+  const std::optional<std::uint64_t> weights = child(hdf5, kModelWeights);
+  return weights ? text_of(hdf5, *weights, name).value_or("") : "";
+}
+
+std::string or_else(std::string text, std::string_view other) { return text.empty() ? std::string(other) : text; }
+
+const ZipMember* member_named(const std::vector<ZipMember>& members, std::string_view name) {
+  const auto at =
+      std::find_if(members.begin(), members.end(), [name](const ZipMember& member) { return member.name == name; });
+  return at == members.end() ? nullptr : &*at;
+}
+
+Json json_member(std::span<const std::byte> file, const std::vector<ZipMember>& members, std::string_view name) {
+  const ZipMember* member = member_named(members, name);
+  if (member == nullptr) throw FormatError(fmt::format("a Keras archive without '{}'", name));
+  const std::vector<std::byte> bytes = container::read_member(file, *member, kMaxJson);
+  try {
+    return container::parse_json(as_text(bytes));
+  } catch (const Error&) {
+    rethrow_at(name);
+  }
+}
+
+std::string text_in(const Json& json, std::string_view key) {
+  const Json* value = json.find(key);
+  return value != nullptr && value->is_string() ? value->as_string() : std::string();
+}
+
+void check_values(const Checkpoint& checkpoint, const Patch& patch) {
+  const bool finite = std::all_of(patch.values.begin(), patch.values.end(), [](double v) { return std::isfinite(v); });
+  const auto is_variance = [&](const graph::Node& node) {
+    return node.op == "BatchNormalization" && checkpoint.graph->value(node.inputs.at(4)).name == patch.name;
+  };
+  const bool variance =
+      checkpoint.graph && std::any_of(checkpoint.graph->nodes().begin(), checkpoint.graph->nodes().end(), is_variance);
+  const bool negative =
+      variance && std::any_of(patch.values.begin(), patch.values.end(), [](double v) { return v < 0; });
+  if (!finite || negative)
+    throw Error(fmt::format("{}: '{}': given {}; expected finite numbers{}", printable(checkpoint.file_name),
+                            printable(patch.name), finite ? "a negative variance" : "what is no finite number",
+                            variance ? " of 0 or more" : ""));
+}
+
+}  // namespace
+
+bool is_keras_archive(std::span<const std::byte> file) {
+  try {
+    const std::vector<ZipMember> members = container::index_zip(file);
+    return member_named(members, kConfig) != nullptr && member_named(members, kMetadata) != nullptr;
+  } catch (const Error&) {
+    return false;  // for the reader of archives to tell
+  }
+}
+
+Contents read_keras_h5(std::span<const std::byte> file, const Neighbours& /*neighbours*/) {
+  const Hdf5 hdf5(file);
+  const WeightsFile weights{&hdf5};
+  const bool nested = child(hdf5, kModelWeights).has_value();
+  const std::optional<std::string> config = text_of(hdf5, hdf5.root(), "model_config");
+  if (config) {
+    Description from;
+    try {
+      from.json = container::parse_json(*config);
+    } catch (const Error&) {
+      rethrow_at("model_config");
+    }
+    from.version = attribute_of(hdf5, "keras_version");
+    from.backend = or_else(attribute_of(hdf5, "backend"), "tensorflow");
+    return restore(weights, nested ? std::string(kModelWeights) : "", from);
+  }
+  Contents contents;
+  if (has_layer_names(hdf5, hdf5.root()))
+    contents.tensors = listed_weights(weights, "");
+  else if (!child(hdf5, "layers") && !child(hdf5, "_layer_checkpoint_dependencies"))
+    throw FormatError("is an HDF5 file without a Keras model; expected what model.save() or save_weights() writes");
+  return contents;
+}
+
+Contents read_keras_weights(std::span<const std::byte> file, const Json& architecture) {
+  const Hdf5 hdf5(file);
+  const bool nested = child(hdf5, kModelWeights).has_value();
+  Description from;
+  from.json = architecture;
+  from.version = or_else(attribute_of(hdf5, "keras_version"), text_in(architecture, "keras_version"));
+  // Keras 3 writes no version into to_json(), but names the module of every class.
+  if (from.version.empty()) from.version = architecture.find("module") != nullptr ? "3" : "1";
+  from.backend = or_else(or_else(attribute_of(hdf5, "backend"), text_in(architecture, "backend")), "tensorflow");
+  return restore({&hdf5}, nested ? std::string(kModelWeights) : "", from);
+}
+
+Contents read_keras_archive(std::span<const std::byte> file, const Neighbours& /*neighbours*/) {
+  const std::vector<ZipMember> members = container::index_zip(file);
+  const ZipMember* stored = member_named(members, kWeights);
+  if (stored == nullptr)
+    throw UnsupportedError(
+        fmt::format("a Keras archive without '{}' (weights as .npz or in parts?); save it as one "
+                    "file with HDF5 weights",
+                    kWeights));
+  Description from;
+  from.json = json_member(file, members, kConfig);
+  from.version = text_in(json_member(file, members, kMetadata), "keras_version");
+  from.backend = "tensorflow";
+  std::vector<std::byte> inflated;
+  std::span<const std::byte> bytes;
+  if (stored->stored) {
+    bytes = file.subspan(stored->data_offset, stored->size);
+    if (const std::uint32_t found = container::crc32(bytes); found != stored->crc)
+      throw FormatError(
+          fmt::format("'{}' has CRC {:08x}; expected {:08x}: the file is damaged", kWeights, found, stored->crc));
+  } else {
+    inflated = container::read_member(file, *stored, kMaxInflation * file.size());
+    bytes = inflated;
+  }
+  try {
+    const Hdf5 hdf5(bytes);
+    return restore({&hdf5, stored->data_offset, stored->stored}, "", from);
+  } catch (const Error&) {
+    rethrow_at(kWeights);
+  }
+}
+
+std::vector<OutputFile> write_keras(const Checkpoint& checkpoint, std::span<const Patch> patches,
+                                    const std::string& file_name) {
+  for (const Patch& patch : patches) check_values(checkpoint, patch);
+  return write_in_place(checkpoint, patches, file_name);
+}
+
+}  // namespace shiftnorm::formats
