@@ -339,3 +339,11 @@ TEST_CASE("A network may be as deep as its file says", "[exec]") {
   finish(g, x);
   CHECK(run_compiled(g, std::vector<float>{1, 2, 3}).front() == std::vector<float>{1, 2, 3});
 }
+
+TEST_CASE("A BatchNorm that no image reaches has nothing to measure", "[exec]") {
+  Graph g;
+  const ValueId x = g.add_input("x", Shape{1, 4});
+  const ValueId constant = norm(g, "bn", g.add_parameter("c", Shape{1, 4}), 4);
+  finish(g, g.add("Add", "a", {x, constant}));
+  CHECK_THROWS_WITH(exec::Plan(g), Catch::Matchers::Contains("node 'bn': BatchNormalization of a value that no image"));
+}

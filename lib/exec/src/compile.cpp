@@ -109,6 +109,8 @@ class Lowering {
   bool fold_constant() {
     const auto constant = [this](ValueId id) { return !activation(id); };
     if (!std::all_of(node_->inputs.begin(), node_->inputs.end(), constant)) return false;
+    if (set_of_[index_] >= 0)
+      throw UnsupportedError("BatchNormalization of a value that no image reaches; it has nothing to measure");
     for (std::size_t k = 0; k < node_->outputs.size(); ++k)
       if (wanted(k)) folded_[node_->outputs[k]] = fold(graph_, *node_, folded_, k);
     return true;
