@@ -250,6 +250,70 @@ TEST_CASE("Functions that are infinite at zero leave the padding channels finite
   check_against_reference(g, {conv(g, "after", g.add(op, "node", in), 11, 5)});
 }
 
+TEST_CASE("Functions hold far from zero", "[exec]") {
+  for (const char* op : {"Elu", "Erf", "Exp", "Gelu", "HardSwish", "LeakyRelu", "Mish", "Selu", "Sigmoid", "Softplus",
+                         "Softsign", "Tanh"}) {
+    CAPTURE(op);
+    Graph g;
+    const ValueId factor = g.add_parameter("factor", Shape{});
+    g.value(factor).tensor = Tensor(Shape{}, std::vector<float>{60.0f});
+    const ValueId x = g.add("Mul", "far", {g.add_input("x", Shape{1, 3, 40, 40}), factor});
+    check_against_reference(g, {g.add(op, "node", {x})});
+  }
+}
+
+TEST_CASE("Transposed convolutions and pools of one and three axes", "[exec]") {
+  Graph g;
+  SECTION("one") {
+    const ValueId x = g.add_input("x", Shape{1, 6, 17});
+    const ValueId y =
+        g.add("ConvTranspose", "up", {x, g.add_parameter("w", Shape{6, 10, 4}), g.add_parameter("b", Shape{10})},
+              {{"strides", Ints{2}}, {"pads", Ints{1, 1}}});
+    check_against_reference(g, {g.add("LRN", "lrn", {y}, {{"size", std::int64_t{3}}}),
+                                g.add("MaxPool", "pool", {y}, {{"kernel_shape", Ints{3}}, {"dilations", Ints{2}}})});
+  }
+  SECTION("three") {
+    const ValueId x = g.add_input("x", Shape{1, 6, 5, 6, 7});
+    const ValueId y = g.add("ConvTranspose", "up", {x, g.add_parameter("w", Shape{6, 4, 2, 3, 2})},
+                            {{"strides", Ints{2, 1, 2}}, {"group", std::int64_t{2}}});
+    check_against_reference(
+        g, {g.add("AveragePool", "pool", {y}, {{"kernel_shape", Ints{2, 3, 2}}, {"pads", Ints{0, 1, 1, 0, 1, 0}}}),
+            g.add("GlobalMaxPool", "max", {y})});
+  }
+  SECTION("four") {
+    const ValueId x = g.add_input("x", Shape{1, 2, 3, 4, 3, 4});
+    const ValueId y = g.add("Conv", "conv", {x, g.add_parameter("w", Shape{3, 2, 2, 2, 2, 2})});
+    check_against_reference(g, {g.add("MaxPool", "pool", {y}, {{"kernel_shape", Ints{2, 2, 1, 1}}})});
+  }
+}
+
+TEST_CASE("Rows against a matrix, a bias of any form, a channel shuffle, statistics behind them", "[exec]") {
+  Graph g;
+  SECTION("rows") {
+    const ValueId x = g.add_input("x", Shape{1, 9, 10});
+    const ValueId y = g.add("MatMul", "rows", {x, g.add_parameter("w", Shape{10, 7})});
+    check_against_reference(g, {g.add("Add", "bias", {y, g.add_parameter("b", Shape{7})})});
+  }
+  SECTION("attention") {
+    const ValueId x = g.add_input("x", Shape{1, 9, 10});
+    const ValueId scores = g.add("MatMul", "s", {x, g.add("Transpose", "t", {x}, {{"perm", Ints{0, 2, 1}}})});
+    check_against_reference(g, {g.add("MatMul", "mix", {g.add("Softmax", "p", {scores}), x})});
+  }
+  SECTION("bias") {
+    const Shape bias = GENERATE(Shape{}, Shape{1}, Shape{5}, Shape{1, 5}, Shape{1, 1});
+    const ValueId x = g.add_input("x", Shape{1, 10});
+    check_against_reference(g, {g.add("Gemm", "fc", {x, g.add_parameter("w", Shape{10, 5}), g.add_parameter("b", bias)},
+                                      {{"beta", 0.5f}})});
+  }
+  SECTION("shuffle") {
+    const ValueId x = conv(g, "c0", g.add_input("x", Shape{1, 3, 7, 5}), 3, 12);
+    const ValueId split = g.add("Reshape", "split", {x, g.add_constant("s", {0, 3, 4, 7, 5})});
+    const ValueId turned = g.add("Transpose", "turn", {split}, {{"perm", Ints{0, 2, 1, 3, 4}}});
+    const ValueId joined = g.add("Reshape", "join", {turned, g.add_constant("j", {0, 12, 7, 5})});
+    check_against_reference(g, {norm(g, "bn", joined, 12)});
+  }
+}
+
 TEST_CASE("Values that no image reaches are worked out once, and may be outputs", "[exec]") {
   Graph g;
   const ValueId x = g.add_input("x", Shape{1, 6});
@@ -274,4 +338,12 @@ TEST_CASE("A network may be as deep as its file says", "[exec]") {
   for (int i = 0; i < 100000; ++i) x = g.add("Neg", "n", {x});
   finish(g, x);
   CHECK(run_compiled(g, std::vector<float>{1, 2, 3}).front() == std::vector<float>{1, 2, 3});
+}
+
+TEST_CASE("A BatchNorm that no image reaches has nothing to measure", "[exec]") {
+  Graph g;
+  const ValueId x = g.add_input("x", Shape{1, 4});
+  const ValueId constant = norm(g, "bn", g.add_parameter("c", Shape{1, 4}), 4);
+  finish(g, g.add("Add", "a", {x, constant}));
+  CHECK_THROWS_WITH(exec::Plan(g), Catch::Matchers::Contains("node 'bn': BatchNormalization of a value that no image"));
 }

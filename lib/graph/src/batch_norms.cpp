@@ -47,6 +47,14 @@ double decimal(float narrow) {
 /// Whether two BatchNormalization nodes are one set: equal parameters.
 std::vector<ValueId> key_of(const Node& node) { return {node.inputs.begin() + 1, node.inputs.begin() + 5}; }
 
+/// Its four vectors must be parameters: they are what is measured, blended and written back.
+void check_parameters(const Graph& graph, const Node& node) {
+  for (const ValueId id : key_of(node))
+    if (id == kNone || !graph.value(id).parameter)
+      throw UnsupportedError(fmt::format("node '{}': '{}' of its BatchNormalization is computed; expected a parameter",
+                                         node.name, id == kNone ? "" : graph.value(id).name));
+}
+
 }  // namespace
 
 double BatchNorm::gain(double gamma, double variance_now) const {
@@ -75,6 +83,7 @@ std::vector<BatchNorm> batch_norms(const Graph& graph) {
   for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
     const Node& node = graph.nodes()[i];
     if (node.op != "BatchNormalization") continue;
+    check_parameters(graph, node);
     const auto [it, fresh] = seen.try_emplace(key_of(node), sets.size());
     if (fresh) {
       BatchNorm set;
