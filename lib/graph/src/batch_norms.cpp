@@ -1,7 +1,11 @@
 #include "shiftnorm/graph/batch_norms.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
+
+#include "shiftnorm/core/error.hpp"
 
 namespace shiftnorm::graph {
 namespace {
@@ -16,6 +20,14 @@ std::string layer_name(const Graph& graph, const Node& node) {
 /// Whether two BatchNormalization nodes are one set: equal parameters.
 std::vector<ValueId> key_of(const Node& node) { return {node.inputs.begin() + 1, node.inputs.begin() + 5}; }
 
+/// Its four vectors must be parameters: they are what is measured, blended and written back.
+void check_parameters(const Graph& graph, const Node& node) {
+  for (const ValueId id : key_of(node))
+    if (id == kNone || !graph.value(id).parameter)
+      throw UnsupportedError(fmt::format("node '{}': '{}' of its BatchNormalization is computed; expected a parameter",
+                                         node.name, id == kNone ? "" : graph.value(id).name));
+}
+
 }  // namespace
 
 std::vector<BatchNorm> batch_norms(const Graph& graph) {
@@ -24,6 +36,7 @@ std::vector<BatchNorm> batch_norms(const Graph& graph) {
   for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
     const Node& node = graph.nodes()[i];
     if (node.op != "BatchNormalization") continue;
+    check_parameters(graph, node);
     const auto [it, fresh] = seen.try_emplace(key_of(node), sets.size());
     if (fresh) {
       BatchNorm set;
