@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "inspect.hpp"
+#include "job_options.hpp"
 #include "shiftnorm/adapt/engine.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/experiment/model.hpp"
@@ -99,7 +100,8 @@ std::string text_of(const formats::Checkpoint& checkpoint, std::int64_t paramete
   if (!rows.front().statistics)
     text +=
         "no source statistics: the file was made with track_running_stats=False; nothing can be written back to it\n";
-  if (!rows.front().level) text += "levels, epsilon and momentum come from an architecture: --arch NAME\n";
+  if (!rows.front().level)
+    text += "levels, epsilon and momentum come from an architecture: --arch NAME, or --graph MODEL.onnx\n";
   return text;
 }
 
@@ -109,10 +111,10 @@ void inspect_checkpoint(const formats::Checkpoint& checkpoint, const Options& op
   std::optional<stats::StatisticsFile> file;
   if (options.has("stats"))
     file = from_option("stats", [&] { return experiment::read_statistics_file(options.text("stats")); });
-  const std::string architecture = options.text("arch", file ? file->architecture : std::string());
-  const bool with_graph = !architecture.empty() || checkpoint.graph.has_value() || file;
+  const experiment::NetworkSource network = network_of(options, file ? file->architecture : std::string());
+  const bool with_graph = !network.architecture.empty() || !network.graph.empty() || checkpoint.graph.has_value() || file;
   std::optional<experiment::RestoredModel> model;
-  if (with_graph) model = experiment::restore(options.positional(), architecture);
+  if (with_graph) model = experiment::restore(options.positional(), network);
   const std::vector<Row> rows = model ? rows_of_graph(*model) : rows_of_names(checkpoint);
   std::optional<DistanceView> drift;
   if (file) drift = view_of(drift_of(*model, *file));

@@ -114,7 +114,7 @@ bool Session::classifies() const {
 }
 
 Session open_session(const SessionOptions& options, const Progress& progress) {
-  return open_session(restore(options.checkpoint, options.architecture), options, progress);
+  return open_session(restore(options.checkpoint, options.network), options, progress);
 }
 
 Session open_session(RestoredModel model, const SessionOptions& options, const Progress& progress) {
@@ -138,9 +138,11 @@ Session open_session(RestoredModel model, const SessionOptions& options, const P
   session.store = std::make_unique<imaging::SampleStore>(session.dataset, std::move(pipeline),
                                                          wanted_shape(session.model), store, progress);
   const Shape& sample = session.store->shape();
-  if (const Shape made_for = session.model.input(); sample != made_for && !session.model.architecture.empty())
-    session.notes.push_back(fmt::format("images enter the network as {}; {} was made for {}", sample.text(),
-                                        session.model.architecture, made_for.text()));
+  if (const Shape made_for = session.model.input(); sample != made_for && made_for.elements() != 0)
+    session.notes.push_back(fmt::format(
+        "images enter the network as {}; {} was made for {}", sample.text(),
+        session.model.architecture.empty() ? session.model.checkpoint.file_name : session.model.architecture,
+        made_for.text()));
   fit_input(session.model, sample);
 
   adapt::EngineOptions engine;
