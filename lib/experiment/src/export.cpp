@@ -47,7 +47,8 @@ std::vector<formats::Patch> patches_of(const RestoredModel& model, const stats::
     if (!now.plain_affine) continue;
     const auto channels = static_cast<std::size_t>(layer.channels);
     // A weight or bias that the layer was built without is 1 or 0 already, and no file holds it.
-    if (held(model, layer.scale)) patch(model, layer.scale, std::vector<double>(channels, 1.0), "weight", layer, patches);
+    if (held(model, layer.scale))
+      patch(model, layer.scale, std::vector<double>(channels, 1.0), "weight", layer, patches);
     if (held(model, layer.bias)) patch(model, layer.bias, std::vector<double>(channels, 0.0), "bias", layer, patches);
   }
   return patches;
