@@ -9,18 +9,14 @@
 
 #include "container/bytes.hpp"
 #include "container/hdf5_files.hpp"
-#include "inflate.hpp"
 #include "shiftnorm/core/error.hpp"
 
 using namespace shiftnorm;
 using namespace shiftnorm::container;
 using Catch::Matchers::Contains;
+using test::unpacked;
 
 namespace {
-
-std::vector<std::byte> unpacked(const test::DeflatedFile& file) {
-  return inflate_raw(test::from_hex(file.hex), file.size);
-}
 
 std::map<std::string, std::optional<std::uint64_t>> links_of(const Hdf5& file, std::uint64_t group) {
   std::map<std::string, std::optional<std::uint64_t>> out;

@@ -65,16 +65,9 @@ print("""// Made by make_hdf5_files.py with h5py 3.7 and libhdf5 1.10; not to be
 // clang-format off
 #pragma once
 
-#include <cstddef>
-#include <string_view>
+#include "container/deflated_file.hpp"
 
 namespace shiftnorm::test {
-
-/// A file of `size` bytes, deflated, in hexadecimal.
-struct DeflatedFile {
-  std::size_t size;
-  std::string_view hex;
-};
 """)
 print(constant("kHdf5Earliest", file_of(content)))
 print(constant("kHdf5Latest", file_of(content, libver="latest")))
