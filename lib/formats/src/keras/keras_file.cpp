@@ -22,8 +22,8 @@ using container::ZipMember;
 
 constexpr std::string_view kConfig = "config.json", kMetadata = "metadata.json", kWeights = "model.weights.h5";
 constexpr std::uint64_t kMaxJson = std::uint64_t{1} << 26U;
-// Weights hardly shrink when they are compressed.
-constexpr std::uint64_t kMaxInflation = 4;
+// Weights hardly shrink when they are compressed; what HDF5 leaves empty between them does.
+constexpr std::uint64_t kMaxInflation = 4, kMaxInflationExtra = std::uint64_t{16} << 20U;
 
 std::optional<std::string> text_of(const Hdf5& hdf5, std::uint64_t object, std::string_view attribute) {
   const auto texts = hdf5.texts(object, attribute);
@@ -182,7 +182,7 @@ Contents read_keras_archive(std::span<const std::byte> file, const Neighbours& /
       throw FormatError(
           fmt::format("'{}' has CRC {:08x}; expected {:08x}: the file is damaged", kWeights, found, stored->crc));
   } else {
-    inflated = container::read_member(file, *stored, kMaxInflation * file.size());
+    inflated = container::read_member(file, *stored, kMaxInflation * file.size() + kMaxInflationExtra);
     bytes = inflated;
   }
   try {
