@@ -19,6 +19,7 @@ struct Row {
   std::optional<std::int64_t> level;
   std::optional<double> epsilon, momentum;
   bool affine = false;
+  bool folded = false;
 };
 
 std::vector<Row> rows_of_names(const formats::Checkpoint& checkpoint) {
@@ -37,10 +38,14 @@ std::vector<Row> rows_of_names(const formats::Checkpoint& checkpoint) {
   return rows;
 }
 
-std::vector<Row> rows_of_graph(const graph::Graph& graph) {
+std::vector<Row> rows_of_model(experiment::RestoredModel model) {
+  graph::unfold(model.graph, experiment::folded_layers(model));
   std::vector<Row> rows;
-  for (const graph::BatchNorm& layer : graph::batch_norms(graph))
-    rows.push_back({layer.name, layer.channels, layer.level, layer.epsilon, layer.momentum, layer.affine});
+  for (const graph::BatchNorm& layer : graph::batch_norms(model.graph)) {
+    Row row{layer.name, layer.channels, layer.level, layer.epsilon, layer.momentum, layer.affine, layer.folded};
+    if (layer.folded) row.epsilon = row.momentum = std::nullopt;
+    rows.push_back(std::move(row));
+  }
   return rows;
 }
 
@@ -58,7 +63,7 @@ Json json_of(const formats::Checkpoint& checkpoint, std::int64_t parameters, con
                               {"epsilon", or_null(row.epsilon)},
                               {"momentum", or_null(row.momentum)},
                               {"affine", row.affine},
-                              {"statistics", "present"}}));
+                              {"statistics", row.folded ? "folded" : "present"}}));
   return Json::object({{"schema", 1},
                        {"format", checkpoint.format},
                        {"sha256", checkpoint.sha256},
@@ -74,12 +79,16 @@ std::string text_of(const formats::Checkpoint& checkpoint, std::int64_t paramete
   std::size_t width = 4;
   for (const Row& row : rows) width = std::max(width, printable(row.name).size());
   if (rows.empty()) return text + "nothing to recalibrate: no running statistics\n";
-  text += fmt::format("{:<{}}  channels  level  epsilon   momentum  affine\n", "name", width);
+  text += fmt::format("{:<{}}  channels  level  epsilon   momentum  affine  statistics\n", "name", width);
   for (const Row& row : rows)
-    text += fmt::format("{:<{}}  {:>8}  {:>5}  {:<8}  {:<8}  {}\n", printable(row.name), width, row.channels,
+    text += fmt::format("{:<{}}  {:>8}  {:>5}  {:<8}  {:<8}  {:<6}  {}\n", printable(row.name), width, row.channels,
                         row.level ? fmt::format("{}", *row.level) : "-",
                         row.epsilon ? fmt::format("{:g}", *row.epsilon) : "-",
-                        row.momentum ? fmt::format("{:g}", *row.momentum) : "-", row.affine ? "yes" : "no");
+                        row.momentum ? fmt::format("{:g}", *row.momentum) : "-", row.affine ? "yes" : "no",
+                        row.folded ? "folded" : "present");
+  if (std::ranges::any_of(rows, &Row::folded))
+    text +=
+        "folded: a convolution that seems to have a BatchNorm in its weight and bias; --source-data brings it back\n";
   if (!rows.front().level) text += "levels, epsilon and momentum come from an architecture: --arch NAME\n";
   return text;
 }
@@ -88,9 +97,9 @@ std::string text_of(const formats::Checkpoint& checkpoint, std::int64_t paramete
 
 void inspect_checkpoint(const formats::Checkpoint& checkpoint, const Options& options, Console& console) {
   const bool with_graph = options.has("arch") || checkpoint.graph.has_value();
-  const std::vector<Row> rows =
-      with_graph ? rows_of_graph(experiment::restore(options.positional(), options.text("arch")).graph)
-                 : rows_of_names(checkpoint);
+  const std::vector<Row> rows = with_graph
+                                    ? rows_of_model(experiment::restore(options.positional(), options.text("arch")))
+                                    : rows_of_names(checkpoint);
   const std::int64_t parameters = experiment::count_parameters(checkpoint);
   if (console.json())
     console.print(json_of(checkpoint, parameters, rows));

@@ -18,6 +18,7 @@ namespace fs = std::filesystem;
 
 constexpr OptionSpec kData[] = {
     {"data", "WHERE", "the images: a folder (class folders or none), an .npy, .npz or .safetensors array (FILE#key)"},
+    {"source-data", "WHERE", "a small unlabelled sample like the training images, where BatchNorms were folded away"},
     {"arch", "NAME", "architecture, for files that hold weights only"},
     {"preprocess", "NAME|FILE", "a preset's name, or a YAML file with the list of steps"},
     {"reader", "READER", "auto, folder or array (default: auto)"},
@@ -134,6 +135,7 @@ experiment::SessionOptions session_options_of(const Options& options) {
         fmt::format("--layout = {}; expected one of {}", printable(session.dataset.layout), join(layouts)));
   if (options.has("max-images")) session.dataset.limit.images = options.integer("max-images", 0, 1);
   session.dataset.limit.seed = seed_of(options);
+  if (options.has("source-data")) session.source = {options.text("source-data"), {}, {}};
   session.threads = threads_of(options);
   session.memory = options.bytes("memory");
   return session;

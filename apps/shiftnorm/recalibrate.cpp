@@ -29,7 +29,6 @@ constexpr std::string_view kNoSites = "this version treats the data as one domai
 constexpr RefusedOption kRefused[] = {
     {"graph", "FILE", "this version builds networks by their architecture's name (--arch)"},
     {"domain", "KEY", kNoSites},
-    {"source-data", "WHERE", "this version needs no source sample: it has no policy that measures one"},
     {"where", "K=V", "this version selects with --max-images alone"},
     {"resume", "", "this version starts a job from its beginning"},
     {"allow-small-cohort", "", "this version sets no minimum cohort"},
@@ -49,13 +48,11 @@ std::optional<fs::path> statistics_path(const Options& options, const adapt::Mod
 }
 
 ExitCode recalibrate(const Options& options, Console& console) {
-  const experiment::SessionOptions job = [&] {
-    experiment::SessionOptions session = session_options_of(options);
-    session.labelled = false;
-    return session;
-  }();
   const adapt::Mode mode = mode_of(options, "policy", "adabn");
   experiment::check_exportable(mode);
+  experiment::SessionOptions job = session_options_of(options);
+  job.labelled = false;
+  job.modes = {mode};
   const experiment::BadLimit limit = bad_limit_of(options);
   if (!options.has("out")) throw ConfigError("--out: missing; expected the name of the adapted checkpoint");
   const fs::path out = options.text("out");

@@ -136,10 +136,15 @@ RestoredModel restore(const std::filesystem::path& path, const std::string& arch
       rethrow_at(fmt::format("{} as {}", model.checkpoint.file_name, known.name));
     }
   }
-  if (graph::batch_norms(model.graph).empty())
+  if (graph::batch_norms(model.graph).empty() && folded_layers(model).empty())
     throw FormatError(
         fmt::format("{}: the network has no BatchNorm; nothing to recalibrate", model.checkpoint.file_name));
   return model;
+}
+
+std::vector<graph::FoldedLayer> folded_layers(const RestoredModel& model) {
+  const bool likely = model.checkpoint.format == "onnx" || graph::batch_norms(model.graph).empty();
+  return likely ? graph::folded_layers(model.graph) : std::vector<graph::FoldedLayer>();
 }
 
 void resize_input(RestoredModel& model, std::int64_t height, std::int64_t width) {

@@ -11,6 +11,7 @@
 #include "shiftnorm/core/hash.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/experiment/export.hpp"
+#include "source_sample.hpp"
 
 namespace shiftnorm::experiment {
 namespace {
@@ -100,6 +101,7 @@ Session open_session(const SessionOptions& options, const Progress& progress) {
   const auto start = std::chrono::steady_clock::now();
   Session session;
   session.model = restore(options.checkpoint, options.architecture);
+  check_folded(session.model, options);
   session.outputs = options.outputs ? *options.outputs : told_by_last_node(session.model.graph);
   session.dataset =
       imaging::shifted(imaging::open_dataset(options.where, options.dataset), options.shifts, options.shift_seed);
@@ -113,13 +115,14 @@ Session open_session(const SessionOptions& options, const Progress& progress) {
   store.threads = options.threads;
   if (options.memory > 0) store.memory = std::min(store.memory, options.memory / 4);
   const std::int64_t channels = session.model.input()[0];
-  session.store = std::make_unique<imaging::SampleStore>(session.dataset, std::move(pipeline), Shape{channels, 0, 0},
-                                                         store, progress);
+  session.store =
+      std::make_unique<imaging::SampleStore>(session.dataset, pipeline, Shape{channels, 0, 0}, store, progress);
   const Shape& image = session.store->shape();
   if (const Shape made_for = session.model.input(); image != made_for)
     session.notes.push_back(fmt::format("images enter the network as {}; {} was made for {}", image.text(),
                                         session.model.architecture, made_for.text()));
   resize_input(session.model, image[1], image[2]);
+  bring_back_folded(options, pipeline, session, progress);
 
   adapt::EngineOptions engine;
   engine.threads = options.threads;

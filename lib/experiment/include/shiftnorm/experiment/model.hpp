@@ -7,6 +7,7 @@
 #include "shiftnorm/formats/checkpoint.hpp"
 #include "shiftnorm/graph/batch_norms.hpp"
 #include "shiftnorm/graph/bind.hpp"
+#include "shiftnorm/graph/fold.hpp"
 #include "shiftnorm/graph/graph.hpp"
 
 namespace shiftnorm::experiment {
@@ -28,8 +29,13 @@ struct RestoredModel {
 /// Reads a checkpoint and binds it to its graph, or to the named architecture; classes and input channels are the
 /// file's. Errors  ConfigError for a weights-only file without an architecture (names those that fit); FormatError for
 /// a bad file,
-///         one that does not fit the architecture, or one without BatchNorm: nothing to recalibrate.
+///         one that does not fit the architecture, or one without BatchNorm, folded or not: nothing to
+///         recalibrate.
 [[nodiscard]] RestoredModel restore(const std::filesystem::path& path, const std::string& architecture);
+
+/// Convolutions with a BatchNorm folded into them. A bias says so in ONNX files, where exporters fold; in networks of
+/// other formats only where there is no BatchNorm at all.
+[[nodiscard]] std::vector<graph::FoldedLayer> folded_layers(const RestoredModel& model);
 
 /// Builds the same network for another input size; the graph is left alone when it has that size or is the file's own.
 void resize_input(RestoredModel& model, std::int64_t height, std::int64_t width);
