@@ -5,6 +5,7 @@
 #include <dnnl.hpp>
 #include <limits>
 #include <map>
+#include <optional>
 
 #include "convolution.hpp"
 #include "copy_kernels.hpp"
@@ -13,67 +14,18 @@
 #include "normalise.hpp"
 #include "pooling.hpp"
 #include "program.hpp"
+#include "reference_kernel.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/exec/instruction_set.hpp"
 #include "shiftnorm/exec/plan.hpp"
-#include "shiftnorm/exec/reference.hpp"
 #include "shiftnorm/graph/shapes.hpp"
+#include "unary_functions.hpp"
 
 namespace shiftnorm::exec {
 namespace {
 
 using graph::Node;
 using graph::ValueId;
-
-/// Runs an operator form that has no fast kernel through its plain loops.
-class ReferenceKernel final : public Kernel {
- public:
-  /// The graph must outlive nothing: constants are copied here.
-  ReferenceKernel(const graph::Graph& graph, const Node& node)
-      : graph_(graph), node_(node), op_(reference_operator(node.op)) {
-    shape_ = *graph.value(node.outputs.front()).shape;
-    for (const ValueId id : node.inputs) {
-      TensorView view;
-      bool activation = false;
-      if (id != graph::kNone) {
-        const graph::Value& value = graph_.value(id);
-        view.shape = *value.shape;
-        activation = !value.parameter;
-        if (value.parameter && value.tensor) view.data = value.tensor->values.data();
-      }
-      inputs_.push_back(view);
-      activation_.push_back(activation);
-    }
-  }
-  void run(const KernelArguments& a) const override {
-    std::vector<TensorView> in = inputs_;
-    std::size_t next = 0;
-    for (std::size_t i = 0; i < in.size(); ++i)
-      if (activation_[i]) in[i].data = a.src[next++];
-    op_.run(graph_, node_, in, shape_, a.dst);
-  }
-
- private:
-  graph::Graph graph_;
-  Node node_;
-  const ReferenceOp& op_;
-  Shape shape_;
-  std::vector<TensorView> inputs_;
-  std::vector<bool> activation_;
-};
-
-/// A copy of what one node needs of its graph: its constants, with everything else left out.
-graph::Graph constants_of(const graph::Graph& graph, const Node& node) {
-  graph::Graph small;
-  for (std::size_t i = 0; i < graph.values(); ++i) {
-    const auto id = static_cast<ValueId>(i);
-    const bool used = std::find(node.inputs.begin(), node.inputs.end(), id) != node.inputs.end() ||
-                      std::find(node.outputs.begin(), node.outputs.end(), id) != node.outputs.end();
-    const ValueId copy = small.add_parameter("", Shape{0});
-    if (used) small.value(copy) = graph.value(id);
-  }
-  return small;
-}
 
 class Lowering {
  public:
@@ -98,7 +50,7 @@ class Lowering {
       node_ = &graph_.nodes()[n];
       index_ = n;
       try {
-        lower();
+        if (!fold_constant()) lower();
       } catch (const dnnl::error& e) {
         throw UnsupportedError(fmt::format("node '{}': oneDNN has no kernel for {} on {}: {}", node_->name, node_->op,
                                            shape(node_->inputs[0]).text(), e.what()));
@@ -106,7 +58,7 @@ class Lowering {
         rethrow_at(fmt::format("node '{}'", node_->name));
       }
     }
-    for (const ValueId id : graph_.outputs()) program_.outputs.push_back(as_block(materialise(id), 1));
+    for (const ValueId id : graph_.outputs()) program_.outputs.push_back(written_output(id));
   }
 
  private:
@@ -124,9 +76,9 @@ class Lowering {
                                                           {"Clip", &Lowering::lower_clip},
                                                           {"Concat", &Lowering::lower_concat},
                                                           {"Conv", &Lowering::lower_conv},
-                                                          {"Dropout", &Lowering::lower_alias},
-                                                          {"Flatten", &Lowering::lower_flatten},
-                                                          {"Gather", &Lowering::lower_gather},
+                                                          {"Div", &Lowering::lower_arithmetic},
+                                                          {"Dropout", &Lowering::lower_dropout},
+                                                          {"Flatten", &Lowering::lower_view},
                                                           {"Gemm", &Lowering::lower_gemm},
                                                           {"GlobalAveragePool", &Lowering::lower_global_average},
                                                           {"HardSigmoid", &Lowering::lower_hard_sigmoid},
@@ -134,28 +86,59 @@ class Lowering {
                                                           {"Identity", &Lowering::lower_alias},
                                                           {"MaxPool", &Lowering::lower_pool},
                                                           {"Mul", &Lowering::lower_mul},
-                                                          {"Pad", &Lowering::lower_pad},
                                                           {"Relu", &Lowering::lower_relu},
+                                                          {"Reshape", &Lowering::lower_view},
                                                           {"Sigmoid", &Lowering::lower_sigmoid},
-                                                          {"Slice", &Lowering::lower_slice}};
+                                                          {"Squeeze", &Lowering::lower_view},
+                                                          {"Sub", &Lowering::lower_arithmetic},
+                                                          {"Unsqueeze", &Lowering::lower_view}};
     const auto it = kLower.find(node_->op);
-    if (it == kLower.end()) return lower_reference();
-    (this->*it->second)();
+    if (it != kLower.end()) return (this->*it->second)();
+    if (moves(*node_)) return lower_movement();
+    if (const UnaryFunction* f = find_unary_function(node_->op)) return lower_function(*f);
+    lower_reference();
+  }
+
+  /// A node that no image reaches is worked out now.
+  bool fold_constant() {
+    const auto constant = [this](ValueId id) { return !activation(id); };
+    if (!std::all_of(node_->inputs.begin(), node_->inputs.end(), constant)) return false;
+    for (std::size_t k = 0; k < node_->outputs.size(); ++k)
+      if (wanted(k)) folded_[node_->outputs[k]] = fold(graph_, *node_, folded_, k);
+    return true;
+  }
+
+  [[nodiscard]] bool wanted(std::size_t k) const {
+    return node_->outputs[k] != graph::kNone && uses_[static_cast<std::size_t>(node_->outputs[k])] > 0;
+  }
+
+  int written_output(ValueId id) {
+    if (activation(id)) return as_block(materialise(id), 1);
+    const Tensor& values = parameter(id);
+    return emit(graph_.value(id).name, {}, values.shape, 1, compile_constant(values));
   }
 
   [[nodiscard]] ValueId output() const { return node_->outputs.front(); }
   [[nodiscard]] const Shape& shape(ValueId id) const { return *graph_.value(id).shape; }
-  [[nodiscard]] const Tensor& parameter(ValueId id) const {
+  [[nodiscard]] const Tensor* constant(ValueId id) const {
+    const auto known = folded_.find(id);
+    if (known != folded_.end()) return &known->second;
     const graph::Value& value = graph_.value(id);
-    if (!value.tensor)
-      throw UnsupportedError(fmt::format("'{}' is computed at run time; expected a parameter with values", value.name));
-    return *value.tensor;
+    return value.tensor ? &*value.tensor : nullptr;
+  }
+  [[nodiscard]] const Tensor& parameter(ValueId id) const {
+    const Tensor* values = constant(id);
+    if (values == nullptr)
+      throw UnsupportedError(
+          fmt::format("'{}' is computed at run time; expected a parameter with values", graph_.value(id).name));
+    return *values;
   }
   [[nodiscard]] const Tensor* optional_parameter(std::size_t index) const {
-    return index < node_->inputs.size() && node_->inputs[index] != graph::kNone ? &parameter(node_->inputs[index])
-                                                                                : nullptr;
+    return graph::has_input(*node_, index) ? &parameter(node_->inputs[index]) : nullptr;
   }
-  [[nodiscard]] bool activation(ValueId id) const { return id != graph::kNone && !graph_.value(id).parameter; }
+  [[nodiscard]] bool activation(ValueId id) const {
+    return id != graph::kNone && !graph_.value(id).parameter && folded_.count(id) == 0;
+  }
 
   /// Adds a step that writes a new value, and returns the value.
   int emit(std::string name, std::vector<int> src, const Shape& shape, std::int64_t block,
@@ -234,7 +217,7 @@ class Lowering {
 
   void lower_add() {
     const ValueId a = node_->inputs[0], b = node_->inputs[1];
-    if (!activation(a) || !activation(b) || shape(a) != shape(b) || shape(a).rank() < 2) return lower_reference();
+    if (!activation(a) || !activation(b) || shape(a) != shape(b)) return lower_arithmetic();
     Pending sum{{{-1, -1}, 2, false}, {-1, -1}};
     for (std::size_t t = 0; t < 2; ++t) {
       const ValueId id = t == 0 ? a : b;
@@ -251,6 +234,7 @@ class Lowering {
   }
 
   void lower_conv() {
+    if (shape(node_->inputs[0]).rank() > 5) return lower_reference();
     const int x = materialise(node_->inputs[0]);
     const Tensor& weights = parameter(node_->inputs[1]);
     ConvolutionShape s{shape(node_->inputs[0]), shape(output()), {}, node_->integer("group", 1)};
@@ -264,9 +248,9 @@ class Lowering {
 
   void lower_pool() {
     const ValueId x = node_->inputs[0];
+    if (shape(x).rank() > 5 || (node_->outputs.size() > 1 && wanted(1))) return lower_reference();
     const std::vector<std::int64_t> spatial(shape(x).extents().begin() + 2, shape(x).extents().end());
     const graph::Window window = graph::window_of(*node_, node_->integers("kernel_shape", {}), spatial);
-    if (shape(x).rank() > 5) return lower_reference();
     auto kernel = compile_pooling(node_->op == "MaxPool", shape(x), shape(output()), window, program_.block);
     if (!kernel) return lower_reference();
     value_of_[output()] = emit(node_->name, {as_block(materialise(x), program_.block)}, shape(output()), program_.block,
@@ -280,41 +264,54 @@ class Lowering {
                                compile_global_average(layout_of(shape(node_->inputs[0]), block)));
   }
 
-  void lower_flatten() {
+  /// The same floats in row-major order under another shape.
+  void lower_view() {
     const int x = as_block(materialise(node_->inputs[0]), 1);
     value_of_[output()] = emit(node_->name, {x}, shape(output()), 1, compile_copy(shape(output()).elements()));
   }
 
   void lower_gemm() {
-    const int x = as_block(materialise(node_->inputs[0]), 1);
-    auto kernel =
-        compile_matrix_vector(parameter(node_->inputs[1]), node_->integer("transB", 0) != 0, optional_parameter(2),
-                              node_->number("alpha", 1.0f), node_->number("beta", 1.0f));
+    const ValueId a = node_->inputs[0], b = node_->inputs[1];
+    const bool bias = graph::has_input(*node_, 2);
+    if (!activation(a) || activation(b) || node_->integer("transA", 0) != 0 || shape(output())[0] != 1 ||
+        (bias && (activation(node_->inputs[2]) || shape(node_->inputs[2]).elements() != shape(output())[1])))
+      return lower_reference();
+    const int x = as_block(materialise(a), 1);
+    auto kernel = compile_matrix_vector(parameter(b), node_->integer("transB", 0) != 0, optional_parameter(2),
+                                        node_->number("alpha", 1.0f), node_->number("beta", 1.0f));
     value_of_[output()] = emit(node_->name, {x}, shape(output()), 1, std::move(kernel));
   }
 
-  void lower_slice() {
-    const int x = materialise(node_->inputs[0]);
-    value_of_[output()] = emit(node_->name, {x}, shape(output()), block_of(x),
-                               compile_slice(shape(node_->inputs[0]), shape(output()),
-                                             graph::slice_axes(graph_, *node_, shape(node_->inputs[0])), block_of(x)));
-  }
-
-  void lower_pad() {
-    const int x = materialise(node_->inputs[0]);
-    std::vector<std::int64_t> pads = graph::constant_input(graph_, *node_, 1, {});
-    pads.resize(pads.size() / 2);
-    const Tensor* fill = optional_parameter(2);
-    value_of_[output()] = emit(node_->name, {x}, shape(output()), block_of(x),
-                               compile_pad(shape(node_->inputs[0]), shape(output()), std::move(pads),
-                                           fill != nullptr ? fill->values.at(0) : 0.0f, block_of(x)));
+  /// Slices, pads and such, in the layout that their source has where they treat each axis by itself.
+  void lower_movement() {
+    const ValueId from = node_->inputs[0];
+    for (std::size_t k = 1; k < node_->inputs.size(); ++k)
+      if (activation(node_->inputs[k])) return lower_reference();
+    const Tensor* given = node_->op == "Pad" ? optional_parameter(2) : nullptr;
+    const float fill = given != nullptr ? given->values.at(0) : 0.0f;
+    for (std::size_t k = 0; k < node_->outputs.size(); ++k) {
+      if (!wanted(k)) continue;
+      const ValueId to = node_->outputs[k];
+      Movement movement = movement_of(graph_, *node_, shape(from), shape(to), k);
+      int x = materialise(from);
+      if (block_of(x) > 1 && movement.per_axis && shape(to)[0] == 1) {
+        const Layout src = program_.values[static_cast<std::size_t>(x)].layout;
+        value_of_[to] = emit(node_->name, {x}, shape(to), src.block,
+                             compile_blocked_movement(movement, fill, src, layout_of(shape(to), src.block)));
+      } else {
+        x = as_block(x, 1);
+        value_of_[to] = emit(node_->name, {x}, shape(to), 1, compile_movement(std::move(movement), fill));
+      }
+    }
   }
 
   void lower_concat() {
     std::vector<int> src;
     std::int64_t block = 1;
     for (const ValueId id : node_->inputs) {
-      if (!activation(id) || node_->integer("axis", 1) != 1) return lower_reference();
+      if (!activation(id) || shape(id).rank() < 2 || shape(id)[0] != 1 ||
+          graph::axis_of(node_->integer("axis", 1), shape(id).rank()) != 1)
+        return lower_reference();
       src.push_back(materialise(id));
       block = std::max(block, block_of(src.back()));
     }
@@ -325,13 +322,6 @@ class Lowering {
     }
     value_of_[output()] =
         emit(node_->name, std::move(src), shape(output()), block, compile_channel_concat(std::move(layouts)));
-  }
-
-  void lower_gather() {
-    const int x = materialise(node_->inputs[0]);
-    value_of_[output()] =
-        emit(node_->name, {x}, shape(output()), block_of(x),
-             compile_gather(shape(node_->inputs[0]), graph::constant_input(graph_, *node_, 1, {}), block_of(x)));
   }
 
   void lower_unary(Unary op, float a = 0, float b = 0) {
@@ -353,12 +343,12 @@ class Lowering {
   /// Equal shapes, or a factor for each channel (squeeze-and-excitation).
   void lower_mul() {
     ValueId a = node_->inputs[0], b = node_->inputs[1];
-    if (!activation(a) || !activation(b)) return lower_reference();
+    if (!activation(a) || !activation(b)) return lower_arithmetic();
     if (shape(a) != shape(output())) std::swap(a, b);
     const Shape &wide = shape(a), &narrow = shape(b);
     const bool same = wide == narrow;
     const bool per_channel = narrow.rank() == wide.rank() && wide.rank() > 2 && narrow[1] == wide[1] &&
-                             narrow.elements_from(2) == 1 && wide == shape(output());
+                             narrow[0] == 1 && narrow.elements_from(2) == 1 && wide == shape(output());
     if (!same && !per_channel) return lower_reference();
     const int x = materialise(a), y = materialise(b);
     const std::int64_t block = std::max(block_of(x), block_of(y));
@@ -367,14 +357,64 @@ class Lowering {
                                same ? compile_product(layout) : compile_channel_product(layout));
   }
 
+  void lower_function(const UnaryFunction& f) {
+    const int x = materialise(node_->inputs[0]);
+    const Layout layout = program_.values[static_cast<std::size_t>(x)].layout;
+    value_of_[output()] = emit(node_->name, {x}, shape(output()), layout.block,
+                               compile_unary(f.of, parameter_of(*node_, f.a), parameter_of(*node_, f.b), layout));
+  }
+
+  /// One value for every channel of an activation of this shape, if a constant comes to that.
+  [[nodiscard]] std::optional<std::vector<float>> per_channel(ValueId id, const Shape& wide) const {
+    const Tensor& values = parameter(id);
+    const Layout layout = layout_of(wide, 1);
+    const auto channels = static_cast<std::size_t>(layout.channels);
+    if (values.shape.rank() > wide.rank()) return std::nullopt;
+    if (values.shape.elements() == 1) return std::vector<float>(channels, values.values[0]);
+    const std::size_t skipped = wide.rank() - values.shape.rank();
+    if (skipped > 1 || wide[0] != 1 || values.shape[1 - skipped] != wide[1] || values.shape.elements() != wide[1])
+      return std::nullopt;
+    return std::vector<float>(values.values.begin(), values.values.end());
+  }
+
+  /// Add, Sub, Mul and Div by a constant for each channel.
+  void lower_arithmetic() {
+    const bool first = activation(node_->inputs[0]);
+    const ValueId id = node_->inputs[first ? 0 : 1], other = node_->inputs[first ? 1 : 0];
+    const bool div = node_->op == "Div", sub = node_->op == "Sub";
+    if (activation(other) || shape(id) != shape(output()) || (div && !first)) return lower_reference();
+    std::optional<std::vector<float>> values = per_channel(other, shape(id));
+    if (!values) return lower_reference();
+    std::vector<float> scale(values->size(), sub && !first ? -1.0f : 1.0f), shift(values->size(), 0.0f);
+    if (div)
+      for (float& v : *values) v = 1.0f / v;
+    if (sub && first)
+      for (float& v : *values) v = -v;
+    (div || node_->op == "Mul" ? scale : shift) = *values;
+    const int x = materialise(id);
+    const Layout layout = program_.values[static_cast<std::size_t>(x)].layout;
+    value_of_[output()] =
+        emit(node_->name, {x}, shape(output()), layout.block, compile_channel_affine(scale, shift, layout));
+  }
+
+  void lower_dropout() {
+    lower_alias();
+    if (node_->outputs.size() > 1 && wanted(1)) lower_reference_output(1);
+  }
+
   void lower_alias() { value_of_[output()] = materialise(node_->inputs[0]); }
 
   void lower_reference() {
+    for (std::size_t k = 0; k < node_->outputs.size(); ++k)
+      if (wanted(k)) lower_reference_output(k);
+  }
+
+  void lower_reference_output(std::size_t k) {
     std::vector<int> src;
     for (const ValueId id : node_->inputs)
       if (activation(id)) src.push_back(as_block(materialise(id), 1));
-    value_of_[output()] = emit(node_->name, std::move(src), shape(output()), 1,
-                               std::make_unique<ReferenceKernel>(constants_of(graph_, *node_), *node_));
+    const ValueId to = node_->outputs[k];
+    value_of_[to] = emit(node_->name, std::move(src), shape(to), 1, compile_reference(graph_, *node_, folded_, k));
   }
 
   const graph::Graph& graph_;
@@ -383,6 +423,7 @@ class Lowering {
   std::size_t index_ = 0;
   std::vector<int> set_of_;
   std::vector<int> uses_;
+  Folded folded_;
   std::map<ValueId, int> value_of_;
   std::map<ValueId, Pending> pending_;
   std::map<std::pair<int, std::int64_t>, int> reordered_;
@@ -396,6 +437,7 @@ Plan::Plan(const graph::Graph& graph) : sets_(graph::batch_norms(graph)), progra
   omp_set_num_threads(1);
   program_->block = channel_block();
   try {
+    graph::check_images_apart(graph);
     Lowering(graph, sets_, *program_).run();
   } catch (...) {
     omp_set_num_threads(before);

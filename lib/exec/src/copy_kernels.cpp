@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <numeric>
 
 namespace shiftnorm::exec {
 namespace {
@@ -45,39 +44,6 @@ class Gather final : public Kernel {
   std::vector<std::int64_t> channel_, pixel_;
   float fill_;
 };
-
-/// For every element of a block of extents `dst` the flat index into `src`, or -1; axis i maps x to from + x * step.
-std::vector<std::int64_t> index_map(std::span<const std::int64_t> src, std::span<const std::int64_t> dst,
-                                    std::span<const std::int64_t> from, std::span<const std::int64_t> step) {
-  std::int64_t total = 1;
-  for (const std::int64_t n : dst) total *= n;
-  std::vector<std::int64_t> map(static_cast<std::size_t>(total));
-  for (std::int64_t flat = 0; flat < total; ++flat) {
-    std::int64_t rest = flat, at = 0, stride = 1;
-    for (std::size_t i = dst.size(); i-- > 0;) {
-      const std::int64_t x = from[i] + rest % dst[i] * step[i];
-      rest /= dst[i];
-      at = at < 0 || x < 0 || x >= src[i] ? -1 : at + x * stride;
-      stride *= src[i];
-    }
-    map[static_cast<std::size_t>(flat)] = at;
-  }
-  return map;
-}
-
-std::unique_ptr<Kernel> gather(const Shape& src, const Shape& dst, const std::vector<std::int64_t>& from,
-                               const std::vector<std::int64_t>& step, float fill, std::int64_t block) {
-  const auto part = [](const std::vector<std::int64_t>& v, std::size_t first, std::size_t last) {
-    return std::span<const std::int64_t>(v).subspan(std::min(first, v.size()),
-                                                    std::min(last, v.size()) - std::min(first, v.size()));
-  };
-  const std::size_t rank = src.rank();
-  auto channel = index_map(part(src.extents(), 1, 2), part(dst.extents(), 1, 2), part(from, 1, 2), part(step, 1, 2));
-  auto pixel =
-      index_map(part(src.extents(), 2, rank), part(dst.extents(), 2, rank), part(from, 2, rank), part(step, 2, rank));
-  return std::make_unique<Gather>(layout_of(src, block), layout_of(dst, block), std::move(channel), std::move(pixel),
-                                  fill);
-}
 
 class ChannelConcat final : public Kernel {
  public:
@@ -122,35 +88,49 @@ class Copy final : public Kernel {
   std::size_t floats_;
 };
 
+class PlainMovement final : public Kernel {
+ public:
+  PlainMovement(Movement movement, float fill) : movement_(std::move(movement)), fill_(fill) {}
+  void run(const KernelArguments& a) const override { move(movement_, fill_, a.src[0], a.dst); }
+
+ private:
+  Movement movement_;
+  float fill_;
+};
+
+class Constant final : public Kernel {
+ public:
+  explicit Constant(const Tensor& values) : values_(values) {}
+  void run(const KernelArguments& a) const override { std::copy(values_.values.begin(), values_.values.end(), a.dst); }
+
+ private:
+  Tensor values_;
+};
+
 }  // namespace
 
+std::unique_ptr<Kernel> compile_constant(const Tensor& values) { return std::make_unique<Constant>(values); }
 std::unique_ptr<Kernel> compile_reorder(const Layout& from, const Layout& to) {
   return std::make_unique<Reorder>(from, to);
 }
 
-std::unique_ptr<Kernel> compile_slice(const Shape& src, const Shape& dst, std::vector<graph::SliceAxis> axes,
-                                      std::int64_t block) {
-  std::vector<std::int64_t> from, step;
-  for (const graph::SliceAxis& axis : axes) {
-    from.push_back(axis.start);
-    step.push_back(axis.step);
+std::unique_ptr<Kernel> compile_movement(Movement movement, float fill) {
+  return std::make_unique<PlainMovement>(std::move(movement), fill);
+}
+
+std::unique_ptr<Kernel> compile_blocked_movement(const Movement& movement, float fill, const Layout& src,
+                                                 const Layout& dst) {
+  std::vector<std::int64_t> channels = movement.offsets.at(1);
+  for (std::int64_t& c : channels) c = c < 0 ? -1 : c / std::max<std::int64_t>(src.pixels, 1);
+  std::vector<std::int64_t> pixels{0};
+  for (std::size_t axis = 2; axis < movement.offsets.size(); ++axis) {
+    std::vector<std::int64_t> finer;
+    finer.reserve(pixels.size() * movement.offsets[axis].size());
+    for (const std::int64_t before : pixels)
+      for (const std::int64_t at : movement.offsets[axis]) finer.push_back(before < 0 || at < 0 ? -1 : before + at);
+    pixels = std::move(finer);
   }
-  return gather(src, dst, from, step, 0.0f, block);
-}
-
-std::unique_ptr<Kernel> compile_pad(const Shape& src, const Shape& dst, std::vector<std::int64_t> before, float value,
-                                    std::int64_t block) {
-  for (std::int64_t& b : before) b = -b;
-  return gather(src, dst, before, std::vector<std::int64_t>(before.size(), 1), value, block);
-}
-
-std::unique_ptr<Kernel> compile_gather(const Shape& src, std::vector<std::int64_t> indices, std::int64_t block) {
-  const Layout from = layout_of(src, block);
-  Layout to = from;
-  to.channels = static_cast<std::int64_t>(indices.size());
-  std::vector<std::int64_t> pixels(static_cast<std::size_t>(from.pixels));
-  std::iota(pixels.begin(), pixels.end(), 0);
-  return std::make_unique<Gather>(from, to, std::move(indices), std::move(pixels), 0.0f);
+  return std::make_unique<Gather>(src, dst, std::move(channels), std::move(pixels), fill);
 }
 
 std::unique_ptr<Kernel> compile_channel_concat(std::vector<Layout> src) {

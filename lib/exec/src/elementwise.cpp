@@ -1,5 +1,7 @@
 #include "elementwise.hpp"
 
+#include <algorithm>
+
 namespace shiftnorm::exec {
 namespace {
 
@@ -14,6 +16,48 @@ class UnaryKernel final : public Kernel {
   Unary op_;
   float a_, b_;
   std::size_t floats_;
+};
+
+/// A function without a vector form.
+class FunctionKernel final : public Kernel {
+ public:
+  FunctionKernel(double (*f)(double, double, double), double a, double b, const Layout& layout)
+      : f_(f), a_(a), b_(b), layout_(layout) {}
+  bool in_place(std::size_t) const override { return true; }
+  void run(const KernelArguments& a) const override {
+    const std::int64_t floats = layout_.floats();
+    for (std::int64_t i = 0; i < floats; ++i)
+      a.dst[i] = static_cast<float>(f_(static_cast<double>(a.src[0][i]), a_, b_));
+    // Padding channels must stay finite, and a logarithm or reciprocal of their zeros is not.
+    for (std::int64_t c = layout_.channels; c < layout_.padded_channels(); ++c)
+      for (std::int64_t p = 0; p < layout_.pixels; ++p) a.dst[layout_.at(c, p)] = 0.0f;
+  }
+
+ private:
+  double (*f_)(double, double, double);
+  double a_, b_;
+  Layout layout_;
+};
+
+class ChannelAffine final : public Kernel {
+ public:
+  ChannelAffine(std::span<const float> scale, std::span<const float> shift, const Layout& layout)
+      : scale_(static_cast<std::size_t>(layout.padded_channels()), 0.0f), shift_(scale_), layout_(layout) {
+    std::copy(scale.begin(), scale.end(), scale_.begin());
+    std::copy(shift.begin(), shift.end(), shift_.begin());
+  }
+  bool in_place(std::size_t) const override { return true; }
+  void run(const KernelArguments& a) const override {
+    for (std::int64_t b = 0; b < layout_.blocks(); ++b) {
+      const std::int64_t at = b * layout_.pixels * layout_.block, c = b * layout_.block;
+      affine_sum({a.src[0] + at, scale_.data() + c, shift_.data() + c}, {}, false,
+                 static_cast<std::size_t>(layout_.pixels), static_cast<std::size_t>(layout_.block), a.dst + at);
+    }
+  }
+
+ private:
+  AlignedVector<float> scale_, shift_;
+  Layout layout_;
 };
 
 class Product final : public Kernel {
@@ -47,6 +91,13 @@ class ChannelProduct final : public Kernel {
 
 std::unique_ptr<Kernel> compile_unary(Unary op, float a, float b, const Layout& layout) {
   return std::make_unique<UnaryKernel>(op, a, b, layout.floats());
+}
+std::unique_ptr<Kernel> compile_unary(double (*f)(double, double, double), double a, double b, const Layout& layout) {
+  return std::make_unique<FunctionKernel>(f, a, b, layout);
+}
+std::unique_ptr<Kernel> compile_channel_affine(std::span<const float> scale, std::span<const float> shift,
+                                               const Layout& layout) {
+  return std::make_unique<ChannelAffine>(scale, shift, layout);
 }
 std::unique_ptr<Kernel> compile_product(const Layout& layout) { return std::make_unique<Product>(layout.floats()); }
 std::unique_ptr<Kernel> compile_channel_product(const Layout& layout) {

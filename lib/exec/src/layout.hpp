@@ -23,9 +23,11 @@ struct Layout {
   friend bool operator==(const Layout&, const Layout&) = default;
 };
 
-/// Layout of a shape with N = 1 in front.
+/// Layout of a shape with N = 1 in front. A shape with anything else there (images counted along a later axis) is one
+/// plain row.
 [[nodiscard]] inline Layout layout_of(const Shape& shape, std::int64_t block) {
-  return {shape.rank() > 1 ? shape[1] : 1, shape.elements_from(2), block};
+  if (shape.rank() < 2 || shape[0] != 1) return {1, shape.elements(), 1};
+  return {shape[1], shape.elements_from(2), block};
 }
 
 }  // namespace shiftnorm::exec

@@ -124,6 +124,7 @@ RestoredModel restore(const std::filesystem::path& path, const std::string& arch
     model.graph = *model.checkpoint.graph;
     model.binding = binding_by_name(model.graph, model.checkpoint);
     graph::infer_shapes(model.graph);
+    graph::check_images_apart(model.graph);
   } else {
     if (architecture.empty()) architecture_missing(model.checkpoint);
     const zoo::Architecture& known = zoo::architecture(architecture);

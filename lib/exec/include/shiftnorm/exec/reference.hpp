@@ -14,21 +14,28 @@ struct TensorView {
   Shape shape;
   const float* data = nullptr;
 };
+struct OutputView {
+  Shape shape;
+  float* data = nullptr;  ///< null: not wanted
+};
 
-/// Plain loops for one operator, accumulating in double: what the fast kernels are tested against, and what runs an
-/// operator form that has no fast kernel. in: the node's inputs (data null where absent or integer constants).
+struct ReferenceCall;
+
+/// Plain loops for one operator over whole tensors, any number of images, accumulating in double: what the fast kernels
+/// are tested against, and what runs an operator form that has no fast kernel.
 struct ReferenceOp {
   std::string_view op;
-  void (*run)(const graph::Graph& graph, const graph::Node& node, std::span<const TensorView> in,
-              const Shape& out_shape, float* out);
+  void (*run)(const ReferenceCall& call);
 };
 
 /// Every operator that graph::operators() lists, sorted by name.
 [[nodiscard]] std::span<const ReferenceOp> reference_operators();
-[[nodiscard]] const ReferenceOp& reference_operator(std::string_view op);
+/// Runs one node. in: its inputs, data null where absent; integer constants as floats.
+void run_reference_node(const graph::Graph& graph, const graph::Node& node, std::span<const TensorView> in,
+                        std::span<const OutputView> out);
 
-/// The whole graph on one image ([C, ...] floats, N left out), BatchNorms with the statistics they are bound to.
-/// Returns the first output. Shapes must have been inferred and parameters bound.
-[[nodiscard]] std::vector<float> run_reference(const graph::Graph& graph, std::span<const float> image);
+/// The whole graph on the images that its input states ([N, C, ...] floats), BatchNorms with the statistics they are
+/// bound to. Returns every output. Shapes must have been inferred and parameters bound.
+[[nodiscard]] std::vector<std::vector<float>> run_reference(const graph::Graph& graph, std::span<const float> images);
 
 }  // namespace shiftnorm::exec
