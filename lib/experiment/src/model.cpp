@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/text.hpp"
+#include "shiftnorm/graph/constants.hpp"
 #include "shiftnorm/graph/shapes.hpp"
 #include "shiftnorm/zoo/zoo.hpp"
 
@@ -149,6 +151,14 @@ std::vector<graph::FoldedLayer> folded_layers(const RestoredModel& model) {
 }
 
 void resize_input(RestoredModel& model, std::int64_t height, std::int64_t width) {
+  if (const std::optional<formats::Sizeless>& sizeless = model.checkpoint.sizeless) {
+    const std::array<std::int64_t, 2> spatial{height, width};
+    const std::optional<Shape> input = sizeless->sized(spatial);
+    if (!input) return;
+    model.graph = graph::resolve(sizeless->graph, *input, sizeless->batch);
+    model.binding = binding_by_name(model.graph, model.checkpoint);
+    return;
+  }
   if (model.architecture.empty() || model.input() == Shape{model.input()[0], height, width}) return;
   const zoo::Architecture& known = zoo::architecture(model.architecture);
   zoo::BuildOptions options = build_options(model.checkpoint, known);
