@@ -133,6 +133,7 @@ ExitCode evaluate(const Options& options, Console& console) {
       job.preprocess->name = statistics->preprocess;
     }
   }
+  job.modes = {mode};
   const experiment::BadLimit limit = bad_limit_of(options);
   OutputFiles files;
   if (options.has("predictions")) files.expect("--predictions", options.text("predictions"));

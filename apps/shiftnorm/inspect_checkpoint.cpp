@@ -23,7 +23,7 @@ struct Row {
   std::int64_t channels = 0;
   std::optional<std::int64_t> level;
   std::optional<double> epsilon, momentum;
-  bool affine = false, statistics = true;
+  bool affine = false, statistics = true, folded = false;
 };
 
 std::vector<Row> rows_of_names(const formats::Checkpoint& checkpoint) {
@@ -42,11 +42,15 @@ std::vector<Row> rows_of_names(const formats::Checkpoint& checkpoint) {
   return rows;
 }
 
-std::vector<Row> rows_of_graph(const experiment::RestoredModel& model) {
+std::vector<Row> rows_of_model(experiment::RestoredModel model) {
+  graph::unfold(model.graph, experiment::folded_layers(model));
   std::vector<Row> rows;
-  for (const graph::BatchNorm& layer : graph::batch_norms(model.graph))
-    rows.push_back({layer.name, layer.channels, layer.level, layer.epsilon, layer.momentum, layer.affine,
-                    model.source_statistics});
+  for (const graph::BatchNorm& layer : graph::batch_norms(model.graph)) {
+    Row row{layer.name,   layer.channels,          layer.level, layer.epsilon, layer.momentum,
+            layer.affine, model.source_statistics, layer.folded};
+    if (layer.folded) row.epsilon = row.momentum = std::nullopt;
+    rows.push_back(std::move(row));
+  }
   return rows;
 }
 
@@ -75,7 +79,7 @@ Json json_of(const formats::Checkpoint& checkpoint, std::int64_t parameters, con
                               {"epsilon", or_null(row.epsilon)},
                               {"momentum", or_null(row.momentum)},
                               {"affine", row.affine},
-                              {"statistics", row.statistics ? "present" : "absent"}}));
+                              {"statistics", row.folded ? "folded" : row.statistics ? "present" : "absent"}}));
   return Json::object({{"schema", 1},
                        {"format", checkpoint.format},
                        {"sha256", checkpoint.sha256},
@@ -91,12 +95,16 @@ std::string text_of(const formats::Checkpoint& checkpoint, std::int64_t paramete
   std::size_t width = 4;
   for (const Row& row : rows) width = std::max(width, printable(row.name).size());
   if (rows.empty()) return text + "nothing to recalibrate: no running statistics\n";
-  text += fmt::format("{:<{}}  channels  level  epsilon   momentum  affine\n", "name", width);
+  text += fmt::format("{:<{}}  channels  level  epsilon   momentum  affine  statistics\n", "name", width);
   for (const Row& row : rows)
-    text += fmt::format("{:<{}}  {:>8}  {:>5}  {:<8}  {:<8}  {}\n", printable(row.name), width, row.channels,
+    text += fmt::format("{:<{}}  {:>8}  {:>5}  {:<8}  {:<8}  {:<6}  {}\n", printable(row.name), width, row.channels,
                         row.level ? fmt::format("{}", *row.level) : "-",
                         row.epsilon ? fmt::format("{:g}", *row.epsilon) : "-",
-                        row.momentum ? fmt::format("{:g}", *row.momentum) : "-", row.affine ? "yes" : "no");
+                        row.momentum ? fmt::format("{:g}", *row.momentum) : "-", row.affine ? "yes" : "no",
+                        row.folded ? "folded" : row.statistics ? "present" : "absent");
+  if (std::ranges::any_of(rows, &Row::folded))
+    text +=
+        "folded: a convolution that seems to have a BatchNorm in its weight and bias; --source-data brings it back\n";
   if (!rows.front().statistics)
     text +=
         "no source statistics: the file was made with track_running_stats=False; nothing can be written back to it\n";
@@ -115,7 +123,7 @@ void inspect_checkpoint(const formats::Checkpoint& checkpoint, const Options& op
   const bool with_graph = !network.architecture.empty() || !network.graph.empty() || checkpoint.graph.has_value() || file;
   std::optional<experiment::RestoredModel> model;
   if (with_graph) model = experiment::restore(options.positional(), network);
-  const std::vector<Row> rows = model ? rows_of_graph(*model) : rows_of_names(checkpoint);
+  const std::vector<Row> rows = model ? rows_of_model(*model) : rows_of_names(checkpoint);
   std::optional<DistanceView> drift;
   if (file) drift = view_of(drift_of(*model, *file));
   const std::int64_t parameters = experiment::count_parameters(checkpoint);

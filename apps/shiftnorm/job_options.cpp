@@ -17,6 +17,7 @@ namespace fs = std::filesystem;
 
 constexpr OptionSpec kData[] = {
     {"data", "WHERE", "the images: a folder (class folders or none), an .npy, .npz or .safetensors array (FILE#key)"},
+    {"source-data", "WHERE", "a small unlabelled sample like the training images, where BatchNorms were folded away"},
     {"arch", "NAME", "architecture, for files that hold weights only"},
     {"graph", "FILE", "ONNX model that describes the architecture instead; its initialisers name the weights"},
     {"preprocess", "NAME|FILE", "a preset's name, or a YAML file with the list of steps"},
@@ -141,6 +142,7 @@ experiment::SessionOptions session_options_of(const Options& options) {
   if (options.has("max-images") && options.text("max-images") != "auto")
     session.dataset.limit.images = options.integer("max-images", 0, 1);
   session.dataset.limit.seed = seed_of(options);
+  if (options.has("source-data")) session.source = {options.text("source-data"), {}, {}};
   session.threads = threads_of(options);
   session.memory = options.bytes("memory");
   return session;

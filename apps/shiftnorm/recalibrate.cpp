@@ -36,7 +36,6 @@ constexpr OptionSpec kRecalibrate[] = {
 constexpr std::string_view kNoSites = "this version treats the data as one domain";
 constexpr RefusedOption kRefused[] = {
     {"domain", "KEY", kNoSites},
-    {"source-data", "WHERE", "this version needs no source sample: it has no policy that measures one"},
     {"where", "K=V", "this version selects with --max-images alone"},
     {"allow-small-cohort", "", "this version sets no minimum cohort"},
 };
@@ -160,6 +159,7 @@ Job job_of(const Options& options) {
   job.options = session_options_of(options);
   job.options.labelled = false;
   job.mode = mode_of(options, "policy", "adabn");
+  job.options.modes = {job.mode};
   experiment::check_exportable(job.mode);
   job.resume = options.has("resume");
   job.automatic = options.text("max-images") == "auto";

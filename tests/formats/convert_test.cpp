@@ -3,6 +3,7 @@
 #include <onnx/onnx_pb.h>
 
 #include <catch2/catch.hpp>
+#include <cstring>
 
 #include "exec/random_network.hpp"
 #include "shiftnorm/container/safetensors.hpp"
@@ -66,6 +67,19 @@ TEST_CASE("a graph is written as an ONNX model", "[formats]") {
     finish(g, g.add("MatMul", "scores", {y, g.add_parameter("m", Shape{2 * 8 * 6, 5})}));
     const onnx::ModelProto model = parsed(formats::write_onnx(g, "1", {}));
     CHECK(dim(model.graph().input(0), 0) + dim(model.graph().input(0), 2) + dim(model.graph().input(0), 3) == "N86");
+  }
+  SECTION("with a Reshape for one image, for any number of them") {
+    y = g.add("Reshape", "reshape", {y, g.add_constant("target", {1, 2 * 8 * 6})});
+    finish(g, g.add("MatMul", "scores", {y, g.add_parameter("m", Shape{2 * 8 * 6, 5})}));
+    const onnx::ModelProto model = parsed(formats::write_onnx(g, "1", {}));
+    CHECK(dim(model.graph().input(0), 0) == "N");
+    for (const onnx::TensorProto& tensor : model.graph().initializer())
+      if (tensor.name() == "reshape.shape") {
+        std::int64_t first = -1;
+        std::memcpy(&first, tensor.raw_data().data(), sizeof first);
+        CHECK(first == 0);
+      }
+    CHECK(model.graph().node(4).input(1) == "reshape.shape");
   }
   SECTION("not without values") {
     finish(g, y);

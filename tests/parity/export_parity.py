@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from support import ParityCase, build, images, main, np, run, torch
+from support import ParityCase, build, images, main, np, read_safetensors, run, torch
 
 try:
     import onnx
@@ -86,6 +86,33 @@ class Exported(ParityCase):
         for fold, norms in (((), 19), (("--fold",), 0)):
             run("export", file, "--stats", self.at / "a.bnstats", *fold, "--out", self.at / "net.onnx")
             self.check_onnx("net.onnx", x, expected, norms)
+
+    def test_folded_network(self):
+        """PyTorch's own export with its BatchNorms folded, brought back with ten unlabelled training images per class."""
+        file, data = SHARED / "data/variants/resnet20_folded.onnx", SHARED / "data/cifar10-noise/test"
+        if not file.is_file() or not data.is_dir():
+            self.skipTest("the folded ResNet-20 is not there")
+        (self.at / "e.yaml").write_text(f"""
+model: {{checkpoint: {file}}}
+preprocess: cifar10
+data: {{target: {{path: {data}}}, source: {{path: {SHARED / "data/cifar10/train"}, limit: {{per_class: 10}}}}}}
+modes: [source, adabn]
+evaluate: {{metrics: [accuracy]}}
+export: {{mode: adabn, path: adapted.onnx}}
+""")
+        run("run", self.at / "e.yaml", "--out", self.at / "run")
+        accuracy = {m["name"]: m["metrics"]["accuracy"]["value"] for m in json.loads((self.at / "run/results.json").read_text())["modes"]}
+        self.assertAlmostEqual(accuracy["source"], 0.188, delta=0.0021)  # golden, one image
+        self.assertGreaterEqual(accuracy["adabn"], 0.526 - 0.02)  # golden of the unfolded network; the issue's two points
+        adapted = self.at / "run/adapted.onnx"
+        onnx.checker.check_model(onnx.load(adapted), full_check=True)
+        self.assertEqual(adapted.stat().st_size, file.stat().st_size)
+        x = images("cifar_resnet20", 5).numpy()
+        np.save(self.at / "x.npy", x)
+        run("evaluate", adapted, "--data", self.at / "x.npy", "--outputs", self.at / "y.safetensors")
+        (ours,) = read_safetensors(self.at / "y.safetensors").values()
+        shutil.copy(adapted, self.at / "adapted.onnx")
+        self.assert_logits(self.runtime("adapted.onnx", x), torch.from_numpy(ours.copy()))
 
     def test_safetensors(self):
         """Every tensor in its dtype, read by the format's definition: 8 bytes of length, a JSON header, the values."""

@@ -62,6 +62,12 @@ graph::Graph with_statistics(const RestoredModel& model, const stats::Statistics
   return graph;
 }
 
+graph::Graph without_unfolded(const graph::Graph& graph) {
+  graph::Graph out = graph::fold_batch_norms(graph, graph::Folding::unfolded);
+  graph::infer_shapes(out);
+  return out;
+}
+
 graph::Graph folded(const graph::Graph& graph) {
   graph::Graph out = graph::fold_batch_norms(graph);
   graph::infer_shapes(out);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "deploy.hpp"
 #include "shiftnorm/container/json.hpp"
@@ -11,7 +12,7 @@
 #include "shiftnorm/core/hash.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/formats/convert.hpp"
-#include "shiftnorm/graph/shapes.hpp"
+#include "shiftnorm/graph/fold.hpp"
 
 namespace shiftnorm::experiment {
 namespace {
@@ -44,7 +45,24 @@ void check_finite(const stats::LayerStatistics& layer) {
         fmt::format("layer '{}': its statistics are not finite numbers; nothing was written", layer.name));
 }
 
-std::vector<formats::Patch> patches_of(const RestoredModel& model, const stats::Statistics& statistics) {
+/// New weight and bias of a convolution. False if the file does not hold them for this convolution alone.
+bool patch_convolution(const RestoredModel& model, const graph::BatchNorm& layer, const stats::LayerStatistics& now,
+                       std::vector<formats::Patch>& patches) {
+  graph::Refolded folded = graph::refold(model.graph, layer, now.mean, now.variance);
+  for (auto [id, values] :
+       {std::pair{folded.weight, &folded.weight_values}, std::pair{folded.bias, &folded.bias_values}}) {
+    std::ptrdiff_t uses = 0;
+    for (const graph::Node& node : model.graph.nodes()) uses += std::ranges::count(node.inputs, id);
+    std::string name = model.name_in_file(id);
+    const formats::NamedTensor* tensor = model.checkpoint.find(name);
+    if (uses != 1 || tensor == nullptr || !tensor->origin) return false;
+    patches.push_back({std::move(name), std::move(*values)});
+  }
+  return true;
+}
+
+/// Nothing if what is to change lies in convolutions that cannot be changed where they are.
+std::optional<std::vector<formats::Patch>> patches_of(const RestoredModel& model, const stats::Statistics& statistics) {
   const std::vector<graph::BatchNorm> layers = graph::batch_norms(model.graph);
   if (layers.size() != statistics.size())
     throw Error(fmt::format("{} layers with statistics; expected {}", statistics.size(), layers.size()));
@@ -53,6 +71,10 @@ std::vector<formats::Patch> patches_of(const RestoredModel& model, const stats::
     const graph::BatchNorm& layer = layers[i];
     const stats::LayerStatistics& now = statistics[i];
     check_finite(now);
+    if (layer.folded) {
+      if (!patch_convolution(model, layer, now, patches)) return std::nullopt;
+      continue;
+    }
     patch(model, layer.mean, now.mean, "running mean", layer, patches);
     patch(model, layer.variance, now.variance, "running variance", layer, patches);
     if (now.plain_affine) {
@@ -112,7 +134,7 @@ std::vector<std::byte> onnx_file(const RestoredModel& model, const stats::Statis
   for (const stats::LayerStatistics& layer : statistics) check_finite(layer);
   graph::Graph graph = with_statistics(model, statistics);
   try {
-    if (facts.fold) graph = folded(graph);
+    graph = facts.fold ? folded(graph) : without_unfolded(graph);
     return formats::write_onnx(graph, facts.program_version, metadata);
   } catch (const Error&) {
     rethrow_at(model.checkpoint.file_name);
@@ -123,19 +145,29 @@ void fill_files(const RestoredModel& model, const stats::Statistics& statistics,
                 const Json& provenance, Exported& exported) {
   const std::map<std::string, std::string> metadata{{"shiftnorm", container::write_json(provenance)}};
   const std::string from = fmt::format("from {} to ", model.checkpoint.format);
-  switch (container_of(model, facts)) {
-    case Container::onnx:
-      exported.bytes = onnx_file(model, statistics, facts, metadata);
-      exported.converted = from + (facts.fold ? "ONNX, BatchNorms folded" : "ONNX");
-      return;
-    case Container::safetensors:
-      exported.bytes = formats::write_safetensors(model.checkpoint, patches_of(model, statistics), metadata);
-      exported.converted = from + "safetensors";
-      return;
-    case Container::original: break;
+  const Container container = container_of(model, facts);
+  if (container == Container::onnx) {
+    exported.bytes = onnx_file(model, statistics, facts, metadata);
+    exported.converted = from + (facts.fold ? "ONNX, BatchNorms folded" : "ONNX");
+    return;
   }
-  std::vector<formats::OutputFile> files =
-      formats::write_checkpoint(model.checkpoint, patches_of(model, statistics), facts.file_name);
+  const std::optional<std::vector<formats::Patch>> patches = patches_of(model, statistics);
+  if (!patches && model.checkpoint.format == "onnx" && container == Container::original) {
+    exported.bytes = onnx_file(model, statistics, facts, metadata);
+    exported.converted = from + "a new ONNX file, as some of its convolutions share or compute their weights";
+    return;
+  }
+  if (!patches)
+    throw FormatError(
+        fmt::format("{}: some of its convolutions share or compute their weights, which cannot be changed "
+                    "in place; expected an output named .onnx",
+                    model.checkpoint.file_name));
+  if (container == Container::safetensors) {
+    exported.bytes = formats::write_safetensors(model.checkpoint, *patches, metadata);
+    exported.converted = from + "safetensors";
+    return;
+  }
+  std::vector<formats::OutputFile> files = formats::write_checkpoint(model.checkpoint, *patches, facts.file_name);
   exported.bytes = std::move(files.front().bytes);
   exported.companions.assign(std::make_move_iterator(files.begin() + 1), std::make_move_iterator(files.end()));
 }
@@ -185,6 +217,9 @@ Exported export_checkpoint(const RestoredModel& model, const stats::Statistics& 
                                   {"patients", nullptr},
                                   {"drawn", data.drawn.empty() ? Json() : Json(data.drawn)},
                                   {"bad", or_null(data.bad)}});
+  if (!data.source_fingerprint.empty())
+    provenance.set("source_sample",
+                   Json::object({{"fingerprint", data.source_fingerprint}, {"images", data.source_images}}));
   Exported exported;
   fill_files(model, statistics, facts, provenance, exported);
   provenance.set("adapted_sha256", sha256_hex(exported.bytes));  // which the file itself cannot hold
@@ -196,6 +231,7 @@ Exported export_checkpoint(const Session& session, const stats::Statistics& stat
   return export_checkpoint(
       session.model, statistics, facts,
       {session.preprocess, session.preprocess_yaml, session.preprocess_sha256, session.dataset->fingerprint(),
+       session.source_fingerprint, session.source_images,
        static_cast<std::int64_t>(session.store->bad().size()) + facts.left_out, facts.drawn});
 }
 

@@ -212,10 +212,15 @@ RestoredModel restore(const std::filesystem::path& path, const NetworkSource& so
     architecture_missing(model.checkpoint);
   else
     take_zoo(model, zoo::architecture(source.architecture));
-  if (graph::batch_norms(model.graph).empty())
+  if (graph::batch_norms(model.graph).empty() && folded_layers(model).empty())
     throw FormatError(
         fmt::format("{}: the network has no BatchNorm; nothing to recalibrate", model.checkpoint.file_name));
   return model;
+}
+
+std::vector<graph::FoldedLayer> folded_layers(const RestoredModel& model) {
+  const bool likely = model.checkpoint.format == "onnx" || graph::batch_norms(model.graph).empty();
+  return likely ? graph::folded_layers(model.graph) : std::vector<graph::FoldedLayer>();
 }
 
 namespace {

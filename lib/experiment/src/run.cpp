@@ -18,6 +18,11 @@ SessionOptions session_options(const Config& config, const RunOptions& options) 
   session.dataset = {config.target.limit, config.target.reader, config.target.layout, config.classes};
   session.shifts = config.target.shifts;
   session.shift_seed = config.seed;
+  if (config.source)
+    session.source = {config.source->path.string(),
+                      {config.source->limit, config.source->reader, config.source->layout, {}},
+                      config.source->shifts};
+  session.modes = config.modes;
   session.preprocess = config.preprocess;
   session.outputs = config.model.outputs;
   session.threads = options.threads;
@@ -82,7 +87,6 @@ RunOutcome run_experiment(const Config& config, const RunOptions& options, const
   Session session = open_session(session_options(config, options), progress);
   RunOutcome outcome;
   outcome.notes = session.notes;
-  if (config.source) outcome.notes.emplace_back("data.source is not used: no mode of this version measures it");
   RunResults& results = outcome.results;
   results = describe(session);
   results.name = config.name;

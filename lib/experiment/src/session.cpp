@@ -11,6 +11,7 @@
 #include "shiftnorm/core/hash.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/experiment/export.hpp"
+#include "source_sample.hpp"
 
 namespace shiftnorm::experiment {
 namespace {
@@ -121,6 +122,7 @@ Session open_session(RestoredModel model, const SessionOptions& options, const P
   const auto start = std::chrono::steady_clock::now();
   Session session;
   session.model = std::move(model);
+  check_folded(session.model, options);
   session.outputs = options.outputs ? *options.outputs : told_by_last_node(session.model.graph);
   imaging::DatasetOptions dataset = options.dataset;
   dataset.labelled = options.labelled;
@@ -135,8 +137,8 @@ Session open_session(RestoredModel model, const SessionOptions& options, const P
   imaging::StoreOptions store;
   store.threads = options.threads;
   if (options.memory > 0) store.memory = std::min(store.memory, options.memory / 4);
-  session.store = std::make_unique<imaging::SampleStore>(session.dataset, std::move(pipeline),
-                                                         wanted_shape(session.model), store, progress);
+  session.store =
+      std::make_unique<imaging::SampleStore>(session.dataset, pipeline, wanted_shape(session.model), store, progress);
   const Shape& sample = session.store->shape();
   if (const Shape made_for = session.model.input(); sample != made_for && made_for.elements() != 0)
     session.notes.push_back(fmt::format(
@@ -144,6 +146,7 @@ Session open_session(RestoredModel model, const SessionOptions& options, const P
         session.model.architecture.empty() ? session.model.checkpoint.file_name : session.model.architecture,
         made_for.text()));
   fit_input(session.model, sample);
+  bring_back_folded(options, pipeline, session, progress);
 
   adapt::EngineOptions engine;
   engine.threads = options.threads;

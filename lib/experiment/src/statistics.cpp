@@ -120,6 +120,11 @@ stats::Statistics applied(const RestoredModel& model, const stats::StatisticsFil
                                   printable(file.model_sha256, 12), model.checkpoint.file_name,
                                   printable(model.checkpoint.sha256, 12)));
   const std::vector<graph::BatchNorm> layers = graph::batch_norms(model.graph);
+  if (layers.empty())
+    throw ConfigError(
+        fmt::format("the BatchNorms of {} were folded away; expected recalibrate or evaluate with a source "
+                    "sample, or the unfolded file",
+                    model.checkpoint.file_name));
   const stats::Statistics source = adapt::source_statistics(model.graph, layers);
   if (file.layers.size() != source.size())
     throw FormatError(fmt::format("{} layers; expected {}, as {} has", file.layers.size(), source.size(),
@@ -133,7 +138,7 @@ stats::Statistics applied(const RestoredModel& model, const stats::StatisticsFil
 }
 
 DataFacts data_facts(const stats::StatisticsFile& file) {
-  return {file.preprocess, file.preprocess_steps, file.preprocess_sha256, join(file.fingerprints, 1 << 20), {},
+  return {file.preprocess, file.preprocess_steps, file.preprocess_sha256, join(file.fingerprints, 1 << 20), {}, 0, {},
           file.drawn};
 }
 

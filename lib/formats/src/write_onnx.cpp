@@ -19,6 +19,27 @@ using graph::Graph, graph::Node, graph::Value, graph::ValueId;
 constexpr std::int64_t kIrVersion = 8;
 constexpr std::size_t kMaxBytes = std::numeric_limits<std::int32_t>::max();
 
+/// Whether a Reshape counts one image where it could copy their number.
+bool counts_one_image(const Graph& graph, const Node& node) {
+  if (node.op != "Reshape" || node.inputs.size() < 2 || node.inputs[1] == graph::kNone ||
+      node.integer("allowzero", 0) != 0)
+    return false;
+  const std::optional<std::vector<std::int64_t>>& target = graph.value(node.inputs[1]).integers;
+  const std::optional<Shape>& shape = graph.value(node.inputs[0]).shape;
+  return target && !target->empty() && target->front() == 1 && shape && shape->rank() > 0 && (*shape)[0] == 1;
+}
+
+/// The network with Reshapes that keep the number of images, which is 1 in the shapes of a Graph.
+Graph of_any_number(Graph graph) {
+  for (std::size_t n = 0; n < graph.nodes().size(); ++n) {
+    if (!counts_one_image(graph, graph.nodes()[n])) continue;
+    std::vector<std::int64_t> target = *graph.value(graph.nodes()[n].inputs[1]).integers;
+    target.front() = 0;
+    graph.rewire(n, 1, graph.add_constant(graph.nodes()[n].name + ".shape", std::move(target)));
+  }
+  return graph;
+}
+
 /// Whether the network works on inputs of this shape and gives outputs that differ from its own in the first dimension
 /// alone.
 bool takes(const Graph& graph, std::vector<std::int64_t> input) {
@@ -176,8 +197,9 @@ class Writer {
 
 }  // namespace
 
-std::vector<std::byte> write_onnx(const Graph& graph, const std::string& version,
+std::vector<std::byte> write_onnx(const Graph& network, const std::string& version,
                                   const std::map<std::string, std::string>& metadata) {
+  const Graph graph = of_any_number(network);
   onnx::ModelProto model;
   model.set_ir_version(kIrVersion);
   model.set_producer_name("shiftnorm");

@@ -40,6 +40,8 @@ struct ExportFacts {
 struct DataFacts {
   std::string preprocess, preprocess_yaml, preprocess_sha256;  ///< as in Session
   std::string fingerprint;
+  std::string source_fingerprint;  ///< of a source sample, see Session
+  std::int64_t source_images = 0;
   std::optional<std::int64_t> bad;  ///< files left out; absent: a statistics file does not tell
   std::string drawn;                ///< as in ExportFacts
 };

@@ -9,6 +9,7 @@
 #include "shiftnorm/formats/checkpoint.hpp"
 #include "shiftnorm/graph/batch_norms.hpp"
 #include "shiftnorm/graph/bind.hpp"
+#include "shiftnorm/graph/fold.hpp"
 #include "shiftnorm/graph/graph.hpp"
 
 namespace shiftnorm::experiment {
@@ -41,16 +42,22 @@ struct NetworkSource {
 /// Reads a checkpoint and binds it to its graph, or to the given one; classes and input channels of zoo's are the
 /// file's. Errors  ConfigError for a weights-only file without an architecture (names those that fit); FormatError for
 /// a bad file,
-///         one that does not fit the architecture, or one without BatchNorm: nothing to recalibrate.
+///         one that does not fit the architecture, or one without BatchNorm, folded or not: nothing to
+///         recalibrate.
 [[nodiscard]] RestoredModel restore(const std::filesystem::path& path, const NetworkSource& source);
 /// The same with an architecture of zoo; empty: the file holds its network.
 [[nodiscard]] inline RestoredModel restore(const std::filesystem::path& path, const std::string& architecture) {
   return restore(path, NetworkSource{architecture, {}});
 }
 
+/// Convolutions with a BatchNorm folded into them. A bias says so in ONNX files, where exporters fold; in networks of
+/// other formats only where there is no BatchNorm at all.
+[[nodiscard]] std::vector<graph::FoldedLayer> folded_layers(const RestoredModel& model);
+
 /// Makes the network ready for samples of this shape, without N: an architecture is built again for another size, the
 /// file's own graph takes it where its input leaves it open. Shapes are inferred.
-/// Errors  ConfigError if the file fixes another size; ShapeError or UnsupportedError naming the node that cannot take it.
+/// Errors  ConfigError if the file fixes another size; ShapeError or UnsupportedError naming the node that cannot take
+/// it.
 void fit_input(RestoredModel& model, const Shape& sample);
 
 /// Floating-point numbers of the file without running statistics: what PyTorch counts as parameters.

@@ -18,6 +18,13 @@
 
 namespace shiftnorm::experiment {
 
+/// A small unlabelled sample of images like those of the training, for networks whose BatchNorms were folded away.
+struct SourceSample {
+  std::string where;
+  imaging::DatasetOptions dataset;
+  std::vector<imaging::Shift> shifts;
+};
+
 struct SessionOptions {
   std::filesystem::path checkpoint;
   NetworkSource network;  ///< empty: the file holds its graph
@@ -28,7 +35,9 @@ struct SessionOptions {
   std::optional<imaging::Pipeline>
       preprocess;  ///< absent: the model's provenance file says, or floats enter as they are
   std::optional<OutputKind> outputs;
-  bool labelled = true;  ///< false: labels do not matter, so classes need not fit the network
+  std::optional<SourceSample> source;
+  std::vector<adapt::Mode> modes;  ///< that will be run: what the network does not allow is told before images are read
+  bool labelled = true;            ///< false: labels do not matter, so classes need not fit the network
   int threads = 1;
   std::uint64_t memory = 0;  ///< bytes in all; 0: half of what is free
 };
@@ -41,9 +50,11 @@ struct Session {
   std::unique_ptr<adapt::Engine> engine;
   adapt::Images images;  ///< of the store
   OutputKind outputs = OutputKind::logits;
-  std::string preprocess;         ///< preset name, "custom" or "none"
-  std::string preprocess_yaml;    ///< the steps in full
-  std::string preprocess_sha256;  ///< of imaging::canonical
+  std::string preprocess;          ///< preset name, "custom" or "none"
+  std::string preprocess_yaml;     ///< the steps in full
+  std::string preprocess_sha256;   ///< of imaging::canonical
+  std::string source_fingerprint;  ///< of the source sample where one was measured, else empty
+  std::int64_t source_images = 0;
   double load_seconds = 0;
   std::vector<std::string> notes;  ///< what the user should know, one line each
 

@@ -1,0 +1,133 @@
+#include <catch2/catch.hpp>
+#include <cmath>
+
+#include "fixture.hpp"
+#include "process.hpp"
+#include "shiftnorm/container/json.hpp"
+#include "shiftnorm/container/safetensors.hpp"
+#include "shiftnorm/core/file.hpp"
+
+using namespace shiftnorm;
+using container::Json;
+
+namespace {
+
+test::Call done(const test::Workplace& place, const std::vector<std::string>& arguments) {
+  test::Call call = test::shiftnorm(place.path(), arguments);
+  INFO(call.err);
+  REQUIRE(call.exit == 0);
+  return call;
+}
+
+/// The workplace's network as ONNX with its BatchNorms folded away.
+void write_folded(const test::Workplace& place) {
+  done(place, {"export", "net.safetensors", "--arch", "cifar_resnet20", "--fold", "--out", "f.onnx"});
+}
+
+std::vector<std::string> on_images(std::vector<std::string> first, const std::vector<std::string>& more) {
+  first.insert(first.end(), {"--data", "images", "--preprocess", "cifar10"});
+  first.insert(first.end(), more.begin(), more.end());
+  return first;
+}
+
+std::vector<float> outputs(const test::Workplace& place, const std::string& checkpoint) {
+  done(place, on_images({"evaluate", checkpoint}, {"--outputs", "y.safetensors", "--quiet"}));
+  return container::read_safetensors(read_file(place / "y.safetensors")).begin()->second.to_float();
+}
+
+}  // namespace
+
+// Oracle: a law. Where the source sample is the target itself, every layer has its source statistics already, so that
+// recalibration leaves the network what it was; 1e-3 of the largest output for weights rounded once more to float32.
+TEST_CASE("a folded network is recalibrated from a source sample", "[cli]") {
+  const test::Workplace place;
+  write_folded(place);
+  done(place, on_images({"recalibrate", "f.onnx"}, {"--source-data", "images", "--out", "same.onnx", "--quiet"}));
+  const std::vector<float> before = outputs(place, "f.onnx"), same = outputs(place, "same.onnx");
+  float largest = 0, apart = 0;
+  REQUIRE(before.size() == 200);
+  REQUIRE(same.size() == 200);
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    largest = std::max(largest, std::abs(before[i]));
+    apart = std::max(apart, std::abs(before[i] - same[i]));
+  }
+  CHECK(apart < 1e-3f * largest);
+  CHECK(read_file(place / "same.onnx") != read_file(place / "f.onnx"));
+
+  // Other images: the network changes, in place, and the provenance says what it was measured on.
+  std::filesystem::create_directories(place / "sample");
+  for (int i = 0; i < 4; ++i)
+    test::write_bmp(place / ("sample/" + std::to_string(i) + ".bmp"), 32, 32, static_cast<unsigned>(700 + i));
+  done(place, on_images({"recalibrate", "f.onnx"}, {"--source-data", "sample", "--out", "other.onnx"}));
+  CHECK(outputs(place, "other.onnx") != before);
+  CHECK(std::filesystem::file_size(place / "other.onnx") == std::filesystem::file_size(place / "f.onnx"));
+  const Json provenance = container::parse_json(as_text(read_file(place / "other.onnx.provenance.json")));
+  CHECK(provenance.at("source_sample").at("images").as_integer() == 4);
+}
+
+TEST_CASE("inspect lists the layers that were folded away", "[cli]") {
+  const test::Workplace place;
+  write_folded(place);
+  const Json document = container::parse_json(done(place, {"inspect", "f.onnx", "--json"}).out);
+  const auto& layers = document.at("batchnorms").as_array();
+  REQUIRE(layers.size() == 19);
+  CHECK(layers[2].at("name").as_string() == "layer1.0.conv2");
+  CHECK(layers[2].at("statistics").as_string() == "folded");
+  CHECK(layers[2].at("level").as_integer() == 3);
+  CHECK(layers[2].at("epsilon").is_null());
+}
+
+TEST_CASE("an experiment runs on a folded network with data.source", "[cli]") {
+  const test::Workplace place;
+  write_folded(place);
+  write_file(place / "e.yaml",
+             "seed: 3\nmodel: {checkpoint: f.onnx}\npreprocess: cifar10\n"
+             "data: {target: {path: images}, source: {path: images, limit: {per_class: 1}}}\n"
+             "modes: [source, adabn, {policy: blend, prior_images: 16}]\nevaluate: {interval: {resamples: 200}}\n"
+             "export: {mode: blend, path: adapted.onnx}\n");
+  done(place, {"run", "e.yaml", "--out", "run", "--quiet"});
+  const Json results = container::parse_json(as_text(read_file(place / "run/results.json")));
+  CHECK(results.at("model").at("batchnorms").as_integer() == 19);
+  CHECK(results.at("modes").as_array().size() == 3);
+  CHECK(std::filesystem::exists(place / "run/stats/adabn.bnstats"));
+  CHECK(std::filesystem::exists(place / "run/adapted.onnx"));
+}
+
+TEST_CASE("what a folded network does not allow is told before any image is read", "[cli]") {
+  const test::Workplace place;
+  write_folded(place);
+  const auto recalibrate = [](std::vector<std::string> more) {
+    more.insert(more.end(), {"--out", "x.onnx"});
+    return on_images({"recalibrate", "f.onnx"}, more);
+  };
+  test::check_refused(place, recalibrate({}), 3, "f.onnx: its BatchNorms were folded into 19 convolutions (conv1, ");
+  test::check_refused(place, recalibrate({"--source-data", "images", "--policy", "disabled"}), 2,
+                      "f.onnx: policy disabled takes parts of a BatchNorm away");
+  test::check_refused(place, recalibrate({"--source-data", "nowhere"}), 3, "nowhere: no such file or folder");
+}
+
+// A class folder alone is one class; two classes of ten are too few as well; the even mixture is not warned of.
+TEST_CASE("a source sample of few classes is warned of", "[cli]") {
+  const test::Workplace place;
+  write_folded(place);
+  const auto warning = [&](const std::string& where) {
+    return done(place, on_images({"recalibrate", "f.onnx"}, {"--source-data", where, "--out", "x.onnx"})).err;
+  };
+  for (const int classes : {1, 2}) {
+    const std::string where = "few" + std::to_string(classes);
+    for (int c = 0; c < classes; ++c) {
+      std::filesystem::create_directories(place / (where + "/" + std::to_string(c)));
+      for (int i = 0; i < 6; ++i)
+        test::write_bmp(place / (where + "/" + std::to_string(c) + "/" + std::to_string(i) + ".bmp"), 32, 32,
+                        static_cast<unsigned>(50 * c + i));
+    }
+    CHECK_THAT(warning(where), Catch::Matchers::Contains("the source sample leans to few classes: 6 of " +
+                                                         std::to_string(6 * classes) + " images are of class '0'"));
+  }
+  CHECK_THAT(warning("images"), !Catch::Matchers::Contains("leans to few classes"));
+  CHECK_THAT(
+      done(place, {"recalibrate", "net.safetensors", "--arch", "cifar_resnet20", "--data", "images", "--preprocess",
+                   "cifar10", "--source-data", "images", "--out", "x.safetensors"})
+          .err,
+      Catch::Matchers::Contains("the source sample is not used: no BatchNorm of net.safetensors is folded away"));
+}
