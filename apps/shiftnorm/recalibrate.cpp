@@ -20,7 +20,8 @@ using container::Json;
 
 constexpr OptionSpec kRecalibrate[] = {
     {"out", "ADAPTED", "the adapted checkpoint, in the format of the original; may be the original itself"},
-    {"policy", "P", "source, adabn, blend, disabled, identity (default: adabn)"},
+    {"policy", "P",
+     "source, adabn, blend, mixture, mean-only, variance-only, hybrid, disabled, identity (default: adabn)"},
     {"stats-out", "F", "also write what was measured, before the policy, as a statistics file (.bnstats)"},
 };
 

@@ -45,7 +45,7 @@ TEST_CASE("the network is rebuilt for another input size with the same weights",
   const test::TempDir dir;
   test::write_random_network(dir.path() / "net.safetensors", "cifar_resnet20");
   experiment::RestoredModel model = experiment::restore(dir.path() / "net.safetensors", "cifar_resnet20");
-  experiment::resize_input(model, 48, 40);
+  experiment::resize_input(model, Shape{3, 48, 40});
   CHECK(model.input() == Shape{3, 48, 40});
   CHECK(model.graph.value(graph::batch_norms(model.graph)[0].mean).tensor.has_value());
 }

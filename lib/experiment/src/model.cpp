@@ -35,6 +35,9 @@ zoo::BuildOptions build_options(const Checkpoint& checkpoint, const zoo::Archite
   zoo::BuildOptions options;
   options.classes = extent(unwrapped(checkpoint, architecture.head), 0);
   options.channels = extent(unwrapped(checkpoint, architecture.stem), 1);
+  if (!architecture.thresholds.empty())
+    if (const NamedTensor* points = unwrapped(checkpoint, architecture.thresholds))
+      options.thresholds = points->values.to_float();
   return options;
 }
 
@@ -47,15 +50,16 @@ bool has_part(std::string_view name, std::string_view prefix) {
   return name.starts_with(prefix) || name.find(fmt::format(".{}", prefix)) != std::string_view::npos;
 }
 
-graph::Binding bind_to(graph::Graph& graph, const Checkpoint& checkpoint, std::string_view training_only) {
+graph::Binding bind_to(graph::Graph& graph, const Checkpoint& checkpoint, const zoo::Architecture& known) {
   std::vector<graph::NamedSource> sources;
   for (const NamedTensor& tensor : checkpoint.tensors)
-    sources.push_back({tensor.name, tensor.values.shape(), &tensor.values});
+    sources.push_back({known.modern_name != nullptr ? known.modern_name(tensor.name) : tensor.name,
+                       tensor.values.shape(), &tensor.values});
   graph::Binding binding = graph::bind(graph, sources);
   // A deeper network of the same family holds every name of a shallower one: what is left over tells them apart.
   std::vector<std::string> unmeasured;
   std::ranges::copy_if(binding.left_over, std::back_inserter(unmeasured), [&](const std::string& name) {
-    return batch_norm_tensor(name) && (training_only.empty() || !has_part(name, training_only));
+    return batch_norm_tensor(name) && (known.training_only.empty() || !has_part(name, known.training_only));
   });
   if (!unmeasured.empty())
     throw FormatError(fmt::format("the file does not fit the architecture: {} BatchNorm tensors left over ({})",
@@ -76,10 +80,23 @@ graph::Binding binding_by_name(const graph::Graph& graph, const Checkpoint& chec
 bool fits(const Checkpoint& checkpoint, const zoo::Architecture& architecture) {
   try {
     graph::Graph graph = architecture.build(build_options(checkpoint, architecture));
-    (void)bind_to(graph, checkpoint, architecture.training_only);
+    (void)bind_to(graph, checkpoint, architecture);
     return true;
   } catch (const Error&) {
     return false;
+  }
+}
+
+/// A file's own network for another input.
+void rebuild(RestoredModel& model, const Shape& image) {
+  std::vector<std::int64_t> input = image.extents();
+  input.insert(input.begin(), 1);
+  try {
+    model.graph = formats::graph_for(model.checkpoint, Shape(std::move(input)));
+    model.binding = binding_by_name(model.graph, model.checkpoint);
+    graph::infer_shapes(model.graph);
+  } catch (const Error&) {
+    rethrow_at(fmt::format("{} for images {}", model.checkpoint.file_name, image.text()));
   }
 }
 
@@ -89,6 +106,10 @@ bool fits(const Checkpoint& checkpoint, const zoo::Architecture& architecture) {
     all.emplace_back(one.name);
     if (fits(checkpoint, one)) fitting.emplace_back(one.name);
   }
+  if (!checkpoint.no_graph.empty())
+    throw ConfigError(fmt::format("{}: holds {}; expected --arch with its architecture{} or --graph with its graph",
+                                  checkpoint.file_name, checkpoint.no_graph,
+                                  fitting.empty() ? "" : fmt::format(" (it fits {})", join(fitting))));
   throw ConfigError(fmt::format("{}: holds weights only and no architecture was named; {}", checkpoint.file_name,
                                 fitting.empty() ? "expected one of " + join(all, 100) : "it fits " + join(fitting)));
 }
@@ -123,14 +144,14 @@ RestoredModel restore(const std::filesystem::path& path, const std::string& arch
   if (model.checkpoint.graph) {
     model.graph = *model.checkpoint.graph;
     model.binding = binding_by_name(model.graph, model.checkpoint);
-    graph::infer_shapes(model.graph);
+    if (model.input().elements() != 0) graph::infer_shapes(model.graph);  // else resize_input() has to come
   } else {
     if (architecture.empty()) architecture_missing(model.checkpoint);
     const zoo::Architecture& known = zoo::architecture(architecture);
     model.architecture = known.name;
     try {
       model.graph = known.build(build_options(model.checkpoint, known));
-      model.binding = bind_to(model.graph, model.checkpoint, known.training_only);
+      model.binding = bind_to(model.graph, model.checkpoint, known);
       graph::infer_shapes(model.graph);
     } catch (const Error&) {
       rethrow_at(fmt::format("{} as {}", model.checkpoint.file_name, known.name));
@@ -142,18 +163,22 @@ RestoredModel restore(const std::filesystem::path& path, const std::string& arch
   return model;
 }
 
-void resize_input(RestoredModel& model, std::int64_t height, std::int64_t width) {
-  if (model.architecture.empty() || model.input() == Shape{model.input()[0], height, width}) return;
+void resize_input(RestoredModel& model, const Shape& image) {
+  if (model.input() == image) return;
+  if (model.architecture.empty()) {
+    if (model.checkpoint.build) rebuild(model, image);
+    return;
+  }
   const zoo::Architecture& known = zoo::architecture(model.architecture);
   zoo::BuildOptions options = build_options(model.checkpoint, known);
-  options.height = height;
-  options.width = width;
+  options.height = image[1];
+  options.width = image[2];
   try {
     model.graph = known.build(options);
-    model.binding = bind_to(model.graph, model.checkpoint, known.training_only);
+    model.binding = bind_to(model.graph, model.checkpoint, known);
     graph::infer_shapes(model.graph);
   } catch (const Error&) {
-    rethrow_at(fmt::format("{} as {} for {} x {} images", model.checkpoint.file_name, known.name, height, width));
+    rethrow_at(fmt::format("{} as {} for {} x {} images", model.checkpoint.file_name, known.name, image[1], image[2]));
   }
 }
 

@@ -69,6 +69,11 @@ ModeReport Scorer::report(const adapt::Mode& mode, const adapt::ModeResult& resu
   const double images = adapted ? static_cast<double>(result.adapted_images) : static_cast<double>(labels.size());
   if (stage > 0) report.images_per_second = images / stage;
   report.probabilities = to_probabilities(*result.outputs, outputs);
+  if (outputs == OutputKind::sigmoid) {
+    report.note += fmt::format("{}outputs are sigmoids, one answer each: metrics of one label per image do not apply",
+                               report.note.empty() ? "" : "; ");
+    return report;
+  }
   fill_certainty(report, labels.size());
 
   const metrics::Predictions predictions = labelled_rows(report.probabilities, labels);
@@ -86,6 +91,7 @@ ModeReport Scorer::report(const adapt::Mode& mode, const adapt::ModeResult& resu
 }
 
 void Scorer::compare(ModeReport& report, const ModeReport& source) const {
+  if (outputs == OutputKind::sigmoid) return;
   const metrics::Predictions before = labelled_rows(source.probabilities, labels);
   const metrics::Predictions after = labelled_rows(report.probabilities, labels);
   if (after.images() == 0) return;

@@ -11,6 +11,7 @@
 #include "shiftnorm/core/hash.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/experiment/export.hpp"
+#include "shiftnorm/zoo/zoo.hpp"
 
 namespace shiftnorm::experiment {
 namespace {
@@ -56,13 +57,13 @@ imaging::Pipeline choose_pipeline(const SessionOptions& options, const Session& 
                                 join(imaging::preset_names())));
 }
 
-OutputKind told_by_last_node(const graph::Graph& graph) {
+OutputKind told_by_network(const RestoredModel& model) {
+  if (!model.architecture.empty() && zoo::architecture(model.architecture).sigmoid) return OutputKind::sigmoid;
+  const graph::Graph& graph = model.graph;
   const graph::ValueId output = graph.outputs().at(0);
   for (const graph::Node& node : graph.nodes())
     if (std::ranges::find(node.outputs, output) != node.outputs.end()) {
-      if (node.op == "Sigmoid")
-        throw UnsupportedError(
-            fmt::format("node '{}': the network ends in Sigmoid; this version scores one label per image", node.name));
+      if (node.op == "Sigmoid") return OutputKind::sigmoid;
       return node.op == "Softmax" ? OutputKind::probabilities : OutputKind::logits;
     }
   return OutputKind::logits;
@@ -100,7 +101,7 @@ Session open_session(const SessionOptions& options, const Progress& progress) {
   const auto start = std::chrono::steady_clock::now();
   Session session;
   session.model = restore(options.checkpoint, options.architecture);
-  session.outputs = options.outputs ? *options.outputs : told_by_last_node(session.model.graph);
+  session.outputs = options.outputs ? *options.outputs : told_by_network(session.model);
   session.dataset = imaging::open_dataset(options.where, options.dataset);
 
   imaging::Pipeline pipeline = choose_pipeline(options, session);
@@ -115,10 +116,10 @@ Session open_session(const SessionOptions& options, const Progress& progress) {
   session.store = std::make_unique<imaging::SampleStore>(session.dataset, std::move(pipeline), Shape{channels, 0, 0},
                                                          store, progress);
   const Shape& image = session.store->shape();
-  if (const Shape made_for = session.model.input(); image != made_for)
+  if (const Shape made_for = session.model.input(); image != made_for && made_for.elements() != 0)
     session.notes.push_back(fmt::format("images enter the network as {}; {} was made for {}", image.text(),
                                         session.model.architecture, made_for.text()));
-  resize_input(session.model, image[1], image[2]);
+  resize_input(session.model, image);
 
   adapt::EngineOptions engine;
   engine.threads = options.threads;
@@ -128,7 +129,8 @@ Session open_session(const SessionOptions& options, const Progress& progress) {
   } catch (const Error&) {
     rethrow_at(session.model.checkpoint.file_name);
   }
-  if (options.labelled) check_classes(session, options.where);
+  // Classes of folders are one label per image; sigmoid outputs are not told apart by them.
+  if (options.labelled && session.outputs != OutputKind::sigmoid) check_classes(session, options.where);
   session.images.count = session.store->size();
   session.images.load = [store_of = session.store.get()](std::size_t index, std::span<float> dst) {
     store_of->load(index, dst);

@@ -21,7 +21,7 @@ struct RestoredModel {
 
   /// Name in the file of a parameter; empty if the file does not hold it.
   [[nodiscard]] std::string name_in_file(graph::ValueId id) const;
-  /// The input of one image without N: [C, H, W].
+  /// The input of one image without N: [C, H, W]. Extents that a file leaves open are 0.
   [[nodiscard]] Shape input() const;
 };
 
@@ -31,8 +31,9 @@ struct RestoredModel {
 ///         one that does not fit the architecture, or one without BatchNorm: nothing to recalibrate.
 [[nodiscard]] RestoredModel restore(const std::filesystem::path& path, const std::string& architecture);
 
-/// Builds the same network for another input size; the graph is left alone when it has that size or is the file's own.
-void resize_input(RestoredModel& model, std::int64_t height, std::int64_t width);
+/// Builds the same network for other images, [C, H, W]; the graph is left alone when it is for these, or when it is the
+/// file's own and fixed. Errors  ShapeError, UnsupportedError for images that the network cannot take.
+void resize_input(RestoredModel& model, const Shape& image);
 
 /// Floating-point numbers of the file without running statistics: what PyTorch counts as parameters.
 [[nodiscard]] std::int64_t count_parameters(const formats::Checkpoint& checkpoint);
