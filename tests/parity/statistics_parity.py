@@ -121,7 +121,7 @@ class Statistics(ParityCase):
 
     def test_update_bn(self):
         """torch.optim.swa_utils.update_bn: cumulative average over batches, each counting once."""
-        for name in ("cifar_resnet20", *FAMILIES):
+        for name in ("cifar_resnet20", "resnet18"):
             with self.subTest(name):
                 model, x = self.start(name)
                 self.check(name, train_mode(model, x, 5, None, reset=True), "--semantics", "batch", "--estimator", "batch-mean", "--batch", 5, "--shuffle", "off")
