@@ -10,6 +10,8 @@ namespace shiftnorm::test {
 struct Call {
   int exit = -1;
   std::string out, err;
+  long peak_kilobytes = 0;
+  double processor_seconds = 0;
 };
 
 /// Runs the built program in `folder`, stdin closed, no shell between.

@@ -35,7 +35,7 @@ TEST_CASE("A safetensors file written by hand is read") {
 
 TEST_CASE("Every dtype survives a round trip through safetensors") {
   std::vector<std::pair<std::string, Array>> arrays;
-  for (int i = 0; i <= static_cast<int>(DType::boolean); ++i) {
+  for (int i = 0; i <= static_cast<int>(DType::c64); ++i) {
     Array array(static_cast<DType>(i), {2, 3});
     for (std::byte& b : array.bytes()) b = static_cast<std::byte>(i);
     arrays.emplace_back(std::string(name_of(array.dtype())), array);
@@ -87,9 +87,9 @@ TEST_CASE("Bad safetensors headers are refused") {
 }
 
 TEST_CASE("A dtype we lack is unsupported, named with its tensor") {
-  const auto file = safetensors(R"({"w":{"dtype":"F8_E4M3","shape":[8],"data_offsets":[0,8]}})", "12345678");
+  const auto file = safetensors(R"({"w":{"dtype":"F4","shape":[8],"data_offsets":[0,8]}})", "12345678");
   CHECK_THROWS_AS(index_safetensors(file), UnsupportedError);
-  CHECK_THROWS_WITH(index_safetensors(file), "safetensors: tensor 'w': element type 'F8_E4M3' is not supported");
+  CHECK_THROWS_WITH(index_safetensors(file), "safetensors: tensor 'w': element type 'F4' is not supported");
 }
 
 TEST_CASE("Lying header lengths are refused before memory is taken") {

@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include "container/tar_builder.hpp"
 #include "container/zip_builder.hpp"
 #include "formats/torch_file.hpp"
 #include "shiftnorm/container/safetensors.hpp"
@@ -35,13 +36,13 @@ TEST_CASE("Formats are told by content, not by name") {
 
 TEST_CASE("What is known but not read is unsupported, by name") {
   const auto [bytes, message] = GENERATE(table<std::vector<std::byte>, std::string>({
-      {zip_of("net/constants.pkl"),
-       "f: is a TorchScript archive (torch.jit.save), which is not read yet; save the module's state_dict()"},
       {zip_of("model.weights.h5"), "f: is a Keras archive (.keras) without its config.json and metadata.json"},
       {zip_of("x.npy"), "f: is a NumPy archive (.npz); expected a checkpoint"},
-      {test::bytes_of(std::string(512, '\0') + "\x89HDF\r\n\x1a\n"),
+      {test::ByteWriter().text(std::string(512, '\0')).text("\x89HDF\r\n\x1a\n").bytes(),
        "f: HDF5: begins at byte 512, behind a user block, which is not read"},
-      {test::bytes_of(std::string(257, 'x') + "ustar"), "f: is a tar archive"},
+      {test::TarBuilder().add("a/x.pth", {}).add("b", {}).finish(),
+       "f: is a tar archive of a/x.pth, b, without the 'storages' of torch 0.1; unpack it first"},
+      {test::bytes_of("\x1f\x8b\x08"), "f: is compressed by gzip (a packed folder, .tar.gz?), which is not read"},
       {test::PickleBuilder().none().finish(), "f: is a bare pickle; expected what torch.save writes"},
   }));
   CHECK_THROWS_AS(parse(bytes), UnsupportedError);

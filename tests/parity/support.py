@@ -1,6 +1,9 @@
 """What the parity suites share: networks with random weights, the program, comparisons."""
 import copy
+import functools
 import json
+import os
+import re
 import struct
 import subprocess
 import sys
@@ -19,6 +22,7 @@ except ImportError as missing:
     sys.exit(0)
 
 PROGRAM = sys.argv[1]
+EVERYTHING = bool(os.environ.get("SHIFTNORM_PARITY_ALL"))
 torch.set_num_threads(2)
 
 
@@ -101,7 +105,45 @@ class WideResNet(nn.Module):
         return self.fc(F.relu(self.bn1(self.block3(self.block2(self.block1(self.conv1(x)))))).mean((2, 3)))
 
 
+class CheXNet(nn.Module):
+    """As its reimplementations wrap it; save() gives it the names of torchvision before 0.2."""
+
+    def __init__(self):
+        super().__init__()
+        self.densenet121 = torchvision.models.densenet121()
+        self.densenet121.classifier = nn.Sequential(nn.Linear(1024, 14), nn.Sigmoid())
+
+    def forward(self, x):
+        return self.densenet121(x)
+
+    def saved(self):
+        return {"module." + re.sub(r"(denselayer\d+\.(?:norm|conv))([12])\.", r"\1.\2.", k): v for k, v in self.state_dict().items()}
+
+
+class XrvDenseNet(torchvision.models.DenseNet):
+    """torchxrayvision's: one channel, 18 outputs, and op_norm as its utils.py writes it."""
+
+    def __init__(self):
+        super().__init__(32, (6, 12, 24, 16), 64, num_classes=18)
+        self.features.conv0 = nn.Conv2d(1, 64, 7, 2, 3, bias=False)
+        self.register_buffer("op_threshs", torch.linspace(0.05, 0.9, 18))
+
+    def forward(self, x):
+        outputs = torch.sigmoid(super().forward(x))
+        points = self.op_threshs.expand(outputs.shape[0], -1)
+        new = torch.zeros(outputs.shape)
+        below = outputs < points
+        new[below] = outputs[below] / (points[below] * 2)
+        new[~below] = 1.0 - ((1.0 - outputs[~below]) / ((1 - points[~below]) * 2))
+        return new
+
+
+OTHERS = {"chexnet": CheXNet, "xrv_densenet121": XrvDenseNet}
+
+
 def untrained(name):
+    if name in OTHERS:
+        return OTHERS[name]()
     if name.startswith("cifar_resnet"):
         return CifarResNet(int(name[len("cifar_resnet"):]))
     if name.startswith("cifar_wrn"):
@@ -124,7 +166,7 @@ def build(name, seed=0):
     # float64 ones by more than the tolerance: they get statistics of the test's images, and a fifth of the disturbance.
     gentle = name.startswith("efficientnet")
     with torch.no_grad():
-        model(images(name, 16) if gentle else torch.randn(8, 3, side(name), side(name)))
+        model(images(name, 16) if gentle else torch.randn(8, channels(name), side(name), side(name)))
     strength = 0.2 if gentle else 1
     for bn in norms(model).values():
         bn.momentum = 0.1
@@ -133,16 +175,33 @@ def build(name, seed=0):
     return model.eval()
 
 
+# What an architecture was made for, where that is not 224.
+SIDES = {"inception_v3": 299, "efficientnet_b1": 240, "efficientnet_b2": 288, "efficientnet_b3": 300, "efficientnet_b4": 380,
+         "efficientnet_b5": 456, "efficientnet_b6": 528, "efficientnet_v2_s": 384, "efficientnet_v2_m": 480}
+
+
+@functools.lru_cache(maxsize=None)
+def large(name):
+    """More than 60 million parameters, or convolutions in groups on which PyTorch spends a quarter of an hour."""
+    return name.endswith(("_8gf", "_16gf", "_32gf")) or sum(p.numel() for p in untrained(name).parameters()) > 60e6
+
+
 def side(name):
-    if name == "inception_v3":
-        return 107  # the smallest is 75
-    return 32 if name.startswith("cifar_") else 64
+    if name.startswith("cifar_"):
+        return 32
+    if EVERYTHING and not large(name):
+        return SIDES.get(name, 224)
+    return 107 if name == "inception_v3" else 64  # the smallest that inception takes is 75
+
+
+def channels(name):
+    return 1 if name == "xrv_densenet121" else 3
 
 
 def images(name, count, seed=1):
     generator = torch.Generator().manual_seed(seed)
-    shift = torch.linspace(-0.5, 0.5, 3).view(1, 3, 1, 1)
-    return torch.randn(count, 3, side(name), side(name), generator=generator) * 1.3 + shift
+    shift = torch.linspace(-0.5, 0.5, channels(name)).view(1, -1, 1, 1)
+    return torch.randn(count, channels(name), side(name), side(name), generator=generator) * 1.3 + shift
 
 
 def norms(model):
@@ -180,7 +239,7 @@ class ParityCase(unittest.TestCase):
         self.folder.cleanup()
 
     def save(self, model, x, name="net.pth"):
-        torch.save(model.state_dict(), self.at / name)
+        torch.save(model.saved() if hasattr(model, "saved") else model.state_dict(), self.at / name)
         np.save(self.at / "x.npy", x.numpy())
 
     def outputs(self, checkpoint, architecture, *more):
@@ -193,6 +252,18 @@ class ParityCase(unittest.TestCase):
         expected = expected.numpy()
         self.assertEqual(found.shape, expected.shape)
         self.assertLess(np.abs(found - expected).max(), tolerance * np.abs(expected).max())
+
+    @staticmethod
+    def deviation(found, expected):
+        """The largest of any BatchNorm vector, in units of assert_statistics."""
+        worst = 0.0
+        for name in expected:
+            if name.endswith("running_mean"):
+                mean, var = expected[name].double(), expected[name.replace("mean", "var")].double()
+                off_mean = (found[name].double() - mean).abs() / (var.sqrt() + 1e-3 * var.max().sqrt())
+                off_var = (found[name.replace("mean", "var")].double() - var).abs() / (var + 1e-3 * var.max())
+                worst = max(worst, off_mean.max().item(), off_var.max().item())
+        return worst
 
     def assert_statistics(self, found, expected, tolerance=1e-4):
         """found, expected: state_dicts. The floor is for near-zero means and dead channels (PyTorch sums in float32)."""

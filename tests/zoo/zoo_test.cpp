@@ -1,10 +1,14 @@
 #include "shiftnorm/zoo/zoo.hpp"
 
+#include <fmt/format.h>
+
 #include <catch2/catch.hpp>
 
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/file.hpp"
 #include "shiftnorm/graph/batch_norms.hpp"
 #include "shiftnorm/graph/shapes.hpp"
+#include "support/shared_data.hpp"
 
 using namespace shiftnorm;
 using Catch::Matchers::Contains;
@@ -60,13 +64,52 @@ TEST_CASE("Architectures have the published numbers of parameters and BatchNorms
       Published{"regnet_y_3_2gf", 19436338, 68}, Published{"regnet_y_8gf", 39381472, 56},
       Published{"regnet_y_16gf", 83590140, 59}, Published{"regnet_y_32gf", 145046770, 65},
       Published{"googlenet", 6624904, 57}, Published{"inception_v3", 23834568, 94},
-      Published{"cifar_wrn28_10", 36479194, 25}, Published{"cifar_wrn40_2", 2243546, 37});
+      Published{"cifar_wrn28_10", 36479194, 25}, Published{"cifar_wrn40_2", 2243546, 37},
+      Published{"chexnet", 6968206, 121}, Published{"xrv_densenet121", 6966034, 121});
   CAPTURE(p.name);
   graph::Graph g = zoo::architecture(p.name).build({});
   graph::infer_shapes(g);
   CHECK(trainable(g) == p.parameters);
   CHECK(graph::batch_norms(g).size() == p.batch_norms);
   CHECK(*g.value(g.outputs().front()).shape == Shape{1, zoo::architecture(p.name).classes});
+}
+
+// Law: the document lists what the program knows. When this fails, put the table that it prints between the markers.
+TEST_CASE("docs/formats.md has the table of all architectures", "[zoo]") {
+  std::string table = "| name | input | outputs | parameters | BatchNorms |\n|---|---|---|---|---|\n";
+  for (const zoo::Architecture& a : zoo::architectures()) {
+    const graph::Graph g = a.build({});
+    table += fmt::format("| `{}` | {} x {} x {} | {}{} | {:.1f} M | {} |\n", a.name, a.channels, a.side, a.side,
+                         a.classes, a.sigmoid ? " sigmoids" : "", static_cast<double>(trainable(g)) / 1e6,
+                         graph::batch_norms(g).size());
+  }
+  const std::vector<std::byte> document = read_file(test::source_root() / "docs/formats.md");
+  const std::string_view text = as_text(document);
+  constexpr std::string_view kBegin = "<!-- architectures -->\n", kEnd = "<!-- end -->\n";
+  const std::size_t begin = text.find(kBegin), end = text.find(kEnd);
+  REQUIRE(begin < end);
+  REQUIRE(end != std::string_view::npos);
+  CHECK(std::string(text.substr(begin + kBegin.size(), end - begin - kBegin.size())) == table);
+}
+
+// Oracle: densenet121 of torchvision 0.1 and 0.14; the second is what torchvision's _load_state_dict makes of the
+// first.
+TEST_CASE("Old names of DenseNet are read as today's", "[zoo]") {
+  const zoo::Architecture& chexnet = zoo::architecture("chexnet");
+  CHECK(chexnet.modern_name("module.densenet121.features.denseblock1.denselayer1.norm.1.weight") ==
+        "module.features.denseblock1.denselayer1.norm1.weight");
+  CHECK(chexnet.modern_name("densenet121.classifier.0.bias") == "classifier.0.bias");
+  const zoo::Architecture& densenet = zoo::architecture("densenet201");
+  CHECK(densenet.modern_name("features.denseblock4.denselayer12.conv.2.weight") ==
+        "features.denseblock4.denselayer12.conv2.weight");
+  CHECK(densenet.modern_name("features.transition1.norm.weight") == "features.transition1.norm.weight");
+}
+
+// Oracle: torchxrayvision's op_norm: y / 2t below the point t, 1 - (1 - y) / 2(1 - t) above.
+TEST_CASE("Operating points outside (0, 1) or of another number are refused", "[zoo]") {
+  const zoo::Architecture& xrv = zoo::architecture("xrv_densenet121");
+  CHECK_THROWS_WITH(xrv.build({.classes = 2, .thresholds = {0.5f}}), Contains("1 operating points for 2 outputs"));
+  CHECK_THROWS_WITH(xrv.build({.classes = 1, .thresholds = {1.5f}}), Contains("an operating point is 1.5"));
 }
 
 TEST_CASE("Every architecture builds for other classes, sides and channels", "[zoo]") {

@@ -25,11 +25,12 @@ struct TypeName {
   DType dtype;
 };
 constexpr std::array kTypes{
-    TypeName{"F64", DType::f64},      TypeName{"F32", DType::f32}, TypeName{"F16", DType::f16},
-    TypeName{"BF16", DType::bf16},    TypeName{"I64", DType::i64}, TypeName{"I32", DType::i32},
-    TypeName{"I16", DType::i16},      TypeName{"I8", DType::i8},   TypeName{"U64", DType::u64},
-    TypeName{"U32", DType::u32},      TypeName{"U16", DType::u16}, TypeName{"U8", DType::u8},
-    TypeName{"BOOL", DType::boolean},
+    TypeName{"F64", DType::f64},         TypeName{"F32", DType::f32},         TypeName{"F16", DType::f16},
+    TypeName{"BF16", DType::bf16},       TypeName{"I64", DType::i64},         TypeName{"I32", DType::i32},
+    TypeName{"I16", DType::i16},         TypeName{"I8", DType::i8},           TypeName{"U64", DType::u64},
+    TypeName{"U32", DType::u32},         TypeName{"U16", DType::u16},         TypeName{"U8", DType::u8},
+    TypeName{"BOOL", DType::boolean},    TypeName{"F8_E4M3", DType::f8_e4m3}, TypeName{"F8_E5M2", DType::f8_e5m2},
+    TypeName{"F8_E8M0", DType::f8_e8m0}, TypeName{"C64", DType::c64},
 };
 
 DType dtype_of(const std::string& name) {

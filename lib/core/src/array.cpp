@@ -22,7 +22,7 @@ struct TypeFacts {
 };
 
 // In the order of DType.
-constexpr std::array<TypeFacts, 13> kTypes{{{8, "float64", true},
+constexpr std::array<TypeFacts, 17> kTypes{{{8, "float64", true},
                                             {4, "float32", true},
                                             {2, "float16", true},
                                             {2, "bfloat16", true},
@@ -34,7 +34,11 @@ constexpr std::array<TypeFacts, 13> kTypes{{{8, "float64", true},
                                             {4, "uint32", false},
                                             {2, "uint16", false},
                                             {1, "uint8", false},
-                                            {1, "bool", false}}};
+                                            {1, "bool", false},
+                                            {1, "float8_e4m3", false},
+                                            {1, "float8_e5m2", false},
+                                            {1, "float8_e8m0", false},
+                                            {8, "complex64", false}}};
 
 const TypeFacts& facts(DType type) noexcept { return kTypes[static_cast<std::size_t>(type)]; }
 
@@ -72,6 +76,11 @@ std::vector<To> convert_any(DType type, std::span<const std::byte> bytes) {
     case DType::u8: return convert<To, std::uint8_t>(bytes, plain);
     case DType::boolean:
       return convert<To, std::uint8_t>(bytes, [](std::uint8_t v) { return static_cast<To>(v != 0); });
+    case DType::f8_e4m3:
+    case DType::f8_e5m2:
+    case DType::f8_e8m0:
+    case DType::c64:
+      throw UnsupportedError(fmt::format("array of {}; expected a type that is computed with", name_of(type)));
   }
   throw Error("array has an element type that this program does not know");
 }

@@ -20,7 +20,8 @@ struct OutputName {
   std::string_view name;
   OutputKind kind;
 };
-constexpr OutputName kOutputs[] = {{"logits", OutputKind::logits}, {"probabilities", OutputKind::probabilities}};
+constexpr OutputName kOutputs[] = {
+    {"logits", OutputKind::logits}, {"probabilities", OutputKind::probabilities}, {"sigmoid", OutputKind::sigmoid}};
 
 struct ReaderName {
   std::string_view name;

@@ -38,6 +38,9 @@ zoo::BuildOptions build_options(const Checkpoint& checkpoint, const zoo::Archite
   zoo::BuildOptions options;
   options.classes = extent(unwrapped(checkpoint, architecture.head), 0);
   options.channels = extent(unwrapped(checkpoint, architecture.stem), 1);
+  if (!architecture.thresholds.empty())
+    if (const NamedTensor* points = unwrapped(checkpoint, architecture.thresholds))
+      options.thresholds = points->values.to_float();
   return options;
 }
 
@@ -64,15 +67,23 @@ bool without_statistics(graph::Graph& graph, const Checkpoint& checkpoint) {
   return true;
 }
 
-std::vector<graph::NamedSource> sources_of(const std::vector<NamedTensor>& tensors) {
+using ModernName = decltype(zoo::Architecture::modern_name);
+
+std::vector<graph::NamedSource> sources_of(const std::vector<NamedTensor>& tensors, ModernName modern_name = nullptr) {
   std::vector<graph::NamedSource> sources;
-  for (const NamedTensor& tensor : tensors) sources.push_back({tensor.name, tensor.values.shape(), &tensor.values});
+  for (const NamedTensor& tensor : tensors)
+    sources.push_back({modern_name != nullptr ? modern_name(tensor.name) : tensor.name, tensor.values.shape(),
+                       &tensor.values});
   return sources;
 }
 
-graph::Binding bind_to(graph::Graph& graph, const Checkpoint& checkpoint, std::string_view training_only,
+/// `known`: of zoo; null: a file describes the network, and `otherwise` are the values that it brings itself.
+graph::Binding bind_to(graph::Graph& graph, const Checkpoint& checkpoint, const zoo::Architecture* known,
                        const std::vector<NamedTensor>& otherwise = {}) {
-  graph::Binding binding = graph::bind(graph, sources_of(checkpoint.tensors), sources_of(otherwise));
+  const std::string_view training_only = known != nullptr ? known->training_only : std::string_view();
+  graph::Binding binding =
+      graph::bind(graph, sources_of(checkpoint.tensors, known != nullptr ? known->modern_name : nullptr),
+                  sources_of(otherwise));
   // A deeper network of the same family holds every name of a shallower one: what is left over tells them apart.
   std::vector<std::string> unmeasured;
   std::ranges::copy_if(binding.left_over, std::back_inserter(unmeasured), [&](const std::string& name) {
@@ -103,7 +114,7 @@ bool fits(const Checkpoint& checkpoint, const zoo::Architecture& architecture) {
   try {
     graph::Graph graph = architecture.build(build_options(checkpoint, architecture));
     static_cast<void>(without_statistics(graph, checkpoint));
-    (void)bind_to(graph, checkpoint, architecture.training_only);
+    (void)bind_to(graph, checkpoint, &architecture);
     return true;
   } catch (const Error&) {
     return false;
@@ -116,6 +127,10 @@ bool fits(const Checkpoint& checkpoint, const zoo::Architecture& architecture) {
     all.emplace_back(one.name);
     if (fits(checkpoint, one)) fitting.emplace_back(one.name);
   }
+  if (!checkpoint.no_graph.empty())
+    throw ConfigError(fmt::format("{}: holds {}; expected --arch with its architecture{} or --graph with its graph",
+                                  checkpoint.file_name, checkpoint.no_graph,
+                                  fitting.empty() ? "" : fmt::format(" (it fits {})", join(fitting))));
   throw ConfigError(fmt::format("{}: holds weights only and no architecture was named; {}", checkpoint.file_name,
                                 fitting.empty() ? "expected one of " + join(all, 100) : "it fits " + join(fitting)));
 }
@@ -168,7 +183,7 @@ void take_zoo(RestoredModel& model, const zoo::Architecture& known) {
   try {
     model.graph = known.build(build_options(model.checkpoint, known));
     model.source_statistics = !without_statistics(model.graph, model.checkpoint);
-    model.binding = bind_to(model.graph, model.checkpoint, known.training_only);
+    model.binding = bind_to(model.graph, model.checkpoint, &known);
     graph::infer_shapes(model.graph);
   } catch (const Error&) {
     rethrow_at(fmt::format("{} as {}", model.checkpoint.file_name, known.name));
@@ -181,7 +196,7 @@ void take_description(RestoredModel& model, const std::filesystem::path& path) {
   try {
     model.sizeless = std::move(architecture.network);
     graph::Graph& graph = model.sizeless->graph;
-    for (const auto& [id, index] : bind_to(graph, model.checkpoint, {}, architecture.values).pairs)
+    for (const auto& [id, index] : bind_to(graph, model.checkpoint, nullptr, architecture.values).pairs)
       model.tensor_of.emplace(graph.value(id).name, index);
     model.graph = formats::resolve(*model.sizeless);
     model.binding = binding_by_name(model.graph, model.tensor_of);
@@ -232,7 +247,7 @@ void build_again(RestoredModel& model, const Shape& image) {
   options.width = image[2];
   model.graph = known.build(options);
   static_cast<void>(without_statistics(model.graph, model.checkpoint));
-  model.binding = bind_to(model.graph, model.checkpoint, known.training_only);
+  model.binding = bind_to(model.graph, model.checkpoint, &known);
   graph::infer_shapes(model.graph);
 }
 
@@ -245,6 +260,16 @@ void resolve_again(RestoredModel& model, const Shape& sample) {
                     model.checkpoint.file_name, model.input().text(), sample.text()));
   model.graph = formats::resolve(*model.sizeless, *input);
   model.binding = binding_by_name(model.graph, model.tensor_of);
+}
+
+/// A pickled module takes any input.
+void rebuild(RestoredModel& model, const Shape& sample) {
+  std::vector<std::int64_t> input = sample.extents();
+  input.insert(input.begin(), 1);
+  model.graph = formats::graph_for(model.checkpoint, Shape(std::move(input)));
+  model.binding = binding_by_name(model.graph, model.tensor_of);
+  graph::infer_shapes(model.graph);
+  graph::check_images_apart(model.graph);
 }
 
 /// The input leaves extents to the data.
@@ -261,12 +286,14 @@ void fill_input(RestoredModel& model, const Shape& sample) {
 void fit_input(RestoredModel& model, const Shape& sample) {
   const bool inferred = model.graph.value(model.graph.outputs().at(0)).shape.has_value();
   if (model.input() == sample && inferred) return;
-  const bool of_zoo = !model.architecture.empty() && !model.sizeless;
+  const bool of_zoo = model.of_zoo();
   try {
     if (model.sizeless)
       resolve_again(model, sample);
     else if (of_zoo)
       build_again(model, sample);
+    else if (model.checkpoint.build)
+      rebuild(model, sample);
     else
       fill_input(model, sample);
   } catch (const ConfigError&) {

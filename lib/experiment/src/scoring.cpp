@@ -74,6 +74,11 @@ ModeReport Scorer::report(const adapt::Mode& mode, const adapt::ModeResult& resu
     return report;
   }
   report.probabilities = to_probabilities(*result.outputs, outputs);
+  if (outputs == OutputKind::sigmoid) {
+    report.note += fmt::format("{}outputs are sigmoids, one answer each: metrics of one label per image do not apply",
+                               report.note.empty() ? "" : "; ");
+    return report;
+  }
   fill_certainty(report, labels.size());
 
   const metrics::Predictions predictions = labelled_rows(report.probabilities, labels);
@@ -91,7 +96,7 @@ ModeReport Scorer::report(const adapt::Mode& mode, const adapt::ModeResult& resu
 }
 
 void Scorer::compare(ModeReport& report, const ModeReport& source) const {
-  if (!classifies) return;
+  if (!classifies || outputs == OutputKind::sigmoid) return;
   const metrics::Predictions before = labelled_rows(source.probabilities, labels);
   const metrics::Predictions after = labelled_rows(report.probabilities, labels);
   if (after.images() == 0) return;

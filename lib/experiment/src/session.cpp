@@ -12,6 +12,7 @@
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/experiment/export.hpp"
 #include "source_sample.hpp"
+#include "shiftnorm/zoo/zoo.hpp"
 
 namespace shiftnorm::experiment {
 namespace {
@@ -69,13 +70,13 @@ Shape wanted_shape(const RestoredModel& model) {
   return model.architecture.empty() ? made_for : Shape{made_for[0], 0, 0};
 }
 
-OutputKind told_by_last_node(const graph::Graph& graph) {
+OutputKind told_by_network(const RestoredModel& model) {
+  if (model.of_zoo() && zoo::architecture(model.architecture).sigmoid) return OutputKind::sigmoid;
+  const graph::Graph& graph = model.graph;
   const graph::ValueId output = graph.outputs().at(0);
   for (const graph::Node& node : graph.nodes())
     if (std::ranges::find(node.outputs, output) != node.outputs.end()) {
-      if (node.op == "Sigmoid")
-        throw UnsupportedError(
-            fmt::format("node '{}': the network ends in Sigmoid; this version scores one label per image", node.name));
+      if (node.op == "Sigmoid") return OutputKind::sigmoid;
       return node.op == "Softmax" ? OutputKind::probabilities : OutputKind::logits;
     }
   return OutputKind::logits;
@@ -123,7 +124,7 @@ Session open_session(RestoredModel model, const SessionOptions& options, const P
   Session session;
   session.model = std::move(model);
   check_folded(session.model, options);
-  session.outputs = options.outputs ? *options.outputs : told_by_last_node(session.model.graph);
+  session.outputs = options.outputs ? *options.outputs : told_by_network(session.model);
   imaging::DatasetOptions dataset = options.dataset;
   dataset.labelled = options.labelled;
   session.dataset =
@@ -156,7 +157,8 @@ Session open_session(RestoredModel model, const SessionOptions& options, const P
   } catch (const Error&) {
     rethrow_at(session.model.checkpoint.file_name);
   }
-  if (options.labelled) check_classes(session, options.where);
+  // Classes of folders are one label per image; sigmoid outputs are not told apart by them.
+  if (options.labelled && session.outputs != OutputKind::sigmoid) check_classes(session, options.where);
   session.images.count = session.store->size();
   session.images.load = [store_of = session.store.get()](std::size_t index, std::span<float> dst) {
     store_of->load(index, dst);

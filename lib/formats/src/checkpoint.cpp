@@ -57,6 +57,9 @@ Checkpoint parse(std::vector<std::byte> bytes, std::string file_name, const Read
     checkpoint.graph = std::move(contents.graph);
     checkpoint.sizeless = std::move(contents.sizeless);
     checkpoint.companions = std::move(contents.companions);
+    checkpoint.build = std::move(contents.build);
+    checkpoint.no_graph = std::move(contents.no_graph);
+    if (checkpoint.build) checkpoint.graph = graph_for(checkpoint, contents.input);
     checkpoint.bytes = std::move(bytes);
     checkpoint.file_name = std::move(file_name);
     return checkpoint;
@@ -82,6 +85,25 @@ Architecture read_architecture(const std::filesystem::path& path) {
   } catch (const Error&) {
     rethrow_at(printable(path.filename().string()));
   }
+}
+
+graph::Graph graph_for(const Checkpoint& checkpoint, const Shape& input) {
+  graph::Graph graph = checkpoint.build(input);
+  for (const graph::ValueId id : graph.parameters()) {
+    graph::Value& value = graph.value(id);
+    if (value.tensor) continue;
+    const NamedTensor* tensor = checkpoint.find(value.name);
+    if (tensor == nullptr || tensor->values.shape().elements() != value.shape->elements())
+      throw FormatError(fmt::format("tensor '{}' {}; expected {} values", printable(value.name),
+                                    tensor == nullptr ? "is missing" : "has shape " + tensor->values.shape().text(),
+                                    value.shape->elements()));
+    if (!is_floating(tensor->values.dtype()))
+      throw FormatError(fmt::format("tensor '{}' holds {}; expected floating-point numbers", printable(value.name),
+                                    name_of(tensor->values.dtype())));
+    // A slope per channel stands as [C] in the file and as [C, 1, 1] in the graph.
+    value.tensor = Tensor(*value.shape, tensor->values.to_float());
+  }
+  return graph;
 }
 
 Checkpoint read_checkpoint(const std::filesystem::path& path) {

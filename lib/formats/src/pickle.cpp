@@ -8,6 +8,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "module_tree.hpp"
 #include "pickle_names.hpp"
 #include "shiftnorm/core/error.hpp"
 
@@ -19,7 +20,7 @@ constexpr std::uint64_t kMaxText = std::uint64_t{1} << 24U;
 
 class Machine {
  public:
-  explicit Machine(container::ByteReader& reader) : reader_(reader) {}
+  Machine(container::ByteReader& reader, const LoadPersistent& load) : reader_(reader), load_(load) {}
   Pickled run();
 
   // One function per kind of effect; the table below says which opcode has which.
@@ -76,9 +77,10 @@ class Machine {
   void global();
   void stack_global();
   void reduce();
+  void newobj();
   void newobj_ex();
   void build();
-  void persistent() { push(load_persistent(result_.heap, take())); }
+  void persistent() { push(load_(result_.heap, take())); }
 
  private:
   struct Opcode {
@@ -129,6 +131,7 @@ class Machine {
     if (at == memo_.end()) throw FormatError(fmt::format("pickle: memo {} was never written", key));
     push(at->second);
   }
+  void push_name(std::string_view module, std::string_view name);
   void push_long(std::uint64_t size);
   void push_text(std::uint64_t size) {
     if (size > kMaxText)
@@ -145,6 +148,7 @@ class Machine {
   void set_items(std::size_t count);
 
   container::ByteReader& reader_;
+  const LoadPersistent& load_;
   Pickled result_;
   std::vector<Id> stack_;
   std::vector<std::size_t> marks_;
@@ -201,7 +205,7 @@ const Machine::Opcode* Machine::find(std::uint8_t code) {
       Opcode{'c', "GLOBAL", &Machine::global},
       Opcode{0x93, "STACK_GLOBAL", &Machine::stack_global},
       Opcode{'R', "REDUCE", &Machine::reduce},
-      Opcode{0x81, "NEWOBJ", &Machine::reduce},
+      Opcode{0x81, "NEWOBJ", &Machine::newobj},
       Opcode{0x92, "NEWOBJ_EX", &Machine::newobj_ex},
       Opcode{'b', "BUILD", &Machine::build},
       Opcode{'Q', "BINPERSID", &Machine::persistent},
@@ -219,8 +223,10 @@ Pickled Machine::run() {
     const std::uint64_t at = reader_.position();
     const std::uint8_t code = reader_.u8();
     const Opcode* opcode = find(code);
-    if (opcode == nullptr)
+    if (opcode == nullptr) {
+      if (const std::string_view name = result_.heap.first_unknown_class(); !name.empty()) refuse_name(name);
       throw FormatError(fmt::format("pickle: opcode {:#04x} at byte {} is not one of those that are read", code, at));
+    }
     (this->*opcode->run)();
   }
   result_.root = take();
@@ -276,35 +282,57 @@ void Machine::set_items(std::size_t count) {
 
 void Machine::global() {
   const std::string_view module = reader_.take_line();
-  push_new(Name{find_name(module, reader_.take_line())});
+  push_name(module, reader_.take_line());
+}
+
+// Two texts written once can be joined without end: classes' names are counted as what they take.
+void Machine::push_name(std::string_view module, std::string_view name) {
+  Value value = find_name(module, name);
+  if (const auto* type = std::get_if<ClassName>(&value)) result_.heap.count_references(type->name.size());
+  push_new(std::move(value));
 }
 
 void Machine::stack_global() {
   const Id name = take(), module = take();
   const Heap& heap = result_.heap;
-  push_new(Name{find_name(heap.text(module, "a module's name"), heap.text(name, "a name"))});
+  push_name(heap.text(module, "a module's name"), heap.text(name, "a name"));
 }
 
 void Machine::newobj_ex() {
   (void)take();  // keyword arguments: no known name has any
-  reduce();
+  newobj();
+}
+
+void Machine::newobj() {
+  need(2);
+  const Id type = stack_[stack_.size() - 2];
+  if (result_.heap.get<ClassName>(type) == nullptr) return reduce();
+  drop(2);  // what a class makes of its arguments nobody knows
+  push_new(Object{type, Heap::kNoneId});
 }
 
 void Machine::reduce() {
   const Id arguments = take(), function = take();
+  if (const auto* type = result_.heap.get<ClassName>(function)) refuse_name(type->name);
   const auto* name = result_.heap.get<Name>(function);
   if (name == nullptr) throw FormatError("pickle: calls what is no known name");
   push(call_name(result_.heap, name->index, result_.heap.sequence(arguments, "the argument list")));
 }
 
-// The state (an OrderedDict's _metadata, a Namespace's attributes) holds no weights.
+// The state of what is no object (an OrderedDict's _metadata, a Namespace's attributes) holds no weights.
 void Machine::build() {
-  (void)take();
-  need(1);
+  const Id state = take();
+  auto* object = std::get_if<Object>(&result_.heap.at(top()));
+  if (object == nullptr) return;
+  object->state = state;
+  // Looking at the attributes takes time that an opcode of one byte can ask for again.
+  const Dict* attributes = result_.heap.get<Dict>(state);
+  result_.heap.count_references(attributes == nullptr ? 1 : 1 + attributes->items.size());
+  object->module = has_module_state(result_.heap, *object);
 }
 
 }  // namespace
 
-Pickled unpickle(container::ByteReader& reader) { return Machine(reader).run(); }
+Pickled unpickle(container::ByteReader& reader, const LoadPersistent& load) { return Machine(reader, load).run(); }
 
 }  // namespace shiftnorm::formats::pickle

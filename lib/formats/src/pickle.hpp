@@ -1,6 +1,9 @@
 #pragma once
 
+#include <functional>
+
 #include "pickle_heap.hpp"
+#include "pickle_names.hpp"
 #include "shiftnorm/container/byte_reader.hpp"
 
 namespace shiftnorm::formats::pickle {
@@ -10,10 +13,13 @@ struct Pickled {
   Id root = Heap::kNoneId;
 };
 
+/// What a persistent id stands for: each container has its own.
+using LoadPersistent = std::function<Id(Heap&, Id)>;
+
 /// Reads one pickle (protocols 2 to 5) up to and with its STOP. Nothing is executed: the known names of
-/// pickle_names.hpp build plain values, and everything else is an error.
+/// pickle_names.hpp build plain values, objects of other classes are inert, and calling any other name is an error.
 /// Memory  bounded by the heap's limits, whatever the file says.
 /// Errors  FormatError with the offset; UnsupportedError.
-[[nodiscard]] Pickled unpickle(container::ByteReader& reader);
+[[nodiscard]] Pickled unpickle(container::ByteReader& reader, const LoadPersistent& load = load_persistent);
 
 }  // namespace shiftnorm::formats::pickle

@@ -15,9 +15,9 @@ constexpr std::size_t kMaxReferences = std::size_t{1} << 22U;
 constexpr std::size_t kMaxKey = 4096;
 
 // In the order of Value.
-constexpr std::array<std::string_view, 11> kTypeNames{
-    "None",       "an opaque object", "a boolean", "an integer", "a number", "text",
-    "a sequence", "a dict",           "a name",    "a storage",  "a tensor"};
+constexpr std::array<std::string_view, 13> kTypeNames{
+    "None",   "an opaque object", "a boolean", "an integer", "a number",  "text",    "a sequence",
+    "a dict", "a name",           "a class",   "an object",  "a storage", "a tensor"};
 static_assert(std::variant_size_v<Value> == kTypeNames.size());
 
 template <class T>
@@ -92,12 +92,28 @@ std::vector<std::int64_t> Heap::integers(Id id, const char* what) const {
   return numbers;
 }
 
-const Value* Heap::find(const Dict& dict, std::string_view key) const {
+std::optional<Id> Heap::find_id(const Dict& dict, std::string_view key) const {
   for (auto item = dict.items.rbegin(); item != dict.items.rend(); ++item) {
     const auto* name = get<std::string>(item->first);
-    if (name != nullptr && *name == key) return &at(item->second);
+    if (name != nullptr && *name == key) return item->second;
   }
-  return nullptr;
+  return std::nullopt;
+}
+
+const Value* Heap::find(const Dict& dict, std::string_view key) const {
+  const std::optional<Id> id = find_id(dict, key);
+  return id ? &at(*id) : nullptr;
+}
+
+const Dict* Heap::attributes(Id id) const {
+  const auto* object = get<Object>(id);
+  return object == nullptr ? nullptr : get<Dict>(object->state);
+}
+
+std::string_view Heap::first_unknown_class() const {
+  for (const Value& value : values_)
+    if (const auto* type = std::get_if<ClassName>(&value)) return type->name;
+  return {};
 }
 
 }  // namespace shiftnorm::formats::pickle

@@ -33,6 +33,16 @@ struct Dict {
 struct Name {
   std::size_t index = 0;
 };
+/// A class that no table knows: a user's or a framework's module. It stands for nothing but its name.
+struct ClassName {
+  std::string name;  ///< "torch.nn.modules.conv.Conv2d"
+};
+/// An object of such a class: inert, its attributes are looked at and none of its code exists here.
+struct Object {
+  Id type = 0;          ///< a ClassName
+  Id state = 0;         ///< its attributes: a dict, or None before it is built
+  bool module = false;  ///< has what every torch.nn.Module or TorchScript object has (module_tree.hpp)
+};
 /// All or part of a storage, in elements.
 struct StorageView {
   std::uint32_t storage = 0;  ///< place in Heap::storages
@@ -41,8 +51,8 @@ struct StorageView {
 struct TensorRef {
   std::uint32_t tensor = 0;  ///< place in Heap::tensors
 };
-using Value = std::variant<NoneValue, Opaque, bool, std::int64_t, double, std::string, Sequence, Dict, Name,
-                           StorageView, TensorRef>;
+using Value = std::variant<NoneValue, Opaque, bool, std::int64_t, double, std::string, Sequence, Dict, Name, ClassName,
+                           Object, StorageView, TensorRef>;
 
 /// A block of numbers that lies outside the pickle.
 struct Storage {
@@ -88,6 +98,11 @@ class Heap {
   [[nodiscard]] std::vector<std::int64_t> integers(Id id, const char* what) const;
   /// The value under a text key, or nullptr.
   [[nodiscard]] const Value* find(const Dict& dict, std::string_view key) const;
+  [[nodiscard]] std::optional<Id> find_id(const Dict& dict, std::string_view key) const;
+  /// The attributes of an object, or nullptr if it is none or has none.
+  [[nodiscard]] const Dict* attributes(Id id) const;
+  /// The first class that was named and that no table knows; empty: none.
+  [[nodiscard]] std::string_view first_unknown_class() const;
 
  private:
   std::deque<Value> values_;

@@ -66,6 +66,12 @@ Id call_parameter(Heap& heap, Arguments arguments) {
 /// _rebuild_from_type_v2(function, type, arguments, state): a tensor with attributes.
 Id call_from_type(Heap& heap, Arguments arguments);
 
+/// restore_type_tag(value, type)
+Id call_first(Heap& /*heap*/, Arguments arguments) {
+  if (arguments.empty()) throw FormatError("pickle: a type tag without a value");
+  return arguments[0];
+}
+
 Id call_class(Heap& /*heap*/, Arguments /*arguments*/) {
   throw FormatError("pickle: calls a type that only names what a storage or tensor holds");
 }
@@ -108,7 +114,19 @@ constexpr std::array kNames{
     KnownName{"torch._utils", "_rebuild_parameter_with_state", call_parameter},
     KnownName{"torch._tensor", "_rebuild_from_type_v2", call_from_type},
     KnownName{"torch", "Tensor", call_class},
-    KnownName{"torch.nn.parameter", "Parameter", call_class},
+    // torch 0.1 to 0.3 called these with the tensor.
+    KnownName{"torch.nn.parameter", "Parameter", call_parameter},
+    KnownName{"torch.nn.parameter", "Buffer", call_parameter},
+    KnownName{"torch.autograd.variable", "Variable", call_parameter},
+    // Attributes of modules that say nothing about their weights.
+    KnownName{"functools", "partial", call_opaque},
+    KnownName{"torch.nn.backends.thnn", "_get_thnn_function_backend", call_opaque},
+    // TorchScript's lists.
+    KnownName{"torch.jit._pickle", "build_intlist", call_sequence},
+    KnownName{"torch.jit._pickle", "build_doublelist", call_sequence},
+    KnownName{"torch.jit._pickle", "build_boollist", call_sequence},
+    KnownName{"torch.jit._pickle", "build_tensorlist", call_sequence},
+    KnownName{"torch.jit._pickle", "restore_type_tag", call_first},
     KnownName{"torch", "float64", call_class},
     KnownName{"torch", "float32", call_class},
     KnownName{"torch", "float16", call_class},
@@ -143,42 +161,50 @@ Id call_from_type(Heap& heap, Arguments arguments) {
 /// Python 2 knew these modules by other names.
 std::string_view modern(std::string_view module) { return module == "__builtin__" ? "builtins" : module; }
 
-[[noreturn]] void refuse(std::string_view module, std::string_view name) {
-  const std::string full = printable(fmt::format("{}.{}", module, name));
-  if (full.starts_with("torch.nn.modules."))
-    throw UnsupportedError(
-        fmt::format("holds a whole pickled module ('{}'), which is not read yet; save its state_dict()", full));
+void refuse_tensors(std::string_view full) {
   if (full.starts_with("torch.") && full.ends_with("Storage"))
-    throw UnsupportedError(
-        fmt::format("the elements of a '{}' are not supported; supported are real, integer and bool tensors", full));
+    throw UnsupportedError(fmt::format(
+        "the elements of a '{}' are not supported; supported are real, integer and bool tensors", printable(full)));
   if (full.starts_with("torch._utils._rebuild_"))
-    throw UnsupportedError(fmt::format("tensors made by '{}' are not supported; supported are dense ones", full));
-  throw FormatError(fmt::format("the pickle names '{}'; only tensors, containers and numbers are read", full));
+    throw UnsupportedError(
+        fmt::format("tensors made by '{}' are not supported; supported are dense ones", printable(full)));
 }
 
 }  // namespace
 
-std::size_t find_name(std::string_view module, std::string_view name) {
+void refuse_name(std::string_view full_name) {
+  throw FormatError(
+      fmt::format("the pickle names '{}'; only tensors, containers and numbers are read", printable(full_name)));
+}
+
+Value find_name(std::string_view module, std::string_view name) {
   const auto* const at = std::find_if(
       kNames.begin(), kNames.end(),
       [module = modern(module), name](const KnownName& known) { return known.module == module && known.name == name; });
-  if (at == kNames.end()) refuse(module, name);
-  return static_cast<std::size_t>(at - kNames.begin());
+  if (at != kNames.end()) return Name{static_cast<std::size_t>(at - kNames.begin())};
+  std::string full = fmt::format("{}.{}", module, name);
+  refuse_tensors(full);
+  if (modern(module) == "builtins") refuse_name(full);  // no network's class
+  return ClassName{std::move(full)};
 }
 
 Id call_name(Heap& heap, std::size_t index, Arguments arguments) { return kNames[index].call(heap, arguments); }
 
+DType storage_dtype(const Heap& heap, Id type) {
+  const auto* name = heap.get<Name>(type);
+  if (name == nullptr || !kNames[name->index].storage) throw FormatError("pickle: the type of a storage is none");
+  return *kNames[name->index].storage;
+}
+
 Id load_persistent(Heap& heap, Id id) {
   const std::vector<Id>& parts = heap.sequence(id, "a persistent id");
   const std::string kind = parts.empty() ? "" : heap.text(parts[0], "the kind of a persistent id");
-  if (kind == "module")
-    throw UnsupportedError("holds a whole pickled module with its source, which is not read; save its state_dict()");
+  if (kind == "module" && parts.size() == 4) return parts[1];
   if (kind != "storage" || parts.size() < 5 || parts.size() > 6)
     throw FormatError(
         fmt::format("pickle: a persistent id '{}' of {} parts; expected a storage", printable(kind), parts.size()));
-  const auto* type = heap.get<Name>(parts[1]);
-  if (type == nullptr || !kNames[type->index].storage) throw FormatError("pickle: the type of a storage is none");
-  Storage storage{heap.text(parts[2], "the key of a storage"), *kNames[type->index].storage,
+  const DType dtype = storage_dtype(heap, parts[1]);
+  Storage storage{heap.text(parts[2], "the key of a storage"), dtype,
                   heap.integer(parts[4], "the element count of a storage")};
   if (parts.size() == 5 || heap.get<NoneValue>(parts[5]) != nullptr)
     return heap.add_storage_view(std::move(storage), std::nullopt);

@@ -73,12 +73,12 @@ Contents read_pytorch_legacy(std::span<const std::byte> file, const Neighbours& 
   const pickle::Pickled object = pickle::unpickle(reader);
   const pickle::Pickled keys = pickle::unpickle(reader);
   const Places places = find_storages(file, reader, object.heap, keys);
-  return {read_tensors(object.heap, object.root, file.size(), [&places](const pickle::Storage& storage) {
+  return read_pickled(object.heap, object.root, file.size(), [&places](const pickle::Storage& storage) {
     const auto at = places.find(storage.key);
     if (at == places.end())
       throw FormatError(fmt::format("storage '{}' is missing from the file", printable(storage.key)));
     return at->second;
-  })};
+  });
 }
 
 }  // namespace shiftnorm::formats

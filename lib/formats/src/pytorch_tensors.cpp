@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "module_graph.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "state_dict.hpp"
@@ -103,20 +104,26 @@ class TensorReader {
 
 }  // namespace
 
-std::vector<NamedTensor> read_tensors(const pickle::Heap& heap, pickle::Id root, std::uint64_t file_size,
-                                      const FindStorage& find_storage) {
+Contents read_pickled(const pickle::Heap& heap, pickle::Id root, std::uint64_t file_size,
+                      const FindStorage& find_storage) {
   TensorReader reader(heap, file_size, find_storage);
-  std::vector<NamedTensor> tensors;
-  for (const auto& [name, ref] : find_state_dict(heap, root)) {
+  Contents contents;
+  const StateDict state = find_state_dict(heap, root);
+  for (const auto& [name, ref] : state.tensors) {
     try {
-      tensors.push_back(reader.read(name, heap.tensor(ref)));
+      contents.tensors.push_back(reader.read(name, heap.tensor(ref)));
     } catch (const ShapeError& e) {
       throw FormatError(fmt::format("tensor '{}': {}", printable(name), e.what()));
     } catch (const Error&) {
       rethrow_at(fmt::format("tensor '{}'", printable(name)));
     }
   }
-  return tensors;
+  if (!state.module) return contents;
+  ModuleNetwork network = read_module_network(heap, *state.module);
+  contents.build = std::move(network.build);
+  contents.input = std::move(network.input);
+  contents.no_graph = std::move(network.missing);
+  return contents;
 }
 
 std::uint64_t byte_count(const pickle::Storage& storage) {

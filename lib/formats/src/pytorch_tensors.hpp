@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "pickle_heap.hpp"
-#include "shiftnorm/formats/checkpoint.hpp"
+#include "readers.hpp"
 
 namespace shiftnorm::formats {
 
@@ -19,11 +19,12 @@ struct StorageBytes {
 };
 using FindStorage = std::function<StorageBytes(const pickle::Storage&)>;
 
-/// The tensors of the state dict in a pickle, each made dense; strides and views of shared storages are followed.
-/// `file_size` bounds the memory: views that unfold to many times the file are refused.
-/// Errors  FormatError naming the tensor: negative or overflowing extents, a view that leaves its storage.
-[[nodiscard]] std::vector<NamedTensor> read_tensors(const pickle::Heap& heap, pickle::Id root, std::uint64_t file_size,
-                                                    const FindStorage& find_storage);
+/// What a pickle holds: the tensors of its state dict or module, each made dense, and the module's network if it is
+/// made of stock layers. Strides and views of shared storages are followed. `file_size` bounds the memory: views that
+/// unfold to many times the file are refused. Errors  FormatError naming the tensor: negative or overflowing extents, a
+/// view that leaves its storage.
+[[nodiscard]] Contents read_pickled(const pickle::Heap& heap, pickle::Id root, std::uint64_t file_size,
+                                    const FindStorage& find_storage);
 
 /// Bytes that a storage of this many elements takes. Errors  FormatError if 64 bits cannot count them.
 [[nodiscard]] std::uint64_t byte_count(const pickle::Storage& storage);

@@ -16,7 +16,7 @@
 #include "shiftnorm/core/text.hpp"
 
 // Source: torch/serialization.py, _save and _load: `<name>/data.pkl`, `<name>/data/<key>` per storage,
-// `<name>/byteorder`.
+// `<name>/byteorder`. TorchScript's archives are the same with code, of which nothing is read, beside them.
 namespace shiftnorm::formats {
 namespace {
 
@@ -33,9 +33,6 @@ struct OtherArchive {
   std::string_view what;
 };
 constexpr std::array kOthers{
-    OtherArchive{
-        [](std::string_view m) { return m.ends_with("/constants.pkl") || m.find("/code/") != std::string_view::npos; },
-        "a TorchScript archive (torch.jit.save), which is not read yet; save the module's state_dict()"},
     OtherArchive{[](std::string_view m) { return m == "model.weights.h5"; },
                  "a Keras archive (.keras) without its config.json and metadata.json"},
     OtherArchive{[](std::string_view m) { return m.ends_with(".npy"); },
@@ -135,8 +132,8 @@ Contents read_zip(std::span<const std::byte> file, const Neighbours& /*neighbour
   const std::vector<std::byte> text = archive.read(*archive.find(kPickle), kMaxPickle);
   container::ByteReader reader(text);
   const pickle::Pickled object = pickle::unpickle(reader);
-  return {read_tensors(object.heap, object.root, file.size(),
-                       [&archive](const pickle::Storage& storage) { return archive.storage(storage); })};
+  return read_pickled(object.heap, object.root, file.size(),
+                      [&archive](const pickle::Storage& storage) { return archive.storage(storage); });
 }
 
 }  // namespace shiftnorm::formats

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <span>
 #include <vector>
@@ -13,7 +14,10 @@ namespace shiftnorm::formats {
 /// What a reader finds in a file.
 struct Contents {
   std::vector<NamedTensor> tensors;
-  std::optional<graph::Graph> graph = std::nullopt;
+  std::optional<graph::Graph> graph = std::nullopt;                 ///< absent where there is `build`: made of it
+  std::function<graph::Graph(const Shape& input)> build = nullptr;  ///< as in Checkpoint, with the input it is for
+  Shape input = Shape{0};
+  std::string no_graph = {};
   std::vector<OutputFile> companions = {};
   std::optional<Sizeless> sizeless = std::nullopt;
 };
@@ -35,6 +39,7 @@ struct Description {
 
 /// One reader per format. Errors  FormatError, UnsupportedError, without the file's name.
 [[nodiscard]] Contents read_pytorch_legacy(std::span<const std::byte> file, const Neighbours& neighbours);
+[[nodiscard]] Contents read_pytorch_tar(std::span<const std::byte> file, const Neighbours& neighbours);
 /// torch.save's; other archives are named and refused.
 [[nodiscard]] Contents read_zip(std::span<const std::byte> file, const Neighbours& neighbours);
 [[nodiscard]] Contents read_safetensors_checkpoint(std::span<const std::byte> file, const Neighbours& neighbours);
@@ -53,6 +58,13 @@ struct Description {
 /// As write_in_place. Errors  Error also for what is no finite number, and for a negative variance.
 [[nodiscard]] std::vector<OutputFile> write_keras(const Checkpoint& checkpoint, std::span<const Patch> patches,
                                                   const std::string& file_name);
+
+/// An index of shards, each of which is a checkpoint beside it. Writing gives the shards names that derive from the
+/// index's new one, so that none of those read is overwritten.
+[[nodiscard]] bool is_sharded_index(std::span<const std::byte> file);
+[[nodiscard]] Contents read_sharded(std::span<const std::byte> file, const Neighbours& neighbours);
+[[nodiscard]] std::vector<OutputFile> write_sharded(const Checkpoint& checkpoint, std::span<const Patch> patches,
+                                                    const std::string& file_name);
 
 /// The checkpoint's bytes with the patches put in their places and a zip's checksums mended.
 [[nodiscard]] std::vector<OutputFile> write_in_place(const Checkpoint& checkpoint, std::span<const Patch> patches,

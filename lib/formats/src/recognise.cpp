@@ -39,6 +39,8 @@ bool is_hdf5(Bytes file) {
   return false;
 }
 
+bool is_gzip(Bytes file) { return text_at(file, 0, 2) == "\x1f\x8b"; }
+
 bool is_tar(Bytes file) { return text_at(file, 257, 5) == "ustar"; }
 
 /// A protobuf ModelProto begins with ir_version (field 1, a small number) and goes on with one of its next fields.
@@ -59,15 +61,14 @@ bool is_pickle(Bytes file) {
   return start[0] == 'c' && end > 1 && end != std::string_view::npos && line[end] == '\n';
 }
 
-Contents refuse_tar(Bytes /*file*/, const Neighbours&) {
-  throw UnsupportedError(
-      "is a tar archive (as PyTorch wrote before 0.2, or a packed folder), which is not read; unpack it or save it "
-      "again");
+Contents refuse_gzip(Bytes /*file*/, const Neighbours&) {
+  throw UnsupportedError("is compressed by gzip (a packed folder, .tar.gz?), which is not read; unpack it first");
 }
 /// Walked through first: a name that has no business there says more than the container does.
 Contents refuse_pickle(Bytes file, const Neighbours&) {
   container::ByteReader reader(file);
-  (void)pickle::unpickle(reader);
+  const pickle::Pickled pickled = pickle::unpickle(reader);
+  if (const std::string_view name = pickled.heap.first_unknown_class(); !name.empty()) pickle::refuse_name(name);
   throw UnsupportedError("is a bare pickle; expected what torch.save writes");
 }
 
@@ -78,8 +79,10 @@ constexpr std::array kFormats{
     Format{"pytorch-legacy", is_pytorch_legacy, read_pytorch_legacy},
     Format{"keras-h5", is_hdf5, read_keras_h5, write_keras},
     Format{"safetensors", is_safetensors, read_safetensors_checkpoint},
-    Format{"tar", is_tar, refuse_tar},
+    Format{"pytorch-tar", is_tar, read_pytorch_tar},
+    Format{"gzip", is_gzip, refuse_gzip},
     Format{"pickle", is_pickle, refuse_pickle},
+    Format{"sharded", is_sharded_index, read_sharded, write_sharded},
     Format{"onnx", is_onnx, read_onnx, write_back_onnx, describe_onnx},
 };
 

@@ -8,6 +8,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "module_tree.hpp"
+#include "pickle_names.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/text.hpp"
 
@@ -28,7 +30,7 @@ constexpr std::size_t kUnnamed = kWeights.size();
 constexpr std::size_t kShownKeys = 12;
 
 struct Candidate {
-  const pickle::Dict* dict;
+  Id id;             // of a dict or a module
   std::size_t rank;  // place in kWeights of its own name, kUnnamed for any other
   std::size_t depth;
   std::size_t tensors;
@@ -66,13 +68,18 @@ std::vector<Candidate> candidates_in(const Heap& heap, Id root) {
   std::unordered_set<Id> seen{root};
   for (std::size_t i = 0; i < places.size(); ++i) {
     const Place place = places[i];
+    if (is_module(heap, place.id)) {
+      candidates.push_back({place.id, place.rank, place.depth, 1});
+      continue;
+    }
     const auto* dict = heap.get<pickle::Dict>(place.id);
     if (dict == nullptr || heap.find(*dict, "param_groups") != nullptr) continue;
     const std::size_t tensors = count_tensors(heap, *dict);
-    if (2 * tensors > dict->items.size()) candidates.push_back({dict, place.rank, place.depth, tensors});
+    if (2 * tensors > dict->items.size()) candidates.push_back({place.id, place.rank, place.depth, tensors});
     for (const auto& [key, value] : dict->items) {
       const auto* name = heap.get<std::string>(key);
-      if (name == nullptr || heap.get<pickle::Dict>(value) == nullptr || holds_other_things(*name)) continue;
+      const bool container = heap.get<pickle::Dict>(value) != nullptr || is_module(heap, value);
+      if (name == nullptr || !container || holds_other_things(*name)) continue;
       if (seen.insert(value).second) places.push_back({value, rank_of(*name), place.depth + 1});
     }
   }
@@ -88,18 +95,10 @@ std::string describe(const Heap& heap, Id root) {
   return keys.empty() ? "a dict without names" : "a dict of " + join(keys, kShownKeys);
 }
 
-}  // namespace
-
-std::vector<std::pair<std::string, pickle::TensorRef>> find_state_dict(const Heap& heap, Id root) {
-  const std::vector<Candidate> candidates = candidates_in(heap, root);
-  if (candidates.empty())
-    throw FormatError(fmt::format("holds {}; expected a state_dict: a dict, nested or not, whose values are tensors",
-                                  describe(heap, root)));
-  const Candidate& best = *std::min_element(candidates.begin(), candidates.end(),
-                                            [](const Candidate& a, const Candidate& b) { return a.better_than(b); });
+std::vector<std::pair<std::string, pickle::TensorRef>> tensors_of(const Heap& heap, const pickle::Dict& dict) {
   std::vector<std::pair<std::string, pickle::TensorRef>> tensors;
   std::unordered_map<std::string_view, std::size_t> place_of;
-  for (const auto& [key, value] : best.dict->items) {
+  for (const auto& [key, value] : dict.items) {
     const auto* name = heap.get<std::string>(key);
     const auto* tensor = heap.get<pickle::TensorRef>(value);
     if (name == nullptr || tensor == nullptr) continue;
@@ -110,6 +109,24 @@ std::vector<std::pair<std::string, pickle::TensorRef>> find_state_dict(const Hea
       tensors[at->second].second = *tensor;
   }
   return tensors;
+}
+
+}  // namespace
+
+StateDict find_state_dict(const Heap& heap, Id root) {
+  const std::vector<Candidate> candidates = candidates_in(heap, root);
+  // Classes have business only where modules are.
+  const bool modules =
+      std::any_of(candidates.begin(), candidates.end(), [&heap](const Candidate& c) { return is_module(heap, c.id); });
+  if (const std::string_view stranger = heap.first_unknown_class(); !modules && !stranger.empty())
+    pickle::refuse_name(stranger);
+  if (candidates.empty())
+    throw FormatError(fmt::format("holds {}; expected a state_dict: a dict, nested or not, whose values are tensors",
+                                  describe(heap, root)));
+  const Candidate& best = *std::min_element(candidates.begin(), candidates.end(),
+                                            [](const Candidate& a, const Candidate& b) { return a.better_than(b); });
+  if (const auto* dict = heap.get<pickle::Dict>(best.id)) return {tensors_of(heap, *dict), std::nullopt};
+  return {module_tensors(heap, best.id), best.id};
 }
 
 }  // namespace shiftnorm::formats

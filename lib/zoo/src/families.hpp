@@ -15,6 +15,14 @@ graph::Graph build_cifar_wide_resnet(const BuildOptions& options);
 /// torchvision's DenseNet (Huang et al. 2017). depth in {121, 161, 169, 201}.
 template <int depth>
 graph::Graph build_densenet(const BuildOptions& options);
+/// CheXNet (Rajpurkar et al. 2017) as its PyTorch reimplementations save it: DenseNet-121 with 14 sigmoid outputs.
+graph::Graph build_chexnet(const BuildOptions& options);
+/// torchxrayvision's DenseNet-121 (Cohen et al. 2022): one channel, 18 sigmoid outputs, scaled by their operating
+/// points.
+graph::Graph build_xrv_densenet121(const BuildOptions& options);
+/// The names of torchvision before 0.2 (`denselayer1.norm.1.weight`), of CheXNet's with the wrapper's removed.
+std::string modern_densenet_name(std::string_view name);
+std::string modern_chexnet_name(std::string_view name);
 
 /// torchvision's EfficientNet (Tan and Le 2019, 2021). number in 0 ... 7.
 template <int number>

@@ -7,22 +7,6 @@ namespace shiftnorm::zoo {
 using graph::ValueId;
 using Ints = std::vector<std::int64_t>;
 
-namespace {
-
-/// [in, out] weights of adaptive average pooling along one axis, or their transpose.
-Tensor adaptive_weights(std::int64_t in, std::int64_t out, bool transposed) {
-  std::vector<float> weights(static_cast<std::size_t>(in * out), 0.0f);
-  for (std::int64_t o = 0; o < out; ++o) {
-    const std::int64_t first = o * in / out, last = ((o + 1) * in + out - 1) / out;
-    for (std::int64_t i = first; i < last; ++i)
-      weights[static_cast<std::size_t>(transposed ? o * in + i : i * out + o)] =
-          1.0f / static_cast<float>(last - first);
-  }
-  return {transposed ? Shape{out, in} : Shape{in, out}, weights};
-}
-
-}  // namespace
-
 std::int64_t round_channels(double channels) {
   const auto rounded = std::max<std::int64_t>(8, static_cast<std::int64_t>(channels + 4) / 8 * 8);
   return static_cast<double>(rounded) < 0.9 * channels ? rounded + 8 : rounded;
@@ -106,17 +90,6 @@ ValueId Layers::average_pool(const std::string& name, ValueId x, std::int64_t ke
                      {"strides", Ints{stride, stride}},
                      {"pads", Ints(4, padding)},
                      {"count_include_pad", std::int64_t{1}}});
-}
-
-ValueId Layers::adaptive_average_pool(const std::string& name, ValueId x, std::int64_t height, std::int64_t width,
-                                      std::int64_t side) {
-  if (height != side)
-    x = graph_.add("MatMul", name + ".rows",
-                   {constant(name + ".rows.weights", adaptive_weights(height, side, true)), x});
-  if (width != side)
-    x = graph_.add("MatMul", name + ".columns",
-                   {x, constant(name + ".columns.weights", adaptive_weights(width, side, false))});
-  return x;
 }
 
 ValueId Layers::concat(const std::string& name, std::vector<ValueId> parts) {

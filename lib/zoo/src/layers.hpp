@@ -51,10 +51,6 @@ class Layers {
                           std::int64_t padding, bool ceil_mode = false);
   graph::ValueId average_pool(const std::string& name, graph::ValueId x, std::int64_t kernel, std::int64_t stride,
                               std::int64_t padding = 0);
-  /// AdaptiveAvgPool2d of a height x width map to side x side; cells that cover fractions average every pixel they
-  /// touch.
-  graph::ValueId adaptive_average_pool(const std::string& name, graph::ValueId x, std::int64_t height,
-                                       std::int64_t width, std::int64_t side);
   graph::ValueId concat(const std::string& name, std::vector<graph::ValueId> parts);  ///< along channels
   /// Global average pooling and flattening to [N, C].
   graph::ValueId pool_and_flatten(graph::ValueId x);

@@ -1,9 +1,12 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cmath>
+#include <utility>
 
 #include "families.hpp"
 #include "layers.hpp"
+#include "shiftnorm/core/error.hpp"
 
 namespace shiftnorm::zoo {
 namespace {
@@ -33,10 +36,39 @@ ValueId unit(Layers& layers, const std::string& prefix, const std::string& suffi
   return layers.conv(prefix + "conv" + suffix, x, in, out, options);
 }
 
-graph::Graph build(const Plan& plan, const BuildOptions& options) {
+/// What stands behind the features, and what goes in.
+struct Ends {
+  const char* classifier = "classifier";
+  std::int64_t classes = 1000, channels = 3;
+  bool sigmoid = false;
+};
+
+/// torchxrayvision's op_norm: outputs below their operating point t become y / 2t, those above 1 - (1 - y) / 2(1 - t),
+/// so that t lies at one half. With r = max(y - t, 0) that is (y - r) / 2t + r / 2(1 - t). An output whose point is NaN
+/// (no data set of theirs had the finding) stays as it is.
+ValueId scale_by_thresholds(graph::Graph& graph, Layers& layers, ValueId y, const std::vector<float>& thresholds) {
+  std::vector<float> minus_t, below, difference;
+  for (const float t : thresholds) {
+    if (!std::isnan(t) && !(t > 0 && t < 1))
+      throw FormatError(fmt::format("an operating point is {}; expected one between 0 and 1", t));
+    minus_t.push_back(std::isnan(t) ? -1.0f : -t);
+    below.push_back(std::isnan(t) ? 1.0f : 1 / (2 * t));
+    difference.push_back(std::isnan(t) ? 0.0f : 1 / (2 * (1 - t)) - 1 / (2 * t));
+  }
+  const Shape shape{1, static_cast<std::int64_t>(thresholds.size())};
+  const auto row = [&](const char* name, const std::vector<float>& values) {
+    return layers.constant(name, Tensor(shape, values));
+  };
+  const ValueId above =
+      layers.relu("op_norm.above", layers.add("op_norm.distance", y, row("op_norm.minus_t", minus_t)));
+  return layers.add("op_norm", graph.add("Mul", "op_norm.scaled", {y, row("op_norm.below", below)}),
+                    graph.add("Mul", "op_norm.rest", {above, row("op_norm.difference", difference)}));
+}
+
+graph::Graph build(const Plan& plan, const BuildOptions& options, const Ends& ends = {}) {
   graph::Graph graph;
   Layers layers(graph);
-  const std::int64_t channels = given(options.channels, 3);
+  const std::int64_t channels = given(options.channels, ends.channels);
   ValueId x = graph.add_input("input", Shape{1, channels, given(options.height, 224), given(options.width, 224)});
   x = layers.conv("features.conv0", x, channels, plan.first, {.kernel = 7, .stride = 2, .padding = 3});
   x = layers.relu("features.relu0", layers.batch_norm("features.norm0", x, plan.first));
@@ -56,7 +88,15 @@ graph::Graph build(const Plan& plan, const BuildOptions& options) {
     in /= 2;
   }
   x = layers.relu("features.relu5", layers.batch_norm("features.norm5", x, in));
-  graph.set_outputs({layers.linear("classifier", layers.pool_and_flatten(x), in, given(options.classes, 1000))});
+  const std::int64_t classes = given(options.classes, ends.classes);
+  x = layers.linear(ends.classifier, layers.pool_and_flatten(x), in, classes);
+  if (ends.sigmoid) x = graph.add("Sigmoid", "sigmoid", {x});
+  if (!options.thresholds.empty()) {
+    if (std::cmp_not_equal(options.thresholds.size(), classes))
+      throw FormatError(fmt::format("{} operating points for {} outputs", options.thresholds.size(), classes));
+    x = scale_by_thresholds(graph, layers, x, options.thresholds);
+  }
+  graph.set_outputs({x});
   return graph;
 }
 
@@ -70,5 +110,28 @@ template graph::Graph build_densenet<121>(const BuildOptions&);
 template graph::Graph build_densenet<161>(const BuildOptions&);
 template graph::Graph build_densenet<169>(const BuildOptions&);
 template graph::Graph build_densenet<201>(const BuildOptions&);
+
+graph::Graph build_chexnet(const BuildOptions& options) {
+  return build(plan_of(121), options, {.classifier = "classifier.0", .classes = 14, .sigmoid = true});
+}
+
+graph::Graph build_xrv_densenet121(const BuildOptions& options) {
+  return build(plan_of(121), options, {.classes = 18, .channels = 1, .sigmoid = true});
+}
+
+std::string modern_densenet_name(std::string_view name) {
+  std::string modern(name);
+  if (modern.find("denselayer") == std::string::npos) return modern;
+  for (const std::string_view old : {".norm.1.", ".norm.2.", ".conv.1.", ".conv.2."})
+    if (const std::size_t at = modern.find(old); at != std::string::npos) modern.erase(at + 5, 1);
+  return modern;
+}
+
+std::string modern_chexnet_name(std::string_view name) {
+  constexpr std::string_view kWrapper = "densenet121.";
+  std::string modern = modern_densenet_name(name);
+  if (const std::size_t at = modern.find(kWrapper); at != std::string::npos) modern.erase(at, kWrapper.size());
+  return modern;
+}
 
 }  // namespace shiftnorm::zoo

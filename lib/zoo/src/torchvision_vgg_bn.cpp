@@ -5,6 +5,7 @@
 
 #include "families.hpp"
 #include "layers.hpp"
+#include "shiftnorm/graph/adaptive_pool.hpp"
 
 namespace shiftnorm::zoo {
 namespace {
@@ -43,7 +44,7 @@ graph::Graph build(const Plan& plan, const BuildOptions& options) {
     x = layers.max_pool(name(), x, 2, 2, 0);
     out = std::min<std::int64_t>(2 * out, 512);
   }
-  x = layers.adaptive_average_pool("avgpool", x, height / 32, width / 32, 7);
+  x = graph::add_adaptive_average_pool(graph, "avgpool", x, {height / 32, width / 32}, {7, 7});
   x = graph.add("Flatten", "flatten", {x});
   x = layers.relu("classifier.1", layers.linear("classifier.0", x, in * 7 * 7, 4096));
   x = layers.relu("classifier.4", layers.linear("classifier.3", x, 4096, 4096));

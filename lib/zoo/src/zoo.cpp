@@ -13,6 +13,8 @@ namespace shiftnorm::zoo {
 namespace {
 
 constexpr std::array kArchitectures{
+    Architecture{"chexnet", "classifier.0.weight", "features.conv0.weight", 14, 224, 3, build_chexnet, "",
+                 modern_chexnet_name, true},
     Architecture{"cifar_resnet110", "linear.weight", "conv1.weight", 10, 32, 3, build_cifar_resnet<110>},
     Architecture{"cifar_resnet20", "linear.weight", "conv1.weight", 10, 32, 3, build_cifar_resnet<20>},
     Architecture{"cifar_resnet32", "linear.weight", "conv1.weight", 10, 32, 3, build_cifar_resnet<32>},
@@ -20,10 +22,14 @@ constexpr std::array kArchitectures{
     Architecture{"cifar_resnet56", "linear.weight", "conv1.weight", 10, 32, 3, build_cifar_resnet<56>},
     Architecture{"cifar_wrn28_10", "fc.weight", "conv1.weight", 10, 32, 3, build_cifar_wide_resnet<28, 10>},
     Architecture{"cifar_wrn40_2", "fc.weight", "conv1.weight", 10, 32, 3, build_cifar_wide_resnet<40, 2>},
-    Architecture{"densenet121", "classifier.weight", "features.conv0.weight", 1000, 224, 3, build_densenet<121>},
-    Architecture{"densenet161", "classifier.weight", "features.conv0.weight", 1000, 224, 3, build_densenet<161>},
-    Architecture{"densenet169", "classifier.weight", "features.conv0.weight", 1000, 224, 3, build_densenet<169>},
-    Architecture{"densenet201", "classifier.weight", "features.conv0.weight", 1000, 224, 3, build_densenet<201>},
+    Architecture{"densenet121", "classifier.weight", "features.conv0.weight", 1000, 224, 3, build_densenet<121>, "",
+                 modern_densenet_name},
+    Architecture{"densenet161", "classifier.weight", "features.conv0.weight", 1000, 224, 3, build_densenet<161>, "",
+                 modern_densenet_name},
+    Architecture{"densenet169", "classifier.weight", "features.conv0.weight", 1000, 224, 3, build_densenet<169>, "",
+                 modern_densenet_name},
+    Architecture{"densenet201", "classifier.weight", "features.conv0.weight", 1000, 224, 3, build_densenet<201>, "",
+                 modern_densenet_name},
     Architecture{"efficientnet_b0", "classifier.1.weight", "features.0.0.weight", 1000, 224, 3,
                  build_efficientnet_b<0>},
     Architecture{"efficientnet_b1", "classifier.1.weight", "features.0.0.weight", 1000, 240, 3,
@@ -91,6 +97,8 @@ constexpr std::array kArchitectures{
     Architecture{"vgg19_bn", "classifier.6.weight", "features.0.weight", 1000, 224, 3, build_vgg_bn<19>},
     Architecture{"wide_resnet101_2", "fc.weight", "conv1.weight", 1000, 224, 3, build_resnet<101, 1, 128>},
     Architecture{"wide_resnet50_2", "fc.weight", "conv1.weight", 1000, 224, 3, build_resnet<50, 1, 128>},
+    Architecture{"xrv_densenet121", "classifier.weight", "features.conv0.weight", 18, 224, 1, build_xrv_densenet121, "",
+                 modern_densenet_name, true, "op_threshs"},
 };
 static_assert(std::is_sorted(kArchitectures.begin(), kArchitectures.end(),
                              [](const Architecture& a, const Architecture& b) { return a.name < b.name; }));

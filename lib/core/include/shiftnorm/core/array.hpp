@@ -12,8 +12,8 @@
 
 namespace shiftnorm {
 
-/// Element types that files hold. Little-endian in memory.
-enum class DType { f64, f32, f16, bf16, i64, i32, i16, i8, u64, u32, u16, u8, boolean };
+/// Element types that files hold. Little-endian in memory. The last four are carried as bytes and not computed with.
+enum class DType { f64, f32, f16, bf16, i64, i32, i16, i8, u64, u32, u16, u8, boolean, f8_e4m3, f8_e5m2, f8_e8m0, c64 };
 
 [[nodiscard]] std::size_t size_of(DType type) noexcept;       ///< bytes per element
 [[nodiscard]] std::string_view name_of(DType type) noexcept;  ///< "float32", "bfloat16", ... (NumPy's names)
@@ -32,6 +32,7 @@ class Array {
   [[nodiscard]] std::span<std::byte> bytes() noexcept { return bytes_; }
 
   /// The values converted, rounded to nearest even where narrower. 64-bit integers above 2^53 lose digits as double.
+  /// Errors  UnsupportedError for types that are only carried.
   [[nodiscard]] std::vector<float> to_float() const;
   [[nodiscard]] std::vector<double> to_double() const;
   [[nodiscard]] std::vector<std::int64_t> to_int64()

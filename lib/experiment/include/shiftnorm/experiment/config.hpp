@@ -16,7 +16,7 @@
 namespace shiftnorm::experiment {
 
 /// What the network's output numbers are before any activation of ours.
-enum class OutputKind { logits, probabilities };
+enum class OutputKind { logits, probabilities, sigmoid };
 
 struct ModelConfig {
   std::filesystem::path checkpoint;

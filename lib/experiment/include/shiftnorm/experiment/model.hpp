@@ -31,6 +31,8 @@ struct RestoredModel {
   [[nodiscard]] std::string name_in_file(graph::ValueId id) const;
   /// The input of one sample without N, of any rank; an extent of 0 is the data's to say.
   [[nodiscard]] Shape input() const;
+  /// Whether `architecture` is a name of zoo.
+  [[nodiscard]] bool of_zoo() const { return !architecture.empty() && !sizeless; }
 };
 
 /// Where a file that holds weights only takes its network from.

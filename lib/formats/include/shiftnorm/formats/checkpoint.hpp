@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -61,6 +62,11 @@ struct Checkpoint {
   /// as their tensor, and so are the vectors of every BatchNorm that has them.
   std::optional<graph::Graph> graph;
   std::optional<Sizeless> sizeless;    ///< the same network, where its input may have other sizes
+  /// Where the file leaves extents of its input open: they are 0 in `graph`, which cannot run, and this builds the same
+  /// network for any input of one image. Parameters are not bound yet. Empty where `graph` runs as it is.
+  std::function<graph::Graph(const Shape& input)> build;
+  /// Why there is no graph in a file that holds more than weights: "a pickled module of class 'net.Net'".
+  std::string no_graph;
   std::vector<std::byte> bytes;        ///< the file as it was
   std::vector<OutputFile> companions;  ///< files beside it that hold values: external data, shards
 
@@ -84,6 +90,10 @@ struct Architecture {
 /// gives for Keras' weights. Errors  also UnsupportedError where the two do not go together.
 [[nodiscard]] Checkpoint read_checkpoint(const std::filesystem::path& path, const std::filesystem::path& architecture);
 [[nodiscard]] Checkpoint parse_checkpoint(std::vector<std::byte> bytes, std::string file_name);
+
+/// What checkpoint.build gives for an input of one image, with all its parameters bound.
+/// Errors  UnsupportedError, ShapeError for an input that the network cannot take.
+[[nodiscard]] graph::Graph graph_for(const Checkpoint& checkpoint, const Shape& input);
 
 /// New values of one tensor by its name in the file; as many as the tensor has, rounded to the stored dtype.
 struct Patch {

@@ -15,6 +15,7 @@ struct BuildOptions {
   std::int64_t classes = 0;            ///< outputs of the head; 0: the architecture's default
   std::int64_t height = 0, width = 0;  ///< of the input; 0: the architecture's default
   std::int64_t channels = 0;           ///< of the input; 0: the architecture's default
+  std::vector<float> thresholds = {};  ///< operating points of sigmoid outputs, one per class; empty: the file has none
 };
 
 struct Architecture {
@@ -25,6 +26,10 @@ struct Architecture {
   graph::Graph (*build)(const BuildOptions&);
   /// What names of tensors begin with that a file holds for training only (auxiliary heads).
   std::string_view training_only = "";
+  /// Today's spelling of a name as older versions of the framework wrote it; nullptr: there is only one.
+  std::string (*modern_name)(std::string_view name) = nullptr;
+  bool sigmoid = false;              ///< each output answers for itself, several may be true of one image
+  std::string_view thresholds = "";  ///< tensor of BuildOptions::thresholds
 };
 
 /// Every architecture, sorted by name.

@@ -1,0 +1,135 @@
+#include "module_tree.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/text.hpp"
+
+// Source: torch/nn/modules/module.py, whose objects keep everything in the dicts _parameters, _buffers and _modules;
+// torch/csrc/jit/serialization/export_module.cpp, whose objects keep all of it in one.
+namespace shiftnorm::formats {
+namespace {
+
+using pickle::Dict, pickle::Heap, pickle::Id, pickle::TensorRef;
+
+constexpr std::size_t kMaxDepth = 64, kMaxWork = std::size_t{1} << 24U;
+constexpr std::string_view kTorchScript = "__torch__.";
+
+const Dict* part(const Heap& heap, Id module, std::string_view name) {
+  const Dict* attributes = heap.attributes(module);
+  const auto id = attributes == nullptr ? std::nullopt : heap.find_id(*attributes, name);
+  return id ? heap.get<Dict>(*id) : nullptr;
+}
+
+std::vector<std::string_view> transient_buffers(const Heap& heap, Id module) {
+  std::vector<std::string_view> names;
+  const auto id = heap.find_id(*heap.attributes(module), "_non_persistent_buffers_set");
+  if (const auto* set = id ? heap.get<pickle::Sequence>(*id) : nullptr)
+    for (const Id item : set->items)
+      if (const auto* name = heap.get<std::string>(item)) names.push_back(*name);
+  return names;
+}
+
+/// What it takes to look through one module.
+std::size_t size_of_module(const Heap& heap, Id module) {
+  std::size_t size = 4 * heap.attributes(module)->items.size();
+  for (const std::string_view name : {"_parameters", "_buffers", "_modules"})
+    if (const Dict* dict = part(heap, module, name)) size += dict->items.size();
+  return size;
+}
+
+template <class Found>
+void each_tensor(const Heap& heap, const Dict* dict, const Found& found) {
+  if (dict == nullptr) return;
+  for (const auto& [key, value] : dict->items) {
+    const auto* name = heap.get<std::string>(key);
+    const auto* tensor = heap.get<TensorRef>(value);
+    if (name != nullptr && tensor != nullptr) found(*name, *tensor);
+  }
+}
+
+template <class Found>
+void each_own_tensor(const Heap& heap, Id module, const Found& found) {
+  if (is_torch_script(heap, module)) return each_tensor(heap, heap.attributes(module), found);
+  each_tensor(heap, part(heap, module, "_parameters"), found);
+  const std::vector<std::string_view> transient = transient_buffers(heap, module);
+  each_tensor(heap, part(heap, module, "_buffers"), [&](const std::string& name, TensorRef tensor) {
+    if (std::find(transient.begin(), transient.end(), name) == transient.end()) found(name, tensor);
+  });
+}
+
+}  // namespace
+
+bool is_torch_script(const Heap& heap, Id module) { return class_of(heap, module).starts_with(kTorchScript); }
+
+bool has_module_state(const Heap& heap, const pickle::Object& object) {
+  const auto* type = heap.get<pickle::ClassName>(object.type);
+  const auto* attributes = heap.get<Dict>(object.state);
+  if (type == nullptr || attributes == nullptr) return false;
+  if (type->name.starts_with(kTorchScript)) return true;
+  constexpr std::array<std::string_view, 3> kParts{"_parameters", "_buffers", "_modules"};
+  return std::all_of(kParts.begin(), kParts.end(), [&](std::string_view name) {
+    const auto id = heap.find_id(*attributes, name);
+    return id && heap.get<Dict>(*id) != nullptr;
+  });
+}
+
+bool is_module(const Heap& heap, Id id) {
+  const auto* object = heap.get<pickle::Object>(id);
+  return object != nullptr && object->module;
+}
+
+std::string_view class_of(const Heap& heap, Id module) {
+  const auto* object = heap.get<pickle::Object>(module);
+  const auto* type = object == nullptr ? nullptr : heap.get<pickle::ClassName>(object->type);
+  return type == nullptr ? std::string_view() : type->name;
+}
+
+std::vector<std::pair<std::string, Id>> children(const Heap& heap, Id module) {
+  const Dict* modules = is_torch_script(heap, module) ? heap.attributes(module) : part(heap, module, "_modules");
+  std::vector<std::pair<std::string, Id>> found;
+  if (modules == nullptr) return found;
+  for (const auto& [key, value] : modules->items)
+    if (const auto* name = heap.get<std::string>(key); name != nullptr && is_module(heap, value))
+      found.emplace_back(*name, value);
+  return found;
+}
+
+std::vector<std::pair<std::string, TensorRef>> module_tensors(const Heap& heap, Id module) {
+  struct Place {
+    Id id;
+    std::string prefix;
+    std::size_t depth;
+  };
+  std::vector<std::pair<std::string, TensorRef>> tensors;
+  // A module that holds another one twice multiplies what is below, and names grow with depth: work is counted.
+  std::size_t work = 0;
+  const auto spend = [&work](std::size_t units) {
+    work += units;
+    if (work > kMaxWork) throw FormatError("pickle: the tree of its modules names more than any network has");
+  };
+  std::vector<Place> places{{module, "", 0}};
+  while (!places.empty()) {
+    const Place place = std::move(places.back());
+    places.pop_back();
+    if (place.depth > kMaxDepth)
+      throw FormatError(
+          fmt::format("module '{}': lies more than {} modules deep", printable(place.prefix, 40), kMaxDepth));
+    spend(size_of_module(heap, place.id));
+    each_own_tensor(heap, place.id, [&](const std::string& name, TensorRef tensor) {
+      spend(place.prefix.size() + name.size());
+      tensors.emplace_back(place.prefix + name, tensor);
+    });
+    const auto inner = children(heap, place.id);
+    for (auto child = inner.rbegin(); child != inner.rend(); ++child) {
+      spend(place.prefix.size() + child->first.size());
+      places.push_back({child->second, place.prefix + child->first + ".", place.depth + 1});
+    }
+  }
+  return tensors;
+}
+
+}  // namespace shiftnorm::formats

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "pickle_heap.hpp"
+
+namespace shiftnorm::formats {
+
+/// Whether an object's attributes are those of a torch.nn.Module or of a TorchScript object. Takes as long as it has
+/// attributes, and is_module() no time at all: it knows what was found when the object was built.
+[[nodiscard]] bool has_module_state(const pickle::Heap& heap, const pickle::Object& object);
+[[nodiscard]] bool is_module(const pickle::Heap& heap, pickle::Id id);
+[[nodiscard]] bool is_torch_script(const pickle::Heap& heap, pickle::Id module);
+
+/// "torch.nn.modules.conv.Conv2d", or "__torch__.mynet.Net" in TorchScript.
+[[nodiscard]] std::string_view class_of(const pickle::Heap& heap, pickle::Id module);
+
+/// The modules inside one, by name, in the file's order. Entries without a module are left out.
+[[nodiscard]] std::vector<std::pair<std::string, pickle::Id>> children(const pickle::Heap& heap, pickle::Id module);
+
+/// What the module's state_dict() holds: parameters and persistent buffers with dotted names, parents first.
+/// Errors  FormatError for a tree that holds itself, nests too deep or names too much.
+[[nodiscard]] std::vector<std::pair<std::string, pickle::TensorRef>> module_tensors(const pickle::Heap& heap,
+                                                                                    pickle::Id module);
+
+}  // namespace shiftnorm::formats
