@@ -73,9 +73,11 @@ Json json_of(const formats::Checkpoint& checkpoint, std::int64_t parameters, con
 }
 
 std::string text_of(const formats::Checkpoint& checkpoint, std::int64_t parameters, const std::vector<Row>& rows) {
+  const auto folded = static_cast<std::size_t>(std::ranges::count_if(rows, &Row::folded));
   std::string text =
-      fmt::format("{}: {}, {} tensors, {} parameters, {} BatchNorms\nsha256 {}\n", printable(checkpoint.file_name),
-                  checkpoint.format, checkpoint.tensors.size(), parameters, rows.size(), checkpoint.sha256);
+      fmt::format("{}: {}, {} tensors, {} parameters, {} BatchNorms{}\nsha256 {}\n", printable(checkpoint.file_name),
+                  checkpoint.format, checkpoint.tensors.size(), parameters, rows.size() - folded,
+                  folded > 0 ? fmt::format(", {} folded away", folded) : std::string(), checkpoint.sha256);
   std::size_t width = 4;
   for (const Row& row : rows) width = std::max(width, printable(row.name).size());
   if (rows.empty()) return text + "nothing to recalibrate: no running statistics\n";

@@ -135,7 +135,8 @@ std::vector<std::byte> onnx_file(const RestoredModel& model, const stats::Statis
 void fill_files(const RestoredModel& model, const stats::Statistics& statistics, const ExportFacts& facts,
                 const Json& provenance, Exported& exported) {
   const std::map<std::string, std::string> metadata{{"shiftnorm", container::write_json(provenance)}};
-  const std::string from = fmt::format("from {} to ", model.checkpoint.format);
+  const bool already = model.checkpoint.format == "onnx";
+  const std::string from = already ? "to " : fmt::format("from {} to ", model.checkpoint.format);
   const Container container = container_of(model, facts);
   if (container == Container::onnx) {
     exported.bytes = onnx_file(model, statistics, facts, metadata);
@@ -143,7 +144,7 @@ void fill_files(const RestoredModel& model, const stats::Statistics& statistics,
     return;
   }
   const std::optional<std::vector<formats::Patch>> patches = patches_of(model, statistics);
-  if (!patches && model.checkpoint.format == "onnx" && container == Container::original) {
+  if (!patches && already && container == Container::original) {
     exported.bytes = onnx_file(model, statistics, facts, metadata);
     exported.converted = from + "a new ONNX file, as some of its convolutions share or compute their weights";
     return;
