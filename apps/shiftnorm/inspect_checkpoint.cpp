@@ -79,7 +79,9 @@ Json json_of(const formats::Checkpoint& checkpoint, std::int64_t parameters, con
                               {"epsilon", or_null(row.epsilon)},
                               {"momentum", or_null(row.momentum)},
                               {"affine", row.affine},
-                              {"statistics", row.folded ? "folded" : row.statistics ? "present" : "absent"}}));
+                              {"statistics", row.folded       ? "folded"
+                                             : row.statistics ? "present"
+                                                              : "absent"}}));
   return Json::object({{"schema", 1},
                        {"format", checkpoint.format},
                        {"sha256", checkpoint.sha256},
@@ -89,9 +91,11 @@ Json json_of(const formats::Checkpoint& checkpoint, std::int64_t parameters, con
 }
 
 std::string text_of(const formats::Checkpoint& checkpoint, std::int64_t parameters, const std::vector<Row>& rows) {
+  const auto folded = static_cast<std::size_t>(std::ranges::count_if(rows, &Row::folded));
   std::string text =
-      fmt::format("{}: {}, {} tensors, {} parameters, {} BatchNorms\nsha256 {}\n", printable(checkpoint.file_name),
-                  checkpoint.format, checkpoint.tensors.size(), parameters, rows.size(), checkpoint.sha256);
+      fmt::format("{}: {}, {} tensors, {} parameters, {} BatchNorms{}\nsha256 {}\n", printable(checkpoint.file_name),
+                  checkpoint.format, checkpoint.tensors.size(), parameters, rows.size() - folded,
+                  folded > 0 ? fmt::format(", {} folded away", folded) : std::string(), checkpoint.sha256);
   std::size_t width = 4;
   for (const Row& row : rows) width = std::max(width, printable(row.name).size());
   if (rows.empty()) return text + "nothing to recalibrate: no running statistics\n";
@@ -101,7 +105,9 @@ std::string text_of(const formats::Checkpoint& checkpoint, std::int64_t paramete
                         row.level ? fmt::format("{}", *row.level) : "-",
                         row.epsilon ? fmt::format("{:g}", *row.epsilon) : "-",
                         row.momentum ? fmt::format("{:g}", *row.momentum) : "-", row.affine ? "yes" : "no",
-                        row.folded ? "folded" : row.statistics ? "present" : "absent");
+                        row.folded       ? "folded"
+                        : row.statistics ? "present"
+                                         : "absent");
   if (std::ranges::any_of(rows, &Row::folded))
     text +=
         "folded: a convolution that seems to have a BatchNorm in its weight and bias; --source-data brings it back\n";
@@ -120,7 +126,8 @@ void inspect_checkpoint(const formats::Checkpoint& checkpoint, const Options& op
   if (options.has("stats"))
     file = from_option("stats", [&] { return experiment::read_statistics_file(options.text("stats")); });
   const experiment::NetworkSource network = network_of(options, file ? file->architecture : std::string());
-  const bool with_graph = !network.architecture.empty() || !network.graph.empty() || checkpoint.graph.has_value() || file;
+  const bool with_graph =
+      !network.architecture.empty() || !network.graph.empty() || checkpoint.graph.has_value() || file;
   std::optional<experiment::RestoredModel> model;
   if (with_graph) model = experiment::restore(options.positional(), network);
   const std::vector<Row> rows = model ? rows_of_model(*model) : rows_of_names(checkpoint);

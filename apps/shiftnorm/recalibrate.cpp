@@ -223,10 +223,10 @@ ExitCode recalibrate(const Options& options, Console& console) {
   document.too_many_bad = limit.exceeded({document.images, document.bad});
   warn_of(console, e);
   const std::string written = (job.out.empty() ? *statistics : job.out).string();
-  const std::string from = adapt::measures(job.mode.policy)
-                               ? fmt::format(" from {} images ({:.1f} images/s)", e.result.adapted_images,
-                                             document.images_per_second)
-                               : std::string();
+  const std::string from =
+      adapt::measures(job.mode.policy)
+          ? fmt::format(" from {} images ({:.1f} images/s)", e.result.adapted_images, document.images_per_second)
+          : std::string();
   console.say(fmt::format("{}: {}{}{}\n", written, job.mode.name, from, conversion(exported)));
   const std::int64_t images = document.images, bad_files = document.bad;
   if (console.json()) console.print(job_json(std::move(document)));

@@ -103,6 +103,9 @@ TEST_CASE("what a folded network does not allow is told before any image is read
   test::check_refused(place, recalibrate({}), 3, "f.onnx: its BatchNorms were folded into 19 convolutions (conv1, ");
   test::check_refused(place, recalibrate({"--source-data", "images", "--policy", "disabled"}), 2,
                       "f.onnx: policy disabled takes parts of a BatchNorm away");
+  done(place, on_images({"recalibrate", "net.safetensors", "--arch", "cifar_resnet20"},
+                        {"--stats-out", "s.bnstats", "--out", "x.safetensors", "--quiet"}));
+  test::check_refused(place, {"export", "f.onnx", "--stats", "s.bnstats", "--out", "x.onnx"}, 2, "--stats: ");
   test::check_refused(place, recalibrate({"--source-data", "nowhere"}), 3, "nowhere: no such file or folder");
 }
 

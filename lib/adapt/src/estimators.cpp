@@ -60,8 +60,7 @@ void BatchEstimator::add(std::size_t layer, std::size_t batch, std::int64_t imag
                       "expected larger batches",
                       set.name, name_of(mode_.estimator)));
     const std::vector<double> mean = use.moments.mean();
-    std::vector<double> variance =
-        use.moments.variance(averages ? stats::Divisor::population : stats::Divisor::sample);
+    std::vector<double> variance = use.moments.variance(averages ? stats::Divisor::population : stats::Divisor::sample);
     if (averages)
       for (double& v : variance) v *= graph::stored_factor(set, use.moments.values());
     const auto count = static_cast<double>(uses.size());

@@ -144,7 +144,8 @@ std::vector<std::byte> onnx_file(const RestoredModel& model, const stats::Statis
 void fill_files(const RestoredModel& model, const stats::Statistics& statistics, const ExportFacts& facts,
                 const Json& provenance, Exported& exported) {
   const std::map<std::string, std::string> metadata{{"shiftnorm", container::write_json(provenance)}};
-  const std::string from = fmt::format("from {} to ", model.checkpoint.format);
+  const bool already = model.checkpoint.format == "onnx";
+  const std::string from = already ? "to " : fmt::format("from {} to ", model.checkpoint.format);
   const Container container = container_of(model, facts);
   if (container == Container::onnx) {
     exported.bytes = onnx_file(model, statistics, facts, metadata);
@@ -152,7 +153,7 @@ void fill_files(const RestoredModel& model, const stats::Statistics& statistics,
     return;
   }
   const std::optional<std::vector<formats::Patch>> patches = patches_of(model, statistics);
-  if (!patches && model.checkpoint.format == "onnx" && container == Container::original) {
+  if (!patches && already && container == Container::original) {
     exported.bytes = onnx_file(model, statistics, facts, metadata);
     exported.converted = from + "a new ONNX file, as some of its convolutions share or compute their weights";
     return;
@@ -228,11 +229,10 @@ Exported export_checkpoint(const RestoredModel& model, const stats::Statistics& 
 }
 
 Exported export_checkpoint(const Session& session, const stats::Statistics& statistics, const ExportFacts& facts) {
-  return export_checkpoint(
-      session.model, statistics, facts,
-      {session.preprocess, session.preprocess_yaml, session.preprocess_sha256, session.dataset->fingerprint(),
-       session.source_fingerprint, session.source_images,
-       static_cast<std::int64_t>(session.store->bad().size()) + facts.left_out, facts.drawn});
+  return export_checkpoint(session.model, statistics, facts,
+                           {session.preprocess, session.preprocess_yaml, session.preprocess_sha256,
+                            session.dataset->fingerprint(), session.source_fingerprint, session.source_images,
+                            static_cast<std::int64_t>(session.store->bad().size()) + facts.left_out, facts.drawn});
 }
 
 }  // namespace shiftnorm::experiment

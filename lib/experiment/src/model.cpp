@@ -72,8 +72,8 @@ using ModernName = decltype(zoo::Architecture::modern_name);
 std::vector<graph::NamedSource> sources_of(const std::vector<NamedTensor>& tensors, ModernName modern_name = nullptr) {
   std::vector<graph::NamedSource> sources;
   for (const NamedTensor& tensor : tensors)
-    sources.push_back({modern_name != nullptr ? modern_name(tensor.name) : tensor.name, tensor.values.shape(),
-                       &tensor.values});
+    sources.push_back(
+        {modern_name != nullptr ? modern_name(tensor.name) : tensor.name, tensor.values.shape(), &tensor.values});
   return sources;
 }
 
@@ -81,9 +81,8 @@ std::vector<graph::NamedSource> sources_of(const std::vector<NamedTensor>& tenso
 graph::Binding bind_to(graph::Graph& graph, const Checkpoint& checkpoint, const zoo::Architecture* known,
                        const std::vector<NamedTensor>& otherwise = {}) {
   const std::string_view training_only = known != nullptr ? known->training_only : std::string_view();
-  graph::Binding binding =
-      graph::bind(graph, sources_of(checkpoint.tensors, known != nullptr ? known->modern_name : nullptr),
-                  sources_of(otherwise));
+  graph::Binding binding = graph::bind(
+      graph, sources_of(checkpoint.tensors, known != nullptr ? known->modern_name : nullptr), sources_of(otherwise));
   // A deeper network of the same family holds every name of a shallower one: what is left over tells them apart.
   std::vector<std::string> unmeasured;
   std::ranges::copy_if(binding.left_over, std::back_inserter(unmeasured), [&](const std::string& name) {

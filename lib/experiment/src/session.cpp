@@ -11,8 +11,8 @@
 #include "shiftnorm/core/hash.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/experiment/export.hpp"
-#include "source_sample.hpp"
 #include "shiftnorm/zoo/zoo.hpp"
+#include "source_sample.hpp"
 
 namespace shiftnorm::experiment {
 namespace {
@@ -127,8 +127,7 @@ Session open_session(RestoredModel model, const SessionOptions& options, const P
   session.outputs = options.outputs ? *options.outputs : told_by_network(session.model);
   imaging::DatasetOptions dataset = options.dataset;
   dataset.labelled = options.labelled;
-  session.dataset =
-      imaging::shifted(imaging::open_dataset(options.where, dataset), options.shifts, options.shift_seed);
+  session.dataset = imaging::shifted(imaging::open_dataset(options.where, dataset), options.shifts, options.shift_seed);
 
   imaging::Pipeline pipeline = choose_pipeline(options, session);
   session.preprocess = pipeline.name;

@@ -26,7 +26,7 @@ class Plan {
   ~Plan();
 
   [[nodiscard]] const std::vector<graph::BatchNorm>& sets() const noexcept { return sets_; }
-  [[nodiscard]] const Shape& input() const noexcept;          ///< of one image, N = 1 in front
+  [[nodiscard]] const Shape& input() const noexcept;  ///< of one image, N = 1 in front
   [[nodiscard]] std::size_t outputs() const noexcept;
   [[nodiscard]] const Shape& output(std::size_t which) const;  ///< of one image, N = 1 in front
   [[nodiscard]] std::int64_t output_floats(std::size_t which = 0) const { return output(which).elements(); }

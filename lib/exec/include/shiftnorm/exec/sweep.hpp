@@ -49,7 +49,7 @@ struct SweepRequest {
   std::function<void(std::size_t group)> group_done;
   /// Output `which` of image `index`, row-major; empty: outputs are not computed. Called from worker threads.
   std::function<void(std::size_t index, std::size_t which, std::span<const float> output)> output;
-  std::size_t outputs = 1;  ///< how many of the network's outputs are wanted, from the first
+  std::size_t outputs = 1;           ///< how many of the network's outputs are wanted, from the first
   std::string_view stage = "adapt";  ///< name for progress
 };
 

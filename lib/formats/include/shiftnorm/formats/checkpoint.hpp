@@ -61,7 +61,7 @@ struct Checkpoint {
   /// Only for formats that hold an architecture. All its parameters are bound; those that can be written back are named
   /// as their tensor, and so are the vectors of every BatchNorm that has them.
   std::optional<graph::Graph> graph;
-  std::optional<Sizeless> sizeless;    ///< the same network, where its input may have other sizes
+  std::optional<Sizeless> sizeless;  ///< the same network, where its input may have other sizes
   /// Where the file leaves extents of its input open: they are 0 in `graph`, which cannot run, and this builds the same
   /// network for any input of one image. Parameters are not bound yet. Empty where `graph` runs as it is.
   std::function<graph::Graph(const Shape& input)> build;
