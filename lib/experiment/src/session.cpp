@@ -101,7 +101,8 @@ Session open_session(const SessionOptions& options, const Progress& progress) {
   Session session;
   session.model = restore(options.checkpoint, options.architecture);
   session.outputs = options.outputs ? *options.outputs : told_by_last_node(session.model.graph);
-  session.dataset = imaging::open_dataset(options.where, options.dataset);
+  session.dataset =
+      imaging::shifted(imaging::open_dataset(options.where, options.dataset), options.shifts, options.shift_seed);
 
   imaging::Pipeline pipeline = choose_pipeline(options, session);
   session.preprocess = pipeline.name;
