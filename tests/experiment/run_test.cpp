@@ -72,6 +72,8 @@ TEST_CASE("a run scores every mode on the same images and exports one", "[experi
   CHECK(outcome.statistics[0].second == outcome.statistics[1].second);  // measuring does not depend on the policy
   CHECK(results.modes[0].drift.empty());
   REQUIRE(results.modes[1].drift.size() == 19);
+  CHECK(results.modes[0].settling.layers.empty());
+  CHECK(results.modes[1].settling.layers.size() == 19);
   CHECK(results.modes[1].drift[0].name == "bn1");
   CHECK(results.modes[1].drift[0].mean_shift > 0);
 

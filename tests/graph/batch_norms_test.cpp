@@ -81,3 +81,18 @@ TEST_CASE("A BatchNorm whose vectors are computed is refused by name", "[graph]"
   CHECK_THROWS_WITH(graph::batch_norms(g), Catch::Matchers::Equals("node 'bn1': 'turned' of its BatchNormalization is "
                                                                    "computed; expected a parameter"));
 }
+
+TEST_CASE("Uses are sets of their own, in graph order and with levels", "[graph]") {
+  Graph g;
+  const ValueId x = g.add_input("x", Shape{1, 4, 8, 8});
+  const auto shared = norm_parameters(g, "shared", 4);
+  const ValueId first = norm(g, "use1", x, shared);
+  g.set_outputs({norm(g, "use2", norm(g, "between", first, 4), shared)});
+  const auto uses = graph::uses_of(g, graph::batch_norms(g));
+  REQUIRE(uses.size() == 3);
+  CHECK(levels(uses) == Ints{1, 2, 3});
+  CHECK(uses[0].name == "shared");
+  CHECK(uses[1].name == "between");
+  CHECK(uses[2].mean == uses[0].mean);
+  for (const auto& use : uses) CHECK(use.ordered);
+}

@@ -87,6 +87,31 @@ def source_normalised(model, x):
     return model
 
 
+@torch.no_grad()
+def blended_forward(model, x, weight):
+    """One batch, every BatchNorm with weight * source + (1 - weight) * the batch's own population statistics."""
+    model = copy.deepcopy(model)
+
+    def settle(bn, inputs):
+        values = inputs[0].double().transpose(0, 1).flatten(1)
+        bn.running_mean.copy_(weight * bn.running_mean + (1 - weight) * values.mean(1))
+        bn.running_var.copy_(weight * bn.running_var + (1 - weight) * values.var(1, unbiased=False))
+
+    for bn in norms(model).values():
+        bn.register_forward_pre_hook(settle)
+    return model(x)
+
+
+def nearest_channels(source, target, layer, layers):
+    """The target's statistics in the share 1 - l/(L-1) of channels that moved least, the source's in the others."""
+    moved = (source[0] - target[0]) ** 2 + (source[1].sqrt() - target[1].sqrt()) ** 2
+    kept = len(moved) * (layers - 1 - layer) // (layers - 1)
+    mean, var = source[0].clone(), source[1].clone()
+    chosen = moved.argsort()[:kept]
+    mean[chosen], var[chosen] = target[0][chosen], target[1][chosen]
+    return mean, var
+
+
 class Statistics(ParityCase):
     def check(self, name, expected, *options):
         run("recalibrate", self.at / "net.pth", "--arch", name, "--data", self.at / "x.npy", "--out", self.at / "adapted.pth", *options)
@@ -146,6 +171,84 @@ class Statistics(ParityCase):
     def test_source_normalised(self):
         model, x = self.start("cifar_resnet20")
         self.check("cifar_resnet20", source_normalised(model, x), "--semantics", "source")
+
+    def test_update_bn_itself(self):
+        """The function of PyTorch, not its definition; one image a batch and a ragged last batch, too."""
+        model, x = self.start("cifar_resnet20")
+        for batch in (1, 5, 8, COUNT):
+            with self.subTest(batch=batch):
+                twin = copy.deepcopy(model)
+                torch.optim.swa_utils.update_bn(x.split(batch), twin)
+                self.check("cifar_resnet20", twin, "--semantics", "batch", "--estimator", "batch-mean", "--batch", batch, "--shuffle", "off")
+
+    def test_divisors(self):
+        """One batch of everything: an exponential average of weight 1 keeps the sample variance, population the other."""
+        model, x = self.start("cifar_resnet20")
+        sample, population = train_mode(model, x, COUNT, 1.0), pooled(model, x, COUNT)
+        values = COUNT * 32 * 32
+        first, second = (next(iter(norms(m).values())).running_var for m in (sample, population))
+        self.assertTrue(torch.allclose(first, second * values / (values - 1), rtol=1e-5, atol=0))
+        self.check("cifar_resnet20", sample, "--semantics", "batch", "--estimator", "ema", "--momentum", 1, "--batch", COUNT, "--shuffle", "off")
+        self.check("cifar_resnet20", population, "--semantics", "batch", "--estimator", "population", "--batch", COUNT, "--shuffle", "off")
+
+    def test_dua(self):
+        """Mirza et al. 2022: image after image, the momentum falls from 0.1 by 0.94 towards 0.005."""
+        model, x = self.start("cifar_resnet20")
+        twin, momentum = copy.deepcopy(model), 0.1
+        set_training(twin, True)
+        with torch.no_grad():
+            for image in x.split(1):
+                momentum *= 0.94
+                for bn in norms(twin).values():
+                    bn.momentum = momentum + 0.005
+                twin(image)
+        self.check("cifar_resnet20", twin, "--semantics", "batch", "--estimator", "dua", "--batch", 1, "--shuffle", "off")
+
+    def test_policy_batch(self):
+        """Prediction-time BN (Nado et al. 2020): training mode of the BatchNorms; with blend the formula, layer by layer."""
+        model, x = self.start("cifar_resnet20")
+        for batch in (1, 5):
+            for weight in (0.0, 0.25):
+                with self.subTest(batch=batch, weight=weight):
+                    found = self.outputs("net.pth", "cifar_resnet20", "--mode", "batch", "--batch", batch,
+                                         *(("--source-weight", weight) if weight else ()))
+                    with torch.no_grad():
+                        expected = torch.cat([blended_forward(model, part, weight) for part in x.split(batch)])
+                    self.assert_logits(found, expected)
+        self.assert_logits(self.outputs("net.pth", "cifar_resnet20", "--mode", "instance"), torch.cat([blended_forward(model, part, 0) for part in x.split(1)]))
+
+    def test_policies_by_formula(self):
+        """What each policy makes of source and target statistics (estimators.md C)."""
+        model, x = self.start("cifar_resnet20")
+        target, total = layerwise(model, x), len(norms(model))
+        n = torch.tensor(0.25)
+        formulas = {
+            ("mixture", "--source-weight", 0.25): lambda s, t, i: (n * s[0] + (1 - n) * t[0], n * s[1] + (1 - n) * t[1] + n * (1 - n) * (s[0] - t[0]) ** 2),
+            ("mean-only",): lambda s, t, i: (t[0], s[1]),
+            ("variance-only",): lambda s, t, i: (s[0], t[1]),
+            ("disabled",): lambda s, t, i: (torch.zeros_like(s[0]), torch.full_like(s[1], 1 - 1e-5)),
+            ("hybrid",): lambda s, t, i: nearest_channels(s, t, i, total),
+        }
+        for (policy, *options), formula in formulas.items():
+            with self.subTest(policy):
+                expected = copy.deepcopy(model)
+                for i, (bn, t) in enumerate(zip(norms(expected).values(), norms(target).values())):
+                    mean, var = formula((bn.running_mean.clone(), bn.running_var.clone()), (t.running_mean, t.running_var), i)
+                    bn.running_mean.copy_(mean)
+                    bn.running_var.copy_(var)
+                self.check("cifar_resnet20", expected, "--policy", policy, *options)
+
+    def test_without_running_statistics(self):
+        """track_running_stats=False: no buffers in the file, each batch by itself in PyTorch's eval mode."""
+        model, x = build("cifar_resnet20"), images("cifar_resnet20", COUNT)
+        for bn in norms(model).values():
+            bn.track_running_stats = False
+            bn.running_mean = bn.running_var = bn.num_batches_tracked = None
+        self.save(model, x)
+        self.assertFalse([name for name in model.state_dict() if "running" in name])
+        found = self.outputs("net.pth", "cifar_resnet20", "--mode", "batch", "--batch", 5)
+        with torch.no_grad():
+            self.assert_logits(found, torch.cat([model(part) for part in x.split(5)]))
 
     def test_blend(self):
         """Schneider et al. 2020: lambda = N / (N + n), applied to the statistics after measuring."""

@@ -98,6 +98,29 @@ TEST_CASE("results.json turns what is undefined into null with a reason", "[repo
   CHECK(first.at("precision").at("reason").as_string() == "never predicted");
 }
 
+TEST_CASE("results.json tells whether the images were enough, null where it cannot be told", "[report]") {
+  experiment::RunResults run = test::sample_run();
+  run.modes[1].settling.layers = {{"bn1", 0.25, 0.5}, {"bn2", 0.05, std::nan("")}};
+  run.modes[1].settling.prior = 4.5;
+  run.modes[1].settling.images = 12;
+  const Json json = container::parse_json(report::results_json(run));
+  CHECK(json.at("modes").as_array().at(0).find("settling") == nullptr);
+  const Json& settling = json.at("modes").as_array().at(1).at("settling");
+  CHECK(settling.at("images").as_integer() == 12);
+  CHECK_FALSE(settling.at("settled").as_bool());
+  CHECK(settling.at("worst").at("layer").as_string() == "bn1");
+  CHECK(settling.at("prior_images").as_number() == 4.5);
+  CHECK(settling.at("layers").as_array().at(1).at("shift").is_null());
+  run.modes[1].settling.layers[0].error = 0.09;  // below the threshold of 0.1
+  CHECK(container::parse_json(report::results_json(run))
+            .at("modes")
+            .as_array()
+            .at(1)
+            .at("settling")
+            .at("settled")
+            .as_bool());
+}
+
 TEST_CASE("results.json tells the drift of modes that measured, null where it is undefined", "[report]") {
   experiment::RunResults run = test::sample_run();
   run.modes[1].drift = {{"bn1", 0.5, 2.0, 0.25, 1.5, 0}, {"bn2", std::nan(""), 1.0, std::nan(""), 3.0, 16}};

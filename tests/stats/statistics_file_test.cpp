@@ -45,7 +45,11 @@ StatisticsFile file_of(std::span<const Image> part, const std::string& fingerpri
   file.instruction_set = "avx2";
   LayerStatistics layer{"layer1.0.bn1", {0, 0}, {0, 0}};
   layer.sums = ChannelMoments({0.25f, -1.0f});
-  for (const Image& image : part) layer.sums.add_image(image.sum, image.square, 10);
+  layer.spread = Spread(2);
+  for (const Image& image : part) {
+    layer.sums.add_image(image.sum, image.square, 10);
+    layer.spread.add(image.sum, image.square, 10);
+  }
   layer.values = layer.sums.values();
   layer.images = file.images;
   layer.batches = 1;
@@ -63,12 +67,14 @@ StatisticsFile batch_file(std::span<const Image> part) {
   file.shuffle = "off";
   LayerStatistics& layer = file.layers[0];
   layer.sums = ChannelMoments({0.0f, 0.0f});
+  layer.spread = Spread(2);
   layer.batches = 0;
   for (std::size_t at = 0; at < part.size(); at += 4) {
     ChannelMoments batch({0.25f, -1.0f});
     for (const Image& image : part.subspan(at, std::min<std::size_t>(4, part.size() - at)))
       batch.add_image(image.sum, image.square, 10);
     layer.sums.add_image(batch.mean(), batch.variance(Divisor::sample), batch.values());
+    layer.spread.add(batch.mean(), batch.variance(Divisor::sample), 1);
     ++layer.batches;
   }
   estimate(Pooling::batches, layer);
@@ -100,11 +106,26 @@ TEST_CASE("A statistics file is read as it was written, to the bit", "[stats]") 
   const StatisticsFile again = read_statistics(bytes);
   CHECK(write_statistics(again) == bytes);
   CHECK(again.layers[0].sums == file.layers[0].sums);
+  CHECK(again.layers[0].spread == file.layers[0].spread);
   CHECK(again.layers[0].mean == file.layers[0].mean);
   CHECK(again.layers[1].values == 0);
   CHECK(again.layers[1].variance == std::vector<double>{2.0});
   CHECK(again.preprocess_steps == file.preprocess_steps);
   CHECK(again.images == 7);
+}
+
+TEST_CASE("A statistics file from before the spread was kept is read, and merges without it", "[stats]") {
+  const std::vector<std::byte> bytes = with("layer1.0.bn1.spread", {});
+  CHECK_THROWS_WITH(read_statistics(bytes), Contains("array 'layer1.0.bn1.units' belongs to no layer"));
+  const std::vector<Image> all = images(6);
+  StatisticsFile old = file_of(std::span(all).subspan(0, 3), "a");
+  old.layers[0].spread = {};
+  const StatisticsFile again = read_statistics(write_statistics(old));
+  CHECK(again.layers[0].spread.channels() == 0);
+  const std::vector<NamedStatistics> parts{{"old", again}, {"new", file_of(std::span(all).subspan(3), "b")}};
+  const StatisticsFile both = merged(parts);
+  CHECK(both.layers[0].spread.channels() == 0);
+  CHECK(both.layers[0].sums == file_of(all, "c").layers[0].sums);
 }
 
 // Law: any split merges to one run.

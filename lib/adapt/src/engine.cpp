@@ -378,10 +378,10 @@ struct Engine::State {
     const bool all = std::find(takes_part.begin(), takes_part.end(), false) == takes_part.end();
     if (needs_source(mode) || !all)
       throw ConfigError(fmt::format(
-          "mode '{}': no source statistics: the file holds none (PyTorch writes none for track_running_stats=False), "
+          "no source statistics: the file holds none (PyTorch writes none for track_running_stats=False), "
           "and {} needs them; expected policy adabn with estimator population, batch-mean or ema-reset, or policy "
           "batch, instance, disabled or identity",
-          mode.name, all ? fmt::format("policy {} as asked for", name_of(mode.policy)) : "a layer left out"));
+          all ? fmt::format("policy {} as asked for", name_of(mode.policy)) : "a layer left out"));
   }
 };
 

@@ -28,15 +28,7 @@ void patch(const RestoredModel& model, graph::ValueId id, std::vector<double> va
   patches.push_back({std::move(name), std::move(values)});
 }
 
-/// The learned scale and shift become 1 and 0; one that the file lacks (affine=False, scale=False) must be that
-/// already.
-void patch_plain(const RestoredModel& model, graph::ValueId id, float value, std::string_view what,
-                 const graph::BatchNorm& layer, std::vector<formats::Patch>& patches) {
-  const auto& now = model.graph.value(id).tensor->values;
-  const bool held = !model.name_in_file(id).empty();
-  if (!held && std::ranges::all_of(now, [value](float v) { return v == value; })) return;
-  patch(model, id, std::vector<double>(now.size(), static_cast<double>(value)), what, layer, patches);
-}
+bool held(const RestoredModel& model, graph::ValueId id) { return !model.graph.value(id).name.empty(); }
 
 void check_finite(const stats::LayerStatistics& layer) {
   const auto finite = [](double v) { return std::isfinite(v); };
@@ -77,10 +69,12 @@ std::optional<std::vector<formats::Patch>> patches_of(const RestoredModel& model
     }
     patch(model, layer.mean, now.mean, "running mean", layer, patches);
     patch(model, layer.variance, now.variance, "running variance", layer, patches);
-    if (now.plain_affine) {
-      patch_plain(model, layer.scale, 1, "weight", layer, patches);
-      patch_plain(model, layer.bias, 0, "bias", layer, patches);
-    }
+    if (!now.plain_affine) continue;
+    const auto channels = static_cast<std::size_t>(layer.channels);
+    // A weight or bias that the layer was built without is 1 or 0 already, and no file holds it.
+    if (held(model, layer.scale))
+      patch(model, layer.scale, std::vector<double>(channels, 1.0), "weight", layer, patches);
+    if (held(model, layer.bias)) patch(model, layer.bias, std::vector<double>(channels, 0.0), "bias", layer, patches);
   }
   return patches;
 }

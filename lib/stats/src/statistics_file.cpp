@@ -326,6 +326,8 @@ void add_layer(const LayerStatistics& part, bool in_batches, LayerStatistics& to
   // A sum that grew beyond what a file may hold must not go on growing.
   for (const std::vector<ExactSum>* each : {&sums.sums(), &sums.squares()})
     for (const ExactSum& sum : *each) static_cast<void>(ExactSum::from_digits(sum.digits()));
+  for (const auto& channel : total.spread.products())
+    for (const ExactSum& sum : channel) static_cast<void>(ExactSum::from_digits(sum.digits()));
   total.sums = std::move(sums);
   if (total.spread.channels() > 0 && part.spread.channels() > 0)
     total.spread.merge(part.spread);

@@ -1,0 +1,121 @@
+#include "shiftnorm/stats/settling.hpp"
+
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <random>
+
+#include "shiftnorm/core/error.hpp"
+
+using namespace shiftnorm;
+using namespace shiftnorm::stats;
+
+namespace {
+
+constexpr std::size_t kPlane = 20;
+
+/// One image: values around a centre of its own, so that images differ more than their pixels do.
+void add_image(std::mt19937& random, float pivot, LayerStatistics& layer) {
+  std::normal_distribution<double> between(3, 1), within(0, 1);
+  const double centre = between(random), width = 1 + 0.3 * within(random);
+  double sum = 0, square = 0;
+  for (std::size_t k = 0; k < kPlane; ++k) {
+    const double x = centre + width * within(random) - static_cast<double>(pivot);
+    sum += x;
+    square += x * x;
+  }
+  layer.sums.add_image({&sum, 1}, {&square, 1}, kPlane);
+  layer.spread.add({&sum, 1}, {&square, 1}, kPlane);
+}
+
+LayerStatistics layer_of(std::size_t images, unsigned seed, float pivot) {
+  std::mt19937 random(seed);
+  LayerStatistics layer{"bn", {0.0}, {1.0}};
+  layer.sums = ChannelMoments({pivot});
+  layer.spread = Spread(1);
+  for (std::size_t i = 0; i < images; ++i) add_image(random, pivot, layer);
+  layer.images = static_cast<std::int64_t>(images);
+  layer.values = layer.images * static_cast<std::int64_t>(kPlane);
+  layer.batches = 1;
+  estimate(Pooling::values, layer);
+  return layer;
+}
+
+double error_of(const LayerStatistics& layer) { return settling(Pooling::values, {layer}, {})[0].error; }
+
+}  // namespace
+
+// Oracle: the thing itself: how far the estimates of 400 sets of 40 images lie from that of very many images.
+TEST_CASE("The predicted error is the error that is found", "[stats]") {
+  const LayerStatistics truth = layer_of(200000, 1, 3);
+  double found = 0, predicted = 0;
+  constexpr int kSets = 400;
+  for (unsigned s = 0; s < kSets; ++s) {
+    const LayerStatistics layer = layer_of(40, 100 + s, 3);
+    const double mean = layer.mean[0] - truth.mean[0],
+                 deviation = std::sqrt(layer.variance[0]) - std::sqrt(truth.variance[0]);
+    found += (mean * mean + deviation * deviation) / truth.variance[0] / kSets;
+    predicted += error_of(layer) * error_of(layer) / kSets;
+  }
+  // 15 %: a mean of 400 squares of standard deviation sqrt(2) of themselves, and the delta method's next term (1/40).
+  CHECK(std::sqrt(predicted) == Approx(std::sqrt(found)).epsilon(0.15));
+}
+
+TEST_CASE("The error does not depend on the pivot and falls with the root of the images", "[stats]") {
+  CHECK(error_of(layer_of(50, 7, 0)) == Approx(error_of(layer_of(50, 7, 12))).epsilon(1e-6));
+  CHECK(error_of(layer_of(4000, 7, 3)) == Approx(error_of(layer_of(1000, 8, 3)) / 2).epsilon(0.1));
+}
+
+// Oracle: worked by hand. Means 1, 3 and variances 2, 6 of two batches: var(a) = 2, var(q) = 8, v = 4, n = 2.
+TEST_CASE("Batches are units of their own", "[stats]") {
+  LayerStatistics layer{"bn", {2.0}, {4.0}};
+  layer.sums = ChannelMoments({0.0f});
+  layer.spread = Spread(1);
+  for (const auto& [mean, variance] : {std::pair{1.0, 2.0}, std::pair{3.0, 6.0}}) {
+    layer.sums.add_image({&mean, 1}, {&variance, 1}, 10);
+    layer.spread.add({&mean, 1}, {&variance, 1}, 1);
+  }
+  layer.values = 20;
+  layer.images = 8;
+  layer.batches = 2;
+  const auto told = settling(Pooling::batches, {layer}, {{"bn", {0.0}, {1.0}}});
+  CHECK(told[0].error == Approx(std::sqrt((2.0 + 8.0 / (4 * 4)) / (2 * 4))));
+  CHECK(told[0].shift == Approx(std::sqrt((4.0 + 1.0) / 4)));  // (2 - 0)^2 + (2 - 1)^2 over v = 4
+}
+
+TEST_CASE("What cannot be told counts as least settled", "[stats]") {
+  const LayerStatistics one = layer_of(1, 1, 0), many = layer_of(100, 1, 0);
+  LayerStatistics unmeasured = many;
+  unmeasured.values = 0;
+  const auto told = settling(Pooling::values, {many, one, unmeasured}, {});
+  REQUIRE(told.size() == 2);
+  CHECK(std::isnan(told[1].error));
+  CHECK(least_settled(told) == &told[1]);
+  CHECK(least_settled({}) == nullptr);
+  LayerStatistics constant = many;
+  constant.variance = {0.0};
+  CHECK(std::isnan(settling(Pooling::values, {constant}, {})[0].error));
+}
+
+// Oracle: the formula by hand: e^2 = 0.04, shift^2 = 0.2, so N = 10 * 0.04 / 0.16.
+TEST_CASE("The suggested prior weighs the estimate by its uncertainty", "[stats]") {
+  const std::vector<LayerSettling> layers{{"a", 0.2, std::sqrt(0.2)}};
+  CHECK(shrinking_prior(layers, 10).value() == Approx(2.5));
+  CHECK_FALSE(shrinking_prior(std::vector<LayerSettling>{{"a", 0.2, 0.1}}, 10));
+  CHECK_FALSE(shrinking_prior({}, 10));
+}
+
+TEST_CASE("Spreads of shards add up to that of the whole", "[stats]") {
+  const LayerStatistics whole = layer_of(30, 3, 0);
+  std::mt19937 random(3);
+  LayerStatistics parts[3];
+  for (LayerStatistics& part : parts) {
+    part.sums = ChannelMoments({0.0f});
+    part.spread = Spread(1);
+  }
+  for (std::size_t i = 0; i < 30; ++i) add_image(random, 0, parts[i % 3]);
+  Spread merged = parts[2].spread;
+  merged.merge(parts[0].spread);
+  merged.merge(parts[1].spread);
+  CHECK(merged == whole.spread);
+  CHECK_THROWS_AS(merged.merge(Spread(2)), ShapeError);
+}
