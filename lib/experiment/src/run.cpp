@@ -116,13 +116,13 @@ RunOutcome run_experiment(const Config& config, const RunOptions& options, const
     for (const std::string& note : notes_on_batches(mode, results.labels)) tell(note);
     for (const adapt::LeftOut& one : result.left_out)
       tell(fmt::format("{}: {}; left out", results.ids.at(one.image), one.reason));
-    const ExportFacts facts{config.exported ? config.exported->path.filename().string() : std::string(),
-                            mode,
-                            result.adapted_images,
-                            options.instruction_set,
-                            options.program_version,
-                            static_cast<std::int64_t>(result.left_out.size()),
-                            {}};
+    ExportFacts facts;
+    if (config.exported) facts.file_name = config.exported->path.filename().string();
+    facts.mode = mode;
+    facts.images = result.adapted_images;
+    facts.instruction_set = options.instruction_set;
+    facts.program_version = options.program_version;
+    facts.left_out = static_cast<std::int64_t>(result.left_out.size());
     if (!result.measured.empty()) {
       if (session.engine->source_known())
         results.modes.back().drift = stats::distances(session.engine->source(), result.measured);
