@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 constexpr OptionSpec kInspect[] = {
     {"arch", "NAME", "checkpoints: architecture, which tells levels, epsilon and momentum"},
     {"pixels", "", "data: per image format, hash of the stored values and their range"},
-    {"reader", "READER", "data: auto, folder or array"},
+    {"reader", "READER", "data: auto, folder, array or dicom"},
     {"layout", "LAYOUT", "data: of arrays, NCHW, NHWC or NHW"},
 };
 

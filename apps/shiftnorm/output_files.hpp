@@ -2,11 +2,13 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "shiftnorm/experiment/export.hpp"
+#include "shiftnorm/imaging/dataset.hpp"
 
 namespace shiftnorm::app {
 
@@ -34,6 +36,9 @@ class OutputFiles {
 
 /// An adapted checkpoint with its provenance and the files that belong beside it.
 void set_exported(OutputFiles& files, const std::filesystem::path& path, const experiment::Exported& exported);
+
+/// `id,reason,offset`, a line for each bad file. DICOM reasons are the names that docs/guide.md lists.
+[[nodiscard]] std::string quarantine_csv(std::span<const imaging::Bad> bad);
 
 /// MachineError unless the nearest existing ancestor of a folder to be made can be written to.
 void check_folder_can_be_made(const std::filesystem::path& folder);

@@ -29,7 +29,6 @@ constexpr RefusedOption kRefused[] = {
     {"graph", "FILE", "this version builds networks by their architecture's name (--arch)"},
     {"domain", "KEY", kNoSites},
     {"source-data", "WHERE", "this version needs no source sample: it has no policy that measures one"},
-    {"where", "K=V", "this version selects with --max-images alone"},
     {"resume", "", "this version starts a job from its beginning"},
     {"allow-small-cohort", "", "this version sets no minimum cohort"},
 };
@@ -63,6 +62,8 @@ ExitCode recalibrate(const Options& options, Console& console) {
   const std::optional<fs::path> statistics = statistics_path(options, mode, out);
   if (statistics) files.expect("--stats-out", *statistics);
 
+  if (options.has("quarantine")) files.expect("--quarantine", options.text("quarantine"));
+
   const Progress progress = console.progress();
   experiment::Session session = experiment::open_session(job, progress);
   for (const std::string& note : session.notes) console.warn(note);
@@ -75,6 +76,7 @@ ExitCode recalibrate(const Options& options, Console& console) {
   if (statistics)
     files.set(*statistics, stats::write_statistics(experiment::statistics_file(session, result.measured, facts)));
   set_exported(files, out, exported);
+  if (options.has("quarantine")) files.set(options.text("quarantine"), quarantine_csv(session.store->bad()));
   files.write();
 
   JobDocument document;
@@ -88,9 +90,7 @@ ExitCode recalibrate(const Options& options, Console& console) {
   document.outputs.set("adapted", out.string()).set("provenance", experiment::provenance_path(out).string());
   if (statistics) document.outputs.set("statistics", statistics->string());
   document.too_many_bad = limit.exceeded({document.images, document.bad});
-  std::vector<std::pair<std::string, std::string>> bad;
-  for (const imaging::Bad& one : session.store->bad()) bad.emplace_back(one.id, one.reason);
-  warn_of_bad(console, bad);
+  warn_of_bad(console, session.store->bad());
   console.say(adapt::measures(mode.policy) ? fmt::format("{}: {} from {} images ({:.1f} images/s)\n", out.string(),
                                                          mode.name, result.adapted_images, document.images_per_second)
                                            : fmt::format("{}: {}\n", out.string(), mode.name));

@@ -108,7 +108,7 @@ TEST_CASE("images need a preprocessing, and the choices are listed", "[experimen
   CHECK_THROWS_AS(experiment::run_experiment(config, {}, {}), ConfigError);
   CHECK_THROWS_WITH(
       experiment::run_experiment(config, {}, {}),
-      Catch::Matchers::Contains("images without a preprocessing") && Catch::Matchers::Contains("cifar10, imagenet"));
+      Catch::Matchers::Contains("images without a preprocessing") && Catch::Matchers::Contains("cifar10, ct-head-3windows"));
 }
 
 TEST_CASE("a mode that no file can hold is not exported", "[experiment]") {

@@ -15,7 +15,8 @@ SessionOptions session_options(const Config& config, const RunOptions& options) 
   session.checkpoint = config.model.checkpoint;
   session.architecture = config.model.architecture;
   session.where = config.target.path.string();
-  session.dataset = {config.target.limit, config.target.reader, config.target.layout, config.classes};
+  session.dataset = {config.target.limit, config.target.reader, config.target.layout, config.classes,
+                     config.target.dicom};
   session.preprocess = config.preprocess;
   session.outputs = config.model.outputs;
   session.threads = options.threads;
@@ -68,7 +69,7 @@ RunResults describe(const Session& session) {
   results.parameters = session.model.parameters;
   results.images = static_cast<std::int64_t>(session.store->size());
   results.skipped = session.dataset->skipped();
-  for (const imaging::Bad& bad : session.store->bad()) results.bad.emplace_back(bad.id, bad.reason);
+  results.bad = session.store->bad();
   results.classes = output_names(session);
   results.ids = session.ids();
   results.labels = session.labels();

@@ -101,12 +101,16 @@ Session open_session(const SessionOptions& options, const Progress& progress) {
   Session session;
   session.model = restore(options.checkpoint, options.architecture);
   session.outputs = options.outputs ? *options.outputs : told_by_last_node(session.model.graph);
-  session.dataset = imaging::open_dataset(options.where, options.dataset);
+  imaging::DatasetOptions dataset = options.dataset;
+  dataset.threads = options.threads;
+  session.dataset = imaging::open_dataset(options.where, dataset);
 
   imaging::Pipeline pipeline = choose_pipeline(options, session);
   session.preprocess = pipeline.name;
   if (!pipeline.steps.empty()) session.preprocess_yaml = pipeline_yaml(pipeline);
   session.preprocess_sha256 = sha256_hex(imaging::canonical(pipeline));
+
+  session.notes = session.dataset->notes(pipeline);
 
   imaging::StoreOptions store;
   store.threads = options.threads;
