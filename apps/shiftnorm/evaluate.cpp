@@ -37,7 +37,6 @@ constexpr OptionSpec kEvaluate[] = {
 
 constexpr RefusedOption kRefused[] = {
     {"labels", "CSV", "in this version labels come from class folders, or with the arrays of an .npz"},
-    {"where", "K=V", "this version selects with --max-images alone"},
 };
 
 std::vector<std::string> classes_of(const Options& options) {
@@ -138,6 +137,7 @@ ExitCode evaluate(const Options& options, Console& console) {
   OutputFiles files;
   if (options.has("predictions")) files.expect("--predictions", options.text("predictions"));
   if (options.has("outputs")) files.expect("--outputs", options.text("outputs"));
+  if (options.has("quarantine")) files.expect("--quarantine", options.text("quarantine"));
 
   const Progress progress = console.progress();
   experiment::Session session = experiment::open_session(job, progress);
@@ -158,6 +158,7 @@ ExitCode evaluate(const Options& options, Console& console) {
     files.set(options.text("outputs"), outputs_file(session, *result.outputs));
     document.outputs.set("outputs", options.text("outputs"));
   }
+  if (options.has("quarantine")) files.set(options.text("quarantine"), quarantine_csv(results.bad));
   files.write();
 
   warn_of_bad(console, results.bad);

@@ -18,7 +18,7 @@ constexpr OptionSpec kInspect[] = {
     {"stats", "F", "checkpoints: how far the statistics of this file (.bnstats) lie from the checkpoint's own"},
     {"graph", "FILE", "checkpoints: ONNX model that describes the architecture instead"},
     {"pixels", "", "data: per image format, hash of the stored values and their range"},
-    {"reader", "READER", "data: auto, folder or array"},
+    {"reader", "READER", "data: auto, folder, array or dicom"},
     {"layout", "LAYOUT", "data: the axes of an array, e.g. NHWC, NCT or NDHWC"},
 };
 

@@ -8,6 +8,8 @@
 #include <fstream>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <thread>
 
 #include "inspect.hpp"
@@ -29,6 +31,9 @@ struct Finding {
   std::string id, format, sha256, dtype, bad;
   std::vector<std::int64_t> shape;
   double min = 0, max = 0, mean = 0;
+  std::string transfer_syntax, voi;  ///< DICOM; empty: none
+  std::optional<double> voi_mean;
+  bool counted = true;  ///< false: a further frame of an object that has its finding
 };
 
 struct Magic {
@@ -94,12 +99,32 @@ void examine_array(const imaging::Dataset& dataset, std::size_t index, bool pixe
   finding.mean = sum / static_cast<double>(tensor.values.size());
 }
 
+/// A DICOM object: everything is measured on stored values, before the pixel chain.
+void examine_object(const imaging::Dataset& dataset, std::size_t index, Finding& finding) {
+  const std::optional<imaging::PixelAudit> audit = dataset.audit(index);
+  finding.counted = audit.has_value();
+  if (!audit) return;
+  finding.format = "dicom";
+  finding.transfer_syntax = audit->transfer_syntax;
+  finding.sha256 = audit->stored_sha256;
+  finding.dtype = audit->dtype;
+  finding.shape = audit->shape;
+  finding.min = audit->min;
+  finding.max = audit->max;
+  finding.mean = audit->mean;
+  finding.voi = audit->voi;
+  finding.voi_mean = audit->voi_mean;
+}
+
 Finding examine(const imaging::Dataset& dataset, const fs::path& root, std::size_t index, bool pixels) {
   Finding finding;
   finding.id = dataset.samples()[index].id;
-  finding.format = fs::is_directory(root) ? format_of(root / finding.id) : "array";
+  const bool dicom = dataset.reader() == imaging::Reader::dicom;
+  finding.format = dicom ? "dicom" : fs::is_directory(root) ? format_of(root / finding.id) : "array";
   try {
-    if (dataset.images())
+    if (dicom)
+      examine_object(dataset, index, finding);
+    else if (dataset.images())
       examine_image(dataset, index, pixels, finding);
     else
       examine_array(dataset, index, pixels, finding);
@@ -136,6 +161,12 @@ std::vector<Finding> examine_all(const imaging::Dataset& dataset, const fs::path
     work();
   }
   if (error) std::rethrow_exception(error);
+  std::erase_if(findings, [](const Finding& finding) { return !finding.counted; });
+  for (const imaging::Bad& one : dataset.bad()) {
+    Finding& finding = findings.emplace_back();
+    finding.id = one.id;
+    finding.bad = one.reason;
+  }
   return findings;
 }
 
@@ -147,24 +178,34 @@ std::string size_text(const std::vector<std::int64_t>& shape) {
 
 /// Everything that is counted, by name.
 struct Counts {
-  std::map<std::string, std::int64_t> classes, sizes, formats;
+  std::map<std::string, std::int64_t> classes, sizes, formats, transfer_syntaxes, skipped;
+  std::int64_t patients = 0;
   std::int64_t images = 0, bad = 0;
 };
 
 Counts count(const imaging::Dataset& dataset, const std::vector<Finding>& findings) {
   Counts counts;
   for (const std::string& name : dataset.classes()) counts.classes[name] = 0;
-  for (std::size_t i = 0; i < findings.size(); ++i) {
-    if (!findings[i].bad.empty()) {
+  std::map<std::string_view, const imaging::Sample*> samples;
+  std::set<std::string_view> patients;
+  for (const imaging::Sample& sample : dataset.samples()) {
+    samples.emplace(sample.id, &sample);
+    if (!sample.patient.empty()) patients.insert(sample.patient);
+  }
+  counts.patients = static_cast<std::int64_t>(patients.size());
+  for (const Finding& finding : findings) {
+    if (!finding.bad.empty()) {
       ++counts.bad;
       continue;
     }
     ++counts.images;
-    const std::int32_t label = dataset.samples()[i].label;
+    const std::int32_t label = samples.at(finding.id)->label;
     if (label >= 0) ++counts.classes[dataset.classes().at(static_cast<std::size_t>(label))];
-    ++counts.sizes[size_text(findings[i].shape) + " " + findings[i].dtype];
-    ++counts.formats[findings[i].format];
+    ++counts.sizes[size_text(finding.shape) + " " + finding.dtype];
+    ++counts.formats[finding.format];
+    if (!finding.transfer_syntax.empty()) ++counts.transfer_syntaxes[finding.transfer_syntax];
   }
+  for (const imaging::Bad& one : dataset.skipped_files()) ++counts.skipped[one.reason];
   return counts;
 }
 
@@ -181,15 +222,15 @@ Json json_of(const Finding& f) {
   for (const std::int64_t extent : f.shape) shape.push(extent);
   return Json::object({{"id", printable(f.id, f.id.size() + 1)},
                        {"format", f.format},
-                       {"transfer_syntax", nullptr},
+                       {"transfer_syntax", f.transfer_syntax.empty() ? Json() : Json(f.transfer_syntax)},
                        {"sha256_stored", f.sha256},
                        {"dtype", f.dtype},
                        {"shape", std::move(shape)},
                        {"min", f.min},
                        {"max", f.max},
                        {"mean", f.mean},
-                       {"voi", nullptr},
-                       {"voi_mean", nullptr}});
+                       {"voi", f.voi.empty() ? Json() : Json(f.voi)},
+                       {"voi_mean", f.voi_mean ? Json(*f.voi_mean) : Json()}});
 }
 
 Json document(const imaging::Dataset& dataset, const std::vector<Finding>& findings, const Counts& counts,
@@ -198,14 +239,21 @@ Json document(const imaging::Dataset& dataset, const std::vector<Finding>& findi
   if (pixels) {
     Json list = Json::array();
     for (const Finding& finding : findings) list.push(json_of(finding));
+    for (const imaging::Bad& one : dataset.skipped_files())
+      list.push(Json::object({{"id", one.id}, {"skipped", one.reason}}));
     json.set("pixels", std::move(list));
   }
-  json.set("counts", Json::object({{"images", counts.images},
-                                   {"bad", counts.bad},
-                                   {"skipped", dataset.skipped()},
-                                   {"classes", json_of(counts.classes)},
-                                   {"sizes", json_of(counts.sizes)},
-                                   {"formats", json_of(counts.formats)}}));
+  Json counted = Json::object({{"images", counts.images},
+                               {"bad", counts.bad},
+                               {"skipped", dataset.skipped()},
+                               {"classes", json_of(counts.classes)},
+                               {"sizes", json_of(counts.sizes)},
+                               {"formats", json_of(counts.formats)}});
+  if (dataset.reader() == imaging::Reader::dicom)
+    counted.set("patients", counts.patients)
+        .set("transfer_syntaxes", json_of(counts.transfer_syntaxes))
+        .set("skipped_because", json_of(counts.skipped));
+  json.set("counts", std::move(counted));
   json.set("fingerprint", dataset.fingerprint());
   return json;
 }
@@ -233,12 +281,16 @@ void say(Console& console, const std::string& name, const imaging::Dataset& data
   say_counted(console, "classes", counts.classes);
   say_counted(console, "sizes", counts.sizes);
   say_counted(console, "formats", counts.formats);
+  say_counted(console, "transfer syntaxes", counts.transfer_syntaxes);
+  say_counted(console, "skipped because", counts.skipped);
+  if (counts.patients > 0) console.say(fmt::format("{} patients\n", counts.patients));
   for (const Finding& f : findings) {
     if (!f.bad.empty())
       console.say(fmt::format("bad: {}: {}\n", printable(f.id), printable(f.bad)));
     else if (pixels)
-      console.say(fmt::format("{}: {} {} {} min {:g} max {:g} mean {:.6g} sha256 {}\n", printable(f.id), f.format,
-                              size_text(f.shape), f.dtype, f.min, f.max, f.mean, f.sha256));
+      console.say(fmt::format("{}: {} {} {} min {:g} max {:g} mean {:.6g}{} sha256 {}\n", printable(f.id), f.format,
+                              size_text(f.shape), f.dtype, f.min, f.max, f.mean,
+                              f.voi_mean ? fmt::format(" {} {:.6f}", f.voi, *f.voi_mean) : "", f.sha256));
   }
 }
 
@@ -249,6 +301,7 @@ void inspect_data(const std::string& where, const Options& options, Console& con
   how.reader = from_option("reader", [&] { return experiment::parse_reader(options.text("reader", "auto")); });
   how.layout = options.text("layout");
   if (options.has("layout")) from_option("layout", [&] { imaging::check_layout(how.layout); });
+  how.threads = threads_of(options);
   const auto dataset = imaging::open_dataset(where, how);
   const bool pixels = options.has("pixels");
   const std::vector<Finding> findings = examine_all(*dataset, where, pixels, threads_of(options), console.progress());

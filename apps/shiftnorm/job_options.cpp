@@ -16,13 +16,17 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr OptionSpec kData[] = {
-    {"data", "WHERE", "the images: a folder (class folders or none), an .npy, .npz or .safetensors array (FILE#key)"},
+    {"data", "WHERE",
+     "the images: a folder (class folders or none), DICOM objects, an .npy, .npz or .safetensors array (FILE#key)"},
     {"source-data", "WHERE", "a small unlabelled sample like the training images, where BatchNorms were folded away"},
     {"arch", "NAME", "architecture, for files that hold weights only"},
     {"graph", "FILE", "ONNX model that describes the architecture instead; its initialisers name the weights"},
     {"preprocess", "NAME|FILE", "a preset's name, or a YAML file with the list of steps"},
-    {"reader", "READER", "auto, folder or array (default: auto)"},
+    {"reader", "READER", "auto, folder, array or dicom (default: auto)"},
     {"layout", "LAYOUT", "the axes of an array, e.g. NHWC, NCT, NTC, NDHWC or NC (default: told from the shape)"},
+    {"where", "K=V", "DICOM: only objects whose attribute K is V, e.g. Modality=CR; repeats, values of one K add up",
+     true},
+    {"quarantine", "FILE", "also write the list of bad files: id, reason, offset (CSV)"},
     {"max-images", "N", "use N images, drawn with the seed; recalibrate: auto takes as many as it needs"},
 };
 
@@ -139,6 +143,12 @@ experiment::SessionOptions session_options_of(const Options& options) {
       from_option("reader", [&] { return experiment::parse_reader(options.text("reader", "auto")); });
   session.dataset.layout = options.text("layout");
   if (options.has("layout")) from_option("layout", [&] { imaging::check_layout(session.dataset.layout); });
+  for (const std::string& filter : options.texts("where")) {
+    const std::size_t equals = filter.find('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == filter.size())
+      throw ConfigError(fmt::format("--where = {}; expected ATTRIBUTE=VALUE", printable(filter)));
+    session.dataset.dicom.where[filter.substr(0, equals)].push_back(filter.substr(equals + 1));
+  }
   if (options.has("max-images") && options.text("max-images") != "auto")
     session.dataset.limit.images = options.integer("max-images", 0, 1);
   session.dataset.limit.seed = seed_of(options);
@@ -184,9 +194,9 @@ adapt::LayerRule parse_layers(const std::string& text) {
   return rule;
 }
 
-void warn_of_bad(Console& console, const std::vector<std::pair<std::string, std::string>>& bad) {
+void warn_of_bad(Console& console, std::span<const imaging::Bad> bad) {
   for (std::size_t i = 0; i < std::min(bad.size(), kBadShown); ++i)
-    console.warn(fmt::format("{}: {}; left out", printable(bad[i].first), printable(bad[i].second)));
+    console.warn(fmt::format("{}: {}; left out", printable(bad[i].id), printable(bad[i].reason)));
   if (bad.size() > kBadShown) console.warn(fmt::format("{} more files were bad and left out", bad.size() - kBadShown));
 }
 

@@ -36,7 +36,6 @@ constexpr OptionSpec kRecalibrate[] = {
 constexpr std::string_view kNoSites = "this version treats the data as one domain";
 constexpr RefusedOption kRefused[] = {
     {"domain", "KEY", kNoSites},
-    {"where", "K=V", "this version selects with --max-images alone"},
     {"allow-small-cohort", "", "this version sets no minimum cohort"},
 };
 
@@ -176,12 +175,21 @@ Job job_of(const Options& options) {
   return job;
 }
 
+/// Bad files, and images that the network could not carry.
+std::vector<imaging::Bad> bad_of(const Estimate& e) {
+  std::vector<imaging::Bad> bad = e.session.store->bad();
+  for (const adapt::LeftOut& one : e.result.left_out) {
+    imaging::Bad left_out;
+    left_out.id = e.session.ids().at(one.image);
+    left_out.reason = one.reason;
+    bad.push_back(std::move(left_out));
+  }
+  return bad;
+}
+
 /// Everything a user should know of an estimate: bad files, images left out, few images, poor batches.
 void warn_of(Console& console, const Estimate& e) {
-  std::vector<std::pair<std::string, std::string>> bad;
-  for (const imaging::Bad& one : e.session.store->bad()) bad.emplace_back(one.id, one.reason);
-  for (const adapt::LeftOut& one : e.result.left_out) bad.emplace_back(e.session.ids().at(one.image), one.reason);
-  warn_of_bad(console, bad);
+  warn_of_bad(console, bad_of(e));
   for (const std::string& note : experiment::notes_on(e.facts.mode, e.settling)) console.warn(note);
   if (adapt::measures(e.facts.mode.policy))
     for (const std::string& note : experiment::notes_on_batches(e.facts.mode, e.session.labels())) console.warn(note);
@@ -195,6 +203,8 @@ ExitCode recalibrate(const Options& options, Console& console) {
   const std::optional<fs::path> statistics = statistics_path(options, job.mode, job.out);
   if (statistics) files.expect("--stats-out", *statistics);
 
+  if (options.has("quarantine")) files.expect("--quarantine", options.text("quarantine"));
+
   const Estimate e = job.automatic ? estimate_until_settled(job, console) : estimate(job, console);
   const experiment::Session& session = e.session;
   if (statistics)
@@ -204,6 +214,7 @@ ExitCode recalibrate(const Options& options, Console& console) {
     exported = experiment::export_checkpoint(session, e.result.statistics, e.facts);
     set_exported(files, job.out, exported);
   }
+  if (options.has("quarantine")) files.set(options.text("quarantine"), quarantine_csv(bad_of(e)));
   files.write();
   fs::remove(job.kept);
 

@@ -27,8 +27,10 @@ struct ReaderName {
   std::string_view name;
   imaging::Reader reader;
 };
-constexpr ReaderName kReaders[] = {
-    {"auto", imaging::Reader::automatic}, {"folder", imaging::Reader::folder}, {"array", imaging::Reader::array}};
+constexpr ReaderName kReaders[] = {{"auto", imaging::Reader::automatic},
+                                   {"folder", imaging::Reader::folder},
+                                   {"array", imaging::Reader::array},
+                                   {"dicom", imaging::Reader::dicom}};
 
 constexpr Field<ModelConfig> kModel[] = {
     {"checkpoint", [](const Cursor& c, ModelConfig& m) { m.checkpoint = c.input_path(); },
@@ -96,11 +98,59 @@ Node write_shift(const DataConfig& data) {
   return map;
 }
 
+/// {Modality: [CR, DX], ViewPosition: PA}
+void read_where(const Cursor& c, DataConfig& data) {
+  if (c.node().kind != Node::Kind::map) c.wrong("a map from DICOM attributes to the values that are kept");
+  for (const yaml::Member& member : c.node().members) data.dicom.where[member.key] = c.child(member).texts();
+}
+Node write_where(const DataConfig& data) {
+  if (data.dicom.where.empty()) return {};
+  Node node = Node::map();
+  for (const auto& [attribute, values] : data.dicom.where) node.add(attribute, write_texts(values));
+  return node;
+}
+
+struct FramesName {
+  std::string_view name;
+  imaging::Frames frames;
+};
+constexpr FramesName kFrames[] = {
+    {"first", imaging::Frames::first}, {"middle", imaging::Frames::middle}, {"all", imaging::Frames::all}};
+
+constexpr Field<DataConfig> kMostFrames[] = {
+    {"max", [](const Cursor& c, DataConfig& d) { d.dicom.most_frames = c.integer(1); },
+     [](const DataConfig& d) { return write_integer(d.dicom.most_frames); }, true},
+};
+
+void read_frames(const Cursor& c, DataConfig& data) {
+  if (c.node().kind == Node::Kind::map) {
+    read_map(c, kMostFrames, data);
+    data.dicom.frames = imaging::Frames::at_most;
+    return;
+  }
+  const std::string name = c.text();
+  for (const FramesName& known : kFrames)
+    if (known.name == name) {
+      data.dicom.frames = known.frames;
+      return;
+    }
+  c.wrong("first, middle, all or {max: n}");
+}
+Node write_frames(const DataConfig& data) {
+  for (const FramesName& known : kFrames)
+    if (known.frames == data.dicom.frames) return write_text(known.name);
+  return data.dicom.frames == imaging::Frames::at_most ? write_map(kMostFrames, data) : Node{};
+}
+
 constexpr std::string_view kFolderLabels =
     "in this version labels come from class folders, or with the arrays of an .npz";
 
 constexpr Field<DataConfig> kData[] = {
-    {"path", [](const Cursor& c, DataConfig& d) { d.path = c.input_path(); },
+    {"path",
+     [](const Cursor& c, DataConfig& d) {
+       d.path = c.input_path();
+       d.dicom.key_folder = c.context().base;
+     },
      [](const DataConfig& d) { return write_text(d.path.string()); }, true},
     {"limit", read_limit,
      [](const DataConfig& d) { return d.limit.per_class || d.limit.images ? write_map(kLimit, d.limit) : Node{}; }},
@@ -108,11 +158,17 @@ constexpr Field<DataConfig> kData[] = {
      [](const DataConfig& d) { return write_text(name_of(d.reader)); }},
     {"layout", read_layout, [](const DataConfig& d) { return d.layout.empty() ? Node{} : write_text(d.layout); }},
     {"labels", nullptr, nullptr, false, kFolderLabels},
-    {"label", nullptr, nullptr, false, kFolderLabels},
+    {"label",
+     [](const Cursor& c, DataConfig& d) {
+       if (c.text() != "folder") c.fail(fmt::format("{}: {}", c.path(), kFolderLabels));
+       d.dicom.label_folders = true;
+     },
+     [](const DataConfig& d) { return d.dicom.label_folders ? write_text("folder") : Node{}; }},
     {"key", nullptr, nullptr, false, kFolderLabels},
     {"shift", read_shift, write_shift},
     {"domain", nullptr, nullptr, false, "this version treats the target as one domain"},
-    {"where", nullptr, nullptr, false, "this version selects with limit alone"},
+    {"where", read_where, write_where},
+    {"frames", read_frames, write_frames},
 };
 
 constexpr Field<Config> kDataSets[] = {

@@ -15,13 +15,21 @@ SessionOptions session_options(const Config& config, const RunOptions& options) 
   session.checkpoint = config.model.checkpoint;
   session.network = {config.model.architecture, config.model.graph};
   session.where = config.target.path.string();
-  session.dataset = {config.target.limit, config.target.reader, config.target.layout, config.classes};
+  session.dataset.limit = config.target.limit;
+  session.dataset.reader = config.target.reader;
+  session.dataset.layout = config.target.layout;
+  session.dataset.classes = config.classes;
+  session.dataset.dicom = config.target.dicom;
   session.shifts = config.target.shifts;
   session.shift_seed = config.seed;
-  if (config.source)
-    session.source = {config.source->path.string(),
-                      {config.source->limit, config.source->reader, config.source->layout, {}},
-                      config.source->shifts};
+  if (config.source) {
+    imaging::DatasetOptions dataset;
+    dataset.limit = config.source->limit;
+    dataset.reader = config.source->reader;
+    dataset.layout = config.source->layout;
+    dataset.dicom = config.source->dicom;
+    session.source = {config.source->path.string(), std::move(dataset), config.source->shifts};
+  }
   session.modes = config.modes;
   session.preprocess = config.preprocess;
   session.outputs = config.model.outputs;
@@ -75,7 +83,7 @@ RunResults describe(const Session& session) {
   results.parameters = session.model.parameters;
   results.images = static_cast<std::int64_t>(session.store->size());
   results.skipped = session.dataset->skipped();
-  for (const imaging::Bad& bad : session.store->bad()) results.bad.emplace_back(bad.id, bad.reason);
+  results.bad = session.store->bad();
   results.classes = output_names(session);
   results.ids = session.ids();
   results.labels = session.labels();

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "array_dataset.hpp"
+#include "dicom/dicom_dataset.hpp"
 #include "folder_dataset.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/imaging/dataset.hpp"
@@ -40,10 +41,17 @@ std::unique_ptr<Dataset> open_dataset(const std::string& where, const DatasetOpt
     throw ConfigError(fmt::format("{}: is a file; reader 'folder' expects a folder of images", shown(path)));
   if (options.reader == Reader::array && folder)
     throw ConfigError(fmt::format("{}: is a folder; reader 'array' expects .npy, .npz or .safetensors", shown(path)));
+  const bool automatic = options.reader == Reader::automatic && key.empty();
+  if (options.reader == Reader::dicom ||
+      (automatic && !named_like_array(path) && (folder ? dicom::holds_dicom(path) : dicom::is_dicom_source(path)))) {
+    // Folders carry names of patients: errors do not name them.
+    return dicom::open_dicom(path, options);
+  }
   if (!folder) {
     if (!named_like_array(path))
       throw UnsupportedError(fmt::format(
-          "{}: is no known data set; expected a folder of images, .npy, .npz or .safetensors", shown(path)));
+          "{}: is no known data set; expected a folder of images or DICOM objects, .npy, .npz or .safetensors",
+          shown(path)));
     return open_array(path, key, options);
   }
   if (!key.empty()) throw ConfigError(fmt::format("{}: is a folder; '#{}' names an array of a file", shown(path), key));

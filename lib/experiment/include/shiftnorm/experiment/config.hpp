@@ -31,6 +31,7 @@ struct DataConfig {
   imaging::Reader reader = imaging::Reader::automatic;
   std::string layout;
   std::vector<imaging::Shift> shifts;  ///< applied in order, before the preprocessing
+  imaging::DicomOptions dicom;
 };
 
 struct EvaluateConfig {
@@ -82,7 +83,7 @@ struct ConfigOptions {
 [[nodiscard]] std::string pipeline_yaml(const imaging::Pipeline& pipeline);
 
 [[nodiscard]] imaging::Reader parse_reader(
-    std::string_view name);  ///< auto, folder, array; ConfigError with the nearest
+    std::string_view name);  ///< auto, folder, array, dicom; ConfigError with the nearest
 [[nodiscard]] std::string_view name_of(imaging::Reader reader);
 /// One class name per line, blank lines left out, in the order of the network's outputs.
 [[nodiscard]] std::vector<std::string> read_classes(const std::filesystem::path& path);

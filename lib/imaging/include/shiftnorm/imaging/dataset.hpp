@@ -35,6 +35,7 @@ struct Image {
 struct Sample {
   std::string id;           ///< relative path with '/' or "name[index]" for arrays
   std::int32_t label = -1;  ///< index into Dataset::classes; -1: none
+  std::string patient{};    ///< keyed hash of whom the sample shows; empty: the data do not say
 };
 
 struct Limit {
@@ -43,10 +44,25 @@ struct Limit {
   std::uint64_t seed = 0;
 };
 
+enum class Reader { automatic, folder, array, dicom };
+
 /// A file that could not be used, and why in one line (no folder names).
 struct Bad {
   std::string id, reason;
+  std::string kind{};                     ///< DICOM: the reason's name, such as "truncated"
+  std::optional<std::uint64_t> offset{};  ///< DICOM: where in the object, in bytes
 };
+
+/// What `inspect --pixels` says of one file beside its decoded values.
+struct PixelAudit {
+  std::string transfer_syntax, dtype, stored_sha256;
+  std::vector<std::int64_t> shape;    ///< frames, rows, columns, samples; the first only if there are several
+  double min = 0, max = 0, mean = 0;  ///< of frame 0 after the modality step
+  std::string voi;                    ///< "lut", "window:LINEAR", ..., "none"; empty for colours
+  std::optional<double> voi_mean{};   ///< of frame 0, in [0, 1]
+};
+
+struct Pipeline;
 
 /// A listed, not yet decoded data set. decode() and array() are safe from several threads at once; their errors say
 /// what is wrong with the sample without naming it, and a file whose bytes changed since it was first read is one.
@@ -62,11 +78,31 @@ class Dataset {
   [[nodiscard]] virtual bool integers() const { return false; }
   [[nodiscard]] virtual Image decode(std::size_t index) const = 0;  ///< throws FormatError / UnsupportedError
   [[nodiscard]] virtual Tensor array(std::size_t index) const = 0;  ///< one sample without N, channels first
+  [[nodiscard]] virtual Reader reader() const = 0;                  ///< what reads it; never `automatic`
+  /// Files that turned out bad while the data set was listed; no samples, but they count.
+  [[nodiscard]] virtual const std::vector<Bad>& bad() const;
+  /// Files that are skipped on purpose, with their reasons, where the reader tells them one by one.
+  [[nodiscard]] virtual const std::vector<Bad>& skipped_files() const;
+  /// What the user should know about these data under that preprocessing, one line each.
+  [[nodiscard]] virtual std::vector<std::string> notes(const Pipeline& pipeline) const;
+  /// Of the file of sample `index`; nothing where decode() tells all there is, and for all but the first sample of a
+  /// file. Thread-safe.
+  [[nodiscard]] virtual std::optional<PixelAudit> audit(std::size_t index) const;
   /// SHA-256 over ids and stored bytes in id order: what provenance records.
   [[nodiscard]] virtual std::string fingerprint() const = 0;
 };
 
-enum class Reader { automatic, folder, array };
+/// Which frames of a multi-frame object are samples. `by_kind`: all of enhanced CT, MR and PET, else the middle one.
+enum class Frames { by_kind, first, middle, all, at_most };
+
+/// What DICOM data sets need to be told.
+struct DicomOptions {
+  Frames frames = Frames::by_kind;
+  std::int64_t most_frames = 1;                             ///< at_most: so many, evenly spread
+  std::map<std::string, std::vector<std::string>> where{};  ///< attribute keyword -> values that are kept
+  std::filesystem::path key_folder{};                       ///< holds `.shiftnorm/key`; empty: the working directory
+  bool label_folders = false;                               ///< the first folder below the root is the class
+};
 
 struct DatasetOptions {
   Limit limit{};
@@ -74,13 +110,16 @@ struct DatasetOptions {
   std::string layout{};                ///< arrays: the axes by their letters (check_layout); empty: told from the shape
   std::vector<std::string> classes{};  ///< given order of class names; empty: sorted folder names
   bool labelled = true;                ///< false: labels do not matter, so that none of an array file are read
+  DicomOptions dicom{};
+  int threads = 1;  ///< for looking into many files
 };
 
 /// ConfigError unless the text names the axes of an array: N, then each of C, T, L, D, H, W at most once ("NTC"). The
 /// network takes them in that order.
 void check_layout(const std::string& letters);
 
-/// Opens WHERE: an image folder (class folders, or none: unlabelled), `.npy`, `.npz`, `.safetensors`, each with `#key`.
+/// Opens WHERE: a folder that holds DICOM objects (or the DICOMDIR in it), an image folder (class folders, or none:
+/// unlabelled), `.npy`, `.npz`, `.safetensors`, each with `#key`. DICOM is told by content.
 /// Errors  FormatError if nothing is there; ConfigError for options that do not fit.
 [[nodiscard]] std::unique_ptr<Dataset> open_dataset(const std::string& where, const DatasetOptions& options);
 
