@@ -20,7 +20,7 @@ constexpr OptionSpec kData[] = {
      "the images: a folder (class folders or none), DICOM objects, an .npy, .npz or .safetensors array (FILE#key)"},
     {"source-data", "WHERE", "a small unlabelled sample like the training images, where BatchNorms were folded away"},
     {"arch", "NAME", "architecture, for files that hold weights only"},
-    {"graph", "FILE", "ONNX model that describes the architecture instead; its initialisers name the weights"},
+    {"graph", "FILE", "file that describes the architecture instead: an ONNX model, or Keras' JSON"},
     {"preprocess", "NAME|FILE", "a preset's name, or a YAML file with the list of steps"},
     {"reader", "READER", "auto, folder, array or dicom (default: auto)"},
     {"layout", "LAYOUT", "the axes of an array, e.g. NHWC, NCT, NTC, NDHWC or NC (default: told from the shape)"},

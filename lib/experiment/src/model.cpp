@@ -216,9 +216,10 @@ RestoredModel restore(const std::filesystem::path& path, const NetworkSource& so
   if (!source.architecture.empty() && !source.graph.empty())
     throw ConfigError("an architecture and a graph are given; expected one of them");
   RestoredModel model;
-  model.checkpoint = formats::read_checkpoint(path);
+  const bool json = !source.graph.empty() && formats::is_json_description(source.graph);
+  model.checkpoint = json ? formats::read_checkpoint(path, source.graph) : formats::read_checkpoint(path);
   model.parameters = count_parameters(model.checkpoint);
-  if (!source.graph.empty())
+  if (!source.graph.empty() && !json)
     take_description(model, source.graph);
   else if (model.checkpoint.graph)
     take_own_graph(model);

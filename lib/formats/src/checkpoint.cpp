@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <fstream>
 
 #include "recognise.hpp"
 #include "shiftnorm/core/error.hpp"
@@ -110,6 +111,15 @@ Checkpoint read_checkpoint(const std::filesystem::path& path) {
   const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
   return parse(read_file(path), path.filename().string(),
                [&folder](const Format& format, Bytes bytes) { return format.read(bytes, {folder}); });
+}
+
+bool is_json_description(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file || !std::filesystem::is_regular_file(path))
+    throw FormatError(fmt::format("{}: cannot be read; expected a file", printable(path.filename().string())));
+  char first = ' ';
+  file >> std::ws >> first;
+  return first == '{';
 }
 
 Checkpoint read_checkpoint(const std::filesystem::path& path, const std::filesystem::path& architecture) {

@@ -37,8 +37,9 @@ struct RestoredModel {
 
 /// Where a file that holds weights only takes its network from.
 struct NetworkSource {
-  std::string architecture = {};     ///< a name of zoo
-  std::filesystem::path graph = {};  ///< a file that describes it: an ONNX model, whose initialisers name the weights
+  std::string architecture = {};  ///< a name of zoo
+  std::filesystem::path graph =
+      {};  ///< a file that describes it: an ONNX model, whose initialisers name the weights, or Keras' to_json()
 };
 
 /// Reads a checkpoint and binds it to its graph, or to the given one; classes and input channels of zoo's are the
