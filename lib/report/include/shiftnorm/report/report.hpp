@@ -14,8 +14,8 @@ namespace shiftnorm::report {
 /// holds the mode (null when that cannot be told), the reasons, and the confidence "high", "low" or "cannot tell".
 [[nodiscard]] std::string results_json(const experiment::RunResults& results);
 
-/// Whether the images were enough: part of results.json, and of the documents of single jobs. Numbers that cannot be told
-/// are null. Something was measured.
+/// Whether the images were enough: part of results.json, and of the documents of single jobs. Numbers that cannot be
+/// told are null. Something was measured.
 [[nodiscard]] container::Json settling_json(const experiment::Settling& settling);
 
 /// predictions.csv: `id,label,mode,predicted,p_0,...`, one line per mode and image, quoted as RFC 4180 says, lines
