@@ -20,6 +20,9 @@ constexpr OptionSpec kExport[] = {
     {"stats", "F", "the statistics file (.bnstats), measured on this very checkpoint"},
     {"out", "FILE", "the adapted checkpoint, in the format of the original"},
     {"arch", "NAME", "architecture, for files that hold weights only (default: the one the statistics name)"},
+    {"graph", "FILE",
+     "file that describes the architecture instead: an ONNX model, whose initialisers name the weights, or for "
+     "Keras' weights the JSON of model.to_json()"},
     {"policy", "P", "adabn, blend, mixture, mean-only, variance-only or hybrid (default: adabn)"},
     {"prior-images", "N", "blend: the source counts as N images"},
     {"source-weight", "L", "blend: the source's weight, in [0, 1]"},
@@ -45,7 +48,7 @@ ExitCode export_statistics(const Options& options, Console& console) {
       from_option("stats", [&] { return experiment::read_statistics_file(options.text("stats")); });
   mode = experiment::measured_mode(file, mode);
   const experiment::RestoredModel model =
-      experiment::restore(options.positional(), options.text("arch", file.architecture));
+      experiment::restore(options.positional(), network_of(options, file.architecture));
   const stats::Statistics statistics = from_option("stats", [&] { return experiment::applied(model, file, mode); });
   const experiment::Exported exported = experiment::export_checkpoint(
       model, statistics, {out.filename().string(), mode, file.images, file.instruction_set, SHIFTNORM_VERSION},

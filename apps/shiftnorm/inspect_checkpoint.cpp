@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "inspect.hpp"
+#include "job_options.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/experiment/model.hpp"
 
@@ -80,18 +81,19 @@ std::string text_of(const formats::Checkpoint& checkpoint, std::int64_t paramete
                         row.level ? fmt::format("{}", *row.level) : "-",
                         row.epsilon ? fmt::format("{:g}", *row.epsilon) : "-",
                         row.momentum ? fmt::format("{:g}", *row.momentum) : "-", row.affine ? "yes" : "no");
-  if (!rows.front().level) text += "levels, epsilon and momentum come from an architecture: --arch NAME\n";
+  if (!rows.front().level)
+    text += "levels, epsilon and momentum come from an architecture: --arch NAME, or --graph MODEL.onnx\n";
   return text;
 }
 
 }  // namespace
 
 void inspect_checkpoint(const formats::Checkpoint& checkpoint, const Options& options, Console& console) {
-  const bool with_graph = options.has("arch") || checkpoint.graph.has_value();
-  const std::vector<Row> rows =
-      with_graph ? rows_of_graph(experiment::restore(options.positional(), options.text("arch")).graph)
-                 : rows_of_names(checkpoint);
-  const std::int64_t parameters = experiment::count_parameters(checkpoint);
+  const bool with_graph = options.has("arch") || options.has("graph") || checkpoint.graph.has_value();
+  std::optional<experiment::RestoredModel> model;
+  if (with_graph) model = experiment::restore(options.positional(), network_of(options));
+  const std::vector<Row> rows = model ? rows_of_graph(model->graph) : rows_of_names(checkpoint);
+  const std::int64_t parameters = model ? model->parameters : experiment::count_parameters(checkpoint);
   if (console.json())
     console.print(json_of(checkpoint, parameters, rows));
   else

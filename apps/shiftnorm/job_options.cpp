@@ -19,6 +19,9 @@ namespace fs = std::filesystem;
 constexpr OptionSpec kData[] = {
     {"data", "WHERE", "the images: a folder (class folders or none), an .npy, .npz or .safetensors array (FILE#key)"},
     {"arch", "NAME", "architecture, for files that hold weights only"},
+    {"graph", "FILE",
+     "file that describes the architecture instead: an ONNX model, whose initialisers name the weights, or for "
+     "Keras' weights the JSON of model.to_json()"},
     {"preprocess", "NAME|FILE", "a preset's name, or a YAML file with the list of steps"},
     {"reader", "READER", "auto, folder or array (default: auto)"},
     {"layout", "LAYOUT", "of arrays: NCHW, NHWC or NHW (default: told from the shape)"},
@@ -117,10 +120,17 @@ experiment::BadLimit bad_limit_of(const Options& options) {
   return limit;
 }
 
+experiment::NetworkSource network_of(const Options& options, const std::string& absent) {
+  if (options.has("arch") && options.has("graph"))
+    throw ConfigError("--graph: describes the network, and so does --arch; expected one of them");
+  if (options.has("graph")) return {{}, options.text("graph")};
+  return {options.text("arch", absent), {}};
+}
+
 experiment::SessionOptions session_options_of(const Options& options) {
   experiment::SessionOptions session;
   session.checkpoint = options.positional();
-  session.architecture = options.text("arch");
+  session.network = network_of(options);
   if (!options.has("data")) throw ConfigError("--data: missing; expected the folder or array file of the images");
   session.where = options.text("data");
   if (options.has("preprocess"))

@@ -3,9 +3,9 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 
-#include "../../lib/metrics/src/random.hpp"
 #include "formula_data.hpp"
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/random.hpp"
 
 using namespace shiftnorm;
 using namespace shiftnorm::metrics;

@@ -50,7 +50,8 @@ constexpr Field<ModelConfig> kModel[] = {
          if (m.outputs == known.kind) return write_text(known.name);
        return Node{};
      }},
-    {"graph", nullptr, nullptr, false, "this version builds networks by their architecture's name"},
+    {"graph", [](const Cursor& c, ModelConfig& m) { m.graph = c.input_path(); },
+     [](const ModelConfig& m) { return m.graph.empty() ? Node{} : write_text(m.graph.string()); }},
 };
 
 constexpr Field<imaging::Limit> kLimit[] = {
@@ -79,6 +80,23 @@ void read_layout(const Cursor& c, DataConfig& data) {
   if (std::ranges::find(layouts, data.layout) == layouts.end()) c.wrong(fmt::format("one of {}", join(layouts)));
 }
 
+void read_shift(const Cursor& c, DataConfig& data) {
+  if (c.node().kind != Node::Kind::map) c.wrong("shifts with their severities, e.g. {gaussian_noise: 3}");
+  for (const yaml::Member& member : c.node().members) {
+    const Cursor one = c.child(member);
+    const imaging::Shift shift{member.key, static_cast<int>(one.integer(1, 5))};
+    one.placed([&] { imaging::check_shift(shift); });
+    data.shifts.push_back(shift);
+  }
+}
+
+Node write_shift(const DataConfig& data) {
+  if (data.shifts.empty()) return {};
+  Node map = Node::map();
+  for (const imaging::Shift& shift : data.shifts) map.add(shift.name, write_integer(shift.severity));
+  return map;
+}
+
 constexpr std::string_view kFolderLabels =
     "in this version labels come from class folders, or with the arrays of an .npz";
 
@@ -93,7 +111,7 @@ constexpr Field<DataConfig> kData[] = {
     {"labels", nullptr, nullptr, false, kFolderLabels},
     {"label", nullptr, nullptr, false, kFolderLabels},
     {"key", nullptr, nullptr, false, kFolderLabels},
-    {"shift", nullptr, nullptr, false, "this version makes no synthetic shifts"},
+    {"shift", read_shift, write_shift},
     {"domain", nullptr, nullptr, false, "this version treats the target as one domain"},
     {"where", nullptr, nullptr, false, "this version selects with limit alone"},
 };

@@ -99,9 +99,10 @@ std::int64_t Session::levels() const {
 Session open_session(const SessionOptions& options, const Progress& progress) {
   const auto start = std::chrono::steady_clock::now();
   Session session;
-  session.model = restore(options.checkpoint, options.architecture);
+  session.model = restore(options.checkpoint, options.network);
   session.outputs = options.outputs ? *options.outputs : told_by_last_node(session.model.graph);
-  session.dataset = imaging::open_dataset(options.where, options.dataset);
+  session.dataset =
+      imaging::shifted(imaging::open_dataset(options.where, options.dataset), options.shifts, options.shift_seed);
 
   imaging::Pipeline pipeline = choose_pipeline(options, session);
   session.preprocess = pipeline.name;
@@ -116,8 +117,10 @@ Session open_session(const SessionOptions& options, const Progress& progress) {
                                                          store, progress);
   const Shape& image = session.store->shape();
   if (const Shape made_for = session.model.input(); image != made_for)
-    session.notes.push_back(fmt::format("images enter the network as {}; {} was made for {}", image.text(),
-                                        session.model.architecture, made_for.text()));
+    session.notes.push_back(fmt::format(
+        "images enter the network as {}; {} was made for {}", image.text(),
+        session.model.architecture.empty() ? session.model.checkpoint.file_name : session.model.architecture,
+        made_for.text()));
   resize_input(session.model, image[1], image[2]);
 
   adapt::EngineOptions engine;

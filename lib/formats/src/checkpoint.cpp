@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <fstream>
 
 #include "recognise.hpp"
 #include "shiftnorm/core/error.hpp"
@@ -55,6 +56,7 @@ Checkpoint parse(std::vector<std::byte> bytes, std::string file_name, const Read
     checkpoint.sha256 = sha256_hex(bytes);
     checkpoint.tensors = std::move(contents.tensors);
     checkpoint.graph = std::move(contents.graph);
+    checkpoint.sizeless = std::move(contents.sizeless);
     checkpoint.companions = std::move(contents.companions);
     checkpoint.bytes = std::move(bytes);
     checkpoint.file_name = std::move(file_name);
@@ -65,6 +67,24 @@ Checkpoint parse(std::vector<std::byte> bytes, std::string file_name, const Read
 }
 
 }  // namespace
+
+Description describes_nothing(std::span<const std::byte> /*file*/, const Neighbours&) {
+  throw UnsupportedError(
+      "describes no network; expected an ONNX model, or for Keras' weights the JSON of model.to_json()");
+}
+
+Architecture read_architecture(const std::filesystem::path& path) {
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  const std::vector<std::byte> bytes = read_file(path);
+  try {
+    const Format& format = recognise(bytes);
+    Description description = format.describe(bytes, {folder});
+    return {std::string(format.name), path.filename().string(), std::move(description.network),
+            std::move(description.values)};
+  } catch (const Error&) {
+    rethrow_at(printable(path.filename().string()));
+  }
+}
 
 Checkpoint read_checkpoint(const std::filesystem::path& path) {
   const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
@@ -86,6 +106,12 @@ Checkpoint read_checkpoint(const std::filesystem::path& path, const std::filesys
       rethrow_at(fmt::format("as {}", printable(architecture.filename().string())));
     }
   });
+}
+
+bool is_keras_architecture(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  char first = 0;
+  return file >> std::ws >> first && first == '{';
 }
 
 Checkpoint parse_checkpoint(std::vector<std::byte> bytes, std::string file_name) {

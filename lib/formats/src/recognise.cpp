@@ -59,9 +59,6 @@ bool is_pickle(Bytes file) {
   return start[0] == 'c' && end > 1 && end != std::string_view::npos && line[end] == '\n';
 }
 
-Contents refuse_onnx(Bytes /*file*/, const Neighbours&) {
-  throw UnsupportedError("is an ONNX model, which is not read yet");
-}
 Contents refuse_tar(Bytes /*file*/, const Neighbours&) {
   throw UnsupportedError(
       "is a tar archive (as PyTorch wrote before 0.2, or a packed folder), which is not read; unpack it or save it "
@@ -83,7 +80,7 @@ constexpr std::array kFormats{
     Format{"safetensors", is_safetensors, read_safetensors_checkpoint},
     Format{"tar", is_tar, refuse_tar},
     Format{"pickle", is_pickle, refuse_pickle},
-    Format{"onnx", is_onnx, refuse_onnx},
+    Format{"onnx", is_onnx, read_onnx, write_back_onnx, describe_onnx},
 };
 
 }  // namespace
@@ -93,7 +90,7 @@ const Format& recognise(Bytes file) {
   const auto* const format =
       std::find_if(kFormats.begin(), kFormats.end(), [file](const Format& f) { return f.matches(file); });
   if (format == kFormats.end())
-    throw FormatError("is no checkpoint of a known format; expected PyTorch (torch.save), Keras or safetensors");
+    throw FormatError("is no checkpoint of a known format; expected PyTorch (torch.save), Keras, safetensors or ONNX");
   return *format;
 }
 

@@ -85,6 +85,12 @@ std::vector<BatchNorm> batch_norms(const Graph& graph) {
     }
     sets[it->second].nodes.push_back(i);
   }
+  // Vectors may be numbered ("w.12", "w.13"), so that what they have in common tells no layer; nodes have one name
+  // each.
+  std::map<std::string, int> named;
+  for (const BatchNorm& set : sets) ++named[set.name];
+  for (BatchNorm& set : sets)
+    if (named.at(set.name) > 1) set.name = graph.nodes()[set.nodes.front()].name;
   assign_levels(graph, sets, std::vector<bool>(sets.size(), true));
   return sets;
 }

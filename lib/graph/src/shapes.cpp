@@ -131,6 +131,16 @@ static_assert(std::is_sorted(kOperators.begin(), kOperators.end(),
                              [](const OpSpec& a, const OpSpec& b) { return a.op < b.op; }),
               "find_operator searches by halves");
 
+}  // namespace
+
+std::span<const OpSpec> operators() { return kOperators; }
+
+const OpSpec* find_operator(std::string_view op) {
+  const auto it = std::lower_bound(kOperators.begin(), kOperators.end(), op,
+                                   [](const OpSpec& a, std::string_view b) { return a.op < b; });
+  return it != kOperators.end() && it->op == op ? &*it : nullptr;
+}
+
 void infer_node(Graph& graph, const Node& node) {
   const OpSpec* spec = find_operator(node.op);
   if (spec == nullptr) throw UnsupportedError(fmt::format("operator {} is not supported", node.op));
@@ -143,16 +153,6 @@ void infer_node(Graph& graph, const Node& node) {
   const Shapes shapes = spec->infer(graph, node);
   for (std::size_t i = 0; i < node.outputs.size(); ++i)
     if (node.outputs[i] != kNone) graph.value(node.outputs[i]).shape = shapes.at(i);
-}
-
-}  // namespace
-
-std::span<const OpSpec> operators() { return kOperators; }
-
-const OpSpec* find_operator(std::string_view op) {
-  const auto it = std::lower_bound(kOperators.begin(), kOperators.end(), op,
-                                   [](const OpSpec& a, std::string_view b) { return a.op < b; });
-  return it != kOperators.end() && it->op == op ? &*it : nullptr;
 }
 
 void infer_shapes(Graph& graph) {

@@ -8,8 +8,8 @@
 
 #include "check.hpp"
 #include "quantile.hpp"
-#include "random.hpp"
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/random.hpp"
 
 namespace shiftnorm::metrics {
 namespace {

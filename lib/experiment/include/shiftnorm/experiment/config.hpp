@@ -9,6 +9,7 @@
 
 #include "shiftnorm/adapt/mode.hpp"
 #include "shiftnorm/imaging/dataset.hpp"
+#include "shiftnorm/imaging/shift.hpp"
 #include "shiftnorm/imaging/transform.hpp"
 #include "shiftnorm/metrics/metrics.hpp"
 
@@ -20,6 +21,7 @@ enum class OutputKind { logits, probabilities };
 struct ModelConfig {
   std::filesystem::path checkpoint;
   std::string architecture;           ///< of zoo; empty: the file holds its graph
+  std::filesystem::path graph;        ///< an ONNX model that describes it, instead
   std::optional<OutputKind> outputs;  ///< absent: told from the graph's last node
 };
 
@@ -28,6 +30,7 @@ struct DataConfig {
   imaging::Limit limit;
   imaging::Reader reader = imaging::Reader::automatic;
   std::string layout;
+  std::vector<imaging::Shift> shifts;  ///< applied in order, before the preprocessing
 };
 
 struct EvaluateConfig {

@@ -34,6 +34,23 @@ struct OutputFile {
   std::vector<std::byte> bytes;
 };
 
+/// A network that takes inputs of several sizes; graph::resolve() makes it one for a size.
+struct Sizeless {
+  graph::Graph graph;               ///< its input has no shape
+  std::vector<std::int64_t> input;  ///< of one image, N = 1; 0: any extent
+  std::int64_t batch = 1;           ///< the number of images that constants in the graph count
+
+  /// The input with its free extents, all of them beyond the channels, replaced by `spatial` in turn; nothing if that
+  /// does not fit what is fixed.
+  [[nodiscard]] std::optional<Shape> sized(std::span<const std::int64_t> spatial) const;
+};
+
+/// The network for inputs of one size. Errors  UnsupportedError if it mixes images; as graph::resolve.
+[[nodiscard]] graph::Graph resolve(const Sizeless& network, const Shape& input);
+/// The network at its own size or, where that is free, at the first common one that it works at.
+/// Errors  those of the last size tried.
+[[nodiscard]] graph::Graph resolve(const Sizeless& network);
+
 /// A restored file: its tensors, the graph if it holds one, and its bytes for writing back.
 struct Checkpoint {
   std::string format;                ///< "pytorch-legacy", "pytorch-zip", "safetensors", ...
@@ -43,11 +60,22 @@ struct Checkpoint {
   /// Only for formats that hold an architecture. All its parameters are bound; those that can be written back are named
   /// as their tensor, and so are the vectors of every BatchNorm that has them.
   std::optional<graph::Graph> graph;
+  std::optional<Sizeless> sizeless;    ///< the same network, where its input may have other sizes
   std::vector<std::byte> bytes;        ///< the file as it was
   std::vector<OutputFile> companions;  ///< files beside it that hold values: external data, shards
 
   [[nodiscard]] const NamedTensor* find(std::string_view name) const;
 };
+
+/// A network without its weights, from a file that describes one.
+struct Architecture {
+  std::string format, file_name;    ///< as those of Checkpoint
+  Sizeless network;                 ///< float parameters are unbound, named as the weights files of its framework do
+  std::vector<NamedTensor> values;  ///< what the file itself holds for them, if it holds any
+};
+
+/// Errors  UnsupportedError for a file that describes no network; as read_checkpoint.
+[[nodiscard]] Architecture read_architecture(const std::filesystem::path& path);
 
 /// Recognises the format by content, never by extension, and restores it. Nothing in the file is executed.
 /// Errors  FormatError, UnsupportedError, MachineError; texts start with the file's name.
@@ -55,6 +83,8 @@ struct Checkpoint {
 /// The same for a file that holds weights only, with a file that describes their network: what Keras' model.to_json()
 /// gives for Keras' weights. Errors  also UnsupportedError where the two do not go together.
 [[nodiscard]] Checkpoint read_checkpoint(const std::filesystem::path& path, const std::filesystem::path& architecture);
+/// Whether a file is such a description; its place in the weights is told by order, so that no names could be bound.
+[[nodiscard]] bool is_keras_architecture(const std::filesystem::path& path);
 [[nodiscard]] Checkpoint parse_checkpoint(std::vector<std::byte> bytes, std::string file_name);
 
 /// New values of one tensor by its name in the file; as many as the tensor has, rounded to the stored dtype.

@@ -29,6 +29,8 @@ struct OpSpec {
 /// Fills the shape of every activation, at the number of images that the input states.
 /// Errors  UnsupportedError naming the first node whose operator is not in the table; ShapeError naming the node.
 void infer_shapes(Graph& graph);
+/// The same for one node of it, whose inputs have their shapes. Texts do not name the node.
+void infer_node(Graph& graph, const Node& node);
 
 /// Follows the axis of images from the input through every node. Shapes must have been inferred.
 /// Errors  UnsupportedError naming the first node that mixes images, or an output whose first axis is another one.

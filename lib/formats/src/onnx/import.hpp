@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "model_proto.hpp"
+#include "shiftnorm/graph/graph.hpp"
+#include "tensor_proto.hpp"
+
+namespace shiftnorm::formats {
+
+/// A file's network in the internal form, with its shape arithmetic still in it.
+struct Imported {
+  graph::Graph graph;               ///< its input has no shape yet
+  std::vector<std::int64_t> input;  ///< as declared, the first of them the number of images; 0: free
+};
+
+enum class Weights {
+  bound,    ///< with the file's values; every BatchNormalization has vectors of its own
+  unbound,  ///< float initialisers wait for values from elsewhere; merged vectors stay one where names say so
+};
+
+/// Errors  UnsupportedError naming a node with its operator, domain and opset, an input too many; FormatError.
+[[nodiscard]] Imported import_onnx(const OnnxFile& file, ExternalFiles& files, Weights weights);
+
+}  // namespace shiftnorm::formats

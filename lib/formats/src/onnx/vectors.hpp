@@ -1,0 +1,43 @@
+#pragma once
+
+#include <onnx/onnx_pb.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace shiftnorm::formats {
+
+/// One vector of one BatchNormalization node. In ONNX every node is a BatchNorm of its own, also where the exporter has
+/// merged equal vectors, so each vector has a name of its own by which it is bound and patched.
+struct BatchNormVector {
+  int node = 0, slot = 0;  ///< graph.node(node).input(slot); slots 1 to 4: scale, bias, mean, variance
+  std::string name;        ///< the name of that input, or one made from it where an earlier vector has it
+  int initializer = -1;    ///< where the values come from, or
+  int constant = -1;       ///< the Constant node; -1 and -1: computed
+  bool sole = false;       ///< nothing else reads those values: they can be changed where they lie
+  std::int32_t type = 0;   ///< ONNX's number of the element type that reaches the node
+};
+
+/// All of them, in the order of nodes and slots.
+[[nodiscard]] std::vector<BatchNormVector> batch_norm_vectors(const onnx::GraphProto& graph);
+
+/// A name that `taken` has not: `wanted` with a number before its last part ("bn.running_mean": "bn.2.running_mean").
+template <class Names>
+[[nodiscard]] std::string fresh_name(const std::string& wanted, const Names& taken) {
+  if (!taken.contains(wanted)) return wanted;
+  const std::size_t dot = wanted.find_last_of('.');
+  for (int i = 2;; ++i) {
+    const std::string number = "." + std::to_string(i);
+    std::string name = dot == std::string::npos ? wanted + number : wanted.substr(0, dot) + number + wanted.substr(dot);
+    if (!taken.contains(name)) return name;
+  }
+}
+
+/// Every name of a value that the graph's nodes, inputs, outputs and initialisers use.
+[[nodiscard]] std::vector<std::string> value_names(const onnx::GraphProto& graph);
+
+/// Whether a domain is ONNX's own.
+[[nodiscard]] inline bool default_domain(const std::string& domain) { return domain.empty() || domain == "ai.onnx"; }
+
+}  // namespace shiftnorm::formats
