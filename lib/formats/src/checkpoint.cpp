@@ -72,7 +72,8 @@ Checkpoint parse(std::vector<std::byte> bytes, std::string file_name, const Read
 }  // namespace
 
 Description describes_nothing(std::span<const std::byte> /*file*/, const Neighbours&) {
-  throw UnsupportedError("describes no network; expected an ONNX model");
+  throw UnsupportedError(
+      "describes no network; expected an ONNX model, or for Keras' weights the JSON of model.to_json()");
 }
 
 Architecture read_architecture(const std::filesystem::path& path) {
@@ -113,15 +114,6 @@ Checkpoint read_checkpoint(const std::filesystem::path& path) {
                [&folder](const Format& format, Bytes bytes) { return format.read(bytes, {folder}); });
 }
 
-bool is_json_description(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file || !std::filesystem::is_regular_file(path))
-    throw FormatError(fmt::format("{}: cannot be read; expected a file", printable(path.filename().string())));
-  char first = ' ';
-  file >> std::ws >> first;
-  return first == '{';
-}
-
 Checkpoint read_checkpoint(const std::filesystem::path& path, const std::filesystem::path& architecture) {
   const container::Json json = read_json(architecture);
   return parse(read_file(path), path.filename().string(), [&](const Format& format, Bytes bytes) {
@@ -136,6 +128,12 @@ Checkpoint read_checkpoint(const std::filesystem::path& path, const std::filesys
       rethrow_at(fmt::format("as {}", printable(architecture.filename().string())));
     }
   });
+}
+
+bool is_keras_architecture(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  char first = 0;
+  return file >> std::ws >> first && first == '{';
 }
 
 Checkpoint parse_checkpoint(std::vector<std::byte> bytes, std::string file_name) {

@@ -32,7 +32,7 @@ struct RestoredModel {
   /// The input of one sample without N, of any rank; an extent of 0 is the data's to say.
   [[nodiscard]] Shape input() const;
   /// Whether `architecture` is a name of zoo.
-  [[nodiscard]] bool of_zoo() const { return !architecture.empty() && !sizeless; }
+  [[nodiscard]] bool of_zoo() const { return !architecture.empty() && !sizeless && !checkpoint.graph; }
 };
 
 /// Where a file that holds weights only takes its network from.
