@@ -33,7 +33,6 @@ constexpr OptionSpec kEvaluate[] = {
 };
 
 constexpr RefusedOption kRefused[] = {
-    {"graph", "FILE", "this version builds networks by their architecture's name (--arch)"},
     {"labels", "CSV", "in this version labels come from class folders, or with the arrays of an .npz"},
     {"where", "K=V", "this version selects with --max-images alone"},
 };
@@ -162,7 +161,8 @@ ExitCode evaluate(const Options& options, Console& console) {
 
 Command evaluate_command() {
   return {{"evaluate",
-           "shiftnorm evaluate CHECKPOINT --data WHERE [--arch NAME] [--preprocess NAME|FILE] [--mode M] [options]",
+           "shiftnorm evaluate CHECKPOINT --data WHERE [--arch NAME | --graph FILE] [--preprocess NAME|FILE] [--mode "
+           "M] [options]",
            "Scores of one mode; without labels: predictions and their certainty.",
            "CHECKPOINT",
            true,

@@ -22,6 +22,7 @@ constexpr OptionSpec kExport[] = {
     {"stats", "F", "the statistics file (.bnstats), measured on this very checkpoint (default: the file's own)"},
     {"out", "FILE", "the file to write: .onnx and .safetensors convert, any other name keeps the original's format"},
     {"arch", "NAME", "architecture, for files that hold weights only (default: the one the statistics name)"},
+    {"graph", "FILE", "ONNX model that describes the architecture instead; its initialisers name the weights"},
     {"fold", "", "for deployment: take BatchNorms into the layers before them (.onnx only)"},
     {"policy", "P",
      "adabn, blend, mixture, mean-only, variance-only or hybrid (default: adabn; source without --stats)"},
@@ -70,7 +71,7 @@ ExitCode export_checkpoint(const Options& options, Console& console) {
     mode = experiment::measured_mode(*file, mode);
   }
   const experiment::RestoredModel model =
-      experiment::restore(options.positional(), options.text("arch", file ? file->architecture : std::string()));
+      experiment::restore(options.positional(), network_of(options, file ? file->architecture : std::string()));
   const Source source = file ? file_statistics(model, *file, mode) : own_statistics(model, mode);
   const experiment::Exported exported = experiment::export_checkpoint(
       model, source.statistics,

@@ -15,6 +15,7 @@ namespace fs = std::filesystem;
 
 constexpr OptionSpec kInspect[] = {
     {"arch", "NAME", "checkpoints: architecture, which tells levels, epsilon and momentum"},
+    {"graph", "FILE", "checkpoints: ONNX model that describes the architecture instead"},
     {"pixels", "", "data: per image format, hash of the stored values and their range"},
     {"reader", "READER", "data: auto, folder or array"},
     {"layout", "LAYOUT", "data: of arrays, NCHW, NHWC or NHW"},

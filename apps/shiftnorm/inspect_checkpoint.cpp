@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "inspect.hpp"
+#include "job_options.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/experiment/model.hpp"
 
@@ -91,16 +92,17 @@ std::string text_of(const formats::Checkpoint& checkpoint, std::int64_t paramete
   if (std::ranges::any_of(rows, &Row::folded))
     text +=
         "folded: a convolution that seems to have a BatchNorm in its weight and bias; --source-data brings it back\n";
-  if (!rows.front().level) text += "levels, epsilon and momentum come from an architecture: --arch NAME\n";
+  if (!rows.front().level)
+    text += "levels, epsilon and momentum come from an architecture: --arch NAME, or --graph MODEL.onnx\n";
   return text;
 }
 
 }  // namespace
 
 void inspect_checkpoint(const formats::Checkpoint& checkpoint, const Options& options, Console& console) {
-  const bool with_graph = options.has("arch") || checkpoint.graph.has_value();
+  const bool with_graph = options.has("arch") || options.has("graph") || checkpoint.graph.has_value();
   const std::vector<Row> rows = with_graph
-                                    ? rows_of_model(experiment::restore(options.positional(), options.text("arch")))
+                                    ? rows_of_model(experiment::restore(options.positional(), network_of(options)))
                                     : rows_of_names(checkpoint);
   const std::int64_t parameters = experiment::count_parameters(checkpoint);
   if (console.json())

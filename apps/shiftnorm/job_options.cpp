@@ -20,6 +20,7 @@ constexpr OptionSpec kData[] = {
     {"data", "WHERE", "the images: a folder (class folders or none), an .npy, .npz or .safetensors array (FILE#key)"},
     {"source-data", "WHERE", "a small unlabelled sample like the training images, where BatchNorms were folded away"},
     {"arch", "NAME", "architecture, for files that hold weights only"},
+    {"graph", "FILE", "ONNX model that describes the architecture instead; its initialisers name the weights"},
     {"preprocess", "NAME|FILE", "a preset's name, or a YAML file with the list of steps"},
     {"reader", "READER", "auto, folder or array (default: auto)"},
     {"layout", "LAYOUT", "of arrays: NCHW, NHWC or NHW (default: told from the shape)"},
@@ -118,10 +119,17 @@ experiment::BadLimit bad_limit_of(const Options& options) {
   return limit;
 }
 
+experiment::NetworkSource network_of(const Options& options, const std::string& absent) {
+  if (options.has("arch") && options.has("graph"))
+    throw ConfigError("--graph: describes the network, and so does --arch; expected one of them");
+  if (options.has("graph")) return {{}, options.text("graph")};
+  return {options.text("arch", absent), {}};
+}
+
 experiment::SessionOptions session_options_of(const Options& options) {
   experiment::SessionOptions session;
   session.checkpoint = options.positional();
-  session.architecture = options.text("arch");
+  session.network = network_of(options);
   if (!options.has("data")) throw ConfigError("--data: missing; expected the folder or array file of the images");
   session.where = options.text("data");
   if (options.has("preprocess"))

@@ -27,7 +27,6 @@ constexpr OptionSpec kRecalibrate[] = {
 
 constexpr std::string_view kNoSites = "this version treats the data as one domain";
 constexpr RefusedOption kRefused[] = {
-    {"graph", "FILE", "this version builds networks by their architecture's name (--arch)"},
     {"domain", "KEY", kNoSites},
     {"where", "K=V", "this version selects with --max-images alone"},
     {"resume", "", "this version starts a job from its beginning"},
@@ -101,15 +100,15 @@ ExitCode recalibrate(const Options& options, Console& console) {
 }  // namespace
 
 Command recalibrate_command() {
-  return {
-      {"recalibrate",
-       "shiftnorm recalibrate CHECKPOINT --data WHERE [--arch NAME] [--preprocess NAME|FILE] [options] --out ADAPTED",
-       "One checkpoint, one data set, an adapted file of the same format. Labels are not used.",
-       "CHECKPOINT",
-       true,
-       {kRecalibrate, data_options(), measure_options(), resource_options()},
-       kRefused},
-      recalibrate};
+  return {{"recalibrate",
+           "shiftnorm recalibrate CHECKPOINT --data WHERE [--arch NAME | --graph FILE] [--preprocess NAME|FILE] "
+           "[options] --out ADAPTED",
+           "One checkpoint, one data set, an adapted file of the same format. Labels are not used.",
+           "CHECKPOINT",
+           true,
+           {kRecalibrate, data_options(), measure_options(), resource_options()},
+           kRefused},
+          recalibrate};
 }
 
 }  // namespace shiftnorm::app

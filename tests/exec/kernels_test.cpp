@@ -11,19 +11,23 @@ using namespace shiftnorm::test;
 
 namespace {
 
-void check_against_reference(Graph& g, ValueId output) {
-  finish(g, output);
+void check_against_reference(Graph& g, std::vector<ValueId> outputs) {
+  finish(g, std::move(outputs));
   const std::vector<float> image = random_floats(static_cast<std::size_t>(g.value(g.input()).shape->elements()), 99);
-  const std::vector<float> expected = exec::run_reference(g, image).front(), found = run_compiled(g, image);
+  const auto expected = exec::run_reference(g, image), found = run_compiled(g, image);
   REQUIRE(found.size() == expected.size());
-  float largest = 1e-3f, difference = 0;
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    largest = std::max(largest, std::abs(expected[i]));
-    difference = std::max(difference, std::abs(found[i] - expected[i]));
+  for (std::size_t k = 0; k < found.size(); ++k) {
+    REQUIRE(found[k].size() == expected[k].size());
+    float largest = 1e-3f, difference = 0;
+    for (std::size_t i = 0; i < found[k].size(); ++i) {
+      largest = std::max(largest, std::abs(expected[k][i]));
+      difference = std::max(difference, std::abs(found[k][i] - expected[k][i]));
+    }
+    // 1e-5 of the largest: float32 sums of at most a few thousand products.
+    CHECK(difference <= 1e-5f * largest);
   }
-  // 1e-5 of the largest: float32 sums of at most a few thousand products.
-  CHECK(difference <= 1e-5f * largest);
 }
+void check_against_reference(Graph& g, ValueId output) { check_against_reference(g, std::vector{output}); }
 
 struct Case {
   const char* name;

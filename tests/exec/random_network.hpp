@@ -20,8 +20,8 @@ inline std::vector<float> random_floats(std::size_t n, unsigned seed) {
 }
 
 /// Infers shapes and gives every unbound parameter random values; variances lie in [0.5, 2.5].
-inline void finish(Graph& g, ValueId output, unsigned seed = 1) {
-  g.set_outputs({output});
+inline void finish(Graph& g, std::vector<ValueId> outputs, unsigned seed = 1) {
+  g.set_outputs(std::move(outputs));
   graph::infer_shapes(g);
   for (const ValueId id : g.parameters()) {
     graph::Value& value = g.value(id);
@@ -31,6 +31,8 @@ inline void finish(Graph& g, ValueId output, unsigned seed = 1) {
     value.tensor = Tensor(*value.shape, values);
   }
 }
+
+inline void finish(Graph& g, ValueId output) { finish(g, std::vector{output}); }
 
 /// Scale and shift of every BatchNorm as its bound parameters give them, in double.
 inline std::vector<exec::Affine> bound_affines(const Graph& g, const exec::Plan& plan) {
@@ -60,14 +62,17 @@ inline exec::SweepRequest inference(const Graph& g, const exec::Plan& plan, std:
   return r;
 }
 
-/// The compiled network on one image.
-inline std::vector<float> run_compiled(const Graph& g, std::span<const float> image) {
+/// Every output of the compiled network on one image.
+inline std::vector<std::vector<float>> run_compiled(const Graph& g, std::span<const float> image) {
   const auto plan = std::make_shared<exec::Plan>(g);
   exec::Sweeper sweeper(plan, {});
-  std::vector<float> out;
+  std::vector<std::vector<float>> out(plan->outputs());
   exec::SweepRequest r = inference(g, *plan, 1);
+  r.outputs = plan->outputs();
   r.load = [&](std::size_t, std::span<float> dst) { std::copy(image.begin(), image.end(), dst.begin()); };
-  r.output = [&](std::size_t, std::span<const float> row) { out.assign(row.begin(), row.end()); };
+  r.output = [&](std::size_t, std::size_t which, std::span<const float> row) {
+    out[which].assign(row.begin(), row.end());
+  };
   sweeper.run(r, {});
   return out;
 }

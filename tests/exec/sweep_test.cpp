@@ -54,7 +54,9 @@ Measured layerwise(const Graph& g, const Setting& setting) {
   if (setting.reversed) std::reverse(r.groups[0].begin(), r.groups[0].end());
   Measured out{std::vector<stats::ChannelMoments>(r.levels.size()), std::vector<std::vector<float>>(kImages)};
   r.load = [](std::size_t i, std::span<float> dst) { std::ranges::copy(image(i), dst.begin()); };
-  r.output = [&](std::size_t i, std::span<const float> row) { out.outputs[i].assign(row.begin(), row.end()); };
+  r.output = [&](std::size_t i, std::size_t, std::span<const float> row) {
+    out.outputs[i].assign(row.begin(), row.end());
+  };
   r.settle = [&](std::size_t, std::int64_t, std::span<const exec::LevelMoments> moments,
                  std::span<exec::Affine> affines) {
     for (const exec::LevelMoments& m : moments) {

@@ -43,7 +43,6 @@ TEST_CASE("What is known but not read is unsupported, by name") {
       {test::bytes_of(std::string(512, '\0') + "\x89HDF\r\n\x1a\n"),
        "f: is an HDF5 file (Keras?), which is not read yet"},
       {test::bytes_of(std::string(257, 'x') + "ustar"), "f: is a tar archive"},
-      {test::bytes_of("\x08\x07\x12\x07pytorch"), "f: is an ONNX model, which is not read yet"},
       {test::PickleBuilder().none().finish(), "f: is a bare pickle; expected what torch.save writes"},
   }));
   CHECK_THROWS_AS(parse(bytes), UnsupportedError);
@@ -55,7 +54,7 @@ TEST_CASE("Anything else is no checkpoint") {
   CHECK_THROWS_WITH(parse({}), "f: is empty; expected a checkpoint");
   CHECK_THROWS_AS(parse(test::bytes_of("hello")), FormatError);
   CHECK_THROWS_WITH(parse(test::bytes_of("hello")),
-                    "f: is no checkpoint of a known format; expected PyTorch (torch.save) or safetensors");
+                    "f: is no checkpoint of a known format; expected PyTorch (torch.save), safetensors or ONNX");
   CHECK_THROWS_AS(parse(zip_of("readme.txt")), FormatError);
   CHECK_THROWS_WITH(parse(zip_of("readme.txt")),
                     "f: is a zip archive without data.pkl; expected what torch.save writes");

@@ -71,3 +71,13 @@ TEST_CASE("A BatchNorm whose use depends on its own earlier use has no order", "
   REQUIRE(sets.size() == 1);
   CHECK_FALSE(sets[0].ordered);
 }
+
+TEST_CASE("A BatchNorm whose vectors are computed is refused by name", "[graph]") {
+  Graph g;
+  const ValueId x = g.add_input("x", Shape{1, 4, 8, 8});
+  std::vector<ValueId> p = norm_parameters(g, "bn1", 4);
+  p[2] = g.add("Neg", "turned", {p[2]});
+  g.set_outputs({norm(g, "bn1", x, p)});
+  CHECK_THROWS_WITH(graph::batch_norms(g), Catch::Matchers::Equals("node 'bn1': 'turned' of its BatchNormalization is "
+                                                                   "computed; expected a parameter"));
+}

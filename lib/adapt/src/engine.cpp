@@ -148,7 +148,7 @@ struct Engine::State {
   void collect(Outputs& outputs, std::size_t count, exec::SweepRequest& r) const {
     outputs.width = plan->output_floats();
     outputs.values.resize(count * static_cast<std::size_t>(outputs.width));
-    r.output = [&outputs](std::size_t index, std::span<const float> row) {
+    r.output = [&outputs](std::size_t index, std::size_t, std::span<const float> row) {
       std::copy(row.begin(), row.end(), outputs.values.begin() + static_cast<std::ptrdiff_t>(index * row.size()));
     };
   }

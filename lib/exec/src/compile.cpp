@@ -10,6 +10,7 @@
 #include "convolution.hpp"
 #include "copy_kernels.hpp"
 #include "elementwise.hpp"
+#include "lrn.hpp"
 #include "matrix_vector.hpp"
 #include "normalise.hpp"
 #include "pooling.hpp"
@@ -76,6 +77,7 @@ class Lowering {
                                                           {"Clip", &Lowering::lower_clip},
                                                           {"Concat", &Lowering::lower_concat},
                                                           {"Conv", &Lowering::lower_conv},
+                                                          {"ConvTranspose", &Lowering::lower_conv_transpose},
                                                           {"Div", &Lowering::lower_arithmetic},
                                                           {"Dropout", &Lowering::lower_dropout},
                                                           {"Flatten", &Lowering::lower_view},
@@ -84,8 +86,12 @@ class Lowering {
                                                           {"HardSigmoid", &Lowering::lower_hard_sigmoid},
                                                           {"HardSwish", &Lowering::lower_hard_swish},
                                                           {"Identity", &Lowering::lower_alias},
+                                                          {"LRN", &Lowering::lower_lrn},
+                                                          {"MatMul", &Lowering::lower_mat_mul},
                                                           {"MaxPool", &Lowering::lower_pool},
                                                           {"Mul", &Lowering::lower_mul},
+                                                          {"PRelu", &Lowering::lower_prelu},
+                                                          {"ReduceMean", &Lowering::lower_reduce_mean},
                                                           {"Relu", &Lowering::lower_relu},
                                                           {"Reshape", &Lowering::lower_view},
                                                           {"Sigmoid", &Lowering::lower_sigmoid},
@@ -103,6 +109,8 @@ class Lowering {
   bool fold_constant() {
     const auto constant = [this](ValueId id) { return !activation(id); };
     if (!std::all_of(node_->inputs.begin(), node_->inputs.end(), constant)) return false;
+    if (set_of_[index_] >= 0)
+      throw UnsupportedError("BatchNormalization of a value that no image reaches; it has nothing to measure");
     for (std::size_t k = 0; k < node_->outputs.size(); ++k)
       if (wanted(k)) folded_[node_->outputs[k]] = fold(graph_, *node_, folded_, k);
     return true;
@@ -246,6 +254,65 @@ class Lowering {
                                std::move(c.kernel));
   }
 
+  void lower_conv_transpose() {
+    const ValueId x = node_->inputs[0];
+    if (shape(x).rank() > 5) return lower_reference();
+    const Tensor& weights = parameter(node_->inputs[1]);
+    ConvolutionShape s{shape(x), shape(output()), {}, node_->integer("group", 1)};
+    const std::vector<std::int64_t> kernel(weights.shape.extents().begin() + 2, weights.shape.extents().end());
+    const std::vector<std::int64_t> spatial(s.src.extents().begin() + 2, s.src.extents().end());
+    std::vector<std::int64_t> out;
+    s.window = graph::transposed_window_of(*node_, kernel, spatial, out);
+    std::unique_ptr<Kernel> compiled;
+    try {
+      compiled = compile_transposed_convolution(s, weights, optional_parameter(2), program_.block);
+    } catch (const dnnl::error&) {  // no kernel of that form
+      return lower_reference();
+    }
+    value_of_[output()] =
+        emit(node_->name, {as_block(materialise(x), program_.block)}, s.dst, program_.block, std::move(compiled));
+  }
+
+  void lower_lrn() {
+    const ValueId x = node_->inputs[0];
+    if (shape(x).rank() < 3 || shape(x).rank() > 5) return lower_reference();
+    auto compiled = compile_lrn(shape(x), node_->integer("size", 1), node_->number("alpha", 1e-4f),
+                                node_->number("beta", 0.75f), node_->number("bias", 1.0f), program_.block);
+    if (!compiled) return lower_reference();
+    value_of_[output()] =
+        emit(node_->name, {as_block(materialise(x), program_.block)}, shape(x), program_.block, std::move(compiled));
+  }
+
+  /// The mean over all pixels of each channel, which is how some exporters write global pooling.
+  void lower_reduce_mean() {
+    const Shape& x = shape(node_->inputs[0]);
+    const std::vector<bool> reduced = graph::reduced_axes(graph_, *node_, x.rank());
+    bool pixels = x.rank() > 2 && x[0] == 1;
+    for (std::size_t axis = 0; axis < x.rank(); ++axis) pixels = pixels && reduced[axis] == (axis > 1);
+    pixels ? lower_global_average() : lower_reference();
+  }
+
+  void lower_prelu() {
+    const ValueId x = node_->inputs[0];
+    if (activation(node_->inputs[1])) return lower_reference();
+    const std::optional<std::vector<float>> slope = per_channel(node_->inputs[1], shape(x));
+    if (!slope) return lower_reference();
+    const int value = materialise(x);
+    const Layout layout = program_.values[static_cast<std::size_t>(value)].layout;
+    value_of_[output()] = emit(node_->name, {value}, shape(x), layout.block, compile_channel_prelu(*slope, layout));
+  }
+
+  /// Rows against one matrix.
+  void lower_mat_mul() {
+    const ValueId a = node_->inputs[0], b = node_->inputs[1];
+    if (!activation(a) || activation(b) || shape(b).rank() != 2 || shape(a).rank() < 2) return lower_reference();
+    const Tensor& matrix = parameter(b);
+    const std::int64_t rows = shape(a).elements() / std::max<std::int64_t>(shape(b)[0], 1);
+    const int x = as_block(materialise(a), 1);
+    value_of_[output()] =
+        emit(node_->name, {x}, shape(output()), 1, compile_matrix_vector(matrix, false, nullptr, 1.0f, 0.0f, rows));
+  }
+
   void lower_pool() {
     const ValueId x = node_->inputs[0];
     if (shape(x).rank() > 5 || (node_->outputs.size() > 1 && wanted(1))) return lower_reference();
@@ -358,6 +425,14 @@ class Lowering {
   }
 
   void lower_function(const UnaryFunction& f) {
+    static const std::map<std::string_view, Unary> kVectors{
+        {"Elu", Unary::elu},   {"Exp", Unary::exp},  {"LeakyRelu", Unary::leaky_relu},
+        {"Mish", Unary::mish}, {"Selu", Unary::elu}, {"Tanh", Unary::tanh}};
+    const auto vector = kVectors.find(f.op);
+    if (vector != kVectors.end()) {
+      const double b = f.b.key.empty() ? 1.0 : parameter_of(*node_, f.b);
+      return lower_unary(vector->second, static_cast<float>(parameter_of(*node_, f.a)), static_cast<float>(b));
+    }
     const int x = materialise(node_->inputs[0]);
     const Layout layout = program_.values[static_cast<std::size_t>(x)].layout;
     value_of_[output()] = emit(node_->name, {x}, shape(output()), layout.block,
@@ -449,8 +524,9 @@ Plan::Plan(const graph::Graph& graph) : sets_(graph::batch_norms(graph)), progra
 Plan::~Plan() = default;
 
 const Shape& Plan::input() const noexcept { return program_->values.front().shape; }
-std::int64_t Plan::output_floats() const noexcept {
-  return program_->values[static_cast<std::size_t>(program_->outputs.front())].shape.elements();
+std::size_t Plan::outputs() const noexcept { return program_->outputs.size(); }
+const Shape& Plan::output(std::size_t which) const {
+  return program_->values[static_cast<std::size_t>(program_->outputs.at(which))].shape;
 }
 
 Affine Plan::affine(std::span<const double> scale, std::span<const double> shift) const {

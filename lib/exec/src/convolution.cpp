@@ -21,6 +21,22 @@ memory::desc plain_weights(const Tensor& weights, std::int64_t groups) {
   return {dims, memory::data_type::f32, strides};
 }
 
+/// ConvTranspose's [inputs, outputs / groups, kernel] seen as [groups,] outputs, inputs, kernel.
+memory::desc plain_transposed_weights(const Tensor& weights, std::int64_t groups) {
+  const std::int64_t inputs = weights.shape[0] / groups, outputs = weights.shape[1],
+                     taps = weights.shape.elements_from(2);
+  memory::dims dims{outputs, inputs}, strides{taps, outputs * taps};
+  if (groups > 1) {
+    dims.insert(dims.begin(), groups);
+    strides.insert(strides.begin(), inputs * outputs * taps);
+  }
+  for (std::size_t axis = 2; axis < weights.shape.rank(); ++axis) {
+    dims.push_back(weights.shape[axis]);
+    strides.push_back(weights.shape.elements_from(axis + 1));
+  }
+  return {dims, memory::data_type::f32, strides};
+}
+
 dnnl::convolution_forward::primitive_desc describe(const ConvolutionShape& s, const memory::desc& weights_dims,
                                                    bool bias, std::int64_t block, std::int64_t source_block) {
   const memory::desc weights(weights_dims.dims(), memory::data_type::f32, memory::format_tag::any);
@@ -43,13 +59,16 @@ dnnl::convolution_forward::primitive_desc describe(const ConvolutionShape& s, co
   return {d, user_scratchpad(), cpu_engine()};
 }
 
-class Convolution final : public PrimitiveKernel<dnnl::convolution_forward> {
+/// A convolution or transposed convolution with its weights in the order that the primitive wants.
+template <class Primitive>
+class Weighted final : public PrimitiveKernel<Primitive> {
  public:
-  Convolution(const dnnl::convolution_forward::primitive_desc& pd, const Tensor& weights, std::int64_t groups,
-              const Tensor* bias)
-      : PrimitiveKernel(pd), weights_(pd.weights_desc().get_size() / sizeof(float), 0.0f) {
+  /// plain: how `weights` lie.
+  Weighted(const typename Primitive::primitive_desc& pd, const memory::desc& plain, const Tensor& weights,
+           const Tensor* bias)
+      : PrimitiveKernel<Primitive>(pd), weights_(pd.weights_desc().get_size() / sizeof(float), 0.0f) {
     dnnl::stream stream(cpu_engine());
-    memory from(plain_weights(weights, groups), cpu_engine(), const_cast<float*>(weights.values.data()));
+    memory from(plain, cpu_engine(), const_cast<float*>(weights.values.data()));
     memory to(pd.weights_desc(), cpu_engine(), weights_.data());
     dnnl::reorder(from, to).execute(stream, from, to);
     stream.wait();
@@ -59,8 +78,8 @@ class Convolution final : public PrimitiveKernel<dnnl::convolution_forward> {
  private:
   void bind_constants(BoundPrimitive& bound) const override {
     // const_cast: oneDNN's handles are not const; weights are only read.
-    bound.bind(DNNL_ARG_WEIGHTS, pd().weights_desc(), const_cast<float*>(weights_.data()));
-    if (!bias_.empty()) bound.bind(DNNL_ARG_BIAS, pd().bias_desc(), const_cast<float*>(bias_.data()));
+    bound.bind(DNNL_ARG_WEIGHTS, this->pd().weights_desc(), const_cast<float*>(weights_.data()));
+    if (!bias_.empty()) bound.bind(DNNL_ARG_BIAS, this->pd().bias_desc(), const_cast<float*>(bias_.data()));
   }
 
   AlignedVector<float> weights_, bias_;
@@ -86,7 +105,27 @@ CompiledConvolution compile_convolution(const ConvolutionShape& shape, const Ten
     }
   }
   if (!plain_source) pd = describe(shape, plain, bias != nullptr, block, block);
-  return {std::make_unique<Convolution>(*pd, weights, shape.groups, bias), plain_source};
+  return {std::make_unique<Weighted<dnnl::convolution_forward>>(*pd, plain, weights, bias), plain_source};
+}
+
+std::unique_ptr<Kernel> compile_transposed_convolution(const ConvolutionShape& shape, const Tensor& weights,
+                                                       const Tensor* bias, std::int64_t block) {
+  const memory::desc plain = plain_transposed_weights(weights, shape.groups);
+  const memory::desc any(plain.dims(), memory::data_type::f32, memory::format_tag::any);
+  const memory::desc src = memory_desc(shape.src, block), dst = memory_desc(shape.dst, block);
+  const memory::desc bias_desc({shape.dst[1]}, memory::data_type::f32, memory::format_tag::a);
+  memory::dims dilations = shape.window.dilations;
+  for (std::int64_t& d : dilations) --d;
+  using Deconvolution = dnnl::deconvolution_forward;
+  const auto kind = dnnl::prop_kind::forward_inference;
+  const auto algorithm = dnnl::algorithm::deconvolution_direct;
+  const graph::Window& w = shape.window;
+  const auto desc = bias != nullptr ? Deconvolution::desc(kind, algorithm, src, any, bias_desc, dst, w.strides,
+                                                          dilations, w.pads_begin, w.pads_end)
+                                    : Deconvolution::desc(kind, algorithm, src, any, dst, w.strides, dilations,
+                                                          w.pads_begin, w.pads_end);
+  const Deconvolution::primitive_desc pd(desc, user_scratchpad(), cpu_engine());
+  return std::make_unique<Weighted<Deconvolution>>(pd, plain, weights, bias);
 }
 
 }  // namespace shiftnorm::exec

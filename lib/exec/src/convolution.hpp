@@ -28,4 +28,10 @@ struct CompiledConvolution {
 [[nodiscard]] CompiledConvolution compile_convolution(const ConvolutionShape& shape, const Tensor& weights,
                                                       const Tensor* bias, std::int64_t block, bool source_is_plain);
 
+/// ConvTranspose between blocked values. shape.window: the convolution from dst back to src.
+/// Errors  dnnl::error where oneDNN has no such form.
+[[nodiscard]] std::unique_ptr<Kernel> compile_transposed_convolution(const ConvolutionShape& shape,
+                                                                     const Tensor& weights, const Tensor* bias,
+                                                                     std::int64_t block);
+
 }  // namespace shiftnorm::exec

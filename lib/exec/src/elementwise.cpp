@@ -60,6 +60,30 @@ class ChannelAffine final : public Kernel {
   Layout layout_;
 };
 
+class ChannelPrelu final : public Kernel {
+ public:
+  ChannelPrelu(std::span<const float> slope, const Layout& layout)
+      : slope_(static_cast<std::size_t>(layout.padded_channels()), 0.0f), layout_(layout) {
+    std::copy(slope.begin(), slope.end(), slope_.begin());
+  }
+  bool in_place(std::size_t) const override { return true; }
+  void run(const KernelArguments& a) const override {
+    for (std::int64_t b = 0; b < layout_.blocks(); ++b) {
+      const float* slope = slope_.data() + b * layout_.block;
+      for (std::int64_t p = b * layout_.pixels; p < (b + 1) * layout_.pixels; ++p) {
+        for (std::int64_t i = 0; i < layout_.block; ++i) {
+          const float x = a.src[0][p * layout_.block + i];
+          a.dst[p * layout_.block + i] = x < 0 ? x * slope[i] : x;
+        }
+      }
+    }
+  }
+
+ private:
+  AlignedVector<float> slope_;
+  Layout layout_;
+};
+
 class Product final : public Kernel {
  public:
   explicit Product(std::int64_t floats) : floats_(static_cast<std::size_t>(floats)) {}
@@ -98,6 +122,9 @@ std::unique_ptr<Kernel> compile_unary(double (*f)(double, double, double), doubl
 std::unique_ptr<Kernel> compile_channel_affine(std::span<const float> scale, std::span<const float> shift,
                                                const Layout& layout) {
   return std::make_unique<ChannelAffine>(scale, shift, layout);
+}
+std::unique_ptr<Kernel> compile_channel_prelu(std::span<const float> slope, const Layout& layout) {
+  return std::make_unique<ChannelPrelu>(slope, layout);
 }
 std::unique_ptr<Kernel> compile_product(const Layout& layout) { return std::make_unique<Product>(layout.floats()); }
 std::unique_ptr<Kernel> compile_channel_product(const Layout& layout) {

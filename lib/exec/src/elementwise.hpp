@@ -17,6 +17,8 @@ namespace shiftnorm::exec {
 /// dst = scale * src + shift for each channel of the layout.
 [[nodiscard]] std::unique_ptr<Kernel> compile_channel_affine(std::span<const float> scale, std::span<const float> shift,
                                                              const Layout& layout);
+/// dst = src, or slope * src where that is negative, for each channel of the layout.
+[[nodiscard]] std::unique_ptr<Kernel> compile_channel_prelu(std::span<const float> slope, const Layout& layout);
 /// dst = first * second, both of this layout.
 [[nodiscard]] std::unique_ptr<Kernel> compile_product(const Layout& layout);
 /// dst = first * second, where second has one pixel: a factor for each channel.

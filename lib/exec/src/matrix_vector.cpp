@@ -7,9 +7,11 @@ namespace {
 
 class MatrixVector final : public Kernel {
  public:
-  MatrixVector(const Tensor& weights, bool transposed, const Tensor* bias, float alpha, float beta)
+  MatrixVector(const Tensor& weights, bool transposed, const Tensor* bias, float alpha, float beta,
+               std::int64_t vectors)
       : rows_(static_cast<std::size_t>(weights.shape[transposed ? 0 : 1])),
         columns_(static_cast<std::size_t>(weights.shape[transposed ? 1 : 0])),
+        vectors_(static_cast<std::size_t>(vectors)),
         matrix_(rows_ * columns_) {
     for (std::size_t r = 0; r < rows_; ++r)
       for (std::size_t c = 0; c < columns_; ++c)
@@ -18,19 +20,21 @@ class MatrixVector final : public Kernel {
       for (const float b : bias->values) bias_.push_back(beta * b);
   }
   void run(const KernelArguments& a) const override {
-    matrix_vector(matrix_.data(), a.src[0], bias_.empty() ? nullptr : bias_.data(), rows_, columns_, a.dst);
+    for (std::size_t v = 0; v < vectors_; ++v)
+      matrix_vector(matrix_.data(), a.src[0] + v * columns_, bias_.empty() ? nullptr : bias_.data(), rows_, columns_,
+                    a.dst + v * rows_);
   }
 
  private:
-  std::size_t rows_, columns_;
+  std::size_t rows_, columns_, vectors_;
   AlignedVector<float> matrix_, bias_;
 };
 
 }  // namespace
 
 std::unique_ptr<Kernel> compile_matrix_vector(const Tensor& weights, bool transposed, const Tensor* bias, float alpha,
-                                              float beta) {
-  return std::make_unique<MatrixVector>(weights, transposed, bias, alpha, beta);
+                                              float beta, std::int64_t vectors) {
+  return std::make_unique<MatrixVector>(weights, transposed, bias, alpha, beta, vectors);
 }
 
 }  // namespace shiftnorm::exec

@@ -183,6 +183,10 @@ void move(const Movement& m, float fill, const float* src, float* dst) {
   }
   const std::vector<std::int64_t>& last = m.offsets.empty() ? kOne : m.offsets.back();
   if (!extents.empty()) extents.pop_back();
+  // A run of neighbours, as most movements leave along the last axis, is copied at once.
+  bool run = true;
+  for (std::size_t i = 1; i < last.size() && run; ++i) run = last[i] == last[0] + static_cast<std::int64_t>(i);
+  run = run && last[0] >= 0;
   Odometer outer(extents);
   do {
     std::int64_t base = 0;
@@ -194,6 +198,8 @@ void move(const Movement& m, float fill, const float* src, float* dst) {
     }
     if (!inside) {
       dst = std::fill_n(dst, last.size(), fill);
+    } else if (run) {
+      dst = std::copy_n(src + base + last[0], last.size(), dst);
     } else if (!m.fills) {
       for (const std::int64_t at : last) *dst++ = src[base + at];
     } else {

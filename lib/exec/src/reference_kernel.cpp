@@ -82,7 +82,12 @@ std::unique_ptr<Kernel> compile_reference(const graph::Graph& graph, const Node&
 }
 
 Tensor fold(const graph::Graph& graph, const Node& node, const Folded& folded, std::size_t which) {
-  Tensor out(*graph.value(node.outputs.at(which)).shape);
+  // What a file says in a few bytes (Expand, Tile) must not fill the memory before an image is seen.
+  constexpr std::int64_t kMostElements = std::int64_t{1} << 28;
+  const Shape& shape = *graph.value(node.outputs.at(which)).shape;
+  if (shape.elements() > kMostElements)
+    throw UnsupportedError(fmt::format("a constant {}; expected at most {} elements", shape.text(), kMostElements));
+  Tensor out(shape);
   KernelArguments arguments;
   arguments.dst = out.values.data();
   ReferenceKernel(LoneNode(graph, node, folded), which).run(arguments);

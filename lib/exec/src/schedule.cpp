@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <set>
+#include <span>
 
 namespace shiftnorm::exec {
 namespace {
@@ -14,7 +16,7 @@ class Scheduler {
   Scheduler(const Program& program, Schedule& schedule)
       : program_(program), schedule_(schedule), done_(program.steps.size(), false) {}
 
-  void cut(const std::vector<std::int64_t>& level, bool settled, bool outputs) {
+  void cut(const std::vector<std::int64_t>& level, bool settled, std::span<const int> outputs) {
     // Per segment the values to measure, in order of level.
     std::map<std::int64_t, std::map<int, std::vector<int>>> measured;
     for (std::size_t s = 0; s < level.size(); ++s)
@@ -29,16 +31,17 @@ class Scheduler {
         demand(value, segment, values);
         if (program_.values[static_cast<std::size_t>(value)].producer < 0) segment.actions.push_back({-1, value, sets});
       }
-      for (const auto& [value, sets] : values) {
-        const bool seen = std::any_of(segment.actions.begin(), segment.actions.end(),
-                                      [v = value](const Action& a) { return a.step < 0 && a.value == v; });
-        if (!seen) segment.actions.push_back({-1, value, sets});  // computed in an earlier segment
-      }
+      std::set<int> seen;
+      for (const Action& action : segment.actions)
+        if (action.step < 0) seen.insert(action.value);
+      for (const auto& [value, sets] : values)
+        if (seen.count(value) == 0) segment.actions.push_back({-1, value, sets});  // computed in an earlier segment
     }
-    if (!outputs) return;
+    outputs_ = outputs;
+    if (outputs.empty()) return;
     const bool join = !settled && !schedule_.segments.empty();
     Segment& last = join ? schedule_.segments.back() : schedule_.segments.emplace_back();
-    for (const int value : program_.outputs) demand(value, last, {});
+    for (const int value : outputs) demand(value, last, {});
   }
 
   void lay_out() {
@@ -63,19 +66,36 @@ class Scheduler {
     [[nodiscard]] bool crosses() const { return last_segment > first_segment; }
   };
 
-  /// Appends the steps that `value` still needs, depth first, so that a value is used soon after it is made.
-  void demand(int value, Segment& segment, const std::map<int, std::vector<int>>& measured) {
-    const int producer = program_.values[static_cast<std::size_t>(value)].producer;
-    if (producer < 0) {
-      segment.loads_input = true;
-      return;
+  /// Appends the steps that `value` still needs, depth first, so that a value is used soon after it is made. Networks
+  /// from files may be deeper than the call stack.
+  void demand(int wanted, Segment& segment, const std::map<int, std::vector<int>>& measured) {
+    struct Visit {
+      int step;
+      std::size_t next = 0;  ///< the source to look at
+    };
+    std::vector<Visit> open;
+    const auto enter = [&](int value) {
+      const int producer = program_.values[static_cast<std::size_t>(value)].producer;
+      if (producer < 0) {
+        segment.loads_input = true;
+      } else if (!done_[static_cast<std::size_t>(producer)]) {
+        done_[static_cast<std::size_t>(producer)] = true;
+        open.push_back({producer});
+      }
+    };
+    enter(wanted);
+    while (!open.empty()) {
+      Visit& visit = open.back();
+      const ProgramStep& step = program_.steps[static_cast<std::size_t>(visit.step)];
+      if (visit.next < step.src.size()) {
+        enter(step.src[visit.next++]);
+        continue;
+      }
+      segment.actions.push_back({visit.step, -1, {}});
+      const auto it = measured.find(step.dst);
+      if (it != measured.end()) segment.actions.push_back({-1, step.dst, it->second});
+      open.pop_back();
     }
-    if (done_[static_cast<std::size_t>(producer)]) return;
-    done_[static_cast<std::size_t>(producer)] = true;
-    for (const int src : program_.steps[static_cast<std::size_t>(producer)].src) demand(src, segment, measured);
-    segment.actions.push_back({producer, -1, {}});
-    const auto it = measured.find(value);
-    if (it != measured.end()) segment.actions.push_back({-1, value, it->second});
   }
 
   void number_actions() {
@@ -96,7 +116,7 @@ class Scheduler {
       }
       ++number;
     }
-    for (const int value : program_.outputs)
+    for (const int value : outputs_)
       if (lives_[static_cast<std::size_t>(value)].lives())
         touch(value, number, static_cast<int>(schedule_.segments.size()) - 1);
     // The input is loaded anew in every segment that reads it, so it is never carried.
@@ -155,12 +175,20 @@ class Scheduler {
                         (floats + kFloatsPerLine - 1) / kFloatsPerLine * kFloatsPerLine, 0});
     }
     std::stable_sort(blocks.begin(), blocks.end(), [](const Block& a, const Block& b) { return a.floats > b.floats; });
+    // Blocks placed so far by the stretches of actions that they live through, so that a block is compared with those
+    // near it: most lives are short.
+    constexpr int kStretch = 32;
+    std::vector<std::vector<const Block*>> near;
     std::size_t total = 0;
-    std::vector<const Block*> placed;
+    std::vector<const Block*> rivals;
     for (Block& block : blocks) {
-      std::vector<const Block*> rivals;
-      for (const Block* other : placed)
-        if (other->first <= block.last && block.first <= other->last) rivals.push_back(other);
+      const auto begin = static_cast<std::size_t>(block.first / kStretch),
+                 end = static_cast<std::size_t>(block.last / kStretch) + 1;
+      if (near.size() < end) near.resize(end);
+      rivals.clear();
+      for (std::size_t s = begin; s < end; ++s)
+        for (const Block* other : near[s])
+          if (other->first <= block.last && block.first <= other->last) rivals.push_back(other);
       std::sort(rivals.begin(), rivals.end(), [](const Block* a, const Block* b) { return a->offset < b->offset; });
       std::size_t at = 0;
       for (const Block* rival : rivals) {
@@ -169,11 +197,13 @@ class Scheduler {
       }
       block.offset = at;
       total = std::max(total, at + block.floats);
-      placed.push_back(&block);
+      for (std::size_t s = begin; s < end; ++s) near[s].push_back(&block);
+      schedule_.places[static_cast<std::size_t>(block.root)] = {frontier, block.offset};
     }
     for (std::size_t v = 0; v < group.size(); ++v) {
-      for (const Block& block : blocks)
-        if (block.root == group[v]) schedule_.places[v] = {frontier, block.offset};
+      const auto root = static_cast<std::size_t>(group[v]);
+      if (root != v && lives_[root].lives() && lives_[root].crosses() == frontier)
+        schedule_.places[v] = schedule_.places[root];
     }
     return total;
   }
@@ -181,16 +211,18 @@ class Scheduler {
   const Program& program_;
   Schedule& schedule_;
   std::vector<bool> done_;
+  std::span<const int> outputs_;  ///< the values that are wanted in the end
   std::vector<Life> lives_;
   std::map<int, int> merged_;  ///< last action of a place that several values share in turn
 };
 
 }  // namespace
 
-Schedule make_schedule(const Program& program, const std::vector<std::int64_t>& level, bool settled, bool outputs) {
+Schedule make_schedule(const Program& program, const std::vector<std::int64_t>& level, bool settled,
+                       std::size_t outputs) {
   Schedule schedule;
   Scheduler scheduler(program, schedule);
-  scheduler.cut(level, settled, outputs);
+  scheduler.cut(level, settled, std::span(program.outputs).first(std::min(outputs, program.outputs.size())));
   scheduler.lay_out();
   return schedule;
 }

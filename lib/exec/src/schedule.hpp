@@ -39,8 +39,9 @@ struct Schedule {
 };
 
 /// level[set]: 0 when it is not measured, else its level, from 1. `settled`: later levels wait for earlier ones (each
-/// level is a segment); otherwise everything is measured in one go. `outputs`: whether the outputs are wanted.
+/// level is a segment); otherwise everything is measured in one go. `outputs`: how many of the
+/// program's outputs are wanted, from the first.
 [[nodiscard]] Schedule make_schedule(const Program& program, const std::vector<std::int64_t>& level, bool settled,
-                                     bool outputs);
+                                     std::size_t outputs);
 
 }  // namespace shiftnorm::exec

@@ -181,9 +181,10 @@ class Sweep {
       step.kernel->run({mine.src, address(step.dst, frontier, mine), affines, mine.scratch.data(),
                         mine.kernel_states[static_cast<std::size_t>(action.step)].get()});
     }
-    if (request_.output && &segment == &schedule_.segments.back()) {
-      const int value = program_.outputs.front();
-      request_.output(image,
+    if (!request_.output || &segment != &schedule_.segments.back()) return;
+    for (std::size_t which = 0; which < std::min(request_.outputs, program_.outputs.size()); ++which) {
+      const int value = program_.outputs[which];
+      request_.output(image, which,
                       {address(value, frontier, mine),
                        static_cast<std::size_t>(program_.values[static_cast<std::size_t>(value)].layout.floats())});
     }
@@ -259,7 +260,7 @@ Sweeper::~Sweeper() = default;
 
 SweepEstimate Sweeper::estimate(const SweepRequest& request) const {
   const Schedule schedule =
-      make_schedule(state_->program, request.levels, request.settled, static_cast<bool>(request.output));
+      make_schedule(state_->program, request.levels, request.settled, request.output ? request.outputs : 0);
   const std::size_t workers = state_->workers.count();
   const std::size_t carried = largest_group(request) * (request.groups.size() >= workers ? workers : 1);
   SweepEstimate estimate;
@@ -272,7 +273,7 @@ SweepEstimate Sweeper::estimate(const SweepRequest& request) const {
 
 void Sweeper::run(const SweepRequest& request, const Progress& progress) {
   const Schedule schedule =
-      make_schedule(state_->program, request.levels, request.settled, static_cast<bool>(request.output));
+      make_schedule(state_->program, request.levels, request.settled, request.output ? request.outputs : 0);
   if (schedule.segments.empty()) return;
   const bool side_by_side = request.groups.size() >= state_->workers.count();
   const std::size_t group_bytes = largest_group(request) * schedule.frontier_floats * sizeof(float);

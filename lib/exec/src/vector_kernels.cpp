@@ -219,6 +219,24 @@ void unary(Unary op, float a, float b, const float* x, size_t n, float* dst) {
       return map_vectors(x, n, dst, [](auto d, auto v) {
         return hn::Mul(v, unit_clamp(d, hn::MulAdd(v, hn::Set(d, 1.0f / 6.0f), hn::Set(d, 0.5f))));
       });
+    case Unary::elu:
+      return map_vectors(x, n, dst, [&](auto d, auto v) {
+        const auto below = hn::Mul(hn::Set(d, a * b), hn::Expm1(d, hn::Min(v, hn::Zero(d))));
+        return hn::IfThenElse(hn::Lt(v, hn::Zero(d)), below, hn::Mul(hn::Set(d, b), v));
+      });
+    case Unary::exp: return map_vectors(x, n, dst, [](auto d, auto v) { return hn::Exp(d, v); });
+    case Unary::leaky_relu:
+      return map_vectors(x, n, dst, [&](auto d, auto v) {
+        return hn::IfThenElse(hn::Lt(v, hn::Zero(d)), hn::Mul(hn::Set(d, a), v), v);
+      });
+    case Unary::mish:
+      return map_vectors(x, n, dst, [](auto d, auto v) {
+        // tanh(log(1 + e)) = (e^2 + 2 e) / (e^2 + 2 e + 2); beyond 20 it is 1 in float32.
+        const auto e = hn::Exp(d, hn::Min(v, hn::Set(d, 20.0f)));
+        const auto up = hn::MulAdd(e, e, hn::Add(e, e));
+        return hn::Mul(v, hn::Div(up, hn::Add(up, hn::Set(d, 2.0f))));
+      });
+    case Unary::tanh: return map_vectors(x, n, dst, [](auto d, auto v) { return hn::Tanh(d, v); });
     case Unary::sigmoid:
       return map_vectors(x, n, dst, [](auto d, auto v) {
         // Beyond 80 the result is 0 in float32 and the exponential would leave its range.

@@ -31,9 +31,14 @@ void matrix_vector(const float* matrix, const float* x, const float* bias, std::
 /// Functions of one element, with up to two constants a and b.
 enum class Unary {
   clip,          ///< min(max(x, a), b)
+  elu,           ///< b x, or b a (exp(x) - 1) where x is negative
+  exp,           ///< exp(x)
   hard_sigmoid,  ///< min(max(a x + b, 0), 1)
   hard_swish,    ///< x min(max(x / 6 + 1 / 2, 0), 1)
+  leaky_relu,    ///< x, or a x where x is negative
+  mish,          ///< x tanh(log(1 + exp(x)))
   sigmoid,       ///< 1 / (1 + exp(-x))
+  tanh,          ///< tanh(x)
 };
 
 /// dst[i] = op(x[i]). dst may be x.

@@ -50,7 +50,8 @@ constexpr Field<ModelConfig> kModel[] = {
          if (m.outputs == known.kind) return write_text(known.name);
        return Node{};
      }},
-    {"graph", nullptr, nullptr, false, "this version builds networks by their architecture's name"},
+    {"graph", [](const Cursor& c, ModelConfig& m) { m.graph = c.input_path(); },
+     [](const ModelConfig& m) { return m.graph.empty() ? Node{} : write_text(m.graph.string()); }},
 };
 
 constexpr Field<imaging::Limit> kLimit[] = {

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <map>
+#include <set>
+#include <utility>
 
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/text.hpp"
@@ -49,11 +49,15 @@ bool has_part(std::string_view name, std::string_view prefix) {
   return name.starts_with(prefix) || name.find(fmt::format(".{}", prefix)) != std::string_view::npos;
 }
 
-graph::Binding bind_to(graph::Graph& graph, const Checkpoint& checkpoint, std::string_view training_only) {
+std::vector<graph::NamedSource> sources_of(const std::vector<NamedTensor>& tensors) {
   std::vector<graph::NamedSource> sources;
-  for (const NamedTensor& tensor : checkpoint.tensors)
-    sources.push_back({tensor.name, tensor.values.shape(), &tensor.values});
-  graph::Binding binding = graph::bind(graph, sources);
+  for (const NamedTensor& tensor : tensors) sources.push_back({tensor.name, tensor.values.shape(), &tensor.values});
+  return sources;
+}
+
+graph::Binding bind_to(graph::Graph& graph, const Checkpoint& checkpoint, std::string_view training_only,
+                       const std::vector<NamedTensor>& otherwise = {}) {
+  graph::Binding binding = graph::bind(graph, sources_of(checkpoint.tensors), sources_of(otherwise));
   // A deeper network of the same family holds every name of a shallower one: what is left over tells them apart.
   std::vector<std::string> unmeasured;
   std::ranges::copy_if(binding.left_over, std::back_inserter(unmeasured), [&](const std::string& name) {
@@ -65,13 +69,12 @@ graph::Binding bind_to(graph::Graph& graph, const Checkpoint& checkpoint, std::s
   return binding;
 }
 
-/// A file that holds its graph names the parameters that can be written back as their tensors.
-graph::Binding binding_by_name(const graph::Graph& graph, const Checkpoint& checkpoint) {
-  std::map<std::string_view, std::size_t> index;
-  for (std::size_t i = 0; i < checkpoint.tensors.size(); ++i) index.emplace(checkpoint.tensors[i].name, i);
+/// Parameters keep their names when a network is resolved for another size, not their places.
+graph::Binding binding_by_name(const graph::Graph& graph, const std::map<std::string, std::size_t>& tensor_of) {
   graph::Binding binding;
   for (const graph::ValueId id : graph.parameters())
-    if (const auto at = index.find(graph.value(id).name); at != index.end()) binding.pairs.emplace_back(id, at->second);
+    if (const auto at = tensor_of.find(graph.value(id).name); at != tensor_of.end())
+      binding.pairs.emplace_back(id, at->second);
   return binding;
 }
 
@@ -111,34 +114,78 @@ Shape RestoredModel::input() const {
 }
 
 std::int64_t count_parameters(const Checkpoint& checkpoint) {
+  std::set<std::string> statistics;
+  if (checkpoint.graph) {
+    for (const graph::BatchNorm& layer : graph::batch_norms(*checkpoint.graph))
+      for (const graph::ValueId id : {layer.mean, layer.variance}) statistics.insert(checkpoint.graph->value(id).name);
+  }
   std::int64_t parameters = 0;
   for (const NamedTensor& tensor : checkpoint.tensors)
-    if (is_floating(tensor.values.dtype()) && !batch_norm_tensor(tensor.name))
+    if (is_floating(tensor.values.dtype()) && !batch_norm_tensor(tensor.name) && !statistics.contains(tensor.name))
       parameters += tensor.values.shape().elements();
   return parameters;
 }
 
-RestoredModel restore(const std::filesystem::path& path, const std::string& architecture) {
+namespace {
+
+/// The file holds its network.
+void take_own_graph(RestoredModel& model) {
+  Checkpoint& checkpoint = model.checkpoint;
+  model.graph = *checkpoint.graph;
+  for (std::size_t i = 0; i < checkpoint.tensors.size(); ++i) model.tensor_of.emplace(checkpoint.tensors[i].name, i);
+  model.binding = binding_by_name(model.graph, model.tensor_of);
+  graph::infer_shapes(model.graph);
+  model.sizeless = std::exchange(checkpoint.sizeless, std::nullopt);
+}
+
+void take_zoo(RestoredModel& model, const zoo::Architecture& known) {
+  model.architecture = known.name;
+  try {
+    model.graph = known.build(build_options(model.checkpoint, known));
+    model.binding = bind_to(model.graph, model.checkpoint, known.training_only);
+    graph::infer_shapes(model.graph);
+  } catch (const Error&) {
+    rethrow_at(fmt::format("{} as {}", model.checkpoint.file_name, known.name));
+  }
+}
+
+void take_description(RestoredModel& model, const std::filesystem::path& path) {
+  formats::Architecture architecture = formats::read_architecture(path);
+  model.architecture = architecture.file_name;
+  try {
+    model.sizeless = std::move(architecture.network);
+    graph::Graph& graph = model.sizeless->graph;
+    for (const auto& [id, index] : bind_to(graph, model.checkpoint, {}, architecture.values).pairs)
+      model.tensor_of.emplace(graph.value(id).name, index);
+    model.graph = formats::resolve(*model.sizeless);
+    model.binding = binding_by_name(model.graph, model.tensor_of);
+  } catch (const FormatError& error) {
+    throw FormatError(fmt::format("{} as {}: {}{}", model.checkpoint.file_name, architecture.file_name, error.what(),
+                                  architecture.format == "onnx"
+                                      ? "; PyTorch's exporter keeps names and BatchNorms with "
+                                        "training=TrainingMode.PRESERVE and do_constant_folding=False"
+                                      : ""));
+  } catch (const Error&) {
+    rethrow_at(fmt::format("{} as {}", model.checkpoint.file_name, architecture.file_name));
+  }
+}
+
+}  // namespace
+
+RestoredModel restore(const std::filesystem::path& path, const NetworkSource& source) {
+  if (!source.architecture.empty() && !source.graph.empty())
+    throw ConfigError("an architecture and a graph are given; expected one of them");
   RestoredModel model;
   model.checkpoint = formats::read_checkpoint(path);
   model.parameters = count_parameters(model.checkpoint);
-  if (model.checkpoint.graph) {
-    model.graph = *model.checkpoint.graph;
-    model.binding = binding_by_name(model.graph, model.checkpoint);
-    graph::infer_shapes(model.graph);
-    graph::check_images_apart(model.graph);
-  } else {
-    if (architecture.empty()) architecture_missing(model.checkpoint);
-    const zoo::Architecture& known = zoo::architecture(architecture);
-    model.architecture = known.name;
-    try {
-      model.graph = known.build(build_options(model.checkpoint, known));
-      model.binding = bind_to(model.graph, model.checkpoint, known.training_only);
-      graph::infer_shapes(model.graph);
-    } catch (const Error&) {
-      rethrow_at(fmt::format("{} as {}", model.checkpoint.file_name, known.name));
-    }
-  }
+  if (!source.graph.empty())
+    take_description(model, source.graph);
+  else if (model.checkpoint.graph)
+    take_own_graph(model);
+  else if (source.architecture.empty())
+    architecture_missing(model.checkpoint);
+  else
+    take_zoo(model, zoo::architecture(source.architecture));
   if (graph::batch_norms(model.graph).empty() && folded_layers(model).empty())
     throw FormatError(
         fmt::format("{}: the network has no BatchNorm; nothing to recalibrate", model.checkpoint.file_name));
@@ -150,26 +197,41 @@ std::vector<graph::FoldedLayer> folded_layers(const RestoredModel& model) {
   return likely ? graph::folded_layers(model.graph) : std::vector<graph::FoldedLayer>();
 }
 
-void resize_input(RestoredModel& model, std::int64_t height, std::int64_t width) {
-  if (const std::optional<formats::Sizeless>& sizeless = model.checkpoint.sizeless) {
-    const std::array<std::int64_t, 2> spatial{height, width};
-    const std::optional<Shape> input = sizeless->sized(spatial);
-    if (!input) return;
-    model.graph = graph::resolve(sizeless->graph, *input, sizeless->batch);
-    model.binding = binding_by_name(model.graph, model.checkpoint);
-    return;
-  }
-  if (model.architecture.empty() || model.input() == Shape{model.input()[0], height, width}) return;
+namespace {
+
+void build_again(RestoredModel& model, const Shape& image) {
   const zoo::Architecture& known = zoo::architecture(model.architecture);
   zoo::BuildOptions options = build_options(model.checkpoint, known);
-  options.height = height;
-  options.width = width;
+  options.height = image[1];
+  options.width = image[2];
+  model.graph = known.build(options);
+  model.binding = bind_to(model.graph, model.checkpoint, known.training_only);
+  graph::infer_shapes(model.graph);
+}
+
+void resolve_again(RestoredModel& model, const Shape& image) {
+  const std::vector<std::int64_t> spatial(image.extents().begin() + 1, image.extents().end());
+  const std::optional<Shape> input = model.sizeless ? model.sizeless->sized(spatial) : std::nullopt;
+  if (!input)
+    throw ConfigError(
+        fmt::format("{}: takes images of {}, and they enter as {}; expected preprocessing that gives its size",
+                    model.checkpoint.file_name, model.input().text(), image.text()));
+  model.graph = formats::resolve(*model.sizeless, *input);
+  model.binding = binding_by_name(model.graph, model.tensor_of);
+}
+
+}  // namespace
+
+void resize_input(RestoredModel& model, std::int64_t height, std::int64_t width) {
+  const Shape image{model.input()[0], height, width};
+  if (model.input() == image) return;
+  const bool of_zoo = !model.architecture.empty() && !model.sizeless;
+  if (!of_zoo) return resolve_again(model, image);
   try {
-    model.graph = known.build(options);
-    model.binding = bind_to(model.graph, model.checkpoint, known.training_only);
-    graph::infer_shapes(model.graph);
+    build_again(model, image);
   } catch (const Error&) {
-    rethrow_at(fmt::format("{} as {} for {} x {} images", model.checkpoint.file_name, known.name, height, width));
+    rethrow_at(
+        fmt::format("{} as {} for {} x {} images", model.checkpoint.file_name, model.architecture, height, width));
   }
 }
 

@@ -13,7 +13,7 @@ namespace {
 SessionOptions session_options(const Config& config, const RunOptions& options) {
   SessionOptions session;
   session.checkpoint = config.model.checkpoint;
-  session.architecture = config.model.architecture;
+  session.network = {config.model.architecture, config.model.graph};
   session.where = config.target.path.string();
   session.dataset = {config.target.limit, config.target.reader, config.target.layout, config.classes};
   session.shifts = config.target.shifts;

@@ -100,7 +100,7 @@ std::int64_t Session::levels() const {
 Session open_session(const SessionOptions& options, const Progress& progress) {
   const auto start = std::chrono::steady_clock::now();
   Session session;
-  session.model = restore(options.checkpoint, options.architecture);
+  session.model = restore(options.checkpoint, options.network);
   check_folded(session.model, options);
   session.outputs = options.outputs ? *options.outputs : told_by_last_node(session.model.graph);
   session.dataset =
@@ -119,8 +119,10 @@ Session open_session(const SessionOptions& options, const Progress& progress) {
       std::make_unique<imaging::SampleStore>(session.dataset, pipeline, Shape{channels, 0, 0}, store, progress);
   const Shape& image = session.store->shape();
   if (const Shape made_for = session.model.input(); image != made_for)
-    session.notes.push_back(fmt::format("images enter the network as {}; {} was made for {}", image.text(),
-                                        session.model.architecture, made_for.text()));
+    session.notes.push_back(fmt::format(
+        "images enter the network as {}; {} was made for {}", image.text(),
+        session.model.architecture.empty() ? session.model.checkpoint.file_name : session.model.architecture,
+        made_for.text()));
   resize_input(session.model, image[1], image[2]);
   bring_back_folded(options, pipeline, session, progress);
 

@@ -53,6 +53,23 @@ Checkpoint parse(std::vector<std::byte> bytes, std::string file_name, const Neig
 
 }  // namespace
 
+Description describes_nothing(std::span<const std::byte> /*file*/, const Neighbours&) {
+  throw UnsupportedError("describes no network; expected an ONNX model");
+}
+
+Architecture read_architecture(const std::filesystem::path& path) {
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  const std::vector<std::byte> bytes = read_file(path);
+  try {
+    const Format& format = recognise(bytes);
+    Description description = format.describe(bytes, {folder});
+    return {std::string(format.name), path.filename().string(), std::move(description.network),
+            std::move(description.values)};
+  } catch (const Error&) {
+    rethrow_at(printable(path.filename().string()));
+  }
+}
+
 Checkpoint read_checkpoint(const std::filesystem::path& path) {
   const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
   return parse(read_file(path), path.filename().string(), {folder});

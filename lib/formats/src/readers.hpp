@@ -26,12 +26,21 @@ struct Neighbours {
   [[nodiscard]] std::vector<std::byte> read(std::string_view name) const;
 };
 
+/// What a description of a network gives.
+struct Description {
+  Sizeless network;
+  std::vector<NamedTensor> values = {};
+};
+
 /// One reader per format. Errors  FormatError, UnsupportedError, without the file's name.
 [[nodiscard]] Contents read_pytorch_legacy(std::span<const std::byte> file, const Neighbours& neighbours);
 /// torch.save's; other archives are named and refused.
 [[nodiscard]] Contents read_zip(std::span<const std::byte> file, const Neighbours& neighbours);
 [[nodiscard]] Contents read_safetensors_checkpoint(std::span<const std::byte> file, const Neighbours& neighbours);
 [[nodiscard]] Contents read_onnx(std::span<const std::byte> file, const Neighbours& neighbours);
+[[nodiscard]] Description describe_onnx(std::span<const std::byte> file, const Neighbours& neighbours);
+/// For files that hold no network.
+[[nodiscard]] Description describes_nothing(std::span<const std::byte> file, const Neighbours& neighbours);
 
 /// The checkpoint's bytes with the patches put in their places and a zip's checksums mended.
 [[nodiscard]] std::vector<OutputFile> write_in_place(const Checkpoint& checkpoint, std::span<const Patch> patches,

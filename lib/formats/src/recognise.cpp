@@ -82,7 +82,7 @@ constexpr std::array kFormats{
     Format{"safetensors", is_safetensors, read_safetensors_checkpoint},
     Format{"tar", is_tar, refuse_tar},
     Format{"pickle", is_pickle, refuse_pickle},
-    Format{"onnx", is_onnx, read_onnx, write_back_onnx},
+    Format{"onnx", is_onnx, read_onnx, write_back_onnx, describe_onnx},
 };
 
 }  // namespace

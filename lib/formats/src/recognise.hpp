@@ -17,6 +17,8 @@ struct Format {
   /// Where the format needs more than bytes put in their place.
   std::vector<OutputFile> (*write)(const Checkpoint& checkpoint, std::span<const Patch> patches,
                                    const std::string& file_name) = write_in_place;
+  /// For files that describe a network, with or without values for it.
+  Description (*describe)(std::span<const std::byte> file, const Neighbours& neighbours) = describes_nothing;
 };
 
 /// The row of Checkpoint::format.

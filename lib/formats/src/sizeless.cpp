@@ -5,6 +5,7 @@
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/formats/checkpoint.hpp"
 #include "shiftnorm/graph/constants.hpp"
+#include "shiftnorm/graph/shapes.hpp"
 
 namespace shiftnorm::formats {
 
@@ -22,6 +23,12 @@ std::optional<Shape> Sizeless::sized(std::span<const std::int64_t> spatial) cons
   return Shape(std::move(extents));
 }
 
+graph::Graph resolve(const Sizeless& network, const Shape& input) {
+  graph::Graph graph = graph::resolve(network.graph, input, network.batch);
+  graph::check_images_apart(graph);
+  return graph;
+}
+
 graph::Graph resolve(const Sizeless& network) {
   // Sizes that networks are trained at, the commonest first: a Flatten in front of a matrix fits one of them alone.
   constexpr std::array<std::int64_t, 13> kSizes{224, 32, 299, 256, 28, 64, 128, 96, 384, 512, 48, 240, 1024};
@@ -33,7 +40,7 @@ graph::Graph resolve(const Sizeless& network) {
       if (extent == 0) extent = kSizes[i];
     }
     try {
-      return graph::resolve(network.graph, *network.sized(spatial), network.batch);
+      return resolve(network, *network.sized(spatial));
     } catch (const ShapeError&) {
       if (!open || i + 1 == kSizes.size()) throw;
     }

@@ -1,10 +1,13 @@
 #include "shiftnorm/graph/batch_norms.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <map>
 
 #include "folded_mark.hpp"
+#include "shiftnorm/core/error.hpp"
 
 namespace shiftnorm::graph {
 namespace {
@@ -18,6 +21,14 @@ std::string layer_name(const Graph& graph, const Node& node) {
 
 /// Whether two BatchNormalization nodes are one set: equal parameters.
 std::vector<ValueId> key_of(const Node& node) { return {node.inputs.begin() + 1, node.inputs.begin() + 5}; }
+
+/// Its four vectors must be parameters: they are what is measured, blended and written back.
+void check_parameters(const Graph& graph, const Node& node) {
+  for (const ValueId id : key_of(node))
+    if (id == kNone || !graph.value(id).parameter)
+      throw UnsupportedError(fmt::format("node '{}': '{}' of its BatchNormalization is computed; expected a parameter",
+                                         node.name, id == kNone ? "" : graph.value(id).name));
+}
 
 }  // namespace
 
@@ -33,6 +44,7 @@ std::vector<BatchNorm> batch_norms(const Graph& graph) {
   for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
     const Node& node = graph.nodes()[i];
     if (node.op != "BatchNormalization") continue;
+    check_parameters(graph, node);
     const auto [it, fresh] = seen.try_emplace(key_of(node), sets.size());
     if (fresh) {
       BatchNorm set;
@@ -51,6 +63,12 @@ std::vector<BatchNorm> batch_norms(const Graph& graph) {
     }
     sets[it->second].nodes.push_back(i);
   }
+  // Vectors may be numbered ("w.12", "w.13"), so that what they have in common tells no layer; nodes have one name
+  // each.
+  std::map<std::string, int> named;
+  for (const BatchNorm& set : sets) ++named[set.name];
+  for (BatchNorm& set : sets)
+    if (named.at(set.name) > 1) set.name = graph.nodes()[set.nodes.front()].name;
   assign_levels(graph, sets, std::vector<bool>(sets.size(), true));
   return sets;
 }

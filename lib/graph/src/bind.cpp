@@ -41,9 +41,23 @@ std::string nearest_shape(const Shape& wanted, std::span<const NamedSource> tens
   return "";
 }
 
+/// Takes those from `missing` that `otherwise` has values for.
+void bind_constants(Graph& graph, std::span<const NamedSource> otherwise, std::vector<std::string>& missing) {
+  for (const ValueId id : graph.parameters()) {
+    Value& value = graph.value(id);
+    if (value.tensor) continue;
+    const auto source = std::find_if(otherwise.begin(), otherwise.end(), [&](const NamedSource& one) {
+      return one.name == value.name && one.shape == *value.shape;
+    });
+    if (source == otherwise.end()) continue;
+    value.tensor = Tensor(*source->values);
+    std::erase(missing, value.name);
+  }
+}
+
 }  // namespace
 
-Binding bind(Graph& graph, std::span<const NamedSource> tensors) {
+Binding bind(Graph& graph, std::span<const NamedSource> tensors, std::span<const NamedSource> otherwise) {
   const std::vector<std::string> names = unwrapped(tensors);
   std::unordered_map<std::string, std::size_t> by_name;
   for (std::size_t i = 0; i < names.size(); ++i) {
@@ -76,6 +90,7 @@ Binding bind(Graph& graph, std::span<const NamedSource> tensors) {
   }
   for (std::size_t i = 0; i < tensors.size(); ++i)
     if (!used[i] && !counter(names[i])) binding.left_over.push_back(printable(tensors[i].name));
+  if (!missing.empty() && binding.left_over.empty()) bind_constants(graph, otherwise, missing);
   if (!missing.empty() || !wrong.empty()) {
     std::string text = "the file does not fit the architecture";
     if (!missing.empty()) text += fmt::format(": {} missing ({})", missing.size(), join(missing, 4));

@@ -28,11 +28,11 @@ std::string Node::text(std::string_view key, std::string absent) const {
   return attribute(*this, key, std::move(absent));
 }
 
-ValueId Graph::add_input(std::string name, Shape shape_of_one) {
+ValueId Graph::add_input(std::string name, Shape shape) {
   if (input_ != kNone) throw UnsupportedError(fmt::format("a second input '{}'; expected one", name));
   Value value;
   value.name = std::move(name);
-  value.shape = std::move(shape_of_one);
+  value.shape = std::move(shape);
   values_.push_back(std::move(value));
   input_ = static_cast<ValueId>(values_.size() - 1);
   return input_;
@@ -48,7 +48,14 @@ ValueId Graph::add_parameter(std::string name, Shape shape) {
 }
 
 ValueId Graph::add_constant(std::string name, std::vector<std::int64_t> integers) {
-  const ValueId id = add_parameter(std::move(name), Shape{static_cast<std::int64_t>(integers.size())});
+  const Shape shape{static_cast<std::int64_t>(integers.size())};
+  return add_constant(std::move(name), std::move(integers), shape);
+}
+
+ValueId Graph::add_constant(std::string name, std::vector<std::int64_t> integers, Shape shape) {
+  if (shape.elements() != static_cast<std::int64_t>(integers.size()))
+    throw ShapeError(fmt::format("constant '{}' has {} values for shape {}", name, integers.size(), shape.text()));
+  const ValueId id = add_parameter(std::move(name), std::move(shape));
   value(id).integers = std::move(integers);
   return id;
 }

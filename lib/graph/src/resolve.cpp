@@ -124,7 +124,7 @@ class Resolution {
 
   /// Dropout is the identity in inference; a Reshape to the shape that is there anyway does nothing.
   [[nodiscard]] bool renames(const Node& node) const {
-    if (node.op == "Identity" || node.op == "Dropout") return true;
+    if (node.op == "Identity" || node.op == "Dropout") return node.outputs.size() == 1;
     const Shape& shape = *to_.value(now_[index(node.inputs.front())]).shape;
     if (node.op == "Flatten") return shape.rank() == 2 && node.integer("axis", 1) == 1;
     if (node.op != "Reshape" || node.inputs.size() < 2 || node.inputs[1] == kNone) return false;

@@ -53,7 +53,7 @@ Shapes infer_depth_to_space(const Graph& graph, const Node& node) {
   const std::int64_t b = node.integer("blocksize", 0);
   const std::string mode = node.text("mode", "DCR");
   if (mode != "DCR" && mode != "CRD") throw UnsupportedError(fmt::format("mode '{}'; expected DCR or CRD", mode));
-  if (x.rank() != 4 || b < 1 || b > 1 << 20 || x[1] % (b * b) != 0)
+  if (x.rank() != 4 || b < 1 || b > 1 << 20 || x[1] < 1 || x[1] % (b * b) != 0)
     throw ShapeError(fmt::format("{} of {} with blocksize {}", node.op, x.text(), b));
   return {Shape{x[0], x[1] / (b * b), x[2] * b, x[3] * b}};
 }

@@ -63,8 +63,8 @@ std::string auto_pad_of(const Node& node) {
 
 /// The attributes as they stand, auto_pad not yet resolved.
 Window stated_window(const Node& node, std::span<const std::int64_t> kernel, std::size_t n) {
-  // Products of two of them and an extent must stay far from overflow.
-  constexpr std::int64_t kMost = std::int64_t{1} << 30;
+  // A product of two of them, or of one and an extent of an activation, must stay far from overflow.
+  constexpr std::int64_t kMost = std::int64_t{1} << 24;
   Window w;
   w.kernel.assign(kernel.begin(), kernel.end());
   w.strides = node.integers("strides", Extents(n, 1));
@@ -80,7 +80,8 @@ Window stated_window(const Node& node, std::span<const std::int64_t> kernel, std
   if (std::any_of(w.kernel.begin(), w.kernel.end(), wrong) || std::any_of(w.strides.begin(), w.strides.end(), wrong) ||
       std::any_of(w.dilations.begin(), w.dilations.end(), wrong) ||
       std::any_of(pads.begin(), pads.end(), [](std::int64_t v) { return v < 0 || v > kMost; }))
-    throw ShapeError(fmt::format("{} has a kernel, stride or dilation below 1, or a negative pad", node.op));
+    throw ShapeError(
+        fmt::format("{} has a kernel, stride, dilation or pad that is negative, zero or beyond {}", node.op, kMost));
   w.pads_begin.assign(pads.begin(), pads.begin() + static_cast<std::ptrdiff_t>(n));
   w.pads_end.assign(pads.begin() + static_cast<std::ptrdiff_t>(n), pads.end());
   return w;

@@ -13,6 +13,8 @@ namespace shiftnorm::graph {
 namespace {
 
 constexpr std::size_t kMany = 1024;
+/// Floats of one activation: 8 GiB is beyond any network, and within what a file may claim in a few bytes.
+constexpr std::int64_t kMostElements = std::int64_t{1} << 31;
 
 constexpr std::array kOperators{
     OpSpec{"Abs", 1, 1, 1, infer_same, images_broadcast},
@@ -151,6 +153,10 @@ void infer_node(Graph& graph, const Node& node) {
     throw UnsupportedError(
         fmt::format("{} has {} outputs; expected 1 to {}", node.op, node.outputs.size(), spec->max_outputs));
   const Shapes shapes = spec->infer(graph, node);
+  for (const Shape& shape : shapes)
+    if (shape.elements() > kMostElements)
+      throw UnsupportedError(
+          fmt::format("{} gives {}; expected at most {} elements", node.op, shape.text(), kMostElements));
   for (std::size_t i = 0; i < node.outputs.size(); ++i)
     if (node.outputs[i] != kNone) graph.value(node.outputs[i]).shape = shapes.at(i);
 }

@@ -37,7 +37,27 @@ std::optional<Extent> constant_tensor(std::span<const std::byte> file, Extent no
   return std::nullopt;
 }
 
+/// Errors  UnsupportedError where images are not counted along the first axis of a tensor.
+Sizeless sizeless(Imported imported) {
+  if (imported.input.size() < 2)
+    throw UnsupportedError(fmt::format("input '{}' is of rank {}; expected images and channels at least",
+                                       printable(imported.graph.value(imported.graph.input()).name),
+                                       imported.input.size()));
+  Sizeless network{std::move(imported.graph), std::move(imported.input), 1};
+  network.batch = std::max<std::int64_t>(std::exchange(network.input[0], 1), 1);
+  return network;
+}
+
 }  // namespace
+
+Description describe_onnx(std::span<const std::byte> file, const Neighbours& neighbours) {
+  const OnnxFile parsed = parse_onnx(file);
+  ExternalFiles files(neighbours);
+  Description description{sizeless(import_onnx(parsed, files, Weights::unbound))};
+  for (const onnx::TensorProto& tensor : parsed.model.graph().initializer())
+    description.values.push_back({tensor.name(), read_tensor(tensor, files), std::nullopt});
+  return description;
+}
 
 Contents read_onnx(std::span<const std::byte> file, const Neighbours& neighbours) {
   const OnnxFile parsed = parse_onnx(file);
@@ -74,8 +94,7 @@ Contents read_onnx(std::span<const std::byte> file, const Neighbours& neighbours
     contents.tensors.push_back(std::move(tensor));
   }
   contents.companions = files.take();
-  Sizeless network{std::move(imported.graph), std::move(imported.input), 1};
-  network.batch = std::max<std::int64_t>(std::exchange(network.input[0], 1), 1);
+  Sizeless network = sizeless(std::move(imported));
   contents.graph = resolve(network);
   if (std::find(network.input.begin(), network.input.end(), 0) != network.input.end())
     contents.sizeless = std::move(network);

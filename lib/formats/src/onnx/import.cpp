@@ -111,9 +111,6 @@ class Importer {
     if (!is_floating(dtype_of(type.elem_type())))
       throw UnsupportedError(fmt::format("input '{}' takes {}; expected floating-point numbers", names[0],
                                          name_of(dtype_of(type.elem_type()))));
-    if (type.shape().dim_size() < 2)
-      throw UnsupportedError(fmt::format("input '{}' is of rank {}; expected images and channels at least", names[0],
-                                         type.shape().dim_size()));
     for (const auto& dim : type.shape().dim()) {
       const std::int64_t extent = dim.has_dim_value() ? dim.dim_value() : 0;
       out_.input.push_back(std::max<std::int64_t>(extent, 0));
@@ -163,13 +160,12 @@ class Importer {
     }
     std::vector<std::string> outputs(proto.output().begin(), proto.output().end());
     if (outputs.empty()) throw FormatError("has no output");
-    if (proto.op_type() != "Split") {
-      for (std::size_t i = 1; i < outputs.size(); ++i)
-        if (used_.contains(outputs[i]))
-          throw UnsupportedError(
-              fmt::format("its output {} ('{}') is used; expected only the first", i, printable(outputs[i])));
-      outputs.resize(1);
-    }
+    while (outputs.size() > 1 && !used_.contains(outputs.back())) outputs.pop_back();
+    const graph::OpSpec* known = graph::find_operator(node.op);
+    const std::size_t most = known == nullptr ? 1 : known->max_outputs;
+    if (outputs.size() > most)
+      throw UnsupportedError(fmt::format("its output {} ('{}') is used; expected only the first {}", outputs.size(),
+                                         printable(outputs.back()), most));
     if (proto.op_type() == "BatchNormalization") own_vectors(node);
 
     Lowering step{

@@ -244,7 +244,11 @@ void cast(Lowering& step) {
   if (std::find(kFloating.begin(), kFloating.end(), to) != kFloating.end())
     step.node.attributes["to"] = std::int64_t{onnx::TensorProto::FLOAT};
 }
-void max_pool(Lowering& step) { take_out(step, "storage_order"); }
+/// The order counts for the indices alone.
+void max_pool(Lowering& step) {
+  if (step.proto.output_size() > 1) expect(step, "storage_order", 0);
+  take_out(step, "storage_order");
+}
 void dropout(Lowering& step) {
   step.node.inputs.resize(1);
   step.node.attributes.clear();

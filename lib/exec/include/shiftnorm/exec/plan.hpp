@@ -25,7 +25,9 @@ class Plan {
 
   [[nodiscard]] const std::vector<graph::BatchNorm>& sets() const noexcept { return sets_; }
   [[nodiscard]] const Shape& input() const noexcept;          ///< of one image, N = 1 in front
-  [[nodiscard]] std::int64_t output_floats() const noexcept;  ///< of the first output, per image
+  [[nodiscard]] std::size_t outputs() const noexcept;
+  [[nodiscard]] const Shape& output(std::size_t which) const;  ///< of one image, N = 1 in front
+  [[nodiscard]] std::int64_t output_floats(std::size_t which = 0) const { return output(which).elements(); }
   [[nodiscard]] const Program& program() const noexcept { return *program_; }
 
   /// Scale and shift of a set in the form that kernels take. Both spans have one value per channel.

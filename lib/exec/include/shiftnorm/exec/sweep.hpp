@@ -44,8 +44,9 @@ struct SweepRequest {
       settle;
   /// Called once per group, in the order of groups, never twice at a time.
   std::function<void(std::size_t group)> group_done;
-  /// The first output of image `index`; empty: outputs are not computed. Called from worker threads.
-  std::function<void(std::size_t index, std::span<const float> output)> output;
+  /// Output `which` of image `index`, row-major; empty: outputs are not computed. Called from worker threads.
+  std::function<void(std::size_t index, std::size_t which, std::span<const float> output)> output;
+  std::size_t outputs = 1;  ///< how many of the network's outputs are wanted, from the first
   std::string_view stage = "adapt";  ///< name for progress
 };
 

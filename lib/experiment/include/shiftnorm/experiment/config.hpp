@@ -21,6 +21,7 @@ enum class OutputKind { logits, probabilities };
 struct ModelConfig {
   std::filesystem::path checkpoint;
   std::string architecture;           ///< of zoo; empty: the file holds its graph
+  std::filesystem::path graph;        ///< an ONNX model that describes it, instead
   std::optional<OutputKind> outputs;  ///< absent: told from the graph's last node
 };
 

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
+#include <optional>
 #include <string>
 
 #include "shiftnorm/formats/checkpoint.hpp"
@@ -15,10 +17,13 @@ namespace shiftnorm::experiment {
 /// A network with its weights, and the way back from a graph's parameter to the file's tensor.
 struct RestoredModel {
   formats::Checkpoint checkpoint;
-  std::string architecture;  ///< of zoo; empty when the file held its graph
-  graph::Graph graph;        ///< bound
+  std::string
+      architecture;    ///< of zoo, or the name of the file that describes the network; empty: the file itself does
+  graph::Graph graph;  ///< bound
   graph::Binding binding;
-  std::int64_t parameters = 0;  ///< floating-point numbers of the file without running statistics
+  std::optional<formats::Sizeless> sizeless;     ///< the network for other sizes of input, bound; not for those of zoo
+  std::map<std::string, std::size_t> tensor_of;  ///< by name of the parameter: index of the file's tensor
+  std::int64_t parameters = 0;                   ///< floating-point numbers of the file without running statistics
 
   /// Name in the file of a parameter; empty if the file does not hold it.
   [[nodiscard]] std::string name_in_file(graph::ValueId id) const;
@@ -26,18 +31,28 @@ struct RestoredModel {
   [[nodiscard]] Shape input() const;
 };
 
-/// Reads a checkpoint and binds it to its graph, or to the named architecture; classes and input channels are the
+/// Where a file that holds weights only takes its network from.
+struct NetworkSource {
+  std::string architecture = {};     ///< a name of zoo
+  std::filesystem::path graph = {};  ///< a file that describes it: an ONNX model, whose initialisers name the weights
+};
+
+/// Reads a checkpoint and binds it to its graph, or to the given one; classes and input channels of zoo's are the
 /// file's. Errors  ConfigError for a weights-only file without an architecture (names those that fit); FormatError for
 /// a bad file,
 ///         one that does not fit the architecture, or one without BatchNorm, folded or not: nothing to
 ///         recalibrate.
-[[nodiscard]] RestoredModel restore(const std::filesystem::path& path, const std::string& architecture);
+[[nodiscard]] RestoredModel restore(const std::filesystem::path& path, const NetworkSource& source);
+/// The same with an architecture of zoo; empty: the file holds its network.
+[[nodiscard]] inline RestoredModel restore(const std::filesystem::path& path, const std::string& architecture) {
+  return restore(path, NetworkSource{architecture, {}});
+}
 
 /// Convolutions with a BatchNorm folded into them. A bias says so in ONNX files, where exporters fold; in networks of
 /// other formats only where there is no BatchNorm at all.
 [[nodiscard]] std::vector<graph::FoldedLayer> folded_layers(const RestoredModel& model);
 
-/// Builds the same network for another input size; the graph is left alone when it has that size or is the file's own.
+/// The same network for another input size. Errors  ConfigError if the file fixes another one; as graph::resolve.
 void resize_input(RestoredModel& model, std::int64_t height, std::int64_t width);
 
 /// Floating-point numbers of the file without running statistics: what PyTorch counts as parameters.

@@ -27,8 +27,8 @@ struct SourceSample {
 
 struct SessionOptions {
   std::filesystem::path checkpoint;
-  std::string architecture;  ///< empty: the file holds its graph
-  std::string where;         ///< the data
+  NetworkSource network;  ///< empty: the file holds its graph
+  std::string where;      ///< the data
   imaging::DatasetOptions dataset;
   std::vector<imaging::Shift> shifts;  ///< synthetic changes of the images, drawn with `shift_seed`
   std::uint64_t shift_seed = 0;

@@ -45,6 +45,8 @@ struct Sizeless {
   [[nodiscard]] std::optional<Shape> sized(std::span<const std::int64_t> spatial) const;
 };
 
+/// The network for inputs of one size. Errors  UnsupportedError if it mixes images; as graph::resolve.
+[[nodiscard]] graph::Graph resolve(const Sizeless& network, const Shape& input);
 /// The network at its own size or, where that is free, at the first common one that it works at.
 /// Errors  those of the last size tried.
 [[nodiscard]] graph::Graph resolve(const Sizeless& network);
@@ -64,6 +66,16 @@ struct Checkpoint {
 
   [[nodiscard]] const NamedTensor* find(std::string_view name) const;
 };
+
+/// A network without its weights, from a file that describes one.
+struct Architecture {
+  std::string format, file_name;    ///< as those of Checkpoint
+  Sizeless network;                 ///< float parameters are unbound, named as the weights files of its framework do
+  std::vector<NamedTensor> values;  ///< what the file itself holds for them, if it holds any
+};
+
+/// Errors  UnsupportedError for a file that describes no network; as read_checkpoint.
+[[nodiscard]] Architecture read_architecture(const std::filesystem::path& path);
 
 /// Recognises the format by content, never by extension, and restores it. Nothing in the file is executed.
 /// Errors  FormatError, UnsupportedError, MachineError; texts start with the file's name.

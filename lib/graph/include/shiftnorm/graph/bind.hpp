@@ -23,8 +23,9 @@ struct Binding {
 };
 
 /// Matches names after undoing the known wrappings (`module.`, `model.`, nesting such as `state_dict.`), checks shapes
-/// and fills the parameters' tensors.
+/// and fills the parameters' tensors. `otherwise`: values for parameters that no tensor is named as, used only if
+/// every tensor of the file was asked for: constants of an architecture that were no part of its weights.
 /// Errors  FormatError listing what is missing, what is left over and, for a wrong shape, the nearest one.
-Binding bind(Graph& graph, std::span<const NamedSource> tensors);
+Binding bind(Graph& graph, std::span<const NamedSource> tensors, std::span<const NamedSource> otherwise = {});
 
 }  // namespace shiftnorm::graph

@@ -18,7 +18,7 @@ inline constexpr ValueId kNone = -1;  ///< an optional input that is absent
 
 using Attribute = std::variant<std::int64_t, float, std::string, std::vector<std::int64_t>, std::vector<float>>;
 
-/// One operator of ONNX's default domain, at the fixed opset kOpset, channels first.
+/// One operator of ONNX's default domain, channels first.
 struct Node {
   std::string op;    ///< ONNX op_type
   std::string name;  ///< for messages; unique in its graph
@@ -31,13 +31,14 @@ struct Node {
   [[nodiscard]] std::string text(std::string_view key, std::string absent) const;
 };
 
-/// The opset whose operator forms every reader and zoo entry lowers to.
+/// The opset of the forms that zoo entries are written in and that is stated where a graph is written out; the table of
+/// operators also knows what later ones added (docs/decisions/0008).
 inline constexpr std::int64_t kOpset = 17;
 
 /// A value: an activation (produced by a node or the graph's input) or a parameter, whose tensor may still be unbound.
 struct Value {
   std::string name;            ///< parameters: the name that weights are matched by
-  std::optional<Shape> shape;  ///< parameters: always. Activations: of one image (N = 1), after inference
+  std::optional<Shape> shape;  ///< parameters: always. Activations: after inference
   bool parameter = false;
   std::optional<Tensor> tensor;                       ///< float parameters once bound
   std::optional<std::vector<std::int64_t>> integers;  ///< integer constants (axes, pads, starts ...)
@@ -46,9 +47,10 @@ struct Value {
 /// A directed acyclic network, one input of N images and one or more outputs. Nodes stand in topological order.
 class Graph {
  public:
-  ValueId add_input(std::string name, Shape shape_of_one);  ///< shape with N = 1
-  ValueId add_parameter(std::string name, Shape shape);     ///< unbound
+  ValueId add_input(std::string name, Shape shape);      ///< [N, C, ...]; a Plan needs N = 1
+  ValueId add_parameter(std::string name, Shape shape);  ///< unbound
   ValueId add_constant(std::string name, std::vector<std::int64_t> values);
+  ValueId add_constant(std::string name, std::vector<std::int64_t> values, Shape shape);
   /// Appends a node; returns its first output. Inputs must exist already.
   ValueId add(std::string op, std::string name, std::vector<ValueId> inputs,
               std::map<std::string, Attribute> attributes = {}, std::size_t outputs = 1);

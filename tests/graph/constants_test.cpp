@@ -1,0 +1,121 @@
+#include "shiftnorm/graph/constants.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "shiftnorm/core/error.hpp"
+
+using namespace shiftnorm;
+using namespace shiftnorm::graph;
+using Catch::Matchers::Contains;
+
+namespace {
+
+using Integers = std::vector<std::int64_t>;
+
+Value integers(Shape shape, Integers values) {
+  Value value;
+  value.parameter = true;
+  value.shape = std::move(shape);
+  value.integers = std::move(values);
+  return value;
+}
+Value vector(Integers values) {
+  const auto n = static_cast<std::int64_t>(values.size());
+  return integers(Shape{n}, std::move(values));
+}
+Value scalar(std::int64_t value) { return integers(Shape{}, {value}); }
+Value floats(Shape shape, const std::vector<float>& values) {
+  Value value;
+  value.parameter = true;
+  value.shape = shape;
+  value.tensor = Tensor(shape, values);
+  return value;
+}
+
+Value fold(const std::string& op, const std::vector<Value>& inputs, std::map<std::string, Attribute> attributes = {}) {
+  std::vector<const Value*> pointers;
+  for (const Value& value : inputs) pointers.push_back(&value);
+  FoldBudget budget{1000};
+  Node node{op, "n", {}, {}, std::move(attributes)};
+  std::optional<Value> folded = constant_of(node, pointers, budget);
+  REQUIRE(folded);
+  return *folded;
+}
+
+}  // namespace
+
+// Oracle: NumPy's results for the same operands, worked by hand.
+TEST_CASE("Shape arithmetic gives what NumPy gives") {
+  CHECK(fold("Gather", {vector({5, 6, 7}), scalar(-1)}).integers == Integers{7});
+  CHECK(*fold("Gather", {vector({5, 6, 7}), scalar(-1)}).shape == Shape{});
+  CHECK(fold("Concat", {vector({1}), vector({2, 3})}, {{"axis", std::int64_t{0}}}).integers == Integers{1, 2, 3});
+  CHECK(fold("Slice", {vector({0, 1, 2, 3, 4}), vector({-2}), vector({-100}), vector({0}), vector({-2})}).integers ==
+        Integers{3, 1});
+  CHECK(fold("Slice", {vector({0, 1, 2, 3, 4}), vector({1}), vector({100})}).integers == Integers{1, 2, 3, 4});
+  CHECK(*fold("Unsqueeze", {scalar(3), vector({0})}).shape == Shape{1});
+  CHECK(*fold("Squeeze", {integers(Shape{1, 2, 1}, {1, 2})}).shape == Shape{2});
+  CHECK(fold("Div", {vector({7, -7}), scalar(2)}).integers == Integers{3, -3});  // C's division, as ONNX says
+  CHECK(fold("Mod", {vector({7, -7}), scalar(3)}).integers == Integers{1, 2});
+  CHECK(fold("ReduceProd", {vector({2, 3, 4})}, {{"keepdims", std::int64_t{0}}}).integers == Integers{24});
+  CHECK(fold("Range", {scalar(2), scalar(9), scalar(3)}).integers == Integers{2, 5, 8});
+  CHECK(fold("Where", {fold("Equal", {vector({-1, 4}), scalar(-1)}), vector({9, 9}), vector({-1, 4})}).integers ==
+        Integers{9, 4});
+  CHECK(fold("ConstantOfShape", {vector({2})}, {{"value", std::int64_t{3}}}).integers == Integers{3, 3});
+  CHECK(fold("Transpose", {integers(Shape{2, 3}, {1, 2, 3, 4, 5, 6})}).integers == Integers{1, 4, 2, 5, 3, 6});
+  CHECK(fold("Expand", {vector({1, 2}), vector({2, 1})}).integers == Integers{1, 2, 1, 2});
+  CHECK(fold("Tile", {vector({1, 2}), vector({2})}).integers == Integers{1, 2, 1, 2});
+  CHECK(*fold("Reshape", {vector({1, 2, 3, 4}), vector({2, -1})}).shape == Shape{2, 2});
+  CHECK(fold("Floor", {floats(Shape{1}, {2.7f})}).tensor->values[0] == 2.0f);
+  CHECK(fold("Cast", {floats(Shape{1}, {-2.7f})}, {{"to", std::int64_t{7}}}).integers == Integers{-2});
+  CHECK(fold("Mul", {floats(Shape{}, {0.5f}), floats(Shape{2}, {2, 4})}).tensor->values[1] == 2.0f);
+  Value activation;
+  activation.shape = Shape{1, 3, 8, 9};
+  CHECK(fold("Shape", {activation}).integers == Integers{1, 3, 8, 9});
+  CHECK(fold("Shape", {activation}, {{"start", std::int64_t{-2}}}).integers == Integers{8, 9});
+}
+
+TEST_CASE("What is not known is left alone, what does not fit is refused") {
+  FoldBudget budget;
+  Value unknown;
+  unknown.shape = Shape{1};
+  CHECK_FALSE(constant_of(Node{"Neg", "n", {}, {}, {}}, std::vector<const Value*>{&unknown}, budget));
+  const Value two = vector({1, 2});
+  CHECK_FALSE(constant_of(Node{"Conv", "n", {}, {}, {}}, std::vector<const Value*>{&two}, budget));
+  CHECK_THROWS_WITH(fold("ConstantOfShape", {vector({1 << 20})}), Contains("1000 are left"));
+  CHECK_THROWS_AS(fold("Div", {two, scalar(0)}), ShapeError);
+  CHECK_THROWS_AS(fold("Mul", {scalar(std::int64_t{1} << 62), scalar(4)}), ShapeError);
+  CHECK_THROWS_AS(fold("Gather", {two, scalar(2)}), ShapeError);
+  CHECK_THROWS_AS(fold("Reshape", {two, vector({3})}), ShapeError);
+  CHECK_THROWS_AS(fold("Tile", {two, vector({std::int64_t{1} << 62})}), ShapeError);
+}
+
+TEST_CASE("A network is resolved for one size of input and left for another") {
+  Graph graph;
+  const ValueId x = graph.add_input("x", Shape{});
+  graph.value(x).shape.reset();
+  const ValueId shape = graph.add("Shape", "s", {x});
+  const ValueId zero = graph.add_constant("zero", {0});
+  const ValueId count = graph.add("Gather", "count", {shape, zero}, {{"axis", std::int64_t{0}}});
+  const ValueId rest = graph.add_constant("rest", {-1});
+  const ValueId target = graph.add("Concat", "target", {count, rest}, {{"axis", std::int64_t{0}}});
+  const ValueId same = graph.add("Dropout", "same", {x});
+  graph.add("Relu", "unused", {x});
+  graph.set_outputs({graph.add("Reshape", "flat", {same, target})});
+  const Graph small = resolve(graph, Shape{1, 2, 3, 4}), large = resolve(graph, Shape{1, 2, 5, 5});
+  REQUIRE(small.nodes().size() == 1);
+  CHECK(*small.value(small.outputs()[0]).shape == Shape{1, 24});
+  CHECK(*large.value(large.outputs()[0]).shape == Shape{1, 50});
+}
+
+TEST_CASE("Targets that count the images of the file are made to count one") {
+  const auto [target, expected] = GENERATE(table<Integers, Shape>({{{8, 6}, Shape{1, 6}},
+                                                                   {{8, -1}, Shape{1, 6}},
+                                                                   {{-1, 6}, Shape{1, 6}},
+                                                                   {{16, 3}, Shape{2, 3}},
+                                                                   {{0, 6}, Shape{1, 6}}}));
+  Graph graph;
+  const ValueId x = graph.add_input("x", Shape{1, 2, 3});
+  graph.set_outputs({graph.add("Reshape", "r", {x, graph.add_constant("t", target)})});
+  const Graph one = resolve(graph, Shape{1, 2, 3}, 8);
+  CHECK(*one.value(one.outputs()[0]).shape == expected);
+}
