@@ -68,7 +68,8 @@ experiment::RunResults score(const experiment::Session& session, const adapt::Mo
   results.program_version = SHIFTNORM_VERSION;
   results.instruction_set = exec::instruction_set();
   experiment::EvaluateConfig evaluate;
-  for (const metrics::MetricSpec& metric : metrics::metric_table()) evaluate.metrics.emplace_back(metric.name);
+  for (const metrics::MetricSpec& metric : metrics::metric_table())
+    if (metric.by_default) evaluate.metrics.emplace_back(metric.name);
   const experiment::Scorer scorer{evaluate, seed, session.outputs, results.labels, job.threads};
   results.modes.push_back(scorer.report(mode, result));
   return results;

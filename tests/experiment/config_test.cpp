@@ -39,7 +39,7 @@ TEST_CASE("a configuration is read with every default filled in", "[experiment]"
   CHECK(c.target.limit.seed == 7);  // the run's
   REQUIRE(c.preprocess);
   CHECK(c.preprocess->name == "cifar10");
-  CHECK(c.evaluate.metrics.size() == metrics::metric_table().size());
+  CHECK(c.evaluate.metrics == std::vector<std::string>{"accuracy", "balanced_accuracy", "nll", "ece", "brier"});
   CHECK(c.evaluate.resamples == 2000);
   REQUIRE(c.exported);
   CHECK(c.exported->mode == "update");
@@ -77,7 +77,7 @@ TEST_CASE("the resolved YAML is runnable again and says the same", "[experiment]
 name: "null"
 model: {checkpoint: /data/x y.pth, outputs: probabilities}
 preprocess: [{resize: [20, 30], interpolation: bicubic, antialias: false}, {center_crop: 16}, {convert: L}, to_float: {scale: 1}, normalize: {mean: 0.5, std: [0.25]}]
-data: {source: {path: b.npz#train}, target: {path: "b.npz#test", reader: array, layout: NHWC, limit: {per_class: 3}}, classes: ["7", yes, "a: b", 'é "q"']}
+data: {source: {path: b.npz#train}, target: {path: "b.npz#test", reader: array, layout: NHWC, limit: {per_class: 3}, shift: {fog: 2, gamma: 5}}, classes: ["7", yes, "a: b", 'é "q"']}
 protocol: {kind: transductive}
 modes: [{policy: blend, source_weight: 0.1}, {name: "#1", policy: adabn}]
 evaluate: {metrics: [nll], interval: {method: bootstrap, resamples: 100, level: 0.68}}
@@ -92,6 +92,7 @@ evaluate: {metrics: [nll], interval: {method: bootstrap, resamples: 100, level: 
   CHECK(second.modes == first.modes);
   CHECK(second.classes == first.classes);
   CHECK(second.target.layout == first.target.layout);
+  CHECK(second.target.shifts == first.target.shifts);
   CHECK(second.target.path.lexically_normal() == first.target.path.lexically_normal());
   CHECK(second.model.checkpoint.lexically_normal() == first.model.checkpoint.lexically_normal());
   CHECK(second.evaluate.metrics == first.evaluate.metrics);
@@ -124,4 +125,20 @@ TEST_CASE("the shareable YAML names no folder", "[experiment]") {
   const std::string text = experiment::shareable_yaml(c);
   CHECK_THAT(text, !Catch::Matchers::Contains("Jane") && !Catch::Matchers::Contains("studies"));
   CHECK_THAT(text, Catch::Matchers::Contains("checkpoint: a.pth") && Catch::Matchers::Contains("path: x"));
+}
+
+TEST_CASE("A shift that is not known or too severe is refused with its place", "[experiment]") {
+  const auto with = [](const std::string& shift) {
+    return "model: {checkpoint: a, architecture: cifar_resnet20}\npreprocess: cifar10\ndata: {target: {path: c, "
+           "shift: " +
+           shift + "}}\nmodes: [source]\n";
+  };
+  const auto config = [&](const std::string& shift) { return parse_config(with(shift), "x.yaml", {}); };
+  CHECK(config("{fog: 2, gamma: 5}").target.shifts == std::vector<imaging::Shift>{{"fog", 2}, {"gamma", 5}});
+  CHECK_THROWS_WITH(config("{snow: 6}"), "x.yaml:3:40: data.target.shift.snow = 6; expected an integer from 1 to 5");
+  CHECK_THROWS_WITH(config("{snowe: 1}"), Catch::Matchers::StartsWith("x.yaml:3:41: data.target.shift.snowe: shift ") &&
+                                              Catch::Matchers::EndsWith("nearest: snow"));
+  CHECK_THROWS_WITH(config("fog"),
+                    "x.yaml:3:33: data.target.shift = fog; expected shifts with their severities, e.g. "
+                    "{gaussian_noise: 3}");
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <vector>
 
@@ -24,6 +25,12 @@ inline metrics::Predictions formula_data(int seed) {
     }
   }
   data.probabilities = metrics::softmax(logits, kClasses);
+  return data;
+}
+
+/// Probabilities as multiples of 1/1024.
+inline metrics::Predictions rounded(metrics::Predictions data) {
+  for (double& p : data.probabilities) p = std::nearbyint(p * 1024) / 1024;
   return data;
 }
 

@@ -66,9 +66,11 @@ metrics::Predictions of(const RunResults& run, const ModeReport& mode) {
 
 void score(const RunResults& run, ModeReport& mode, const metrics::Bootstrap& bootstrap) {
   const metrics::Predictions p = of(run, mode);
-  for (const metrics::MetricSpec& spec : metrics::metric_table())
+  for (const metrics::MetricSpec& spec : metrics::metric_table()) {
+    if (!spec.by_default) continue;
     mode.metrics.push_back(
         {std::string(spec.name), metrics::score(spec, p), metrics::bootstrap_interval(spec, p, bootstrap)});
+  }
   mode.per_class = metrics::per_class(p);
   mode.confusion = metrics::confusion_matrix(p);
   mode.reliability = metrics::reliability(p);
@@ -77,6 +79,7 @@ void score(const RunResults& run, ModeReport& mode, const metrics::Bootstrap& bo
 void compare(const RunResults& run, const ModeReport& source, ModeReport& mode, const metrics::Bootstrap& bootstrap) {
   const metrics::Predictions a = of(run, source), b = of(run, mode);
   for (const metrics::MetricSpec& spec : metrics::metric_table()) {
+    if (!spec.by_default) continue;
     const bool accuracy = spec.name == "accuracy";
     const std::optional<metrics::PairedDifference> paired = metrics::bootstrap_paired(spec, a, b, bootstrap);
     if (!paired) continue;

@@ -41,8 +41,7 @@ TEST_CASE("The verdict names the mode that is shown to be better", "[report]") {
   CHECK_THAT(it.headline,
              Catch::StartsWith("blend16 raises accuracy from 18.8 % to 54.0 % (+35.2 points, 95 % interval "));
   CHECK_THAT(it.headline, Catch::EndsWith(", McNemar p < 0.001) on 500 images."));
-  CHECK_THAT(it.all,
-             Catch::Contains("The difference is significant at 0.05, corrected for 5 comparisons (Bonferroni)."));
+  CHECK_THAT(it.all, Catch::Contains("The difference is significant at 0.05, corrected for 5 comparisons (Holm)."));
   CHECK_THAT(it.all, Catch::Contains("On these images blend16 cannot be told apart from adabn (52.6 %, McNemar p = "));
 }
 
@@ -81,7 +80,7 @@ TEST_CASE("The verdict allows for the number of modes", "[report]") {
   run.modes[2].mode.name = "again";
   CHECK(said(run).mode == "source");
   CHECK_THAT(said(run).all,
-             Catch::Contains("The difference is not significant at 0.05, corrected for 2 comparisons (Bonferroni)."));
+             Catch::Contains("The difference is not significant at 0.05, corrected for 2 comparisons (Holm)."));
 }
 
 TEST_CASE("The verdict says what it cannot tell", "[report]") {

@@ -125,6 +125,23 @@ Node write_frames(const DataConfig& data) {
   return data.dicom.frames == imaging::Frames::at_most ? write_map(kMostFrames, data) : Node{};
 }
 
+void read_shift(const Cursor& c, DataConfig& data) {
+  if (c.node().kind != Node::Kind::map) c.wrong("shifts with their severities, e.g. {gaussian_noise: 3}");
+  for (const yaml::Member& member : c.node().members) {
+    const Cursor one = c.child(member);
+    const imaging::Shift shift{member.key, static_cast<int>(one.integer(1, 5))};
+    one.placed([&] { imaging::check_shift(shift); });
+    data.shifts.push_back(shift);
+  }
+}
+
+Node write_shift(const DataConfig& data) {
+  if (data.shifts.empty()) return {};
+  Node map = Node::map();
+  for (const imaging::Shift& shift : data.shifts) map.add(shift.name, write_integer(shift.severity));
+  return map;
+}
+
 constexpr std::string_view kFolderLabels =
     "in this version labels come from class folders, or with the arrays of an .npz";
 
@@ -148,7 +165,7 @@ constexpr Field<DataConfig> kData[] = {
      },
      [](const DataConfig& d) { return d.dicom.label_folders ? write_text("folder") : Node{}; }},
     {"key", nullptr, nullptr, false, kFolderLabels},
-    {"shift", nullptr, nullptr, false, "this version makes no synthetic shifts"},
+    {"shift", read_shift, write_shift},
     {"domain", nullptr, nullptr, false, "this version treats the target as one domain"},
     {"where", read_where, write_where},
     {"frames", read_frames, write_frames},
@@ -195,10 +212,14 @@ constexpr double kLeastLevel = 0.5, kMostLevel = 0.9999;
 
 constexpr Field<EvaluateConfig> kInterval[] = {
     {"method",
-     [](const Cursor& c, EvaluateConfig&) {
-       if (c.text() != "bootstrap") c.wrong("bootstrap");
+     [](const Cursor& c, EvaluateConfig& e) {
+       const std::string method = c.text();
+       if (method != "bootstrap" && method != "bca") c.wrong("bootstrap (percentiles) or bca");
+       e.interval = method == "bca" ? metrics::IntervalKind::bca : metrics::IntervalKind::percentile;
      },
-     [](const EvaluateConfig&) { return write_text("bootstrap"); }},
+     [](const EvaluateConfig& e) {
+       return write_text(e.interval == metrics::IntervalKind::bca ? "bca" : "bootstrap");
+     }},
     {"resamples", [](const Cursor& c, EvaluateConfig& e) { e.resamples = c.integer(100, 1'000'000); },
      [](const EvaluateConfig& e) { return write_integer(e.resamples); }},
     {"level", [](const Cursor& c, EvaluateConfig& e) { e.level = c.number(kLeastLevel, kMostLevel); },
@@ -297,7 +318,8 @@ Config parse_config(std::string_view text, const std::string& file_name, const C
   ReadContext context{options.root, 0};
   Config config;
   config.name = fs::path(file_name).stem().string();
-  for (const metrics::MetricSpec& metric : metrics::metric_table()) config.evaluate.metrics.emplace_back(metric.name);
+  for (const metrics::MetricSpec& metric : metrics::metric_table())
+    if (metric.by_default) config.evaluate.metrics.emplace_back(metric.name);
   read_map(Cursor(root, "", context), kConfig, config);
   return config;
 }

@@ -17,6 +17,8 @@ SessionOptions session_options(const Config& config, const RunOptions& options) 
   session.where = config.target.path.string();
   session.dataset = {config.target.limit, config.target.reader, config.target.layout, config.classes,
                      config.target.dicom};
+  session.shifts = config.target.shifts;
+  session.shift_seed = config.seed;
   session.preprocess = config.preprocess;
   session.outputs = config.model.outputs;
   session.threads = options.threads;

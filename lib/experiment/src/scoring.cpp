@@ -73,7 +73,7 @@ ModeReport Scorer::report(const adapt::Mode& mode, const adapt::ModeResult& resu
 
   const metrics::Predictions predictions = labelled_rows(report.probabilities, labels);
   if (predictions.images() == 0) return report;
-  const metrics::Bootstrap bootstrap{evaluate.resamples, evaluate.level, seed, threads};
+  const metrics::Bootstrap bootstrap{evaluate.resamples, evaluate.level, seed, threads, evaluate.interval};
   for (const std::string& name : evaluate.metrics) {
     const metrics::MetricSpec& metric = metrics::metric(name);
     report.metrics.push_back(
@@ -89,7 +89,7 @@ void Scorer::compare(ModeReport& report, const ModeReport& source) const {
   const metrics::Predictions before = labelled_rows(source.probabilities, labels);
   const metrics::Predictions after = labelled_rows(report.probabilities, labels);
   if (after.images() == 0) return;
-  const metrics::Bootstrap bootstrap{evaluate.resamples, evaluate.level, seed, threads};
+  const metrics::Bootstrap bootstrap{evaluate.resamples, evaluate.level, seed, threads, evaluate.interval};
   for (const std::string& name : evaluate.metrics) {
     const auto paired = metrics::bootstrap_paired(metrics::metric(name), before, after, bootstrap);
     if (!paired) continue;
@@ -97,6 +97,12 @@ void Scorer::compare(ModeReport& report, const ModeReport& source) const {
     if (name == "accuracy") {
       comparison.test = "mcnemar";
       comparison.p = metrics::mcnemar(before, after).p;
+    }
+    if (name == "auroc" && after.classes == 2) {
+      if (const auto delong = metrics::delong_paired(before, after, evaluate.level)) {
+        comparison.test = "delong";
+        comparison.p = delong->p;
+      }
     }
     report.versus_source.push_back(std::move(comparison));
   }

@@ -103,7 +103,7 @@ Session open_session(const SessionOptions& options, const Progress& progress) {
   session.outputs = options.outputs ? *options.outputs : told_by_last_node(session.model.graph);
   imaging::DatasetOptions dataset = options.dataset;
   dataset.threads = options.threads;
-  session.dataset = imaging::open_dataset(options.where, dataset);
+  session.dataset = imaging::shifted(imaging::open_dataset(options.where, dataset), options.shifts, options.shift_seed);
 
   imaging::Pipeline pipeline = choose_pipeline(options, session);
   session.preprocess = pipeline.name;

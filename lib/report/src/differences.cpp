@@ -19,7 +19,7 @@ constexpr std::size_t kNameCharacters = 24;
 
 /// "better", "worse" or "not shown to differ": the words beside a difference, so that nothing hangs on colour.
 std::string_view judged(const View& view, const Comparison& c) {
-  if (!shows_difference(c, view.results.level, compared_modes(view, c.metric))) return "no difference shown";
+  if (!shows_difference(view, c)) return "no difference shown";
   return (c.difference > 0) == higher_is_better(c.metric) ? "better" : "worse";
 }
 

@@ -17,8 +17,19 @@ struct Known {
 constexpr std::array kKnown{
     Known{"accuracy", "Accuracy", "accuracy", true},
     Known{"balanced_accuracy", "Balanced accuracy", "balanced accuracy", true},
+    Known{"top3_accuracy", "Top-3 accuracy", "top-3 accuracy", true},
+    Known{"top5_accuracy", "Top-5 accuracy", "top-5 accuracy", true},
+    Known{"macro_f1", "Macro F1", "macro F1", false},
+    Known{"micro_f1", "Micro F1", "micro F1", false},
+    Known{"cohen_kappa", "Cohen's kappa", "Cohen's kappa", false},
+    Known{"quadratic_kappa", "Quadratic kappa", "quadratic kappa", false},
+    Known{"auroc", "AUROC", "AUROC", false},
+    Known{"average_precision", "Average precision", "average precision", false},
+    Known{"sensitivity_at_90_specificity", "Sensitivity at 90 % specificity", "sensitivity at 90 % specificity", true},
+    Known{"sensitivity_at_95_specificity", "Sensitivity at 95 % specificity", "sensitivity at 95 % specificity", true},
     Known{"nll", "NLL", "negative log-likelihood", false},
     Known{"ece", "ECE", "expected calibration error", false},
+    Known{"adaptive_ece", "Adaptive ECE", "adaptive calibration error", false},
     Known{"brier", "Brier score", "Brier score", false},
 };
 
@@ -69,7 +80,10 @@ std::string difference_text(std::string_view metric, double difference) {
 
 std::string p_text(double p) { return p < 0.001 ? "p < 0.001" : fmt::format("p = {:.3f}", p); }
 
-std::string test_text(std::string_view test) { return test == "mcnemar" ? "McNemar" : std::string(test); }
+std::string test_text(std::string_view test) {
+  if (test == "mcnemar") return "McNemar";
+  return test == "delong" ? "DeLong" : std::string(test);
+}
 
 std::string level_text(double level) { return fmt::format("{:g} %", 100 * level); }
 

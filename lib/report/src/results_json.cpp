@@ -41,7 +41,8 @@ Json metrics_json(const View& view, const ModeReport& mode) {
   Json out = Json::object();
   if (mode.metrics.empty()) {
     for (const metrics::MetricSpec& spec : metrics::metric_table())
-      out.set(std::string(spec.name), undefined(view.labelled == 0 ? "the images have no labels" : "not evaluated"));
+      if (spec.by_default)
+        out.set(std::string(spec.name), undefined(view.labelled == 0 ? "the images have no labels" : "not evaluated"));
     return out;
   }
   for (const experiment::MetricResult& result : mode.metrics) {
@@ -52,13 +53,14 @@ Json metrics_json(const View& view, const ModeReport& mode) {
   return out;
 }
 
-Json versus_json(const ModeReport& mode) {
+Json versus_json(const View& view, const ModeReport& mode) {
   Json out = Json::object();
   for (const Comparison& c : mode.versus_source) {
     Json entry = Json::object({{"difference", c.difference}});
     add_interval(entry, c.interval);
     entry.set("test", c.test);
     entry.set("p", value_or_null(c.p));
+    entry.set("p_holm", value_or_null(adjusted_p(view, c)));
     out.set(c.metric, std::move(entry));
   }
   return out;
@@ -154,7 +156,7 @@ Json mode_json(const View& view, const ModeReport& report) {
                            {"estimator", adapt::name_of(report.mode.estimator)}});
   add_settings(out, report.mode);
   out.set("metrics", metrics_json(view, report));
-  out.set("versus_source", versus_json(report));
+  out.set("versus_source", versus_json(view, report));
   out.set("mean_confidence", report.mean_confidence);
   out.set("mean_entropy", report.mean_entropy);
   out.set("seconds", Json::object({{"adapt", report.adapt_seconds}, {"evaluate", report.evaluate_seconds}}));

@@ -83,10 +83,10 @@ std::optional<std::string> rivals(const View& view, const ModeReport& best) {
 }
 
 std::string correction(const View& view, const Comparison& c, std::size_t compared) {
-  const bool shown = shows_difference(c, view.results.level, compared);
+  const bool shown = shows_difference(view, c);
   if (!c.p) return shown ? "The interval of the difference leaves out 0." : "The interval of the difference holds 0.";
   return fmt::format("The difference is {}significant at {:g}{}.", shown ? "" : "not ", 1 - view.results.level,
-                     compared > 1 ? fmt::format(", corrected for {} comparisons (Bonferroni)", compared) : "");
+                     compared > 1 ? fmt::format(", corrected for {} comparisons (Holm)", compared) : "");
 }
 
 /// What a reader must know before believing the gain of `best`.
@@ -116,8 +116,21 @@ std::vector<std::string> reasons(const View& view, const ModeReport& best, const
 
 }  // namespace
 
-bool shows_difference(const Comparison& c, double level, std::size_t compared) {
-  if (c.p) return *c.p * static_cast<double>(std::max<std::size_t>(compared, 1)) < 1 - level;
+std::optional<double> adjusted_p(const View& view, const Comparison& comparison) {
+  std::vector<double> together;
+  std::optional<std::size_t> place;
+  for (const ModeReport& mode : view.results.modes) {
+    const Comparison* c = find_comparison(mode, comparison.metric);
+    if (c == nullptr || !c->p) continue;
+    if (c == &comparison) place = together.size();
+    together.push_back(*c->p);
+  }
+  if (!place) return std::nullopt;
+  return metrics::holm(together)[*place];
+}
+
+bool shows_difference(const View& view, const Comparison& c) {
+  if (const std::optional<double> p = adjusted_p(view, c)) return *p < 1 - view.results.level;
   return c.interval && (c.interval->low > 0 || c.interval->high < 0);
 }
 
@@ -142,7 +155,7 @@ Verdict verdict(const View& view) {
     return untold(fmt::format("{} has the best {}, {} on {}; there is no source to compare it with.", best->mode.name,
                               name, top, images),
                   reasons(view, *best, nullptr, *metric));
-  const bool shown = shows_difference(*c, view.results.level, compared_modes(view, *metric));
+  const bool shown = shows_difference(view, *c);
   const std::string from = value_text(*metric, *base), proof = evidence(view, *c);
   std::vector<std::string> because = reasons(view, *best, c, *metric);
   if (!better(*metric, c->difference, 0))

@@ -8,8 +8,8 @@
 
 namespace shiftnorm::report {
 
-/// What may be said, from the numbers alone. A mode is called better than the source only if its p, times the number of
-/// modes compared (Bonferroni), is below 1 - level; without a p, if the interval of the difference leaves out 0.
+/// What may be said, from the numbers alone. A mode is called better than the source only if its p, adjusted for
+/// the modes compared (Holm), is below 1 - level; without a p, if the interval of the difference leaves out 0.
 struct Verdict {
   std::string headline;              ///< one sentence
   std::vector<std::string> because;  ///< sentences
@@ -18,8 +18,10 @@ struct Verdict {
 };
 [[nodiscard]] Verdict verdict(const View& view);
 
-/// Whether a comparison shows a difference, `compared` modes being compared.
-[[nodiscard]] bool shows_difference(const experiment::Comparison& comparison, double level, std::size_t compared);
+/// Whether a comparison, which is one of the view's, shows a difference.
+[[nodiscard]] bool shows_difference(const View& view, const experiment::Comparison& comparison);
+/// Its p-value by Holm's adjustment over all modes compared with the source by the same metric.
+[[nodiscard]] std::optional<double> adjusted_p(const View& view, const experiment::Comparison& comparison);
 /// How many modes are compared with the source by this metric.
 [[nodiscard]] std::size_t compared_modes(const View& view, const std::string& metric);
 

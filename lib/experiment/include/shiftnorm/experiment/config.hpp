@@ -9,7 +9,9 @@
 
 #include "shiftnorm/adapt/mode.hpp"
 #include "shiftnorm/imaging/dataset.hpp"
+#include "shiftnorm/imaging/shift.hpp"
 #include "shiftnorm/imaging/transform.hpp"
+#include "shiftnorm/metrics/metrics.hpp"
 
 namespace shiftnorm::experiment {
 
@@ -28,10 +30,12 @@ struct DataConfig {
   imaging::Reader reader = imaging::Reader::automatic;
   std::string layout;
   imaging::DicomOptions dicom;
+  std::vector<imaging::Shift> shifts;  ///< applied in order, before the preprocessing
 };
 
 struct EvaluateConfig {
   std::vector<std::string> metrics;  ///< of metrics::metric_table()
+  metrics::IntervalKind interval = metrics::IntervalKind::percentile;
   std::int64_t resamples = 2000;
   double level = 0.95;
 };

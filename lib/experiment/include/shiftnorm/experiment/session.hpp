@@ -13,6 +13,7 @@
 #include "shiftnorm/experiment/model.hpp"
 #include "shiftnorm/imaging/dataset.hpp"
 #include "shiftnorm/imaging/sample_store.hpp"
+#include "shiftnorm/imaging/shift.hpp"
 #include "shiftnorm/imaging/transform.hpp"
 
 namespace shiftnorm::experiment {
@@ -22,6 +23,8 @@ struct SessionOptions {
   std::string architecture;  ///< empty: the file holds its graph
   std::string where;         ///< the data
   imaging::DatasetOptions dataset;
+  std::vector<imaging::Shift> shifts;  ///< synthetic changes of the images, drawn with `shift_seed`
+  std::uint64_t shift_seed = 0;
   std::optional<imaging::Pipeline>
       preprocess;  ///< absent: the model's provenance file says, or floats enter as they are
   std::optional<OutputKind> outputs;

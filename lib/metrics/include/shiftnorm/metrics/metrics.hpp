@@ -38,10 +38,11 @@ struct Interval {
 /// Scores a resample, given as how often each image was drawn. Owns what it needs; may be called from several threads.
 using Resampled = std::function<Score(std::span<const std::uint32_t> counts)>;
 
-/// One entry of the table of metrics: "accuracy", "balanced_accuracy", "nll", "ece", "brier".
+/// One entry of the table of metrics: "accuracy", "auroc", "cohen_kappa", "ece" ...
 struct MetricSpec {
   std::string_view name;
   bool higher_is_better;
+  bool by_default;                                                          ///< scored when nobody says what to score
   std::string_view definition;                                              ///< one line for reports
   Score (*compute)(const Predictions&, std::span<const std::size_t> rows);  ///< rows may repeat
   Resampled (*prepare)(const Predictions&);  ///< the same metric with the per-image work done once
@@ -67,16 +68,29 @@ struct ReliabilityBin {
 /// Images without a prediction are in no bin. ConfigError for bins < 1.
 [[nodiscard]] std::vector<ReliabilityBin> reliability(const Predictions& predictions, int bins = 15);
 
+/// How a bootstrap's values become an interval.
+enum class IntervalKind {
+  percentile,  ///< their quantiles (Efron & Tibshirani 1993, ch. 13)
+  bca          ///< bias-corrected and accelerated (ch. 14): quantiles moved by the bias and by a jackknife's skewness
+};
+
 struct Bootstrap {
   std::int64_t resamples = 2000;  ///< at least 1
   double level = 0.95;            ///< in (0, 1)
   std::uint64_t seed = 0;
   int threads = 1;  ///< changes speed only
+  IntervalKind kind = IntervalKind::percentile;
+  /// Which cluster each image belongs to (a patient), numbered from 0 without gaps: clusters are drawn, whole. Empty:
+  /// each image by itself.
+  std::vector<std::uint32_t> clusters = {};
 };
-/// Percentile bootstrap over images (Efron & Tibshirani 1993, ch. 13). Deterministic for a seed, any thread count.
-/// Quantiles interpolate linearly (NumPy's default). Absent for an undefined metric or fewer than two images.
-/// Errors  ConfigError for options out of range.
+/// Bootstrap over images, or clusters of them. Deterministic for a seed, any thread count. Quantiles interpolate
+/// linearly (NumPy's default). Absent for an undefined metric or fewer than two images (clusters). Errors  ConfigError
+/// for options out of range; ShapeError for clusters that do not fit.
 [[nodiscard]] std::optional<Interval> bootstrap_interval(const MetricSpec& metric, const Predictions& predictions,
+                                                         const Bootstrap& options);
+/// The same for any statistic of `images` images.
+[[nodiscard]] std::optional<Interval> bootstrap_interval(const Resampled& statistic, std::size_t images,
                                                          const Bootstrap& options);
 /// Bootstrap of metric(b) - metric(a) over the same resampled images.
 [[nodiscard]] std::optional<Interval> bootstrap_difference(const MetricSpec& metric, const Predictions& a,
@@ -92,6 +106,52 @@ struct PairedDifference {
 /// ch. 15-16).
 [[nodiscard]] std::optional<PairedDifference> bootstrap_paired(const MetricSpec& metric, const Predictions& a,
                                                                const Predictions& b, const Bootstrap& options);
+/// The same for any two statistics of the same `images` images.
+[[nodiscard]] std::optional<PairedDifference> bootstrap_paired(const Resampled& a, const Resampled& b,
+                                                               std::size_t images, const Bootstrap& options);
+
+/// The BCa interval of a bootstrap. values: of the resamples, sorted. point: of the data. jackknife: with one image
+/// (cluster) left out each. Absent when the values do not surround the point, or for fewer than two of either.
+[[nodiscard]] std::optional<Interval> bca_interval(std::span<const double> values, double point,
+                                                   std::span<const double> jackknife, double level);
+
+/// AUROC of the second of two classes with DeLong's variance (DeLong, DeLong & Clarke-Pearson 1988).
+struct DeLong {
+  double auroc = 0, variance = 0;
+  Interval interval;  ///< normal, cut to [0, 1]
+};
+/// Absent without two images of each class. Errors  ShapeError unless there are two classes.
+[[nodiscard]] std::optional<DeLong> delong(const Predictions& predictions, double level);
+
+struct DeLongDifference {
+  double difference = 0, variance = 0;  ///< auroc(b) - auroc(a)
+  Interval interval;
+  double p = 1;  ///< two-sided, normal; 1 when the variance is 0 and so is the difference
+};
+/// Two correlated AUROCs of the same images.
+[[nodiscard]] std::optional<DeLongDifference> delong_paired(const Predictions& a, const Predictions& b, double level);
+
+/// Holm's step-down adjustment (Holm 1979) of p-values that were tested together, in the order given.
+[[nodiscard]] std::vector<double> holm(std::span<const double> p);
+
+/// Several findings per image, each there (1), not there (0) or not known (-1). Row-major [images, outputs].
+struct MultiLabel {
+  std::int64_t outputs = 0;
+  std::vector<std::int8_t> labels;
+  std::vector<double> probabilities;  ///< of the finding, each output by itself (sigmoid)
+  [[nodiscard]] std::size_t images() const noexcept {
+    return outputs > 0 ? labels.size() / static_cast<std::size_t>(outputs) : 0;
+  }
+};
+/// One output as a decision between two classes, over the images whose label is known, and which images those are.
+struct Finding {
+  Predictions predictions;
+  std::vector<std::size_t> images;
+};
+/// Errors  ShapeError for sizes that do not fit or an output out of range.
+[[nodiscard]] Finding finding(const MultiLabel& data, std::int64_t output);
+/// The mean of a metric over the outputs for which it is defined, for any resample of the images.
+[[nodiscard]] Resampled over_findings(const MetricSpec& metric, const MultiLabel& data);
 
 struct McNemar {
   std::int64_t only_first = 0, only_second = 0;  ///< images that only the one classifier got right

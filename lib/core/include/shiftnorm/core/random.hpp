@@ -2,9 +2,11 @@
 
 #include <array>
 #include <bit>
+#include <cmath>
 #include <cstdint>
+#include <numbers>
 
-namespace shiftnorm::metrics {
+namespace shiftnorm {
 
 /// xoshiro256** (Blackman & Vigna 2018), its state filled by SplitMix64 from a seed and a stream number: stream r is
 /// the same whichever thread draws it, and however many streams were drawn before.
@@ -38,6 +40,24 @@ class Random {
     return static_cast<std::uint32_t>(product >> 32);
   }
 
+  /// Uniform in [0, 1), a multiple of 2^-53.
+  double uniform() { return static_cast<double>(next() >> 11) * 0x1p-53; }
+  double uniform(double low, double high) { return low + (high - low) * uniform(); }
+  /// Standard normal (Box & Muller 1958; the second number of a pair is not kept, so that a draw depends on no other).
+  double normal() {
+    const double radius = std::sqrt(-2 * std::log(1 - uniform()));
+    return radius * std::cos(2 * std::numbers::pi * uniform());
+  }
+  /// Poisson by inversion, one uniform number each; the time grows with the mean, which is at most 700.
+  std::uint32_t poisson(double mean) {
+    double term = std::exp(-mean), sum = term;
+    const double target = uniform();
+    std::uint32_t k = 0;
+    // Far in the tail a term no longer changes the sum.
+    while (sum < target && term > 0 && k < 10'000) sum += term *= mean / ++k;
+    return k;
+  }
+
  private:
   static std::uint64_t mix(std::uint64_t z) {
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
@@ -48,4 +68,4 @@ class Random {
   std::array<std::uint64_t, 4> state_{};
 };
 
-}  // namespace shiftnorm::metrics
+}  // namespace shiftnorm

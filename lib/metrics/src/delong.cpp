@@ -1,0 +1,104 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "check.hpp"
+#include "normal.hpp"
+#include "shiftnorm/core/error.hpp"
+
+namespace shiftnorm::metrics {
+namespace {
+
+/// The placements of DeLong's method: for each positive the share of negatives below it, for each negative the share of
+/// positives above it; ties count half. From midranks (Sun & Xu 2014), n log n.
+struct Placements {
+  std::vector<double> positive, negative;
+  double auroc = 0;
+};
+
+/// Midranks, from 1, of `values` in their own order.
+std::vector<double> midranks(const std::vector<double>& values) {
+  std::vector<std::size_t> order(values.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::sort(order, [&](std::size_t a, std::size_t b) { return values[a] < values[b]; });
+  std::vector<double> ranks(values.size());
+  for (std::size_t first = 0; first < order.size();) {
+    std::size_t end = first;
+    while (end < order.size() && values[order[end]] == values[order[first]]) ++end;
+    for (std::size_t k = first; k < end; ++k)
+      ranks[order[k]] = (static_cast<double>(first) + static_cast<double>(end) + 1) / 2;
+    first = end;
+  }
+  return ranks;
+}
+
+Placements placements_of(const Predictions& data) {
+  std::vector<double> positive, negative;
+  for (std::size_t i = 0; i < data.images(); ++i)
+    (data.labels[i] == 1 ? positive : negative).push_back(data.probabilities[2 * i + 1]);
+  std::vector<double> all = positive;
+  all.insert(all.end(), negative.begin(), negative.end());
+  const std::vector<double> among_all = midranks(all), among_positive = midranks(positive),
+                            among_negative = midranks(negative);
+  const auto m = static_cast<double>(positive.size()), n = static_cast<double>(negative.size());
+  Placements out;
+  for (std::size_t i = 0; i < positive.size(); ++i) out.positive.push_back((among_all[i] - among_positive[i]) / n);
+  for (std::size_t j = 0; j < negative.size(); ++j)
+    out.negative.push_back(1 - (among_all[positive.size() + j] - among_negative[j]) / m);
+  out.auroc = std::accumulate(out.positive.begin(), out.positive.end(), 0.0) / m;
+  return out;
+}
+
+/// Sample covariance of two lists around the same kind of mean.
+double covariance(const std::vector<double>& a, const std::vector<double>& b) {
+  const auto n = static_cast<double>(a.size());
+  const double mean_a = std::accumulate(a.begin(), a.end(), 0.0) / n;
+  const double mean_b = std::accumulate(b.begin(), b.end(), 0.0) / n;
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += (a[i] - mean_a) * (b[i] - mean_b);
+  return sum / (n - 1);
+}
+
+double covariance(const Placements& a, const Placements& b) {
+  return covariance(a.positive, b.positive) / static_cast<double>(a.positive.size()) +
+         covariance(a.negative, b.negative) / static_cast<double>(a.negative.size());
+}
+
+bool usable(const Predictions& data) {
+  if (data.classes != 2) throw ShapeError(fmt::format("DeLong: {} classes; expected 2", data.classes));
+  const auto positives = std::ranges::count(data.labels, 1);
+  return positives >= 2 && static_cast<std::int64_t>(data.images()) - positives >= 2 &&
+         std::ranges::none_of(data.probabilities, [](double p) { return std::isnan(p); });
+}
+
+}  // namespace
+
+std::optional<DeLong> delong(const Predictions& predictions, double level) {
+  check(predictions);
+  if (!usable(predictions)) return std::nullopt;
+  const Placements p = placements_of(predictions);
+  const double variance = covariance(p, p);
+  const double half = normal_quantile((1 + level) / 2) * std::sqrt(variance);
+  return DeLong{p.auroc, variance, {std::max(0.0, p.auroc - half), std::min(1.0, p.auroc + half)}};
+}
+
+std::optional<DeLongDifference> delong_paired(const Predictions& a, const Predictions& b, double level) {
+  check_pair(a, b);
+  if (!usable(a) || !usable(b)) return std::nullopt;
+  const Placements first = placements_of(a), second = placements_of(b);
+  DeLongDifference out;
+  out.difference = second.auroc - first.auroc;
+  // Not below 0: the three terms cancel for equal rankings.
+  out.variance = std::max(0.0, covariance(first, first) + covariance(second, second) - 2 * covariance(first, second));
+  const double error = std::sqrt(out.variance), half = normal_quantile((1 + level) / 2) * error;
+  out.interval = {out.difference - half, out.difference + half};
+  if (error > 0)
+    out.p = 2 * normal_cdf(-std::abs(out.difference) / error);
+  else
+    out.p = out.difference == 0 ? 1 : 0;
+  return out;
+}
+
+}  // namespace shiftnorm::metrics
