@@ -49,12 +49,13 @@ TEST_CASE("a DICOM archive recalibrates a checkpoint and leaves no identifier an
   write_file(place / "steps.yaml", kSteps);
   const std::vector<std::string> job{"net.safetensors", "--arch",      "cifar_resnet20", "--data", "archive",
                                      "--preprocess",    "steps.yaml",  "--max-bad",      "2",      "--quarantine",
-                                     "bad.csv",         "--log-level", "trace",          "--json"};
+                                     "bad.csv",         "--log-level", "debug",          "--json"};
   std::vector<std::string> recalibrate{"recalibrate", "--out", "adapted.safetensors", "--stats-out", "s.bnstats"};
   recalibrate.insert(recalibrate.end(), job.begin(), job.end());
   const Call call = test::shiftnorm(place.path(), recalibrate);
+  INFO(call.err);
   CHECK(call.exit == 0);
-  CHECK_THAT(call.out, Catch::Matchers::Contains("\"images\":10") && Catch::Matchers::Contains("\"bad\":2"));
+  CHECK_THAT(call.out, Catch::Matchers::Contains("\"images\": 10") && Catch::Matchers::Contains("\"bad\": 2"));
   check_unmarked(call.out + call.err);
 
   std::vector<std::string> evaluate{"evaluate", "--predictions", "p.csv"};
@@ -64,8 +65,7 @@ TEST_CASE("a DICOM archive recalibrates a checkpoint and leaves no identifier an
   check_unmarked(scored.out + scored.err);
   const Call inspected = test::shiftnorm(place.path(), {"inspect", "archive", "--pixels", "--json"});
   CHECK(inspected.exit == 0);
-  CHECK_THAT(inspected.out,
-             Catch::Matchers::Contains("\"patients\": 5") || Catch::Matchers::Contains("\"patients\":5"));
+  CHECK_THAT(inspected.out, Catch::Matchers::Contains("\"patients\": 5"));
   check_unmarked(inspected.out + inspected.err);
 
   const std::string quarantine(as_text(read_file(place / "bad.csv")));

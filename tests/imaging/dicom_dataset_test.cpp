@@ -142,6 +142,15 @@ TEST_CASE("A helper that dies costs the request it was working on", "[imaging]")
     CHECK(fault.reason() == dicom::Reason::decoder_timeout);
   }
   dicom::HelperPool pool;
+  // A request that does not fit its packet is nothing a helper can go on from: it aborts.
+  dicom::Request broken = request;
+  broken.tags.assign(1, std::string(100'000, 'x'));
+  try {
+    static_cast<void>(pool.ask(broken));
+    FAIL("the packet was too large");
+  } catch (const dicom::Fault& fault) {
+    CHECK(fault.reason() == dicom::Reason::decoder_crashed);
+  }
   CHECK(pool.ask(request).facts.modality == "CR");
 }
 
