@@ -60,6 +60,9 @@ TEST_CASE("A folder of DICOM objects is told by content; what is no image is ski
   REQUIRE(data->samples().size() == 2);
   CHECK(data->samples()[0].id.size() == 16);
   CHECK(data->samples()[0].patient != data->samples()[1].patient);
+  CHECK(data->samples()[0].keys.at("path") == "a/.hidden");
+  CHECK(data->samples()[0].keys.at("SOPInstanceUID") == "1.2");
+  CHECK(data->samples()[0].keys.at("PatientID") == "P2");
   std::multiset<std::string> skipped, bad;
   for (const Bad& one : data->skipped_files()) skipped.insert(one.reason);
   for (const Bad& one : data->bad()) bad.insert(one.kind);
