@@ -157,6 +157,15 @@ void DicomDataset::name_classes(const DatasetOptions& options) {
       throw ConfigError("a class folder is not among the given classes; expected the folder names, one class each");
 }
 
+/// What a table of labels may name an object by.
+std::map<std::string, std::string> keys_of(const Found& found) {
+  const ObjectFacts& facts = found.facts;
+  return {{"path", found.source.shown},         {"SOPInstanceUID", facts.sop_instance},
+          {"SeriesInstanceUID", facts.series},  {"StudyInstanceUID", facts.study},
+          {"AccessionNumber", facts.accession}, {"PatientID", facts.patient},
+          {"StudyDate", facts.study_date}};
+}
+
 void DicomDataset::make_samples(const DatasetOptions& options) {
   std::vector<Sample> all;
   std::vector<Place> places;
@@ -168,7 +177,8 @@ void DicomDataset::make_samples(const DatasetOptions& options) {
     const auto label = std::ranges::find(classes_, found.source.folder);
     const std::int32_t index = label == classes_.end() ? -1 : static_cast<std::int32_t>(label - classes_.begin());
     for (const std::int64_t frame : chosen_frames(facts, options.dicom)) {
-      all.push_back({facts.frames > 1 ? fmt::format("{}:{}", object, frame) : object, index, patient_of(facts)});
+      all.push_back(
+          {facts.frames > 1 ? fmt::format("{}:{}", object, frame) : object, index, patient_of(facts), keys_of(found)});
       places.push_back({o, frame});
     }
   }

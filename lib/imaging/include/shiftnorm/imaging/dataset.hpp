@@ -35,7 +35,9 @@ struct Image {
 struct Sample {
   std::string id;           ///< relative path with '/' or "name[index]" for arrays
   std::int32_t label = -1;  ///< index into Dataset::classes; -1: none
-  std::string patient{};    ///< keyed hash of whom the sample shows; empty: the data do not say
+  std::string patient{};    ///< whose it is, for counts and groups (DICOM: a keyed hash); empty: unknown. Never printed
+  /// What tables may be joined by besides the id, by the names that a table's columns have. Never printed.
+  std::map<std::string, std::string> keys{};
 };
 
 struct Limit {
