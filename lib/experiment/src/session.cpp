@@ -64,10 +64,14 @@ imaging::Pipeline choose_pipeline(const SessionOptions& options, const Session& 
                                 join(imaging::preset_names())));
 }
 
-/// What samples must look like: zoo networks are built for the images' size, others for the shape in their file.
+/// What samples must look like: zoo networks are built for the images' size, others have the shape in their file, or
+/// leave it open.
 Shape wanted_shape(const RestoredModel& model) {
   const Shape made_for = model.input();
-  return model.architecture.empty() ? made_for : Shape{made_for[0], 0, 0};
+  if (model.architecture.empty() && !model.sizeless) return made_for;
+  std::vector<std::int64_t> open(made_for.rank(), 0);
+  open[0] = made_for[0];
+  return Shape(std::move(open));
 }
 
 OutputKind told_by_network(const RestoredModel& model) {
