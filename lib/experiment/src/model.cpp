@@ -240,7 +240,9 @@ RestoredModel restore(const std::filesystem::path& path, const NetworkSource& so
 }
 
 std::vector<graph::FoldedLayer> folded_layers(const RestoredModel& model) {
-  const bool likely = model.checkpoint.format == "onnx" || graph::batch_norms(model.graph).empty();
+  // Keras' tools fold nothing: a network without BatchNorm was made so.
+  const bool keras = model.checkpoint.format.starts_with("keras");
+  const bool likely = model.checkpoint.format == "onnx" || (!keras && graph::batch_norms(model.graph).empty());
   return likely ? graph::folded_layers(model.graph) : std::vector<graph::FoldedLayer>();
 }
 

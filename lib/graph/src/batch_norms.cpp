@@ -30,9 +30,10 @@ StoredVariance stored_variance(const Node& node) {
 /// "layer1.0.bn1" of "layer1.0.bn1.running_mean": what a layer's parameters have in common.
 std::string layer_name(const Graph& graph, const Node& node) {
   const std::string& mean = graph.value(node.inputs[3]).name;
-  // Keras' names are paths, and a layer's may hold dots.
-  const std::size_t dot = mean.starts_with('/') ? std::string::npos : mean.find_last_of('.');
-  return dot == std::string::npos ? node.name : mean.substr(0, dot);
+  // Names of Keras and of ONNX's nodes are paths, whose folders may hold dots.
+  const std::size_t dot = mean.find_last_of('.'), folder = mean.find_last_of('/');
+  const bool cut = dot != std::string::npos && (folder == std::string::npos || folder < dot);
+  return cut ? mean.substr(0, dot) : node.name;
 }
 
 /// The double nearest to the shortest decimal text that gives this float: 1e-5, not 9.99999975e-6.
