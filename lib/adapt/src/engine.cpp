@@ -29,8 +29,10 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-std::vector<std::vector<std::size_t>> one_group(std::size_t count) {
-  std::vector<std::vector<std::size_t>> groups(1, std::vector<std::size_t>(count));
+using Groups = std::vector<std::vector<std::size_t>>;
+
+Groups one_group(std::size_t count) {
+  Groups groups(1, std::vector<std::size_t>(count));
   std::iota(groups[0].begin(), groups[0].end(), std::size_t{0});
   return groups;
 }
@@ -43,12 +45,11 @@ std::uint64_t next_random(std::uint64_t& state) {
   return z ^ (z >> 31);
 }
 
-std::vector<std::vector<std::size_t>> batches(std::size_t count, std::size_t batch,
-                                              std::optional<std::uint64_t> shuffle) {
-  std::vector<std::size_t> order = std::move(one_group(count)[0]);
+/// Batches of the images of one domain.
+Groups batches(std::vector<std::size_t> order, std::size_t batch, std::optional<std::uint64_t> shuffle) {
   if (shuffle) {
     std::uint64_t state = *shuffle;
-    for (std::size_t i = count; i > 1; --i) {
+    for (std::size_t i = order.size(); i > 1; --i) {
       // Rejection keeps every order equally likely.
       const std::uint64_t limit = UINT64_MAX - UINT64_MAX % i;
       std::uint64_t draw = next_random(state);
@@ -56,10 +57,55 @@ std::vector<std::vector<std::size_t>> batches(std::size_t count, std::size_t bat
       std::swap(order[i - 1], order[draw % i]);
     }
   }
-  std::vector<std::vector<std::size_t>> groups;
-  for (std::size_t at = 0; at < count; at += batch)
+  Groups groups;
+  for (std::size_t at = 0; at < order.size(); at += batch)
     groups.emplace_back(order.begin() + static_cast<std::ptrdiff_t>(at),
-                        order.begin() + static_cast<std::ptrdiff_t>(std::min(count, at + batch)));
+                        order.begin() + static_cast<std::ptrdiff_t>(std::min(order.size(), at + batch)));
+  return groups;
+}
+
+/// Batches that do not mix domains, and where each comes from.
+struct DomainBatches {
+  struct Origin {
+    std::size_t domain = 0, batch = 0;  ///< batch: counted within the domain
+  };
+  Groups groups;
+  std::vector<Origin> origins;
+};
+
+DomainBatches domain_batches(const Groups& domains, std::size_t batch, std::optional<std::uint64_t> shuffle) {
+  DomainBatches all;
+  for (std::size_t d = 0; d < domains.size(); ++d) {
+    std::size_t count = 0;
+    for (std::vector<std::size_t>& group : batches(domains[d], batch, shuffle)) {
+      all.groups.push_back(std::move(group));
+      all.origins.push_back({d, count++});
+    }
+  }
+  return all;
+}
+
+void require_valid(const Mode& mode) {
+  const std::vector<std::string> wrong = problems(mode);
+  if (!wrong.empty()) throw ConfigError(fmt::format("mode '{}': {}", mode.name, fmt::join(wrong, "; ")));
+}
+
+/// The images of each domain; together they are all images once.
+Groups groups_of(std::span<const Domain> domains, std::size_t count) {
+  Groups groups;
+  std::vector<bool> seen(count, false);
+  std::size_t total = 0;
+  for (const Domain& domain : domains) {
+    require_valid(domain.mode);
+    if (domain.images.empty()) throw Error("a domain has no images; expected at least one");
+    for (const std::size_t i : domain.images) {
+      if (i >= count || seen[i]) throw Error(fmt::format("image {} is in no data set or in two domains", i));
+      seen[i] = true;
+    }
+    total += domain.images.size();
+    groups.push_back(domain.images);
+  }
+  if (total != count) throw Error(fmt::format("{} of {} images have a domain; expected all", total, count));
   return groups;
 }
 
@@ -169,19 +215,20 @@ struct Engine::State {
     return out;
   }
 
-  stats::Statistics measure_whole(const Mode& mode, const Images& images, Outputs* outputs, const Progress& progress) {
+  std::vector<stats::Statistics> measure_whole(const Mode& mode, const Groups& domains, const Images& images,
+                                               Outputs* outputs, const Progress& progress) {
     exec::SweepRequest r = request(source, images, "adapt");
     r.levels = levels(mode.layers);
     r.settled = mode.semantics == Semantics::layerwise;
-    r.groups = one_group(images.count);
+    r.groups = domains;
     if (outputs != nullptr) collect(*outputs, images.count, r);
-    stats::Statistics target = source;
-    r.settle = [&](std::size_t, std::int64_t, std::span<const exec::LevelMoments> moments,
+    std::vector<stats::Statistics> targets(domains.size(), source);
+    r.settle = [&](std::size_t group, std::int64_t, std::span<const exec::LevelMoments> moments,
                    std::span<exec::Affine> affines) {
       for (const exec::LevelMoments& m : moments) {
-        stats::LayerStatistics& layer = target[m.set];
+        stats::LayerStatistics& layer = targets[group][m.set];
         layer.values = m.moments.values();
-        layer.images = static_cast<std::int64_t>(images.count);
+        layer.images = static_cast<std::int64_t>(domains[group].size());
         layer.batches = 1;
         layer.sums = m.moments;
         stats::estimate(stats::Pooling::values, layer);
@@ -189,14 +236,17 @@ struct Engine::State {
       }
     };
     sweeper.run(r, progress);
-    return target;
+    return targets;
   }
 
-  stats::Statistics measure_batches(const Mode& mode, const Images& images, const Progress& progress) {
+  std::vector<stats::Statistics> measure_batches(const Mode& mode, const Groups& domains, const Images& images,
+                                                 const Progress& progress) {
     exec::SweepRequest r = request(source, images, "adapt");
     r.levels = levels(mode.layers);
-    r.groups = batches(images.count, static_cast<std::size_t>(mode.batch), mode.shuffle);
-    BatchEstimator estimator(mode, layers(), source);
+    DomainBatches all = domain_batches(domains, static_cast<std::size_t>(mode.batch), mode.shuffle);
+    r.groups = std::move(all.groups);
+    std::vector<BatchEstimator> estimators;
+    for (std::size_t d = 0; d < domains.size(); ++d) estimators.emplace_back(mode, layers(), source);
     std::mutex mutex;
     std::map<std::size_t, std::vector<exec::LevelMoments>> waiting;
     r.settle = [&](std::size_t group, std::int64_t, std::span<const exec::LevelMoments> moments,
@@ -214,20 +264,39 @@ struct Engine::State {
         mine = std::move(waiting[group]);
         waiting.erase(group);
       }
+      const DomainBatches::Origin origin = all.origins[group];
       for (const exec::LevelMoments& m : mine)
-        estimator.add(m.set, group, static_cast<std::int64_t>(r.groups[group].size()), m.moments);
+        estimators[origin.domain].add(m.set, origin.batch, static_cast<std::int64_t>(r.groups[group].size()),
+                                      m.moments);
     };
     sweeper.run(r, progress);
-    return estimator.finish();
+    std::vector<stats::Statistics> targets;
+    for (const BatchEstimator& estimator : estimators) targets.push_back(estimator.finish());
+    return targets;
+  }
+
+  std::vector<stats::Statistics> measure(const Mode& mode, const Groups& domains, const Images& images,
+                                         const Progress& progress) {
+    if (mode.semantics == Semantics::batch) return measure_batches(mode, domains, images, progress);
+    return measure_whole(mode, domains, images, nullptr, progress);
+  }
+
+  /// Rows of `outputs` for the images of one domain.
+  void infer(const stats::Statistics& statistics, const std::vector<std::size_t>& domain, const Images& images,
+             Outputs& outputs, const Progress& progress) {
+    exec::SweepRequest r = request(statistics, images, "evaluate");
+    r.groups = {domain};
+    collect(outputs, images.count, r);
+    sweeper.run(r, progress);
   }
 
   /// Policies `batch` and `instance`: each group is normalised with its own statistics, blended with the source if
   /// asked.
-  Outputs evaluate_groups(const Mode& mode, const Images& images, const Progress& progress) {
+  Outputs evaluate_groups(const Mode& mode, const Groups& domains, const Images& images, const Progress& progress) {
     exec::SweepRequest r = request(source, images, "evaluate");
     r.levels = levels(mode.layers);
-    r.groups =
-        batches(images.count, mode.policy == Policy::instance ? 1 : static_cast<std::size_t>(mode.batch), mode.shuffle);
+    const std::size_t size = mode.policy == Policy::instance ? 1 : static_cast<std::size_t>(mode.batch);
+    r.groups = domain_batches(domains, size, mode.shuffle).groups;
     Outputs outputs;
     collect(outputs, images.count, r);
     Mode blend = mode;
@@ -258,24 +327,18 @@ const stats::Statistics& Engine::source() const noexcept { return state_->source
 
 stats::Statistics Engine::measure(const Mode& mode, const Images& adapt, const Progress& progress) {
   require_images(adapt);
-  if (mode.semantics == Semantics::batch) return state_->measure_batches(mode, adapt, progress);
-  return state_->measure_whole(mode, adapt, nullptr, progress);
+  return std::move(state_->measure(mode, one_group(adapt.count), adapt, progress).front());
 }
 
 Outputs Engine::infer(const stats::Statistics& statistics, const Images& images, const Progress& progress) {
   require_images(images);
-  exec::SweepRequest r = state_->request(statistics, images, "evaluate");
-  r.groups = one_group(images.count);
   Outputs outputs;
-  state_->collect(outputs, images.count, r);
-  state_->sweeper.run(r, progress);
+  state_->infer(statistics, one_group(images.count).front(), images, outputs, progress);
   return outputs;
 }
 
 ModeResult Engine::run(const Mode& mode, const Images& adapt, const Images* evaluate, const Progress& progress) {
-  const std::vector<std::string> wrong = problems(mode);
-  if (!wrong.empty())
-    throw ConfigError(fmt::format("mode '{}': {}", mode.name, fmt::format("{}", fmt::join(wrong, "; "))));
+  require_valid(mode);
   ModeResult result;
   const Stopwatch adapting;
   stats::Statistics target = state_->source;
@@ -285,7 +348,8 @@ ModeResult Engine::run(const Mode& mode, const Images& adapt, const Images* eval
     const bool same = evaluate == &adapt && mode.policy == Policy::adabn && mode.semantics == Semantics::layerwise;
     if (same) {
       result.outputs.emplace();
-      target = state_->measure_whole(mode, adapt, &*result.outputs, progress);
+      const Groups all = one_group(adapt.count);
+      target = std::move(state_->measure_whole(mode, all, adapt, &*result.outputs, progress).front());
     } else {
       target = measure(mode, adapt, progress);
     }
@@ -294,7 +358,8 @@ ModeResult Engine::run(const Mode& mode, const Images& adapt, const Images* eval
   }
   const Stopwatch evaluating;
   if (!exportable(mode.policy)) {
-    if (evaluate != nullptr) result.outputs = state_->evaluate_groups(mode, *evaluate, progress);
+    if (evaluate != nullptr)
+      result.outputs = state_->evaluate_groups(mode, one_group(evaluate->count), *evaluate, progress);
   } else {
     result.statistics =
         apply_policy(mode, state_->layers(), state_->source, target, static_cast<std::int64_t>(adapt.count));
@@ -303,6 +368,48 @@ ModeResult Engine::run(const Mode& mode, const Images& adapt, const Images* eval
   }
   if (evaluate != nullptr) result.seconds.evaluate = evaluating.seconds();
   return result;
+}
+
+DomainResults Engine::run_domains(std::span<const Domain> domains, const Images& images, bool evaluate,
+                                  const Progress& progress) {
+  require_images(images);
+  const Groups groups = groups_of(domains, images.count);
+  // How a domain is measured is the same for all; what the policy then is may differ.
+  const Mode& measuring = domains.front().mode;
+  const auto any = [&](auto is) { return std::any_of(domains.begin(), domains.end(), is); };
+  DomainResults results;
+  const Stopwatch adapting;
+  std::vector<stats::Statistics> targets(domains.size(), state_->source);
+  const bool measured = any([](const Domain& d) { return measures(d.mode.policy); });
+  const auto swept = [&](const Domain& d) {
+    return evaluate && d.mode.policy == Policy::adabn && d.mode.semantics == Semantics::layerwise;
+  };
+  if (measured) {
+    const bool outputs_too = any(swept);
+    if (outputs_too)
+      targets = state_->measure_whole(measuring, groups, images, &results.outputs.emplace(), progress);
+    else
+      targets = state_->measure(measuring, groups, images, progress);
+    results.seconds.adapt = adapting.seconds();
+  }
+  const Stopwatch evaluating;
+  for (std::size_t d = 0; d < domains.size(); ++d) {
+    const Mode& mode = domains[d].mode;
+    ModeResult& result = results.domains.emplace_back();
+    if (!exportable(mode.policy)) continue;
+    const auto count = static_cast<std::int64_t>(groups[d].size());
+    if (measured) result.adapted_images = count;
+    result.statistics = apply_policy(mode, state_->layers(), state_->source, targets[d], count);
+    if (measured) result.measured = std::move(targets[d]);
+    if (evaluate && !swept(domains[d])) {
+      if (!results.outputs) results.outputs.emplace();
+      state_->infer(result.statistics, groups[d], images, *results.outputs, progress);
+    }
+  }
+  if (evaluate && !exportable(measuring.policy))
+    results.outputs = state_->evaluate_groups(measuring, groups, images, progress);
+  if (evaluate) results.seconds.evaluate = evaluating.seconds();
+  return results;
 }
 
 }  // namespace shiftnorm::adapt

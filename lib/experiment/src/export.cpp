@@ -127,6 +127,7 @@ Exported export_checkpoint(const RestoredModel& model, const stats::Statistics& 
                                         {"preprocessing", std::move(preprocessing)},
                                         {"method", std::move(method)},
                                         {"data_fingerprint", data.fingerprint},
+                                        {"domain", facts.domain.empty() ? Json() : Json(facts.domain)},
                                         {"images", measured ? facts.images : std::int64_t{0}},
                                         {"patients", nullptr},
                                         {"bad", or_null(data.bad)}});
@@ -134,10 +135,13 @@ Exported export_checkpoint(const RestoredModel& model, const stats::Statistics& 
   return exported;
 }
 
+DataFacts data_facts(const Session& session) {
+  return {session.preprocess, session.preprocess_yaml, session.preprocess_sha256, session.dataset->fingerprint(),
+          static_cast<std::int64_t>(session.store->bad().size())};
+}
+
 Exported export_checkpoint(const Session& session, const stats::Statistics& statistics, const ExportFacts& facts) {
-  return export_checkpoint(session.model, statistics, facts,
-                           {session.preprocess, session.preprocess_yaml, session.preprocess_sha256,
-                            session.dataset->fingerprint(), static_cast<std::int64_t>(session.store->bad().size())});
+  return export_checkpoint(session.model, statistics, facts, data_facts(session));
 }
 
 }  // namespace shiftnorm::experiment

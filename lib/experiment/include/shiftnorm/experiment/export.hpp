@@ -29,6 +29,7 @@ struct ExportFacts {
   adapt::Mode mode;
   std::int64_t images = 0;  ///< that the statistics were measured on
   std::string instruction_set, program_version;
+  std::string domain{};  ///< its name, if the images are those of one domain
 };
 
 /// The data that statistics were measured on, and how they entered the network.
@@ -37,6 +38,9 @@ struct DataFacts {
   std::string fingerprint;
   std::optional<std::int64_t> bad;  ///< files left out; absent: a statistics file does not tell
 };
+
+/// Of a session's whole data set.
+[[nodiscard]] DataFacts data_facts(const Session& session);
 
 /// Errors  ConfigError for policies that no file can hold (`batch`, `instance`), with the reason; FormatError if a
 ///         statistic is not finite or the file lacks a vector that must change; as formats::patched.
