@@ -97,7 +97,7 @@ void examine_array(const imaging::Dataset& dataset, std::size_t index, bool pixe
 Finding examine(const imaging::Dataset& dataset, const fs::path& root, std::size_t index, bool pixels) {
   Finding finding;
   finding.id = dataset.samples()[index].id;
-  finding.format = fs::is_directory(root) ? format_of(root / finding.id) : "array";
+  finding.format = fs::is_regular_file(root / finding.id) ? format_of(root / finding.id) : "array";
   try {
     if (dataset.images())
       examine_image(dataset, index, pixels, finding);
@@ -251,7 +251,9 @@ void inspect_data(const std::string& where, const Options& options, Console& con
   if (options.has("layout")) from_option("layout", [&] { imaging::check_layout(how.layout); });
   const auto dataset = imaging::open_dataset(where, how);
   const bool pixels = options.has("pixels");
-  const std::vector<Finding> findings = examine_all(*dataset, where, pixels, threads_of(options), console.progress());
+  // What a table lists is relative to its folder.
+  const fs::path root = fs::is_directory(where) ? fs::path(where) : fs::path(where).parent_path();
+  const std::vector<Finding> findings = examine_all(*dataset, root, pixels, threads_of(options), console.progress());
   const Counts counts = count(*dataset, findings);
   if (console.json())
     console.print(document(*dataset, findings, counts, pixels));

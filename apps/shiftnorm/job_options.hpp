@@ -23,6 +23,9 @@ namespace shiftnorm::app {
 [[nodiscard]] experiment::BadLimit bad_limit_of(const Options& options);
 [[nodiscard]] std::uint64_t seed_of(const Options& options);
 
+/// --domain and what belongs to it.
+[[nodiscard]] std::optional<experiment::DomainConfig> domain_of(const Options& options);
+
 /// Errors  ConfigError naming the option.
 /// --arch or --graph; `absent`: the architecture when neither is given.
 [[nodiscard]] experiment::NetworkSource network_of(const Options& options, const std::string& absent = {});

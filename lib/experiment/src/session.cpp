@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 
 #include "shiftnorm/container/json.hpp"
 #include "shiftnorm/core/error.hpp"
@@ -104,6 +105,15 @@ std::vector<std::string> Session::ids() const {
   return out;
 }
 
+std::optional<std::int64_t> Session::patients() const {
+  std::set<std::string_view> patients;
+  for (std::size_t i = 0; i < store->size(); ++i) {
+    if (store->sample(i).patient.empty()) return std::nullopt;
+    patients.insert(store->sample(i).patient);
+  }
+  return static_cast<std::int64_t>(patients.size());
+}
+
 std::int64_t Session::levels() const {
   std::int64_t highest = 0;
   for (const graph::BatchNorm& layer : engine->batch_norms()) highest = std::max(highest, layer.level);
@@ -128,6 +138,7 @@ Session open_session(RestoredModel model, const SessionOptions& options, const P
   imaging::DatasetOptions dataset = options.dataset;
   dataset.labelled = options.labelled;
   session.dataset = imaging::shifted(imaging::open_dataset(options.where, dataset), options.shifts, options.shift_seed);
+  session.notes = session.dataset->notes();
 
   imaging::Pipeline pipeline = choose_pipeline(options, session);
   session.preprocess = pipeline.name;

@@ -1,11 +1,15 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include "array_dataset.hpp"
 #include "folder_dataset.hpp"
+#include "selected_dataset.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/imaging/dataset.hpp"
+#include "table_dataset.hpp"
 
 namespace shiftnorm::imaging {
 namespace {
@@ -25,6 +29,40 @@ std::string shown(const fs::path& path) {
   return path.has_filename() ? path.filename().string() : path.parent_path().filename().string();
 }
 
+std::unique_ptr<Dataset> open_files(const fs::path& path, const std::string& key, bool folder,
+                                    const DatasetOptions& options) {
+  if (!folder) return open_array(path, key, options);
+  if (!key.empty()) throw ConfigError(fmt::format("{}: is a folder; '#{}' names an array of a file", shown(path), key));
+  try {
+    return open_folder(path, options);
+  } catch (...) {
+    rethrow_at(shown(path));
+  }
+}
+
+/// Names by which samples are known besides their ids.
+std::vector<std::string> keys_of(const Dataset& data) {
+  std::set<std::string> names;
+  for (const Sample& sample : data.samples())
+    for (const auto& [name, value] : sample.keys) names.insert(name);
+  return {names.begin(), names.end()};
+}
+
+/// What a reader accepts.
+void check_reader(Reader reader, const fs::path& path, bool folder) {
+  const auto wrong = [&](std::string_view expected) {
+    throw ConfigError(fmt::format("{}: is a {}; {}", shown(path), folder ? "folder" : "file", expected));
+  };
+  if (reader == Reader::folder && !folder) wrong("reader 'folder' expects a folder of images");
+  if (reader == Reader::array && (folder || named_like_table(path)))
+    wrong("reader 'array' expects .npy, .npz or .safetensors");
+  if (reader == Reader::table && folder) wrong("reader 'table' expects .csv or .tsv");
+  if (reader != Reader::table && !folder && !named_like_array(path) && !named_like_table(path))
+    throw UnsupportedError(
+        fmt::format("{}: is no known data set; expected a folder of images, a table (.csv), .npy, .npz or .safetensors",
+                    shown(path)));
+}
+
 }  // namespace
 
 std::unique_ptr<Dataset> open_dataset(const std::string& where, const DatasetOptions& options) {
@@ -36,22 +74,29 @@ std::unique_ptr<Dataset> open_dataset(const std::string& where, const DatasetOpt
   if (status.type() == fs::file_type::none)
     throw MachineError(fmt::format("{}: cannot be examined: {}", shown(path), error.message()));
   const bool folder = fs::is_directory(status);
-  if (options.reader == Reader::folder && !folder)
-    throw ConfigError(fmt::format("{}: is a file; reader 'folder' expects a folder of images", shown(path)));
-  if (options.reader == Reader::array && folder)
-    throw ConfigError(fmt::format("{}: is a folder; reader 'array' expects .npy, .npz or .safetensors", shown(path)));
-  if (!folder) {
-    if (!named_like_array(path))
-      throw UnsupportedError(fmt::format(
-          "{}: is no known data set; expected a folder of images, .npy, .npz or .safetensors", shown(path)));
-    return open_array(path, key, options);
+  check_reader(options.reader, path, folder);
+
+  std::vector<Table> tables;
+  std::unique_ptr<Dataset> all;
+  const bool beside = !options.labels.file.empty();
+  if (beside) tables.push_back(read_table(options.labels.file, options.labels));
+  if (!folder && (options.reader == Reader::table || (!named_like_array(path) && named_like_table(path)))) {
+    // With labels beside it the columns that are named are theirs; the list itself is told by its paths.
+    Table list = read_table(path, beside ? LabelTable{} : options.labels);
+    find_key(list, {"path"}, {});
+    all = open_table(list, path.parent_path());
+    tables.insert(tables.begin(), std::move(list));
+  } else {
+    DatasetOptions plain = options;
+    plain.limit = {};
+    if (beside && tables[0].label) plain.classes = {};  // they are the names of the table's labels
+    for (const auto& [column, values] : options.where) plain.keep.push_back(column);
+    all = open_files(path, key, folder, plain);
   }
-  if (!key.empty()) throw ConfigError(fmt::format("{}: is a folder; '#{}' names an array of a file", shown(path), key));
-  try {
-    return open_folder(path, options);
-  } catch (...) {
-    rethrow_at(shown(path));
-  }
+  if (beside) find_key(tables.back(), options.labels.key, keys_of(*all));
+  const bool everything = tables.empty() && options.where.empty() && options.keep.empty() && !options.limit.per_class &&
+                          !options.limit.images;
+  return everything ? std::move(all) : select_samples(std::move(all), tables, options);
 }
 
 }  // namespace shiftnorm::imaging

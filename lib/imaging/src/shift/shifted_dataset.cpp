@@ -22,11 +22,15 @@ class ShiftedDataset final : public Dataset {
     return image;
   }
   [[nodiscard]] Tensor array(std::size_t index) const override { return inner_->array(index); }
-  [[nodiscard]] std::string fingerprint() const override {
-    std::string text = inner_->fingerprint();
+  [[nodiscard]] bool integers() const override { return inner_->integers(); }
+  /// Of the stored bytes and of what is done to them.
+  [[nodiscard]] std::string digest(std::size_t index) const override {
+    std::string text = inner_->digest(index);
     for (const Shift& shift : shifts_) text += fmt::format(" {}:{}", shift.name, shift.severity);
     return sha256_hex(fmt::format("{} seed {}", text, seed_));
   }
+  [[nodiscard]] const LabelCounts* label_counts() const override { return inner_->label_counts(); }
+  [[nodiscard]] std::vector<std::string> notes() const override { return inner_->notes(); }
 
  private:
   std::unique_ptr<Dataset> inner_;

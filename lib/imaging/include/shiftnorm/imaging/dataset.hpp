@@ -35,6 +35,11 @@ struct Image {
 struct Sample {
   std::string id;           ///< relative path with '/' or "name[index]" for arrays
   std::int32_t label = -1;  ///< index into Dataset::classes; -1: none
+  std::string patient{};    ///< whose it is, for counts and groups; empty: unknown. Never printed
+  /// What tables may be joined by besides the id, by the names that a table's columns have. Never printed.
+  std::map<std::string, std::string> keys{};
+  /// What else is known of it and was asked for (DatasetOptions::keep).
+  std::map<std::string, std::string> attributes{};
 };
 
 struct Limit {
@@ -46,6 +51,12 @@ struct Limit {
 /// A file that could not be used, and why in one line (no folder names).
 struct Bad {
   std::string id, reason;
+};
+
+/// What became of a table of labels (counts of samples, and of rows without one).
+struct LabelCounts {
+  std::string file;  ///< without folders
+  std::int64_t matched = 0, images_without_label = 0, labels_without_image = 0, ambiguous = 0;
 };
 
 /// A listed, not yet decoded data set. decode() and array() are safe from several threads at once; their errors say
@@ -60,13 +71,26 @@ class Dataset {
   [[nodiscard]] virtual bool images() const = 0;
   /// Whether the arrays hold whole numbers, which need ToFloat; floating-point numbers enter the network as they are.
   [[nodiscard]] virtual bool integers() const { return false; }
-  [[nodiscard]] virtual Image decode(std::size_t index) const = 0;  ///< throws FormatError / UnsupportedError
-  [[nodiscard]] virtual Tensor array(std::size_t index) const = 0;  ///< one sample without N, channels first
-  /// SHA-256 over ids and stored bytes in id order: what provenance records.
-  [[nodiscard]] virtual std::string fingerprint() const = 0;
+  [[nodiscard]] virtual Image decode(std::size_t index) const = 0;        ///< throws FormatError / UnsupportedError
+  [[nodiscard]] virtual Tensor array(std::size_t index) const = 0;        ///< one sample without N, channels first
+  [[nodiscard]] virtual std::string digest(std::size_t index) const = 0;  ///< SHA-256 of the stored bytes
+  /// Of the table that labels came from; null without one.
+  [[nodiscard]] virtual const LabelCounts* label_counts() const { return nullptr; }
+  [[nodiscard]] virtual std::vector<std::string> notes() const { return {}; }  ///< for the user, one line each
+  /// SHA-256 over one line per sample, `id NUL digest LF`, in id order: what provenance records.
+  [[nodiscard]] std::string fingerprint() const;
+  [[nodiscard]] std::string fingerprint(std::vector<std::size_t> samples) const;  ///< of some of them
 };
 
-enum class Reader { automatic, folder, array };
+enum class Reader { automatic, folder, array, table };
+
+/// A CSV file with a row for each sample, or for each key that samples share, and the names of its columns.
+struct LabelTable {
+  std::filesystem::path file{};    ///< empty: none; WHERE itself may be a table
+  std::vector<std::string> key{};  ///< columns that tell the sample together; empty: path, id, or the samples' keys
+  std::string label{};             ///< column of class names; empty: `label`, if there is one
+  std::string patient{};           ///< column that tells the patient; empty: `patient`, if there is one
+};
 
 struct DatasetOptions {
   Limit limit{};
@@ -74,14 +98,21 @@ struct DatasetOptions {
   std::string layout{};                ///< arrays: the axes by their letters (check_layout); empty: told from the shape
   std::vector<std::string> classes{};  ///< given order of class names; empty: sorted folder names
   bool labelled = true;                ///< false: labels do not matter, so that none of an array file are read
+  LabelTable labels{};
+  /// Only samples that have one of these values in each of these columns or attributes.
+  std::map<std::string, std::vector<std::string>> where{};
+  std::vector<std::string> keep{};  ///< columns or attributes that Sample::attributes is to hold
 };
 
 /// ConfigError unless the text names the axes of an array: N, then each of C, T, L, D, H, W at most once ("NTC"). The
 /// network takes them in that order.
 void check_layout(const std::string& letters);
 
-/// Opens WHERE: an image folder (class folders, or none: unlabelled), `.npy`, `.npz`, `.safetensors`, each with `#key`.
-/// Errors  FormatError if nothing is there; ConfigError for options that do not fit.
+/// Opens WHERE: an image folder (class folders, or none: unlabelled), `.npy`, `.npz`, `.safetensors`, each with `#key`,
+/// or a table (`.csv`, `.tsv`) with a column `path` of image files, relative to its folder. Then joins labels, keeps
+/// what `where` and `limit` say.
+/// Errors  FormatError if nothing is there, or a table is bad or gives one key two labels; ConfigError for options that
+///         do not fit.
 [[nodiscard]] std::unique_ptr<Dataset> open_dataset(const std::string& where, const DatasetOptions& options);
 
 }  // namespace shiftnorm::imaging
