@@ -199,7 +199,7 @@ Command evaluate_command() {
            "Scores of one mode; without labels: predictions and their certainty.",
            "CHECKPOINT",
            true,
-           {kEvaluate, data_options(), measure_options(), resource_options()},
+           {kEvaluate, data_options(), table_options(), measure_options(), resource_options()},
            {}},
           evaluate};
 }

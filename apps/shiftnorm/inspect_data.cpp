@@ -8,6 +8,7 @@
 #include <fstream>
 #include <map>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "inspect.hpp"
@@ -17,6 +18,7 @@
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/experiment/config.hpp"
 #include "shiftnorm/imaging/dataset.hpp"
+#include "summaries.hpp"
 
 namespace shiftnorm::app {
 namespace {
@@ -148,6 +150,7 @@ std::string size_text(const std::vector<std::int64_t>& shape) {
 /// Everything that is counted, by name.
 struct Counts {
   std::map<std::string, std::int64_t> classes, sizes, formats;
+  std::set<std::string> patients;
   std::int64_t images = 0, bad = 0;
 };
 
@@ -160,6 +163,7 @@ Counts count(const imaging::Dataset& dataset, const std::vector<Finding>& findin
       continue;
     }
     ++counts.images;
+    if (const std::string& patient = dataset.samples()[i].patient; !patient.empty()) counts.patients.insert(patient);
     const std::int32_t label = dataset.samples()[i].label;
     if (label >= 0) ++counts.classes[dataset.classes().at(static_cast<std::size_t>(label))];
     ++counts.sizes[size_text(findings[i].shape) + " " + findings[i].dtype];
@@ -200,12 +204,16 @@ Json document(const imaging::Dataset& dataset, const std::vector<Finding>& findi
     for (const Finding& finding : findings) list.push(json_of(finding));
     json.set("pixels", std::move(list));
   }
-  json.set("counts", Json::object({{"images", counts.images},
-                                   {"bad", counts.bad},
-                                   {"skipped", dataset.skipped()},
-                                   {"classes", json_of(counts.classes)},
-                                   {"sizes", json_of(counts.sizes)},
-                                   {"formats", json_of(counts.formats)}}));
+  json.set("counts",
+           Json::object({{"images", counts.images},
+                         {"bad", counts.bad},
+                         {"skipped", dataset.skipped()},
+                         {"patients",
+                          counts.patients.empty() ? Json() : Json(static_cast<std::int64_t>(counts.patients.size()))},
+                         {"classes", json_of(counts.classes)},
+                         {"sizes", json_of(counts.sizes)},
+                         {"formats", json_of(counts.formats)}}));
+  if (const imaging::LabelCounts* labels = dataset.label_counts()) json.set("labels", labels_json(*labels));
   json.set("fingerprint", dataset.fingerprint());
   return json;
 }
@@ -230,6 +238,8 @@ void say(Console& console, const std::string& name, const imaging::Dataset& data
   console.say(fmt::format(
       "{}: {} images, {} bad, {} other files skipped{}\n", name, counts.images, counts.bad, dataset.skipped(),
       dataset.classes().empty() ? ", no labels" : fmt::format(", {} classes", dataset.classes().size())));
+  if (!counts.patients.empty()) console.say(fmt::format("{} patients\n", counts.patients.size()));
+  if (const imaging::LabelCounts* labels = dataset.label_counts()) console.say(labels_line(*labels) + "\n");
   say_counted(console, "classes", counts.classes);
   say_counted(console, "sizes", counts.sizes);
   say_counted(console, "formats", counts.formats);
@@ -249,7 +259,9 @@ void inspect_data(const std::string& where, const Options& options, Console& con
   how.reader = from_option("reader", [&] { return experiment::parse_reader(options.text("reader", "auto")); });
   how.layout = options.text("layout");
   if (options.has("layout")) from_option("layout", [&] { imaging::check_layout(how.layout); });
+  read_table_options(options, how);
   const auto dataset = imaging::open_dataset(where, how);
+  for (const std::string& note : dataset->notes()) console.warn(note);
   const bool pixels = options.has("pixels");
   // What a table lists is relative to its folder.
   const fs::path root = fs::is_directory(where) ? fs::path(where) : fs::path(where).parent_path();

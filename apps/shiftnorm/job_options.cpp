@@ -24,12 +24,15 @@ constexpr OptionSpec kData[] = {
     {"preprocess", "NAME|FILE", "a preset's name, or a YAML file with the list of steps"},
     {"reader", "READER", "auto, folder, array or table (default: auto)"},
     {"layout", "LAYOUT", "the axes of an array, e.g. NHWC, NCT, NTC, NDHWC or NC (default: told from the shape)"},
+    {"max-images", "N", "use N images, drawn with the seed; recalibrate: auto takes as many as it needs"},
+};
+
+constexpr OptionSpec kTable[] = {
     {"labels", "CSV", "a table with a row for each image: labels, and columns for --where and --domain"},
     {"key", "COLUMN,..", "the table's columns that tell the image (default: path)"},
     {"label", "COLUMN", "the table's column of class names (default: label)"},
     {"patient", "COLUMN", "the table's column that tells patients apart (default: patient)"},
     {"where", "K=V,..", "only images with one of these values in column K; may be repeated", true},
-    {"max-images", "N", "use N images, drawn with the seed; recalibrate: auto takes as many as it needs"},
 };
 
 constexpr OptionSpec kMeasure[] = {
@@ -94,16 +97,6 @@ void parse_where(const std::string& text, std::map<std::string, std::vector<std:
     where[text.substr(0, equals)].push_back(std::move(value));
 }
 
-void read_table_options(const Options& options, imaging::DatasetOptions& dataset) {
-  dataset.labels.file = options.text("labels");
-  if (options.has("key")) dataset.labels.key = parts(options.text("key"), ',');
-  dataset.labels.label = options.text("label");
-  dataset.labels.patient = options.text("patient");
-  from_option("where", [&] {
-    for (const std::string& condition : options.texts("where")) parse_where(condition, dataset.where);
-  });
-}
-
 using Count = std::optional<std::int64_t> adapt::LayerRule::*;
 struct CountKey {
   std::string_view key;
@@ -135,6 +128,7 @@ void parse_layer_part(const std::string& part, adapt::LayerRule& rule) {
 }  // namespace
 
 std::span<const OptionSpec> data_options() { return kData; }
+std::span<const OptionSpec> table_options() { return kTable; }
 std::span<const OptionSpec> measure_options() { return kMeasure; }
 std::span<const OptionSpec> resource_options() { return kResources; }
 
@@ -164,6 +158,16 @@ experiment::NetworkSource network_of(const Options& options, const std::string& 
     throw ConfigError("--graph: describes the network, and so does --arch; expected one of them");
   if (options.has("graph")) return {{}, options.text("graph")};
   return {options.text("arch", absent), {}};
+}
+
+void read_table_options(const Options& options, imaging::DatasetOptions& dataset) {
+  dataset.labels.file = options.text("labels");
+  if (options.has("key")) dataset.labels.key = parts(options.text("key"), ',');
+  dataset.labels.label = options.text("label");
+  dataset.labels.patient = options.text("patient");
+  from_option("where", [&] {
+    for (const std::string& condition : options.texts("where")) parse_where(condition, dataset.where);
+  });
 }
 
 std::optional<experiment::DomainConfig> domain_of(const Options& options) {

@@ -70,6 +70,20 @@ TEST_CASE("a table is a data set, and labels for a folder", "[cli]") {
                       "--where: 'finding'; expected COLUMN=VALUE");
 }
 
+TEST_CASE("inspect counts what a table says", "[cli]") {
+  const test::Workplace place;
+  write_file(place / "labels.csv", table_of_images("") + "k/0.bmp;a;x;x;pz\r\n");
+  const Json json = json_of(
+      test::shiftnorm(place.path(), {"inspect", "images", "--labels", "labels.csv", "--label", "finding", "--json"}));
+  CHECK(json.at("labels").at("matched").as_integer() == 20);
+  CHECK(json.at("labels").at("labels_without_image").as_integer() == 1);
+  CHECK(json.at("counts").at("patients").as_integer() == 10);
+  CHECK(json.at("counts").at("classes").at("a").as_integer() == 2);
+  write_file(place / "list.csv", table_of_images("images/"));
+  const Json list = json_of(test::shiftnorm(place.path(), {"inspect", "list.csv", "--json"}));
+  CHECK(list.at("counts").at("formats").at("bmp").as_integer() == 20);
+}
+
 TEST_CASE("recalibrate writes a file for each domain, each that of the domain alone", "[cli]") {
   const test::Workplace place;
   write_file(place / "list.csv", table_of_images("images/"));
