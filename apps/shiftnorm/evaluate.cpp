@@ -136,6 +136,7 @@ ExitCode evaluate(const Options& options, Console& console) {
   OutputFiles files;
   if (options.has("predictions")) files.expect("--predictions", options.text("predictions"));
   if (options.has("outputs")) files.expect("--outputs", options.text("outputs"));
+  if (options.has("quarantine")) files.expect("--quarantine", options.text("quarantine"));
 
   const Progress progress = console.progress();
   experiment::Session session = experiment::open_session(job, progress);
@@ -175,6 +176,7 @@ ExitCode evaluate(const Options& options, Console& console) {
     files.set(options.text("outputs"), outputs_file(session, outputs));
     document.outputs.set("outputs", options.text("outputs"));
   }
+  if (options.has("quarantine")) files.set(options.text("quarantine"), quarantine_csv(results.bad));
   files.write();
 
   warn_of_bad(console, results.bad);

@@ -22,7 +22,7 @@ constexpr OptionSpec kExport[] = {
     {"stats", "F", "the statistics file (.bnstats), measured on this very checkpoint (default: the file's own)"},
     {"out", "FILE", "the file to write: .onnx and .safetensors convert, any other name keeps the original's format"},
     {"arch", "NAME", "architecture, for files that hold weights only (default: the one the statistics name)"},
-    {"graph", "FILE", "ONNX model that describes the architecture instead; its initialisers name the weights"},
+    {"graph", "FILE", "file that describes the architecture instead: an ONNX model, or Keras' JSON"},
     {"fold", "", "for deployment: take BatchNorms into the layers before them (.onnx only)"},
     {"policy", "P",
      "adabn, blend, mixture, mean-only, variance-only or hybrid (default: adabn; source without --stats)"},

@@ -17,9 +17,9 @@ namespace fs = std::filesystem;
 constexpr OptionSpec kInspect[] = {
     {"arch", "NAME", "checkpoints: architecture, which tells levels, epsilon and momentum"},
     {"stats", "F", "checkpoints: how far the statistics of this file (.bnstats) lie from the checkpoint's own"},
-    {"graph", "FILE", "checkpoints: ONNX model that describes the architecture instead"},
+    {"graph", "FILE", "checkpoints: file that describes the architecture instead: an ONNX model, or Keras' JSON"},
     {"pixels", "", "data: per image format, hash of the stored values and their range"},
-    {"reader", "READER", "data: auto, folder, array or table"},
+    {"reader", "READER", "data: auto, folder, array, table or dicom"},
     {"layout", "LAYOUT", "data: the axes of an array, e.g. NHWC, NCT or NDHWC"},
 };
 

@@ -133,7 +133,7 @@ void inspect_checkpoint(const formats::Checkpoint& checkpoint, const Options& op
   const std::vector<Row> rows = model ? rows_of_model(*model) : rows_of_names(checkpoint);
   std::optional<DistanceView> drift;
   if (file) drift = view_of(drift_of(*model, *file));
-  const std::int64_t parameters = experiment::count_parameters(checkpoint);
+  const std::int64_t parameters = model ? model->parameters : experiment::count_parameters(checkpoint);
   if (console.json()) {
     Json document = json_of(checkpoint, parameters, rows);
     if (drift) document.set("drift", std::move(drift->rows));

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -31,6 +32,9 @@ struct Finding {
   std::string id, format, sha256, dtype, bad;
   std::vector<std::int64_t> shape;
   double min = 0, max = 0, mean = 0;
+  std::string transfer_syntax, voi;  ///< DICOM; empty: none
+  std::optional<double> voi_mean;
+  bool counted = true;  ///< false: a further frame of an object that has its finding
 };
 
 struct Magic {
@@ -96,12 +100,32 @@ void examine_array(const imaging::Dataset& dataset, std::size_t index, bool pixe
   finding.mean = sum / static_cast<double>(tensor.values.size());
 }
 
+/// A DICOM object: everything is measured on stored values, before the pixel chain.
+void examine_object(const imaging::Dataset& dataset, std::size_t index, Finding& finding) {
+  const std::optional<imaging::PixelAudit> audit = dataset.audit(index);
+  finding.counted = audit.has_value();
+  if (!audit) return;
+  finding.format = "dicom";
+  finding.transfer_syntax = audit->transfer_syntax;
+  finding.sha256 = audit->stored_sha256;
+  finding.dtype = audit->dtype;
+  finding.shape = audit->shape;
+  finding.min = audit->min;
+  finding.max = audit->max;
+  finding.mean = audit->mean;
+  finding.voi = audit->voi;
+  finding.voi_mean = audit->voi_mean;
+}
+
 Finding examine(const imaging::Dataset& dataset, const fs::path& root, std::size_t index, bool pixels) {
   Finding finding;
   finding.id = dataset.samples()[index].id;
-  finding.format = fs::is_regular_file(root / finding.id) ? format_of(root / finding.id) : "array";
+  const bool dicom = dataset.reader() == imaging::Reader::dicom;
+  finding.format = dicom ? "dicom" : fs::is_regular_file(root / finding.id) ? format_of(root / finding.id) : "array";
   try {
-    if (dataset.images())
+    if (dicom)
+      examine_object(dataset, index, finding);
+    else if (dataset.images())
       examine_image(dataset, index, pixels, finding);
     else
       examine_array(dataset, index, pixels, finding);
@@ -138,6 +162,12 @@ std::vector<Finding> examine_all(const imaging::Dataset& dataset, const fs::path
     work();
   }
   if (error) std::rethrow_exception(error);
+  std::erase_if(findings, [](const Finding& finding) { return !finding.counted; });
+  for (const imaging::Bad& one : dataset.bad()) {
+    Finding& finding = findings.emplace_back();
+    finding.id = one.id;
+    finding.bad = one.reason;
+  }
   return findings;
 }
 
@@ -149,26 +179,34 @@ std::string size_text(const std::vector<std::int64_t>& shape) {
 
 /// Everything that is counted, by name.
 struct Counts {
-  std::map<std::string, std::int64_t> classes, sizes, formats;
-  std::set<std::string> patients;
+  std::map<std::string, std::int64_t> classes, sizes, formats, transfer_syntaxes, skipped;
+  std::int64_t patients = 0;
   std::int64_t images = 0, bad = 0;
 };
 
 Counts count(const imaging::Dataset& dataset, const std::vector<Finding>& findings) {
   Counts counts;
   for (const std::string& name : dataset.classes()) counts.classes[name] = 0;
-  for (std::size_t i = 0; i < findings.size(); ++i) {
-    if (!findings[i].bad.empty()) {
+  std::map<std::string_view, const imaging::Sample*> samples;
+  std::set<std::string_view> patients;
+  for (const imaging::Sample& sample : dataset.samples()) {
+    samples.emplace(sample.id, &sample);
+    if (!sample.patient.empty()) patients.insert(sample.patient);
+  }
+  counts.patients = static_cast<std::int64_t>(patients.size());
+  for (const Finding& finding : findings) {
+    if (!finding.bad.empty()) {
       ++counts.bad;
       continue;
     }
     ++counts.images;
-    if (const std::string& patient = dataset.samples()[i].patient; !patient.empty()) counts.patients.insert(patient);
-    const std::int32_t label = dataset.samples()[i].label;
+    const std::int32_t label = samples.at(finding.id)->label;
     if (label >= 0) ++counts.classes[dataset.classes().at(static_cast<std::size_t>(label))];
-    ++counts.sizes[size_text(findings[i].shape) + " " + findings[i].dtype];
-    ++counts.formats[findings[i].format];
+    ++counts.sizes[size_text(finding.shape) + " " + finding.dtype];
+    ++counts.formats[finding.format];
+    if (!finding.transfer_syntax.empty()) ++counts.transfer_syntaxes[finding.transfer_syntax];
   }
+  for (const imaging::Bad& one : dataset.skipped_files()) ++counts.skipped[one.reason];
   return counts;
 }
 
@@ -185,15 +223,15 @@ Json json_of(const Finding& f) {
   for (const std::int64_t extent : f.shape) shape.push(extent);
   return Json::object({{"id", printable(f.id, f.id.size() + 1)},
                        {"format", f.format},
-                       {"transfer_syntax", nullptr},
+                       {"transfer_syntax", f.transfer_syntax.empty() ? Json() : Json(f.transfer_syntax)},
                        {"sha256_stored", f.sha256},
                        {"dtype", f.dtype},
                        {"shape", std::move(shape)},
                        {"min", f.min},
                        {"max", f.max},
                        {"mean", f.mean},
-                       {"voi", nullptr},
-                       {"voi_mean", nullptr}});
+                       {"voi", f.voi.empty() ? Json() : Json(f.voi)},
+                       {"voi_mean", f.voi_mean ? Json(*f.voi_mean) : Json()}});
 }
 
 Json document(const imaging::Dataset& dataset, const std::vector<Finding>& findings, const Counts& counts,
@@ -202,17 +240,20 @@ Json document(const imaging::Dataset& dataset, const std::vector<Finding>& findi
   if (pixels) {
     Json list = Json::array();
     for (const Finding& finding : findings) list.push(json_of(finding));
+    for (const imaging::Bad& one : dataset.skipped_files())
+      list.push(Json::object({{"id", one.id}, {"skipped", one.reason}}));
     json.set("pixels", std::move(list));
   }
-  json.set("counts",
-           Json::object({{"images", counts.images},
-                         {"bad", counts.bad},
-                         {"skipped", dataset.skipped()},
-                         {"patients",
-                          counts.patients.empty() ? Json() : Json(static_cast<std::int64_t>(counts.patients.size()))},
-                         {"classes", json_of(counts.classes)},
-                         {"sizes", json_of(counts.sizes)},
-                         {"formats", json_of(counts.formats)}}));
+  Json counted = Json::object({{"images", counts.images},
+                               {"bad", counts.bad},
+                               {"skipped", dataset.skipped()},
+                               {"patients", counts.patients == 0 ? Json() : Json(counts.patients)},
+                               {"classes", json_of(counts.classes)},
+                               {"sizes", json_of(counts.sizes)},
+                               {"formats", json_of(counts.formats)}});
+  if (dataset.reader() == imaging::Reader::dicom)
+    counted.set("transfer_syntaxes", json_of(counts.transfer_syntaxes)).set("skipped_because", json_of(counts.skipped));
+  json.set("counts", std::move(counted));
   if (const imaging::LabelCounts* labels = dataset.label_counts()) json.set("labels", labels_json(*labels));
   json.set("fingerprint", dataset.fingerprint());
   return json;
@@ -238,17 +279,20 @@ void say(Console& console, const std::string& name, const imaging::Dataset& data
   console.say(fmt::format(
       "{}: {} images, {} bad, {} other files skipped{}\n", name, counts.images, counts.bad, dataset.skipped(),
       dataset.classes().empty() ? ", no labels" : fmt::format(", {} classes", dataset.classes().size())));
-  if (!counts.patients.empty()) console.say(fmt::format("{} patients\n", counts.patients.size()));
   if (const imaging::LabelCounts* labels = dataset.label_counts()) console.say(labels_line(*labels) + "\n");
   say_counted(console, "classes", counts.classes);
   say_counted(console, "sizes", counts.sizes);
   say_counted(console, "formats", counts.formats);
+  say_counted(console, "transfer syntaxes", counts.transfer_syntaxes);
+  say_counted(console, "skipped because", counts.skipped);
+  if (counts.patients > 0) console.say(fmt::format("{} patients\n", counts.patients));
   for (const Finding& f : findings) {
     if (!f.bad.empty())
       console.say(fmt::format("bad: {}: {}\n", printable(f.id), printable(f.bad)));
     else if (pixels)
-      console.say(fmt::format("{}: {} {} {} min {:g} max {:g} mean {:.6g} sha256 {}\n", printable(f.id), f.format,
-                              size_text(f.shape), f.dtype, f.min, f.max, f.mean, f.sha256));
+      console.say(fmt::format("{}: {} {} {} min {:g} max {:g} mean {:.6g}{} sha256 {}\n", printable(f.id), f.format,
+                              size_text(f.shape), f.dtype, f.min, f.max, f.mean,
+                              f.voi_mean ? fmt::format(" {} {:.6f}", f.voi, *f.voi_mean) : "", f.sha256));
   }
 }
 
@@ -260,8 +304,9 @@ void inspect_data(const std::string& where, const Options& options, Console& con
   how.layout = options.text("layout");
   if (options.has("layout")) from_option("layout", [&] { imaging::check_layout(how.layout); });
   read_table_options(options, how);
+  how.threads = threads_of(options);
   const auto dataset = imaging::open_dataset(where, how);
-  for (const std::string& note : dataset->notes()) console.warn(note);
+  for (const std::string& note : dataset->selection_notes()) console.warn(note);
   const bool pixels = options.has("pixels");
   // What a table lists is relative to its folder.
   const fs::path root = fs::is_directory(where) ? fs::path(where) : fs::path(where).parent_path();

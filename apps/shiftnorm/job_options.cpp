@@ -17,13 +17,15 @@ namespace fs = std::filesystem;
 
 constexpr OptionSpec kData[] = {
     {"data", "WHERE",
-     "the images: a folder (class folders or none), a table (.csv with a column path), an array (FILE#key)"},
+     "the images: a folder (class folders or none), DICOM objects, a table (.csv with a column path), an array "
+     "(FILE#key)"},
     {"source-data", "WHERE", "a small unlabelled sample like the training images, where BatchNorms were folded away"},
     {"arch", "NAME", "architecture, for files that hold weights only"},
-    {"graph", "FILE", "ONNX model that describes the architecture instead; its initialisers name the weights"},
+    {"graph", "FILE", "file that describes the architecture instead: an ONNX model, or Keras' JSON"},
     {"preprocess", "NAME|FILE", "a preset's name, or a YAML file with the list of steps"},
-    {"reader", "READER", "auto, folder, array or table (default: auto)"},
+    {"reader", "READER", "auto, folder, array, table or dicom (default: auto)"},
     {"layout", "LAYOUT", "the axes of an array, e.g. NHWC, NCT, NTC, NDHWC or NC (default: told from the shape)"},
+    {"quarantine", "FILE", "also write the list of bad files: id, reason, offset (CSV)"},
     {"max-images", "N", "use N images, drawn with the seed; recalibrate: auto takes as many as it needs"},
 };
 
@@ -32,7 +34,7 @@ constexpr OptionSpec kTable[] = {
     {"key", "COLUMN,..", "the table's columns that tell the image (default: path)"},
     {"label", "COLUMN", "the table's column of class names (default: label)"},
     {"patient", "COLUMN", "the table's column that tells patients apart (default: patient)"},
-    {"where", "K=V,..", "only images with one of these values in column K; may be repeated", true},
+    {"where", "K=V,..", "only images with one of these values in column or DICOM attribute K; may be repeated", true},
 };
 
 constexpr OptionSpec kMeasure[] = {
@@ -240,9 +242,9 @@ adapt::LayerRule parse_layers(const std::string& text) {
   return rule;
 }
 
-void warn_of_bad(Console& console, const std::vector<std::pair<std::string, std::string>>& bad) {
+void warn_of_bad(Console& console, std::span<const imaging::Bad> bad) {
   for (std::size_t i = 0; i < std::min(bad.size(), kBadShown); ++i)
-    console.warn(fmt::format("{}: {}; left out", printable(bad[i].first), printable(bad[i].second)));
+    console.warn(fmt::format("{}: {}; left out", printable(bad[i].id), printable(bad[i].reason)));
   if (bad.size() > kBadShown) console.warn(fmt::format("{} more files were bad and left out", bad.size() - kBadShown));
 }
 

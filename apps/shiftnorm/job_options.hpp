@@ -42,7 +42,7 @@ void read_table_options(const Options& options, imaging::DatasetOptions& dataset
 [[nodiscard]] adapt::LayerRule parse_layers(const std::string& rule);
 
 /// Says on stderr which files were bad, the first few by name.
-void warn_of_bad(Console& console, const std::vector<std::pair<std::string, std::string>>& bad);
+void warn_of_bad(Console& console, std::span<const imaging::Bad> bad);
 /// Exit code 4 with its line when too many were bad, else 0.
 [[nodiscard]] ExitCode judge_bad(Console& console, const experiment::BadLimit& limit, std::int64_t usable,
                                  std::int64_t bad);

@@ -9,6 +9,7 @@
 #include "commands.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/exec/instruction_set.hpp"
+#include "shiftnorm/imaging/decoder_host.hpp"
 #include "signals.hpp"
 
 namespace shiftnorm::app {
@@ -79,6 +80,8 @@ int run_program(const std::vector<std::string>& tokens) {
 }  // namespace shiftnorm::app
 
 int main(int argc, char** argv) {
+  // Before threads and signal handlers: decoding helpers are forked from what the program is now.
+  const shiftnorm::imaging::DecoderHost decoders;
   shiftnorm::app::install_signal_handlers();
   // A reader that went away is a failed write, which has its exit code.
   std::signal(SIGPIPE, SIG_IGN);

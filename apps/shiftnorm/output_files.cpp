@@ -13,6 +13,14 @@ namespace fs = std::filesystem;
 
 fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
 
+/// Quoted as RFC 4180 says; an apostrophe keeps spreadsheets from taking a file's name for a formula.
+std::string csv_field(const std::string& text) {
+  const bool formula = text.find_first_of("=+-@\t\r") == 0;
+  std::string quoted = formula ? "\"'" : "\"";
+  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return quoted + "\"";
+}
+
 bool writable(const fs::path& folder) { return ::access(folder.c_str(), W_OK | X_OK) == 0; }
 
 }  // namespace
@@ -58,6 +66,14 @@ void set_exported(OutputFiles& files, const fs::path& path, const experiment::Ex
 
 std::string conversion(const experiment::Exported& exported) {
   return exported.converted.empty() ? std::string() : fmt::format(", converted {}", exported.converted);
+}
+
+std::string quarantine_csv(std::span<const imaging::Bad> bad) {
+  std::string text = "id,reason,offset\n";
+  for (const imaging::Bad& one : bad)
+    text += fmt::format("{},{},{}\n", csv_field(one.id), csv_field(one.kind.empty() ? one.reason : one.kind),
+                        one.offset ? std::to_string(*one.offset) : "");
+  return text;
 }
 
 void check_folder_can_be_made(const fs::path& folder) {

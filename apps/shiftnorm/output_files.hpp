@@ -2,11 +2,13 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "shiftnorm/experiment/export.hpp"
+#include "shiftnorm/imaging/dataset.hpp"
 
 namespace shiftnorm::app {
 
@@ -37,6 +39,9 @@ void set_exported(OutputFiles& files, const std::filesystem::path& path, const e
 
 /// ", converted from pytorch-zip to ONNX", for people; empty where the original's format was kept.
 [[nodiscard]] std::string conversion(const experiment::Exported& exported);
+
+/// `id,reason,offset`, a line for each bad file. DICOM reasons are the names that docs/guide.md lists.
+[[nodiscard]] std::string quarantine_csv(std::span<const imaging::Bad> bad);
 
 /// MachineError unless the nearest existing ancestor of a folder to be made can be written to.
 void check_folder_can_be_made(const std::filesystem::path& folder);

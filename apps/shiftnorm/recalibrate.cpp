@@ -66,7 +66,7 @@ struct Job {
   adapt::Mode mode;
   fs::path out, kept;  ///< kept: what an interrupted estimate leaves behind
   bool resume = false, automatic = false;
-  std::optional<fs::path> statistics;
+  std::optional<fs::path> statistics, quarantine;
   std::optional<experiment::DomainConfig> domain;
 };
 
@@ -248,6 +248,7 @@ Job job_of(const Options& options) {
   job.out = options.text("out");
   job.kept = options.text("out", options.text("stats-out")) + ".interrupted";
   job.statistics = statistics_path(options, job.mode, job.out);
+  if (options.has("quarantine")) job.quarantine = options.text("quarantine");
   job.domain = domain_of(options);
   if (!job.domain) return job;
   if (job.resume)
@@ -259,13 +260,21 @@ Job job_of(const Options& options) {
   return job;
 }
 
+/// Bad files, and images that the network could not carry.
+std::vector<imaging::Bad> bad_of(const experiment::Session& session, const std::vector<adapt::LeftOut>& left_out) {
+  std::vector<imaging::Bad> bad = session.store->bad();
+  for (const adapt::LeftOut& one : left_out) {
+    imaging::Bad& added = bad.emplace_back();
+    added.id = session.ids().at(one.image);
+    added.reason = one.reason;
+  }
+  return bad;
+}
+
 /// Bad files and images left out, and batches that mean little.
 void warn_of(Console& console, const experiment::Session& session, const adapt::Mode& mode,
              const std::vector<adapt::LeftOut>& left_out) {
-  std::vector<std::pair<std::string, std::string>> bad;
-  for (const imaging::Bad& one : session.store->bad()) bad.emplace_back(one.id, one.reason);
-  for (const adapt::LeftOut& one : left_out) bad.emplace_back(session.ids().at(one.image), one.reason);
-  warn_of_bad(console, bad);
+  warn_of_bad(console, bad_of(session, left_out));
   if (adapt::measures(mode.policy))
     for (const std::string& note : experiment::notes_on_batches(mode, session.labels())) console.warn(note);
 }
@@ -291,14 +300,16 @@ ExitCode recalibrate_domains(const Job& job, const experiment::BadLimit& limit, 
   OutputFiles files;
   files.expect("--out", index_path(job.out));
   if (job.statistics) files.expect("--stats-out", *job.statistics);
+  if (job.quarantine) files.expect("--quarantine", *job.quarantine);
   const DomainEstimates e = estimate_domains(job, console);
   Json list = Json::array();
   add_domain_files(job, e, files, list);
-  files.write();
-
   std::vector<adapt::LeftOut> left_out;
   for (const adapt::ModeResult& result : e.results.domains)
     left_out.insert(left_out.end(), result.left_out.begin(), result.left_out.end());
+  if (job.quarantine) files.set(*job.quarantine, quarantine_csv(bad_of(e.session, left_out)));
+  files.write();
+
   JobDocument document = document_of(e.session, left_out.size(), limit);
   document.adapt = e.results.seconds.adapt;
   if (document.adapt > 0) document.images_per_second = static_cast<double>(document.images) / document.adapt;
@@ -313,6 +324,8 @@ ExitCode recalibrate_whole(const Job& job, const experiment::BadLimit& limit, Co
   if (!job.out.empty()) files.expect("--out", job.out);
   if (job.statistics) files.expect("--stats-out", *job.statistics);
 
+  if (job.quarantine) files.expect("--quarantine", *job.quarantine);
+
   const Estimate e = job.automatic ? estimate_until_settled(job, console) : estimate(job, console);
   const experiment::Session& session = e.session;
   if (job.statistics)
@@ -323,6 +336,7 @@ ExitCode recalibrate_whole(const Job& job, const experiment::BadLimit& limit, Co
     exported = experiment::export_checkpoint(session, e.result.statistics, e.facts);
     set_exported(files, job.out, exported);
   }
+  if (job.quarantine) files.set(*job.quarantine, quarantine_csv(bad_of(session, e.result.left_out)));
   files.write();
   fs::remove(job.kept);
 

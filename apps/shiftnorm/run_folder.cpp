@@ -16,20 +16,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Quoted as RFC 4180 says; an apostrophe keeps spreadsheets from taking a file's name for a formula.
-std::string csv_field(const std::string& text) {
-  const bool formula = text.find_first_of("=+-@\t\r") == 0;
-  std::string quoted = formula ? "\"'" : "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + "\"";
-}
-
-std::string quarantine_csv(const experiment::RunResults& results) {
-  std::string text = "id,reason\n";
-  for (const auto& [id, reason] : results.bad) text += csv_field(id) + "," + csv_field(reason) + "\n";
-  return text;
-}
-
 void write_statistics(const fs::path& folder, const experiment::RunOutcome& outcome) {
   if (outcome.statistics.empty()) return;
   fs::create_directories(folder);
@@ -74,7 +60,7 @@ void write_all(const fs::path& folder, const experiment::RunOutcome& outcome, co
   write_file(folder / "config.yaml", outcome.config_yaml);
   write_file(folder / "predictions.csv", report::predictions_csv(results));
   write_file(folder / "report.html", report::report_html(results));
-  write_file(folder / "quarantine.csv", quarantine_csv(results));
+  write_file(folder / "quarantine.csv", quarantine_csv(results.bad));
   write_file(folder / "run.log", log);
   write_file(folder / "results.json", report::results_json(results));
 }

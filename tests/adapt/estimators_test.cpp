@@ -68,6 +68,31 @@ TEST_CASE("ema starts from the source with the layer's own momentum, or the give
   CHECK(given.variance[0] == Approx(4.0));
 }
 
+// Oracle: keras.md, "BatchNormalization": population variances 1 of N = 2 and 3 of N = 4, each times the factor of what
+// wrote the file, epsilon 0.5; momentum 1 leaves the last batch, 0.25 the sum below.
+TEST_CASE("ema stores the variance that the layer's framework stores", "[adapt]") {
+  using graph::StoredVariance;
+  const auto [stored, first, second] = GENERATE(table<StoredVariance, double, double>({
+      {StoredVariance::sample, 2.0, 4.0},
+      {StoredVariance::population, 1.0, 3.0},
+      {StoredVariance::keras_once, 2.0 / 0.5, 3.0 * 4 / 2.5},
+      {StoredVariance::keras_twice, 2.0 * 2 / 0.5, 4.0 * 4 / 2.5},
+  }));
+  std::vector<graph::BatchNorm> layers = one_layer();
+  layers[0].epsilon = 0.5;
+  layers[0].stored_variance = stored;
+  const stats::Statistics source{{"bn", {8.0}, {16.0}}};
+  BatchEstimator estimator({.semantics = Semantics::batch, .estimator = Estimator::ema}, layers, source);
+  estimator.add(0, 0, 1, batch({0, 2}));
+  estimator.add(0, 1, 2, batch({4, 4, 4, 8}));
+  CHECK(estimator.finish()[0].variance[0] == Approx((16 * 0.75 + 0.25 * first) * 0.75 + 0.25 * second));
+  // One value per channel has a population variance and no other.
+  if (stored == StoredVariance::population)
+    CHECK_NOTHROW(estimator.add(0, 2, 1, batch({5})));
+  else
+    CHECK_THROWS_WITH(estimator.add(0, 2, 1, batch({5})), Contains("no sample variance"));
+}
+
 TEST_CASE("ema-reset starts from mean 0 and variance 1", "[adapt]") {
   const auto out = estimate({.semantics = Semantics::batch, .estimator = Estimator::ema_reset, .momentum = 0.5});
   CHECK(out.mean[0] == Approx(0.25 + 2.5));

@@ -83,7 +83,7 @@ TEST_CASE("a text file renamed .jpg is left out, named and counted, and one alon
   CHECK(std::ranges::count(call.err, '\n') == 1);
   CHECK_THAT(call.err, Catch::Matchers::Contains("warning: a/notes.jpg: "));
   const std::string quarantine(as_text(read_file(place / "runs" / "x" / "quarantine.csv")));
-  CHECK(quarantine.starts_with("id,reason\n\"a/notes.jpg\","));
+  CHECK(quarantine.starts_with("id,reason,offset\n\"a/notes.jpg\","));
 
   // A second one: 2 of 22 are more than 5 %. The outputs are written all the same.
   write_file(place / "images" / "b" / "more.png", "not an image either\n");
@@ -131,7 +131,7 @@ TEST_CASE("refusals of the command line", "[cli]") {
   test::check_refused(place, with({"--log-format", "xml"}), 2, "--log-format = xml; expected text or json");
   test::check_refused(place,
                       {"recalibrate", "net.safetensors", "--arch", "cifar_resnet20", "--data", "images", "--out", "x"},
-                      2, "images without a preprocessing; expected a preset (cifar10, imagenet)");
+                      2, "images without a preprocessing; expected a preset (cifar10, ct-head-3windows,");
   test::check_refused(place, {"recalibrate", "net.safetensors", "--data", "images"}, 2, "--out: missing");
   test::check_refused(place, {"recalibrate", "net.safetensors", "--data", "images", "--out", "no/such/x"}, 2,
                       "its folder does not exist");

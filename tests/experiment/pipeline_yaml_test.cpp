@@ -1,8 +1,11 @@
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <string>
 
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/file.hpp"
 #include "shiftnorm/experiment/config.hpp"
+#include "support/shared_data.hpp"
 
 using namespace shiftnorm;
 using experiment::parse_pipeline;
@@ -35,6 +38,39 @@ TEST_CASE("a preset in full is the preset", "[experiment]") {
   CHECK(std::get<imaging::CenterCrop>(full.steps[1]).width == 224);
   CHECK(std::get<imaging::ToFloat>(full.steps[2]).scale == 255);
   CHECK(std::get<imaging::Normalize>(full.steps[3]).std == std::vector<double>{0.229, 0.224, 0.225});
+}
+
+// Oracle: configs/presets, the same steps for people to read and copy.
+TEST_CASE("the presets are what configs/presets says", "[experiment]") {
+  std::size_t compared = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(test::source_root() / "configs" / "presets")) {
+    const imaging::Pipeline written =
+        parse_pipeline(as_text(read_file(entry.path())), entry.path().filename().string());
+    CHECK(imaging::canonical(written) == imaging::canonical(imaging::preset(entry.path().stem().string())));
+    ++compared;
+  }
+  CHECK(compared == 7);
+}
+
+// Oracle: dicom.md's table of rules; what cannot be carried out is told with its place.
+TEST_CASE("the voi step is read, written and checked", "[experiment]") {
+  const auto voi = [](const std::string& text) {
+    return imaging::voi_of(parse_pipeline("[" + text + ", {to_float: {}}]", "p.yaml"));
+  };
+  CHECK(voi("{voi: file, voi_index: 1, quantize8: true}").index == 1);
+  CHECK(voi("{voi: file, quantize8: true}").quantize8);
+  CHECK(voi("{voi: minmax, scope: series}").scope == imaging::VoiScope::series);
+  CHECK(voi("{voi: {percentile: [1, 99]}}").high == 99);
+  CHECK(voi("{voi: bits, equalize: true, aspect: ignore}").ignore_aspect);
+  const imaging::Voi window = voi("{voi: {window: [40, 80, SIGMOID]}}");
+  REQUIRE(window.windows.size() == 1);
+  CHECK(window.windows[0] == imaging::VoiWindow{40, 80, imaging::VoiFunction::sigmoid});
+  CHECK(voi("{voi: {window: [[40, 80], [80, 200], [40, 380]]}}").windows.size() == 3);
+  CHECK(voi("{resize: 8}").rule == imaging::VoiRule::automatic);
+  for (const std::string bad :
+       {"{voi: brain}", "{voi: {window: [40]}}", "{voi: {window: [40, 0]}}", "{voi: {percentile: [99, 1]}}",
+        "{voi: {window: [40, 80], percentile: [1, 99]}}", "{resize: 8}, {voi: file}"})
+    CHECK_THROWS_AS(voi(bad), ConfigError);
 }
 
 TEST_CASE("every preset survives being written and read", "[experiment]") {

@@ -108,9 +108,9 @@ TEST_CASE("images need a preprocessing, and the choices are listed", "[experimen
   experiment::Config config = small_config(dir.path(), "[source]");
   config.preprocess.reset();
   CHECK_THROWS_AS(experiment::run_experiment(config, {}, {}), ConfigError);
-  CHECK_THROWS_WITH(
-      experiment::run_experiment(config, {}, {}),
-      Catch::Matchers::Contains("images without a preprocessing") && Catch::Matchers::Contains("cifar10, imagenet"));
+  CHECK_THROWS_WITH(experiment::run_experiment(config, {}, {}),
+                    Catch::Matchers::Contains("images without a preprocessing") &&
+                        Catch::Matchers::Contains("cifar10, ct-head-3windows"));
 }
 
 TEST_CASE("a mode that no file can hold is not exported", "[experiment]") {

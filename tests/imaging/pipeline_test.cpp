@@ -112,9 +112,11 @@ TEST_CASE("Presets have a stable text, unknown ones are named with the known", "
   CHECK(canonical(preset("imagenet")) ==
         "resize(size=256,height=0,width=0,interpolation=bilinear,antialias=true);center_crop(height=224,width=224);"
         "to_float(scale=2^bits-1);normalize(mean=[0.485,0.456,0.406],std=[0.229,0.224,0.225])");
-  CHECK(preset_names() == std::vector<std::string>{"cifar10", "imagenet"});
+  CHECK(preset_names() == std::vector<std::string>{"cifar10", "ct-head-3windows", "ct-lung", "cxr-chexnet",
+                                                   "cxr-torchxrayvision", "imagenet", "mammography", "mr-percentile"});
   CHECK(error_of<ConfigError>([] { return preset("imagnet"); }) ==
-        "preset 'imagnet' is unknown (did you mean 'imagenet'?); expected one of cifar10, imagenet");
+        "preset 'imagnet' is unknown (did you mean 'imagenet'?); expected one of cifar10, ct-head-3windows, ct-lung, "
+        "cxr-chexnet, cxr-torchxrayvision, imagenet, mammography, mr-percentile");
   for (const std::string& name : preset_names()) CHECK(problems(preset(name)).empty());
 }
 

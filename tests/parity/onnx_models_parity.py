@@ -150,6 +150,8 @@ class Models(ParityCase):
             "average_pool_19": ([node("AveragePool", ["x"], ["y"], kernel_shape=[2, 2], dilations=[2, 2], ceil_mode=1)], 19, {}),
             "average_pool_19_pad": ([node("AveragePool", ["x"], ["y"], kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[2, 2], count_include_pad=1)], 19, {}),
             "resize_18": ([node("Resize", ["x", "", "s"], ["y"], mode="linear")], 18, {"s": np.array([1, 1, 2, 2], f32)}),
+            "resize_18_antialias": ([node("Resize", ["x", "", "s"], ["y"], mode="linear", antialias=1)], 18, {"s": np.array([1, 1, 0.5, 0.5], f32)}),
+            "resize_18_axes": ([node("Resize", ["x", "", "s"], ["y"], mode="linear", axes=[2, 3])], 18, {"s": np.array([2, 3], f32)}),
             "resize_19": ([node("Resize", ["x", "", "", "z"], ["y"], mode="cubic")], 19, {"z": np.array([1, 4, 9, 4], i64)}, (1, 4, 6, 6)),
             "group_normalization_21": ([node("GroupNormalization", ["x", "g", "b"], ["y"], num_groups=2)], 21, {"g": vector, "b": vector[::-1].copy()}),
             "pad_18_axes": ([node("Pad", ["x", "p", "", "axes"], ["y"])], 18, {"p": np.array([1, 2, 3, 0], i64), **axes}),

@@ -72,7 +72,7 @@ TEST_CASE("Every text is escaped", "[report]") {
   run.instruction_set = run.preprocess = run.program_version = run.model_sha256 = run.preprocess_sha256 = evil;
   run.config_yaml = evil + "\nsecond: line\n";
   for (std::string& name : run.classes) name = evil;
-  run.bad.emplace_back(evil, evil);
+  run.bad.push_back({evil, evil});
   for (experiment::ModeReport& mode : run.modes) {
     mode.mode.name = mode.note = evil;
     mode.metrics[2].score = {std::nullopt, evil};
@@ -131,7 +131,7 @@ TEST_CASE("Pictures and tables are named for those who do not see them", "[repor
 
 TEST_CASE("A long list of bad images is cut, many classes become a list", "[report]") {
   experiment::RunResults run = test::small_run({true, true}, {true, false});
-  for (int i = 0; i < 60; ++i) run.bad.emplace_back("bad" + std::to_string(i), "empty file");
+  for (int i = 0; i < 60; ++i) run.bad.push_back({"bad" + std::to_string(i), "empty file"});
   run.modes[0].confusion.assign(40 * 40, 0);
   run.modes[0].confusion[3 * 40 + 7] = 11;
   const std::string page = report::report_html(run);

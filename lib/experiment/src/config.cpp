@@ -30,7 +30,8 @@ struct ReaderName {
 constexpr ReaderName kReaders[] = {{"auto", imaging::Reader::automatic},
                                    {"folder", imaging::Reader::folder},
                                    {"array", imaging::Reader::array},
-                                   {"table", imaging::Reader::table}};
+                                   {"table", imaging::Reader::table},
+                                   {"dicom", imaging::Reader::dicom}};
 
 constexpr Field<ModelConfig> kModel[] = {
     {"checkpoint", [](const Cursor& c, ModelConfig& m) { m.checkpoint = c.input_path(); },
@@ -126,8 +127,56 @@ void read_domain(const Cursor& c, DataConfig& data) {
     domain.key = c.text();
 }
 
+struct FramesName {
+  std::string_view name;
+  imaging::Frames frames;
+};
+constexpr FramesName kFrames[] = {
+    {"first", imaging::Frames::first}, {"middle", imaging::Frames::middle}, {"all", imaging::Frames::all}};
+
+constexpr Field<DataConfig> kMostFrames[] = {
+    {"max", [](const Cursor& c, DataConfig& d) { d.dicom.most_frames = c.integer(1); },
+     [](const DataConfig& d) { return write_integer(d.dicom.most_frames); }, true},
+};
+
+void read_frames(const Cursor& c, DataConfig& data) {
+  if (c.node().kind == Node::Kind::map) {
+    read_map(c, kMostFrames, data);
+    data.dicom.frames = imaging::Frames::at_most;
+    return;
+  }
+  const std::string name = c.text();
+  for (const FramesName& known : kFrames)
+    if (known.name == name) {
+      data.dicom.frames = known.frames;
+      return;
+    }
+  c.wrong("first, middle, all or {max: n}");
+}
+Node write_frames(const DataConfig& data) {
+  for (const FramesName& known : kFrames)
+    if (known.frames == data.dicom.frames) return write_text(known.name);
+  return data.dicom.frames == imaging::Frames::at_most ? write_map(kMostFrames, data) : Node{};
+}
+
+/// A column of the table; `folder`: the class folders of DICOM objects.
+void read_label(const Cursor& c, DataConfig& data) {
+  if (c.text() == "folder")
+    data.dicom.label_folders = true;
+  else
+    data.labels.label = c.text();
+}
+Node write_label(const DataConfig& data) {
+  if (data.dicom.label_folders) return write_text("folder");
+  return data.labels.label.empty() ? Node{} : write_text(data.labels.label);
+}
+
 constexpr Field<DataConfig> kData[] = {
-    {"path", [](const Cursor& c, DataConfig& d) { d.path = c.input_path(); },
+    {"path",
+     [](const Cursor& c, DataConfig& d) {
+       d.path = c.input_path();
+       d.dicom.key_folder = c.context().base;
+     },
      [](const DataConfig& d) { return write_text(d.path.string()); }, true},
     {"limit", read_limit,
      [](const DataConfig& d) { return d.limit.per_class || d.limit.images ? write_map(kLimit, d.limit) : Node{}; }},
@@ -138,13 +187,13 @@ constexpr Field<DataConfig> kData[] = {
      [](const DataConfig& d) { return d.labels.file.empty() ? Node{} : write_text(d.labels.file.string()); }},
     {"key", [](const Cursor& c, DataConfig& d) { d.labels.key = c.texts(); },
      [](const DataConfig& d) { return write_texts(d.labels.key); }},
-    {"label", [](const Cursor& c, DataConfig& d) { d.labels.label = c.text(); },
-     [](const DataConfig& d) { return d.labels.label.empty() ? Node{} : write_text(d.labels.label); }},
+    {"label", read_label, write_label},
     {"patient", [](const Cursor& c, DataConfig& d) { d.labels.patient = c.text(); },
      [](const DataConfig& d) { return d.labels.patient.empty() ? Node{} : write_text(d.labels.patient); }},
     {"shift", read_shift, write_shift},
     {"domain", read_domain, [](const DataConfig& d) { return d.domain ? write_map(kDomain, *d.domain) : Node{}; }},
     {"where", read_where, write_where},
+    {"frames", read_frames, write_frames},
 };
 
 constexpr Field<Config> kDataSets[] = {

@@ -121,6 +121,9 @@ bool fits(const Checkpoint& checkpoint, const zoo::Architecture& architecture) {
 }
 
 [[noreturn]] void architecture_missing(const Checkpoint& checkpoint) {
+  if (checkpoint.format == "keras-h5")
+    throw ConfigError(fmt::format("{}: holds weights only and no graph was given; expected the JSON of model.to_json()",
+                                  checkpoint.file_name));
   std::vector<std::string> fitting, all;
   for (const zoo::Architecture& one : zoo::architectures()) {
     all.emplace_back(one.name);
@@ -216,9 +219,13 @@ RestoredModel restore(const std::filesystem::path& path, const NetworkSource& so
   if (!source.architecture.empty() && !source.graph.empty())
     throw ConfigError("an architecture and a graph are given; expected one of them");
   RestoredModel model;
-  model.checkpoint = formats::read_checkpoint(path);
+  const bool keras = !source.graph.empty() && formats::is_keras_architecture(source.graph);
+  model.checkpoint = keras ? formats::read_checkpoint(path, source.graph) : formats::read_checkpoint(path);
   model.parameters = count_parameters(model.checkpoint);
-  if (!source.graph.empty())
+  if (keras) {
+    take_own_graph(model);
+    model.architecture = source.graph.filename().string();
+  } else if (!source.graph.empty())
     take_description(model, source.graph);
   else if (model.checkpoint.graph)
     take_own_graph(model);

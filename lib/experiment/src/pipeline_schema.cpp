@@ -9,7 +9,8 @@ namespace shiftnorm::experiment {
 namespace {
 
 using imaging::CenterCrop, imaging::Convert, imaging::Interpolation, imaging::Normalize, imaging::Pipeline,
-    imaging::Resize, imaging::Step, imaging::ToFloat;
+    imaging::Resize, imaging::Step, imaging::ToFloat, imaging::Voi, imaging::VoiFunction, imaging::VoiRule,
+    imaging::VoiScope, imaging::VoiWindow;
 using yaml::Node;
 
 constexpr std::int64_t kMaxSide = 16384;  // a typing error, not an image, above this
@@ -125,6 +126,131 @@ constexpr Field<Convert> kConvert[] = {
      [](const Convert& convert) { return write_text(convert.channels == 1 ? "L" : "RGB"); }, true},
 };
 
+struct RuleName {
+  std::string_view name;
+  VoiRule value;
+};
+constexpr RuleName kRules[] = {{"automatic", VoiRule::automatic},
+                               {"file", VoiRule::file},
+                               {"bits", VoiRule::bits},
+                               {"minmax", VoiRule::minmax},
+                               {"none", VoiRule::none}};
+
+struct FunctionName {
+  std::string_view name;
+  VoiFunction value;
+};
+constexpr FunctionName kFunctions[] = {
+    {"LINEAR", VoiFunction::linear}, {"LINEAR_EXACT", VoiFunction::linear_exact}, {"SIGMOID", VoiFunction::sigmoid}};
+
+/// [centre, width] or [centre, width, function].
+VoiWindow read_window(const Cursor& c) {
+  const std::vector<Cursor> parts = c.list();
+  if (parts.size() != 2 && parts.size() != 3) c.wrong("[centre, width] or [centre, width, function]");
+  VoiWindow window;
+  window.centre = parts[0].number(std::numeric_limits<double>::lowest());
+  window.width = parts[1].number(kLeastDivisor);
+  if (parts.size() == 2) return window;
+  const std::string name = parts[2].text();
+  for (const FunctionName& known : kFunctions)
+    if (known.name == name) {
+      window.function = known.value;
+      return window;
+    }
+  parts[2].wrong("LINEAR, LINEAR_EXACT or SIGMOID");
+}
+Node write_window(const VoiWindow& window) {
+  Node node = Node::sequence({write_number(window.centre), write_number(window.width)});
+  for (const FunctionName& known : kFunctions)
+    if (known.value == window.function) node.items.push_back(write_text(known.name));
+  return node;
+}
+
+void read_windows(const Cursor& c, Voi& v) {
+  v.rule = VoiRule::window;
+  const std::vector<Cursor> parts = c.list();
+  if (parts.empty() || parts[0].node().kind != Node::Kind::sequence) {
+    v.windows = {read_window(c)};
+    return;
+  }
+  if (parts.size() != 3) c.wrong("one window, or three for three channels");
+  for (const Cursor& one : parts) v.windows.push_back(read_window(one));
+}
+
+void read_percentiles(const Cursor& c, Voi& v) {
+  v.rule = VoiRule::percentile;
+  const std::vector<Cursor> both = c.list();
+  if (both.size() != 2) c.wrong("[low, high] in percent");
+  v.low = both[0].number(0);
+  v.high = both[1].number(0);
+  if (v.low >= v.high || v.high > 100) c.wrong("0 <= low < high <= 100");
+}
+
+constexpr Field<Voi> kRuleMaps[] = {
+    {"window", read_windows,
+     [](const Voi& v) {
+       if (v.rule != VoiRule::window) return Node{};
+       if (v.windows.size() == 1) return write_window(v.windows[0]);
+       Node node = Node::sequence();
+       for (const VoiWindow& window : v.windows) node.items.push_back(write_window(window));
+       return node;
+     }},
+    {"percentile", read_percentiles,
+     [](const Voi& v) {
+       return v.rule == VoiRule::percentile ? Node::sequence({write_number(v.low), write_number(v.high)}) : Node{};
+     }},
+};
+
+void read_rule(const Cursor& c, Voi& v) {
+  if (c.node().kind == Node::Kind::map) {
+    if (c.node().members.size() != 1) c.wrong("one rule: window or percentile");
+    return read_map(c, kRuleMaps, v);
+  }
+  const std::string name = c.text();
+  for (const RuleName& known : kRules)
+    if (known.name == name) {
+      v.rule = known.value;
+      return;
+    }
+  c.wrong("file, bits, minmax, none, automatic, {window: ..} or {percentile: ..}");
+}
+Node write_rule(const Voi& v) {
+  for (const RuleName& known : kRules)
+    if (known.value == v.rule) return write_text(known.name);
+  return write_map(kRuleMaps, v);
+}
+
+template <bool Voi::*Flag>
+void read_flag(const Cursor& c, Voi& v) {
+  v.*Flag = c.truth();
+}
+template <bool Voi::*Flag>
+Node write_flag(const Voi& v) {
+  return v.*Flag ? Node::scalar("true") : Node{};
+}
+
+constexpr Field<Voi> kVoi[] = {
+    {"voi", read_rule, write_rule, true},
+    {"scope",
+     [](const Cursor& c, Voi& v) {
+       const std::string name = c.text();
+       if (name != "image" && name != "series") c.wrong("image or series");
+       v.scope = name == "series" ? VoiScope::series : VoiScope::image;
+     },
+     [](const Voi& v) { return v.scope == VoiScope::series ? write_text("series") : Node{}; }},
+    {"voi_index", [](const Cursor& c, Voi& v) { v.index = c.integer(0, 1'000'000); },
+     [](const Voi& v) { return v.index > 0 ? write_integer(v.index) : Node{}; }},
+    {"equalize", read_flag<&Voi::equalize>, write_flag<&Voi::equalize>},
+    {"quantize8", read_flag<&Voi::quantize8>, write_flag<&Voi::quantize8>},
+    {"aspect",
+     [](const Cursor& c, Voi& v) {
+       const std::string name = c.text();
+       if (name != "square" && name != "ignore") c.wrong("square or ignore");
+       v.ignore_aspect = name == "ignore";
+     },
+     [](const Voi& v) { return v.ignore_aspect ? write_text("ignore") : Node{}; }},
+};
+
 template <class T, const auto& Table>
 Step read_step(const Cursor& cursor) {
   T step;
@@ -139,11 +265,12 @@ struct StepKind {
 constexpr StepKind kSteps[] = {
     {"resize", read_step<Resize, kResize>},          {"center_crop", read_step<CenterCrop, kCenterCrop>},
     {"convert", read_step<Convert, kConvert>},       {"to_float", read_step<ToFloat, kToFloat>},
-    {"normalize", read_step<Normalize, kNormalize>},
+    {"normalize", read_step<Normalize, kNormalize>}, {"voi", read_step<Voi, kVoi>},
 };
 
 Node write_step(const Resize& s) { return write_map(kResize, s); }
 Node write_step(const CenterCrop& s) { return write_map(kCenterCrop, s); }
+Node write_step(const Voi& s) { return write_map(kVoi, s); }
 Node write_step(const Convert& s) { return write_map(kConvert, s); }
 Node write_step(const ToFloat& s) { return write_map(kToFloat, s); }
 Node write_step(const Normalize& s) { return write_map(kNormalize, s); }
@@ -161,6 +288,8 @@ Step read_any_step(const Cursor& cursor) {
 void check_order(const Cursor& cursor, const std::vector<Step>& steps) {
   bool floating = false;
   for (std::size_t i = 0; i < steps.size(); ++i) {
+    if (i > 0 && std::holds_alternative<Voi>(steps[i]))
+      cursor.item(i).fail(fmt::format("{}[{}] is a voi behind other steps; expected it first", cursor.path(), i));
     const bool normalize = std::holds_alternative<Normalize>(steps[i]);
     if (std::holds_alternative<ToFloat>(steps[i])) {
       if (floating) cursor.item(i).fail(fmt::format("{}[{}] is a second to_float; expected one", cursor.path(), i));

@@ -25,6 +25,7 @@ SessionOptions session_options(const Config& config, const RunOptions& options) 
   session.dataset.labels = config.target.labels;
   session.dataset.where = config.target.where;
   if (config.target.domain) session.dataset.keep = {config.target.domain->key};
+  session.dataset.dicom = config.target.dicom;
   session.shifts = config.target.shifts;
   session.shift_seed = config.seed;
   if (config.source) {
@@ -35,6 +36,7 @@ SessionOptions session_options(const Config& config, const RunOptions& options) 
     sample.dataset.layout = config.source->layout;
     sample.dataset.labels = config.source->labels;
     sample.dataset.where = config.source->where;
+    sample.dataset.dicom = config.source->dicom;
     sample.shifts = config.source->shifts;
   }
   session.modes = config.modes;
@@ -223,7 +225,7 @@ RunResults describe(const Session& session) {
   results.skipped = session.dataset->skipped();
   if (const imaging::LabelCounts* counts = session.dataset->label_counts()) results.label_counts = *counts;
   results.patients = session.patients();
-  for (const imaging::Bad& bad : session.store->bad()) results.bad.emplace_back(bad.id, bad.reason);
+  results.bad = session.store->bad();
   results.classes = output_names(session);
   results.ids = session.ids();
   results.labels = session.labels();

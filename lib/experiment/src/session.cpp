@@ -137,13 +137,16 @@ Session open_session(RestoredModel model, const SessionOptions& options, const P
   session.outputs = options.outputs ? *options.outputs : told_by_network(session.model);
   imaging::DatasetOptions dataset = options.dataset;
   dataset.labelled = options.labelled;
+  dataset.threads = options.threads;
   session.dataset = imaging::shifted(imaging::open_dataset(options.where, dataset), options.shifts, options.shift_seed);
-  session.notes = session.dataset->notes();
 
   imaging::Pipeline pipeline = choose_pipeline(options, session);
   session.preprocess = pipeline.name;
   if (!pipeline.steps.empty()) session.preprocess_yaml = pipeline_yaml(pipeline);
   session.preprocess_sha256 = sha256_hex(imaging::canonical(pipeline));
+
+  session.notes = session.dataset->selection_notes();
+  for (std::string& note : session.dataset->notes(pipeline)) session.notes.push_back(std::move(note));
 
   imaging::StoreOptions store;
   store.threads = options.threads;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <fstream>
 
 #include "recognise.hpp"
 #include "shiftnorm/core/error.hpp"
@@ -71,7 +72,8 @@ Checkpoint parse(std::vector<std::byte> bytes, std::string file_name, const Read
 }  // namespace
 
 Description describes_nothing(std::span<const std::byte> /*file*/, const Neighbours&) {
-  throw UnsupportedError("describes no network; expected an ONNX model");
+  throw UnsupportedError(
+      "describes no network; expected an ONNX model, or for Keras' weights the JSON of model.to_json()");
 }
 
 Architecture read_architecture(const std::filesystem::path& path) {
@@ -126,6 +128,12 @@ Checkpoint read_checkpoint(const std::filesystem::path& path, const std::filesys
       rethrow_at(fmt::format("as {}", printable(architecture.filename().string())));
     }
   });
+}
+
+bool is_keras_architecture(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  char first = 0;
+  return file >> std::ws >> first && first == '{';
 }
 
 Checkpoint parse_checkpoint(std::vector<std::byte> bytes, std::string file_name) {

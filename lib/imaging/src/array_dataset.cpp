@@ -147,6 +147,7 @@ class ArrayDataset final : public Dataset {
   [[nodiscard]] const std::vector<Sample>& samples() const override { return samples_; }
   [[nodiscard]] const std::vector<std::string>& classes() const override { return classes_; }
   [[nodiscard]] std::int64_t skipped() const override { return 0; }
+  [[nodiscard]] Reader reader() const override { return Reader::array; }
   [[nodiscard]] bool images() const override { return images_; }
   [[nodiscard]] bool integers() const override { return !images_ && !is_floating(data_.dtype()); }
 

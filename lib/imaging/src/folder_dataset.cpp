@@ -121,6 +121,7 @@ class FolderDataset final : public Dataset {
   [[nodiscard]] const std::vector<Sample>& samples() const override { return samples_; }
   [[nodiscard]] const std::vector<std::string>& classes() const override { return classes_; }
   [[nodiscard]] std::int64_t skipped() const override { return skipped_; }
+  [[nodiscard]] Reader reader() const override { return Reader::folder; }
   [[nodiscard]] bool images() const override { return true; }
   [[nodiscard]] Image decode(std::size_t index) const override { return files_->decode(index); }
   [[nodiscard]] Tensor array(std::size_t) const override {

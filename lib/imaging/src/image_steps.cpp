@@ -100,11 +100,24 @@ Image converted(Image image, std::int64_t channels) {
   return image;
 }
 
+/// The pixel chain of a DICOM frame. A scale meant for 8-bit files would leave its values next to black.
+Image shown(const Pipeline& pipeline, const dicom::Frame& frame) {
+  const Voi voi = voi_of(pipeline);
+  Image image = dicom::show(frame, voi);
+  if (image.bits != 0 || voi.rule == VoiRule::none) return image;
+  for (const Step& step : pipeline.steps)
+    if (const auto* to_float = std::get_if<ToFloat>(&step); to_float != nullptr && to_float->scale.value_or(1.0) != 1.0)
+      throw ConfigError(fmt::format(
+          "to_float scale = {}, and the values of DICOM images lie in [0, 1]; expected no scale, or voi with quantize8",
+          *to_float->scale));
+  return image;
+}
+
 }  // namespace
 
 Image apply_image_steps(const Pipeline& pipeline, Image image, std::int64_t channels) {
   const std::vector<Step>& steps = pipeline.steps;
-  if (image.frame) image = dicom::show(*image.frame, voi_of(pipeline));
+  if (image.frame) image = shown(pipeline, *image.frame);
   for (std::size_t i = 0; i < steps.size(); ++i) {
     if (const auto* step = std::get_if<Resize>(&steps[i])) {
       const auto* crop = i + 1 < steps.size() ? std::get_if<CenterCrop>(&steps[i + 1]) : nullptr;

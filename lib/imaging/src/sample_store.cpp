@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <exception>
 #include <mutex>
 #include <optional>
-#include <thread>
 
+#include "dicom/fault.hpp"
 #include "float_steps.hpp"
+#include "parallel.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/text.hpp"
 
@@ -25,31 +25,6 @@ struct Kept {
 };
 
 Shape shape_of(const Image& image) { return {image.channels, image.height, image.width}; }
-
-/// Calls work(i) for i in [0, n) from several threads. The first exception stops the others and is thrown here.
-template <class Work>
-void for_each_parallel(std::size_t n, int threads, Work work) {
-  std::atomic<std::size_t> next{0};
-  std::atomic<bool> failed{false};
-  std::exception_ptr error;
-  std::mutex mutex;
-  const auto loop = [&] {
-    try {
-      for (std::size_t i = next++; i < n && !failed; i = next++) work(i);
-    } catch (...) {
-      const std::lock_guard lock(mutex);
-      if (!error) error = std::current_exception();
-      failed = true;
-    }
-  };
-  {
-    std::vector<std::jthread> workers;
-    const auto helpers = std::min(static_cast<std::size_t>(threads), n);
-    for (std::size_t t = 1; t < helpers; ++t) workers.emplace_back(loop);
-    loop();
-  }
-  if (error) std::rethrow_exception(error);
-}
 
 /// Counts what is done and tells so at most a thousand times.
 class LoadProgress {
@@ -78,10 +53,10 @@ struct SampleStore::State {
   bool shape_is_the_networks = false;  ///< rather than the first sample's
   std::uint64_t memory = 0;
   std::atomic<std::uint64_t> used{0};
-  std::vector<Kept> kept;                           ///< by data set index
-  std::vector<std::optional<std::string>> reasons;  ///< by data set index: why a sample is bad
-  std::vector<char> misfits;                        ///< flags, by data set index: bad because of its shape alone
-  std::vector<std::size_t> usable;                  ///< data set indices
+  std::vector<Kept> kept;                   ///< by data set index
+  std::vector<std::optional<Bad>> reasons;  ///< by data set index: why a sample is bad
+  std::vector<char> misfits;                ///< flags, by data set index: bad because of its shape alone
+  std::vector<std::size_t> usable;          ///< data set indices
   std::vector<Bad> bad;
 
   [[nodiscard]] Image decoded(std::size_t index) const {
@@ -91,6 +66,7 @@ struct SampleStore::State {
   void settle_shape(const Shape& input);
   void check_normalize() const;
   void check_fit(const Shape& found) const;
+  void set_reason(std::size_t index, const Error& error);
   void keep(std::size_t index, const Image& image);
   void take(std::size_t index);
   void conclude();
@@ -161,10 +137,10 @@ void SampleStore::State::settle_shape(const Shape& input) {
       shape = *full;
       return;
     } catch (const ShapeError& e) {
-      reasons[i] = e.what();
+      set_reason(i, e);
       misfits[i] = 1;
     } catch (const Error& e) {
-      reasons[i] = e.what();
+      set_reason(i, e);
     }
   }
 }
@@ -205,6 +181,14 @@ void SampleStore::State::keep(std::size_t index, const Image& image) {
   std::ranges::transform(image.pixels, narrow.begin(), [](std::uint16_t v) { return static_cast<std::uint8_t>(v); });
 }
 
+void SampleStore::State::set_reason(std::size_t index, const Error& error) {
+  Bad& reason = reasons[index].emplace(Bad{dataset->samples()[index].id, error.what()});
+  if (const auto* fault = dynamic_cast<const dicom::Fault*>(&error)) {
+    reason.kind = dicom::name_of(fault->reason());
+    reason.offset = fault->offset();
+  }
+}
+
 /// Decodes and checks one sample; what is wrong with it becomes its reason.
 void SampleStore::State::take(std::size_t index) {
   if (reasons[index]) return;
@@ -214,10 +198,12 @@ void SampleStore::State::take(std::size_t index) {
     check_fit(shape_of(image));
     keep(index, image);
   } catch (const ShapeError& e) {
-    reasons[index] = e.what();
+    set_reason(index, e);
     misfits[index] = 1;
+  } catch (const ConfigError&) {
+    throw;  // the preprocessing, not the sample
   } catch (const Error& e) {
-    reasons[index] = e.what();
+    set_reason(index, e);
   }
 }
 
@@ -225,11 +211,14 @@ void SampleStore::State::conclude() {
   const std::vector<Sample>& samples = dataset->samples();
   for (std::size_t i = 0; i < samples.size(); ++i) {
     if (reasons[i])
-      bad.push_back({samples[i].id, *reasons[i]});
+      bad.push_back(*reasons[i]);
     else
       usable.push_back(i);
   }
-  if (!usable.empty()) return;
+  if (!usable.empty()) {
+    bad.insert(bad.end(), dataset->bad().begin(), dataset->bad().end());
+    return;
+  }
   if (samples.empty()) throw FormatError("the data set has no sample");
   const auto misfit = std::ranges::find(misfits, 1);
   const std::size_t shown = misfit == misfits.end() ? 0 : static_cast<std::size_t>(misfit - misfits.begin());

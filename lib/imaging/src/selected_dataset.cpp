@@ -17,7 +17,7 @@ namespace {
 class SelectedDataset final : public Dataset {
  public:
   SelectedDataset(std::unique_ptr<Dataset> all, const std::vector<Table>& tables, const DatasetOptions& options)
-      : all_(std::move(all)), classes_(all_->classes()), samples_(all_->samples()), notes_(all_->notes()) {
+      : all_(std::move(all)), classes_(all_->classes()), samples_(all_->samples()), notes_(all_->selection_notes()) {
     std::vector<std::string> wanted = options.keep;
     for (const auto& [column, values] : options.where) wanted.push_back(column);
     for (const Table& table : tables) take(table, options.classes, wanted);
@@ -45,7 +45,20 @@ class SelectedDataset final : public Dataset {
   [[nodiscard]] Tensor array(std::size_t index) const override { return all_->array(rows_.at(index)); }
   [[nodiscard]] std::string digest(std::size_t index) const override { return all_->digest(rows_.at(index)); }
   [[nodiscard]] const LabelCounts* label_counts() const override { return counts_ ? &*counts_ : nullptr; }
-  [[nodiscard]] std::vector<std::string> notes() const override { return notes_; }
+  [[nodiscard]] std::vector<std::string> selection_notes() const override { return notes_; }
+  [[nodiscard]] Reader reader() const override { return all_->reader(); }
+  [[nodiscard]] const std::vector<Bad>& bad() const override { return all_->bad(); }
+  [[nodiscard]] const std::vector<Bad>& skipped_files() const override { return all_->skipped_files(); }
+  [[nodiscard]] std::vector<std::string> notes(const Pipeline& pipeline) const override {
+    return all_->notes(pipeline);
+  }
+  [[nodiscard]] std::optional<PixelAudit> audit(std::size_t index) const override {
+    return all_->audit(rows_.at(index));
+  }
+  [[nodiscard]] std::string fingerprint(std::vector<std::size_t> samples) const override {
+    for (std::size_t& sample : samples) sample = rows_.at(sample);
+    return all_->fingerprint(std::move(samples));
+  }
 
  private:
   /// Labels, patients and the columns that are asked for.

@@ -21,6 +21,7 @@ class TableDataset final : public Dataset {
   [[nodiscard]] const std::vector<std::string>& classes() const override { return classes_; }
   [[nodiscard]] std::int64_t skipped() const override { return 0; }
   [[nodiscard]] bool images() const override { return true; }
+  [[nodiscard]] Reader reader() const override { return Reader::table; }
   [[nodiscard]] Image decode(std::size_t index) const override { return files_.decode(index); }
   [[nodiscard]] Tensor array(std::size_t) const override {
     throw Error("a table of images was asked for arrays; expected decode()");

@@ -21,8 +21,8 @@ std::string bad_images(const View& view) {
   if (bad.empty()) return {};
   std::string rows = "<thead><tr><th scope=\"col\">Image</th><th scope=\"col\">Reason</th></tr></thead>\n<tbody>\n";
   for (std::size_t i = 0; i < std::min(bad.size(), kMostBad); ++i)
-    rows += fmt::format("<tr><th scope=\"row\"><code>{}</code></th><td class=\"left\">{}</td></tr>\n",
-                        html(bad[i].first), html(bad[i].second));
+    rows += fmt::format("<tr><th scope=\"row\"><code>{}</code></th><td class=\"left\">{}</td></tr>\n", html(bad[i].id),
+                        html(bad[i].reason));
   std::string out = boxed_table("words untitled", "Images that could not be read", rows + "</tbody>");
   if (bad.size() > kMostBad)
     out += fmt::format("<p>The first {} of {}; <code>results.json</code> lists all.</p>\n", kMostBad, bad.size());

@@ -264,7 +264,7 @@ std::string results_json(const RunResults& run) {
        {"seconds", Json::object({{"load", run.load_seconds}})}});
   Json classes = Json::array(), bad = Json::array(), modes = Json::array();
   for (const std::string& name : run.classes) classes.push(name);
-  for (const auto& [id, reason] : run.bad) bad.push(Json::object({{"id", id}, {"reason", reason}}));
+  for (const imaging::Bad& one : run.bad) bad.push(Json::object({{"id", one.id}, {"reason", one.reason}}));
   for (const ModeReport& mode : run.modes) modes.push(mode_json(view, mode));
   out.set("classes", std::move(classes));
   out.set("modes", std::move(modes));

@@ -36,7 +36,7 @@ std::optional<std::uint64_t> child(const Hdf5& hdf5, std::string_view name) {
   return std::nullopt;
 }
 
-std::vector<Roles> roles_of(const Architecture& architecture) {
+std::vector<Roles> roles_of(const keras::Architecture& architecture) {
   std::vector<Roles> roles;
   for (const Layer& layer : architecture.layers) {
     try {
@@ -50,13 +50,13 @@ std::vector<Roles> roles_of(const Architecture& architecture) {
 }
 
 /// What to_json() or a file says of itself.
-struct Description {
+struct Source {
   Json json;
   std::string version, backend;
 };
 
-Contents restore(const WeightsFile& file, const std::string& group, const Description& from) {
-  const Architecture architecture = read_architecture(from.json);
+Contents restore(const WeightsFile& file, const std::string& group, const Source& from) {
+  const keras::Architecture architecture = keras::read_architecture(from.json);
   const std::vector<Roles> roles = roles_of(architecture);
   const std::optional<std::uint64_t> weights = group.empty() ? file.hdf5->root() : child(*file.hdf5, group);
   if (!weights) throw FormatError(fmt::format("there is no '{}'", group));
@@ -132,7 +132,7 @@ Contents read_keras_h5(std::span<const std::byte> file, const Neighbours& /*neig
   const bool nested = child(hdf5, kModelWeights).has_value();
   const std::optional<std::string> config = text_of(hdf5, hdf5.root(), "model_config");
   if (config) {
-    Description from;
+    Source from;
     try {
       from.json = container::parse_json(*config);
     } catch (const Error&) {
@@ -153,7 +153,7 @@ Contents read_keras_h5(std::span<const std::byte> file, const Neighbours& /*neig
 Contents read_keras_weights(std::span<const std::byte> file, const Json& architecture) {
   const Hdf5 hdf5(file);
   const bool nested = child(hdf5, kModelWeights).has_value();
-  Description from;
+  Source from;
   from.json = architecture;
   from.version = or_else(attribute_of(hdf5, "keras_version"), text_in(architecture, "keras_version"));
   // Keras 3 writes no version into to_json(), but names the module of every class.
@@ -170,7 +170,7 @@ Contents read_keras_archive(std::span<const std::byte> file, const Neighbours& /
         fmt::format("a Keras archive without '{}' (weights as .npz or in parts?); save it as one "
                     "file with HDF5 weights",
                     kWeights));
-  Description from;
+  Source from;
   from.json = json_member(file, members, kConfig);
   from.version = text_in(json_member(file, members, kMetadata), "keras_version");
   from.backend = "tensorflow";

@@ -159,14 +159,6 @@ void upsample_7(Lowering& step) {
   set_resize(step, scales);
 }
 void upsample_9(Lowering& step) { set_resize(step, step.node.inputs.at(1)); }
-void resize_18(Lowering& step) {
-  expect(step, "antialias", 0);
-  if (step.node.attributes.contains("axes")) throw UnsupportedError("Resize along named axes; expected all of them");
-  const std::string policy = step.node.text("keep_aspect_ratio_policy", "stretch");
-  if (policy != "stretch")
-    throw UnsupportedError(fmt::format("keep_aspect_ratio_policy = {}; expected stretch", policy));
-  take_out(step, "keep_aspect_ratio_policy");
-}
 
 // --- activations that came later ---
 /// x tanh(softplus(x)).
@@ -352,7 +344,6 @@ constexpr std::array kForms{
     OperatorForm{"Reshape", 5, same},
     OperatorForm{"Resize", 10, upsample_9},
     OperatorForm{"Resize", 11, same},
-    OperatorForm{"Resize", 18, resize_18},
     OperatorForm{"Round", 11, same},
     OperatorForm{"Selu", 6, same},
     OperatorForm{"Shape", 1, same},

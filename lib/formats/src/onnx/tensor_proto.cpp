@@ -112,6 +112,10 @@ Array listed(const onnx::TensorProto& tensor, DType dtype, const Shape& shape) {
     case DType::u16:
     case DType::f16:
     case DType::bf16: return fill(tensor.int32_data(), std::uint16_t{});  // bit patterns
+    case DType::f8_e4m3:
+    case DType::f8_e5m2:
+    case DType::f8_e8m0:
+    case DType::c64: break;
   }
   throw UnsupportedError("has an unknown element type");
 }

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace shiftnorm {
 
@@ -27,5 +28,10 @@ class Sha256 {
 
 [[nodiscard]] std::string sha256_hex(std::span<const std::byte> bytes);
 [[nodiscard]] std::string sha256_hex(std::string_view text);
+
+/// HMAC-SHA-256 (RFC 2104): a hash that nobody without the key can find again by trying. 64 lower-case digits.
+[[nodiscard]] std::string hmac_sha256_hex(std::span<const std::byte> key, std::string_view text);
+/// `count` bytes of the kernel's random source. Errors  MachineError.
+[[nodiscard]] std::vector<std::byte> random_bytes(std::size_t count);
 
 }  // namespace shiftnorm

@@ -43,6 +43,7 @@ struct DataConfig {
   imaging::LabelTable labels;
   std::map<std::string, std::vector<std::string>> where;
   std::optional<DomainConfig> domain;
+  imaging::DicomOptions dicom;
 };
 
 struct EvaluateConfig {
@@ -94,7 +95,7 @@ struct ConfigOptions {
 [[nodiscard]] std::string pipeline_yaml(const imaging::Pipeline& pipeline);
 
 [[nodiscard]] imaging::Reader parse_reader(
-    std::string_view name);  ///< auto, folder, array, table; ConfigError with the nearest
+    std::string_view name);  ///< auto, folder, array, table, dicom; ConfigError with the nearest
 [[nodiscard]] std::string_view name_of(imaging::Reader reader);
 /// One class name per line, blank lines left out, in the order of the network's outputs.
 [[nodiscard]] std::vector<std::string> read_classes(const std::filesystem::path& path);

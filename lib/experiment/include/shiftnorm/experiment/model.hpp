@@ -32,13 +32,14 @@ struct RestoredModel {
   /// The input of one sample without N, of any rank; an extent of 0 is the data's to say.
   [[nodiscard]] Shape input() const;
   /// Whether `architecture` is a name of zoo.
-  [[nodiscard]] bool of_zoo() const { return !architecture.empty() && !sizeless; }
+  [[nodiscard]] bool of_zoo() const { return !architecture.empty() && !sizeless && !checkpoint.graph; }
 };
 
 /// Where a file that holds weights only takes its network from.
 struct NetworkSource {
-  std::string architecture = {};     ///< a name of zoo
-  std::filesystem::path graph = {};  ///< a file that describes it: an ONNX model, whose initialisers name the weights
+  std::string architecture = {};  ///< a name of zoo
+  std::filesystem::path graph =
+      {};  ///< a file that describes it: an ONNX model, whose initialisers name the weights, or Keras' to_json()
 };
 
 /// Reads a checkpoint and binds it to its graph, or to the given one; classes and input channels of zoo's are the

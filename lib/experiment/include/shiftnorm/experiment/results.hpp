@@ -63,7 +63,7 @@ struct RunResults {
   std::uint64_t seed = 0;
   std::string model_sha256, model_file, architecture, preprocess, preprocess_sha256, fingerprint;
   std::int64_t batchnorms = 0, levels = 0, parameters = 0, images = 0, skipped = 0;
-  std::vector<std::pair<std::string, std::string>> bad;  ///< id, reason
+  std::vector<imaging::Bad> bad;
   std::vector<std::string> classes, ids;
   std::string domain_key;                            ///< empty: one domain
   std::vector<std::int32_t> labels;                  ///< -1: none

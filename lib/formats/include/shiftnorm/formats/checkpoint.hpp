@@ -89,6 +89,8 @@ struct Architecture {
 /// The same for a file that holds weights only, with a file that describes their network: what Keras' model.to_json()
 /// gives for Keras' weights. Errors  also UnsupportedError where the two do not go together.
 [[nodiscard]] Checkpoint read_checkpoint(const std::filesystem::path& path, const std::filesystem::path& architecture);
+/// Whether a file is such a description; its place in the weights is told by order, so that no names could be bound.
+[[nodiscard]] bool is_keras_architecture(const std::filesystem::path& path);
 [[nodiscard]] Checkpoint parse_checkpoint(std::vector<std::byte> bytes, std::string file_name);
 
 /// What checkpoint.build gives for an input of one image, with all its parameters bound.

@@ -35,7 +35,7 @@ struct Image {
 struct Sample {
   std::string id;           ///< relative path with '/' or "name[index]" for arrays
   std::int32_t label = -1;  ///< index into Dataset::classes; -1: none
-  std::string patient{};    ///< whose it is, for counts and groups; empty: unknown. Never printed
+  std::string patient{};    ///< whose it is (DICOM: a keyed hash), for counts and groups; empty: unknown. Never printed
   /// What tables may be joined by besides the id, by the names that a table's columns have. Never printed.
   std::map<std::string, std::string> keys{};
   /// What else is known of it and was asked for (DatasetOptions::keep).
@@ -48,9 +48,13 @@ struct Limit {
   std::uint64_t seed = 0;
 };
 
+enum class Reader { automatic, folder, array, table, dicom };
+
 /// A file that could not be used, and why in one line (no folder names).
 struct Bad {
   std::string id, reason;
+  std::string kind{};                     ///< DICOM: the reason's name, such as "truncated"
+  std::optional<std::uint64_t> offset{};  ///< DICOM: where in the object, in bytes
 };
 
 /// What became of a table of labels (counts of samples, and of rows without one).
@@ -58,6 +62,17 @@ struct LabelCounts {
   std::string file;  ///< without folders
   std::int64_t matched = 0, images_without_label = 0, labels_without_image = 0, ambiguous = 0;
 };
+
+/// What `inspect --pixels` says of one file beside its decoded values.
+struct PixelAudit {
+  std::string transfer_syntax, dtype, stored_sha256;
+  std::vector<std::int64_t> shape;    ///< frames, rows, columns, samples; the first only if there are several
+  double min = 0, max = 0, mean = 0;  ///< of frame 0 after the modality step
+  std::string voi;                    ///< "lut", "window:LINEAR", ..., "none"; empty for colours
+  std::optional<double> voi_mean{};   ///< of frame 0, in [0, 1]
+};
+
+struct Pipeline;
 
 /// A listed, not yet decoded data set. decode() and array() are safe from several threads at once; their errors say
 /// what is wrong with the sample without naming it, and a file whose bytes changed since it was first read is one.
@@ -71,18 +86,28 @@ class Dataset {
   [[nodiscard]] virtual bool images() const = 0;
   /// Whether the arrays hold whole numbers, which need ToFloat; floating-point numbers enter the network as they are.
   [[nodiscard]] virtual bool integers() const { return false; }
-  [[nodiscard]] virtual Image decode(std::size_t index) const = 0;        ///< throws FormatError / UnsupportedError
-  [[nodiscard]] virtual Tensor array(std::size_t index) const = 0;        ///< one sample without N, channels first
+  [[nodiscard]] virtual Image decode(std::size_t index) const = 0;  ///< throws FormatError / UnsupportedError
+  [[nodiscard]] virtual Tensor array(std::size_t index) const = 0;  ///< one sample without N, channels first
+  [[nodiscard]] virtual Reader reader() const = 0;                  ///< what reads it; never `automatic`
+  /// Files that turned out bad while the data set was listed; no samples, but they count.
+  [[nodiscard]] virtual const std::vector<Bad>& bad() const;
+  /// Files that are skipped on purpose, with their reasons, where the reader tells them one by one.
+  [[nodiscard]] virtual const std::vector<Bad>& skipped_files() const;
+  /// What the user should know about these data under that preprocessing, one line each.
+  [[nodiscard]] virtual std::vector<std::string> notes(const Pipeline& pipeline) const;
+  /// Of the file of sample `index`; nothing where decode() tells all there is, and for all but the first sample of a
+  /// file. Thread-safe.
+  [[nodiscard]] virtual std::optional<PixelAudit> audit(std::size_t index) const;
   [[nodiscard]] virtual std::string digest(std::size_t index) const = 0;  ///< SHA-256 of the stored bytes
   /// Of the table that labels came from; null without one.
   [[nodiscard]] virtual const LabelCounts* label_counts() const { return nullptr; }
-  [[nodiscard]] virtual std::vector<std::string> notes() const { return {}; }  ///< for the user, one line each
-  /// SHA-256 over one line per sample, `id NUL digest LF`, in id order: what provenance records.
+  /// What became of tables and filters, for the user, one line each.
+  [[nodiscard]] virtual std::vector<std::string> selection_notes() const { return {}; }
+  /// SHA-256 over one line per sample, `id NUL digest LF`, in id order: what provenance records. DICOM, whose ids
+  /// depend on a key: over digests and frames.
   [[nodiscard]] std::string fingerprint() const;
-  [[nodiscard]] std::string fingerprint(std::vector<std::size_t> samples) const;  ///< of some of them
+  [[nodiscard]] virtual std::string fingerprint(std::vector<std::size_t> samples) const;  ///< of some of them
 };
-
-enum class Reader { automatic, folder, array, table };
 
 /// A CSV file with a row for each sample, or for each key that samples share, and the names of its columns.
 struct LabelTable {
@@ -90,6 +115,18 @@ struct LabelTable {
   std::vector<std::string> key{};  ///< columns that tell the sample together; empty: path, id, or the samples' keys
   std::string label{};             ///< column of class names; empty: `label`, if there is one
   std::string patient{};           ///< column that tells the patient; empty: `patient`, if there is one
+};
+
+/// Which frames of a multi-frame object are samples. `by_kind`: all of enhanced CT, MR and PET, else the middle one.
+enum class Frames { by_kind, first, middle, all, at_most };
+
+/// What DICOM data sets need to be told.
+struct DicomOptions {
+  Frames frames = Frames::by_kind;
+  std::int64_t most_frames = 1;                             ///< at_most: so many, evenly spread
+  std::map<std::string, std::vector<std::string>> where{};  ///< attribute keyword -> values that are kept
+  std::filesystem::path key_folder{};                       ///< holds `.shiftnorm/key`; empty: the working directory
+  bool label_folders = false;                               ///< the first folder below the root is the class
 };
 
 struct DatasetOptions {
@@ -102,16 +139,19 @@ struct DatasetOptions {
   /// Only samples that have one of these values in each of these columns or attributes.
   std::map<std::string, std::vector<std::string>> where{};
   std::vector<std::string> keep{};  ///< columns or attributes that Sample::attributes is to hold
+  DicomOptions dicom{};
+  int threads = 1;  ///< for looking into many files
 };
 
 /// ConfigError unless the text names the axes of an array: N, then each of C, T, L, D, H, W at most once ("NTC"). The
 /// network takes them in that order.
 void check_layout(const std::string& letters);
 
-/// Opens WHERE: an image folder (class folders, or none: unlabelled), `.npy`, `.npz`, `.safetensors`, each with `#key`,
-/// or a table (`.csv`, `.tsv`) with a column `path` of image files, relative to its folder. Then joins labels, keeps
-/// what `where` and `limit` say.
-/// Errors  FormatError if nothing is there, or a table is bad or gives one key two labels; ConfigError for options that
+/// Opens WHERE: a folder that holds DICOM objects (or the DICOMDIR in it), an image folder (class folders, or none:
+/// unlabelled), `.npy`, `.npz`, `.safetensors`, each with `#key`, or a table (`.csv`, `.tsv`) with a column `path` of
+/// image files, relative to its folder. DICOM is told by content. Then joins labels, keeps what `where` and `limit`
+/// say. Errors  FormatError if nothing is there, or a table is bad or gives one key two labels; ConfigError for options
+/// that
 ///         do not fit.
 [[nodiscard]] std::unique_ptr<Dataset> open_dataset(const std::string& where, const DatasetOptions& options);
 

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstdint>
+
+#include "dicom/limits.hpp"
+
+namespace shiftnorm::imaging::dicom {
+
+/// What a helper tells when an answer lies in its memory file.
+struct Done {
+  std::uint64_t bytes = 0;
+  bool configuration = false;  ///< the bytes are the text of a ConfigError
+  bool tired = false;          ///< memory ran out: end this helper and take another
+};
+
+/// Answers requests that come over `line` until it closes: the life of a helper process. Limits on memory and, for
+/// each request, on processor time are set here; passing the latter ends the process.
+void serve(int line, int memory, const Limits& limits);
+
+}  // namespace shiftnorm::imaging::dicom

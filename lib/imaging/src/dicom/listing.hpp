@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "dicom/helper_pool.hpp"
+#include "shiftnorm/imaging/dataset.hpp"
+
+namespace shiftnorm::imaging::dicom {
+
+/// One place where an object may lie.
+struct Source {
+  std::string path;          ///< of the file
+  std::int64_t member = -1;  ///< of the archive
+  std::string shown;         ///< relative path, with `!member` behind an archive's; never leaves this room
+  std::string folder;        ///< first folder below the root; empty: none
+};
+
+/// A source that holds an image object.
+struct Found {
+  Source source;
+  ObjectFacts facts;
+  FileStamp stamp;
+};
+
+/// What listing gives, in the order of `shown`.
+struct Listing {
+  std::vector<Found> images;
+  struct Left {
+    Source source;
+    std::string reason;  ///< of a skip, or the text of a fault
+    std::string kind;    ///< the fault's name; empty: skipped on purpose
+    std::optional<std::uint64_t> offset;
+    FileStamp stamp;
+  };
+  std::vector<Left> skipped, bad;
+};
+
+/// Walks, looks into archives, reads every header through helpers, and settles duplicates by SOPInstanceUID: same
+/// stored values are skipped, different ones are the fault uid-conflict.
+[[nodiscard]] Listing list_objects(const std::filesystem::path& where, const DatasetOptions& options, HelperPool& pool);
+
+/// First bytes of a file, fewer if it is shorter or cannot be read.
+[[nodiscard]] std::vector<std::byte> head_of(const std::filesystem::path& file);
+/// DICM at byte 128.
+[[nodiscard]] bool has_dicom_magic(std::span<const std::byte> head);
+[[nodiscard]] bool has_zip_magic(std::span<const std::byte> head);
+
+}  // namespace shiftnorm::imaging::dicom

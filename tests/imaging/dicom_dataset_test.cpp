@@ -1,0 +1,167 @@
+#include <sys/stat.h>
+
+#include <catch2/catch.hpp>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <set>
+
+#include "dicom/helper_pool.hpp"
+#include "dicom_support.hpp"
+#include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/file.hpp"
+#include "shiftnorm/imaging/decoder_host.hpp"
+#include "shiftnorm/imaging/sample_store.hpp"
+#include "support.hpp"
+#include "support/shared_data.hpp"
+
+using namespace shiftnorm;
+using namespace shiftnorm::imaging;
+using namespace shiftnorm::imaging::test;
+using Catch::Matchers::Contains;
+using shiftnorm::test::TempDir;
+
+// Oracle: files written by hand (dicom_support.hpp); the counts and values follow from how they are made.
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint32_t kUid = 0x00080018, kPatient = 0x00100020, kView = 0x00185101, kIntent = 0x00080068;
+
+TinyObject object(const std::string& uid, std::uint16_t level, const std::string& patient = "P1") {
+  TinyObject tiny(2, 2, {level, level, level, level});
+  tiny.text(kUid, "UI", uid).text(kPatient, "LO", patient).text(0x0020000d, "UI", "1.2." + patient);
+  return tiny;
+}
+
+std::shared_ptr<const Dataset> open(const fs::path& folder, const TempDir& key, DatasetOptions options = {}) {
+  options.dicom.key_folder = key.path();
+  return open_dataset(folder.string(), options);
+}
+
+}  // namespace
+
+TEST_CASE("A folder of DICOM objects is told by content; what is no image is skipped with a reason", "[imaging]") {
+  const TempDir dir, key;
+  put(dir.path() / "a" / "1", object("1.1", 819).bytes());
+  put(dir.path() / "a" / ".hidden", object("1.2", 4095, "P2").bytes());
+  put(dir.path() / "b" / "copy", object("1.1", 819).bytes());      // the same again
+  put(dir.path() / "b" / "conflict", object("1.1", 820).bytes());  // another picture
+  put(dir.path() / "b" / "raw", object("1.3", 1).text(kIntent, "CS", "FOR PROCESSING").bytes());
+  put(dir.path() / "b" / "report", object("1.4", 1).text(0x00080016, "UI", "1.2.840.10008.5.1.4.1.1.88.11").bytes());
+  put(dir.path() / "b" / "notes.txt", "no object");
+  put(dir.path() / "b" / "bad.dcm", "no object either");
+  std::vector<std::byte> cut = object("1.5", 1).bytes();
+  cut.resize(cut.size() - 3);
+  put(dir.path() / "b" / "cut", cut);
+  const auto data = open(dir.path(), key, {.threads = 2});
+  CHECK(data->reader() == Reader::dicom);
+  REQUIRE(data->samples().size() == 2);
+  CHECK(data->samples()[0].id.size() == 16);
+  CHECK(data->samples()[0].patient != data->samples()[1].patient);
+  std::multiset<std::string> skipped, bad;
+  for (const Bad& one : data->skipped_files()) skipped.insert(one.reason);
+  for (const Bad& one : data->bad()) bad.insert(one.kind);
+  CHECK(skipped == std::multiset<std::string>{"duplicate", "for-processing", "not-dicom", "sop-class"});
+  CHECK(bad == std::multiset<std::string>{"not-dicom", "truncated", "uid-conflict"});
+  CHECK_THAT(data->notes({}).at(0), Contains("4 files skipped"));
+
+  // .hidden comes first: 4095 of 12 bits, then 819.
+  const SampleStore store(data, {"custom", {Voi{.rule = VoiRule::bits}, Resize{.size = 1}, ToFloat{}}}, {1, 1, 1},
+                          {.threads = 2}, {});
+  REQUIRE(store.size() == 2);
+  CHECK(store.bad().size() == 3);
+  std::vector<float> value(1);
+  store.load(0, value);
+  CHECK(value[0] == 1.0f);
+  store.load(1, value);
+  CHECK(value[0] == Approx(0.2f));
+}
+
+TEST_CASE("Ids are keyed: the same under one key, others under another, and the key is the owner's", "[imaging]") {
+  const TempDir dir, key, other;
+  put(dir.path() / "1", object("1.1", 1).bytes());
+  const std::string id = open(dir.path(), key)->samples()[0].id;
+  CHECK(open(dir.path(), key)->samples()[0].id == id);
+  CHECK(open(dir.path(), other)->samples()[0].id != id);
+  CHECK(open(dir.path(), other)->fingerprint() == open(dir.path(), key)->fingerprint());
+  const fs::path file = key.path() / ".shiftnorm" / "key";
+  CHECK(fs::file_size(file) == 32);
+  CHECK(fs::status(file).permissions() == (fs::perms::owner_read | fs::perms::owner_write));
+  fs::permissions(file, fs::perms::group_read, fs::perm_options::add);
+  CHECK_THAT(error_of<ConfigError>([&] { open(dir.path(), key); }), Contains("mode 0600"));
+}
+
+TEST_CASE("Attributes select objects, folders label them", "[imaging]") {
+  const TempDir dir, key;
+  put(dir.path() / "ill" / "1", object("1.1", 1).text(kView, "CS", "PA").bytes());
+  put(dir.path() / "well" / "2", object("1.2", 2).text(kView, "CS", "LL").bytes());
+  DatasetOptions options;
+  options.dicom.label_folders = true;
+  const auto both = open(dir.path(), key, options);
+  CHECK(both->classes() == std::vector<std::string>{"ill", "well"});
+  CHECK(both->samples()[1].label == 1);
+  options.dicom.where = {{"ViewPosition", {"AP", "pa"}}};
+  const auto one = open(dir.path(), key, options);
+  REQUIRE(one->samples().size() == 1);
+  CHECK(one->skipped_files()[0].reason == "where");
+  options.dicom.where = {{"NoSuchThing", {"1"}}};
+  CHECK_THAT(error_of<ConfigError>([&] { open(dir.path(), key, options); }), Contains("NoSuchThing"));
+}
+
+TEST_CASE("A file that is replaced after listing is a fault of its own", "[imaging]") {
+  const TempDir dir, key;
+  put(dir.path() / "1", object("1.1", 1).bytes());
+  const auto data = open(dir.path(), key);
+  put(dir.path() / "1", object("1.1", 2).text(kView, "CS", "PA").bytes());
+  CHECK_THAT(error_of<FormatError>([&] { data->decode(0); }), Contains("changed-while-read"));
+}
+
+TEST_CASE("A scale meant for 8-bit files is refused where values lie in [0, 1]", "[imaging]") {
+  const TempDir dir, key;
+  put(dir.path() / "1", object("1.1", 1).bytes());
+  CHECK_THAT(error_of<ConfigError>([&] {
+               SampleStore(open(dir.path(), key), {"custom", {ToFloat{255.0}}}, {1, 2, 2}, {}, {});
+             }),
+             Contains("to_float scale = 255"));
+}
+
+TEST_CASE("A helper that dies costs the request it was working on", "[imaging]") {
+  const TempDir dir;
+  const fs::path file = dir.path() / "1";
+  put(file, object("1.1", 1).bytes());
+  dicom::Limits limits;
+  limits.wall_seconds = 0.0;
+  dicom::HelperPool hasty(limits);
+  const dicom::Request request{dicom::Task::facts, file.string(), -1, 0, {}};
+  try {
+    static_cast<void>(hasty.ask(request));
+    FAIL("no time was allowed");
+  } catch (const dicom::Fault& fault) {
+    CHECK(fault.reason() == dicom::Reason::decoder_timeout);
+  }
+  dicom::HelperPool pool;
+  CHECK(pool.ask(request).facts.modality == "CR");
+}
+
+// Oracle: the conformance set's README: 43 files, 3 not DICOM, 37 images of which 2 localizers, 1 for processing, 33
+// distinct instances, one of the repeated ones with other pixels. The zip holds seven copies more.
+TEST_CASE("The archive of the conformance set is listed as it says", "[imaging][golden]") {
+  const auto shared = shiftnorm::test::shared_data("The archive of the conformance set is listed as it says");
+  if (!shared) return;
+  const TempDir key;
+  const auto data = open(*shared / "data" / "dicom" / "tree", key, {.threads = 2});
+  CHECK(data->samples().size() == 33 - 2 - 1);
+  std::set<std::string> patients;
+  for (const Sample& sample : data->samples()) patients.insert(sample.patient);
+  CHECK(patients.size() == 3);
+  REQUIRE(data->bad().size() == 1);
+  CHECK(data->bad()[0].kind == "uid-conflict");
+  std::map<std::string, int> skipped;
+  for (const Bad& one : data->skipped_files()) ++skipped[one.reason];
+  CHECK(skipped["localizer"] == 2);
+  CHECK(skipped["for-processing"] == 1);
+  CHECK(skipped["sop-class"] == 3);
+  CHECK(skipped["directory"] == 2);
+}
