@@ -17,7 +17,7 @@ if not RUNTIME:
 
 PRESERVE = torch.onnx.TrainingMode.PRESERVE
 EXPORTS = [("resnet18", 9), ("densenet121", 11), ("mobilenet_v2", 10), ("efficientnet_b0", 14), ("shufflenet_v2_x1_0", 13), ("googlenet", 15),
-           ("mobilenet_v3_small", 17), ("regnet_y_400mf", 16), ("cifar_resnet20", 9), ("cifar_resnet20", 12)]
+           ("mobilenet_v3_small", 17), ("regnet_y_400mf", 16), ("cifar_resnet20", 12)]
 
 
 def exported(model, x, opset, **options):

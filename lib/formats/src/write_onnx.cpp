@@ -8,6 +8,7 @@
 
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/formats/convert.hpp"
+#include "shiftnorm/graph/batch_norms.hpp"
 #include "shiftnorm/graph/shapes.hpp"
 
 namespace shiftnorm::formats {
@@ -131,6 +132,7 @@ class Writer {
     }
     for (const ValueId id : node.outputs) out.add_output(name(id));
     for (const auto& [key, value] : node.attributes) {
+      if (key.starts_with(graph::kOwnAttribute)) continue;
       onnx::AttributeProto& attribute = *out.add_attribute();
       attribute.set_name(key);
       std::visit([&attribute](const auto& v) { set(attribute, v); }, value);

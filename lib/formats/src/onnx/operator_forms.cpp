@@ -6,6 +6,7 @@
 #include <array>
 
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/graph/batch_norms.hpp"
 
 namespace shiftnorm::formats {
 namespace {
@@ -86,6 +87,10 @@ void batch_normalization(Lowering& step) {
   expect(step, "spatial", 1);
   take_out(step, "training_mode");
   take_out(step, "is_test");
+  // From opset 14 on the running variance is the population's (the operator's specification).
+  if (step.opset >= 14)
+    step.node.attributes[std::string(graph::kStoredVariance)] =
+        std::string(graph::name_of(graph::StoredVariance::population));
 }
 /// Before 13 the input counts as a matrix, cut at `axis`.
 void softmax_7(Lowering& step) {

@@ -17,8 +17,10 @@ enum class StoredVariance {
   keras_once,  ///< v N / (N - 1 - epsilon): Keras 2.1.4 to 2.3 for several backends
   keras_twice  ///< the two corrections one after the other: the same with the fused kernel
 };
-/// Attribute of a BatchNormalization node, by name; absent: sample. No attribute of ONNX.
-inline constexpr std::string_view kStoredVariance = "stored_variance";
+/// Attributes whose names begin so are marks of ours, not ONNX's: they stay inside.
+inline constexpr std::string_view kOwnAttribute = "shiftnorm.";
+/// Attribute of a BatchNormalization node, by name; absent: sample.
+inline constexpr std::string_view kStoredVariance = "shiftnorm.stored_variance";
 [[nodiscard]] std::string_view name_of(StoredVariance stored);
 
 /// One BatchNorm parameter set: the unit that is measured, blended and written back. It may be applied by several
