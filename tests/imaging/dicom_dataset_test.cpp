@@ -60,6 +60,9 @@ TEST_CASE("A folder of DICOM objects is told by content; what is no image is ski
   REQUIRE(data->samples().size() == 2);
   CHECK(data->samples()[0].id.size() == 16);
   CHECK(data->samples()[0].patient != data->samples()[1].patient);
+  CHECK(data->samples()[0].keys.at("path") == "a/.hidden");
+  CHECK(data->samples()[0].keys.at("SOPInstanceUID") == "1.2");
+  CHECK(data->samples()[0].keys.at("PatientID") == "P2");
   std::multiset<std::string> skipped, bad;
   for (const Bad& one : data->skipped_files()) skipped.insert(one.reason);
   for (const Bad& one : data->bad()) bad.insert(one.kind);
@@ -142,6 +145,15 @@ TEST_CASE("A helper that dies costs the request it was working on", "[imaging]")
     CHECK(fault.reason() == dicom::Reason::decoder_timeout);
   }
   dicom::HelperPool pool;
+  // A request that does not fit its packet is nothing a helper can go on from: it aborts.
+  dicom::Request broken = request;
+  broken.tags.assign(1, std::string(100'000, 'x'));
+  try {
+    static_cast<void>(pool.ask(broken));
+    FAIL("the packet was too large");
+  } catch (const dicom::Fault& fault) {
+    CHECK(fault.reason() == dicom::Reason::decoder_crashed);
+  }
   CHECK(pool.ask(request).facts.modality == "CR");
 }
 

@@ -51,15 +51,6 @@ std::vector<std::int64_t> chosen_frames(const ObjectFacts& facts, const DicomOpt
   throw Error("a frame rule without a meaning");
 }
 
-/// What tables may name an object by.
-std::map<std::string, std::string> keys_of(const ObjectFacts& facts) {
-  std::map<std::string, std::string> keys{{"PatientID", facts.patient},        {"AccessionNumber", facts.accession},
-                                          {"StudyDate", facts.study_date},     {"StudyInstanceUID", facts.study},
-                                          {"SeriesInstanceUID", facts.series}, {"SOPInstanceUID", facts.sop_instance}};
-  std::erase_if(keys, [](const auto& key) { return key.second.empty(); });
-  return keys;
-}
-
 class DicomDataset final : public Dataset {
  public:
   DicomDataset(const fs::path& where, const DatasetOptions& options) : key_(options.dicom.key_folder) {
@@ -167,6 +158,15 @@ void DicomDataset::name_classes(const DatasetOptions& options) {
       throw ConfigError("a class folder is not among the given classes; expected the folder names, one class each");
 }
 
+/// What a table of labels may name an object by.
+std::map<std::string, std::string> keys_of(const Found& found) {
+  const ObjectFacts& facts = found.facts;
+  return {{"path", found.source.shown},         {"SOPInstanceUID", facts.sop_instance},
+          {"SeriesInstanceUID", facts.series},  {"StudyInstanceUID", facts.study},
+          {"AccessionNumber", facts.accession}, {"PatientID", facts.patient},
+          {"StudyDate", facts.study_date}};
+}
+
 void DicomDataset::make_samples(const DatasetOptions& options) {
   std::vector<Sample> all;
   std::vector<Place> places;
@@ -182,7 +182,7 @@ void DicomDataset::make_samples(const DatasetOptions& options) {
       sample.id = facts.frames > 1 ? fmt::format("{}:{}", object, frame) : object;
       sample.label = index;
       sample.patient = patient_of(facts);
-      sample.keys = keys_of(facts);
+      sample.keys = keys_of(found);
       for (std::size_t i = 0; i < options.keep.size(); ++i)
         sample.attributes[options.keep[i]] = facts.tags.at(options.dicom.where.size() + i);
       places.push_back({o, frame});

@@ -35,7 +35,7 @@ struct Image {
 struct Sample {
   std::string id;           ///< relative path with '/' or "name[index]" for arrays
   std::int32_t label = -1;  ///< index into Dataset::classes; -1: none
-  std::string patient{};    ///< whose it is (DICOM: a keyed hash), for counts and groups; empty: unknown. Never printed
+  std::string patient{};    ///< whose it is, for counts and groups (DICOM: a keyed hash); empty: unknown. Never printed
   /// What tables may be joined by besides the id, by the names that a table's columns have. Never printed.
   std::map<std::string, std::string> keys{};
   /// What else is known of it and was asked for (DatasetOptions::keep).
