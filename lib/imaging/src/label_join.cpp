@@ -59,10 +59,10 @@ std::string key_of_sample(const Table& table, const Sample& sample) {
   for (const std::size_t column : table.key) {
     const std::string& name = table.csv.columns()[column];
     std::string part;
-    if (names_the_sample(name))
-      part = sample.id;
-    else if (const auto known = sample.keys.find(name); known != sample.keys.end())
+    if (const auto known = sample.keys.find(name); known != sample.keys.end())
       part = known->second;
+    else if (names_the_sample(name))
+      part = sample.id;
     else if (const auto other = sample.attributes.find(name); other != sample.attributes.end())
       part = other->second;
     if (part.empty()) return {};
