@@ -58,10 +58,10 @@ Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json
 }  // namespace
 
 bool tells_site(std::string_view column) {
-  constexpr std::array<std::string_view, 19> kWords{"institution", "station", "hospital",   "clinic",    "site",
-                                                    "center",      "centre",  "department", "address",   "city",
-                                                    "country",     "name",    "person",     "physician", "doctor",
-                                                    "operator",    "serial",  "patient",    "uid"};
+  constexpr std::array<std::string_view, 21> kWords{
+      "institution", "station",  "hospital", "clinic",  "site", "center",    "centre",
+      "department",  "address",  "city",     "country", "name", "person",    "physician",
+      "doctor",      "operator", "serial",   "patient", "uid",  "accession", "birth"};
   const std::string lower = normalised(column);
   return std::ranges::any_of(kWords, [&](std::string_view word) {
     // "ManufacturerModelName" names a make of scanner, not one of them.
