@@ -1,5 +1,6 @@
 #include "estimators.hpp"
 
+#include <array>
 #include <catch2/catch.hpp>
 
 #include "shiftnorm/core/error.hpp"
@@ -83,14 +84,15 @@ TEST_CASE("ema stores the variance that the layer's framework stores", "[adapt]"
   layers[0].stored_variance = stored;
   const stats::Statistics source{{"bn", {8.0}, {16.0}}};
   BatchEstimator estimator({.semantics = Semantics::batch, .estimator = Estimator::ema}, layers, source);
-  estimator.add(0, 0, 1, batch({0, 2}));
-  estimator.add(0, 1, 2, batch({4, 4, 4, 8}));
+  estimator.add(0, 0, 1, std::array{batch({0, 2})});
+  estimator.add(0, 1, 2, std::array{batch({4, 4, 4, 8})});
   CHECK(estimator.finish()[0].variance[0] == Approx((16 * 0.75 + 0.25 * first) * 0.75 + 0.25 * second));
+  const std::array one_value{batch({5})};
   // One value per channel has a population variance and no other.
   if (stored == StoredVariance::population)
-    CHECK_NOTHROW(estimator.add(0, 2, 1, batch({5})));
+    CHECK_NOTHROW(estimator.add(0, 2, 1, one_value));
   else
-    CHECK_THROWS_WITH(estimator.add(0, 2, 1, batch({5})), Contains("no sample variance"));
+    CHECK_THROWS_WITH(estimator.add(0, 2, 1, one_value), Contains("no sample variance"));
 }
 
 TEST_CASE("ema-reset starts from mean 0 and variance 1", "[adapt]") {

@@ -157,7 +157,8 @@ std::vector<std::vector<float>> seen(graph::Graph g, std::size_t node, const Ima
   g.set_outputs({g.nodes()[node].inputs[0]});
   std::vector<std::vector<float>> out;
   const auto floats = static_cast<std::size_t>(g.value(g.input()).shape->elements());
-  for (std::size_t i = 0; i < images.count; ++i) out.push_back(exec::run_reference(g, image(images, i, floats)));
+  for (std::size_t i = 0; i < images.count; ++i)
+    out.push_back(exec::run_reference(g, image(images, i, floats)).front());
   return out;
 }
 
