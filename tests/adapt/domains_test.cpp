@@ -1,6 +1,8 @@
 // Law: a run over several domains gives each of them the bits of a run over its images alone.
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <cmath>
+#include <limits>
 
 #include "exec/random_network.hpp"
 #include "shiftnorm/adapt/engine.hpp"
@@ -108,4 +110,32 @@ TEST_CASE("Domains are all images once", "[adapt]") {
   CHECK_THROWS_WITH(run({{0, 1, 2}, {1}}), Contains("image 1 is in no data set or in two domains"));
   CHECK_THROWS_WITH(run({{0, 1, 2}, {}}), Contains("a domain has no images"));
   CHECK_FALSE(run({{0, 1}, {2}}).outputs);
+}
+
+TEST_CASE("An image that is not finite costs its own domain one image", "[adapt]") {
+  const Mode mode = GENERATE(Mode{}, Mode{.semantics = Semantics::batch, .batch = 2, .shuffle = 9},
+                             Mode{.policy = Policy::batch, .batch = 2});
+  const auto flawed = [](std::size_t i, std::span<float> dst) {
+    picture(i, dst);
+    if (i == 5) dst[7] = std::numeric_limits<float>::quiet_NaN();
+  };
+  Engine engine(two_levels(), {.threads = 2});
+  std::vector<Domain> domains;
+  for (const auto& images : kDomains) domains.push_back({images, mode});
+  const DomainResults together = engine.run_domains(domains, {kCount, flawed}, true, {});
+  REQUIRE(together.domains[2].left_out.size() == 1);
+  CHECK(together.domains[2].left_out[0].image == 5);
+  CHECK(together.domains[0].left_out.empty());
+  for (std::size_t d = 0; d < kDomains.size(); ++d) {
+    const std::vector<std::size_t>& chosen = kDomains[d];
+    const Images own{chosen.size(), [&](std::size_t i, std::span<float> dst) { flawed(chosen[i], dst); }};
+    const ModeResult alone = engine.run(mode, own, &own, {});
+    check_equal(together.domains[d].statistics, alone.statistics);
+    CHECK(together.domains[d].adapted_images == (exportable(mode.policy) ? alone.adapted_images : 0));
+    for (std::size_t i = 0; i < chosen.size(); ++i)
+      if (chosen[i] == 5)
+        CHECK(std::isnan(together.outputs->values[4 * 5]) == std::isnan(alone.outputs->values[4 * i]));
+      else
+        CHECK(together.outputs->values[4 * chosen[i]] == alone.outputs->values[4 * i]);
+  }
 }

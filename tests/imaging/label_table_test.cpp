@@ -101,8 +101,8 @@ TEST_CASE("Extra columns, patients, where and limit", "[imaging]") {
   CHECK(data->samples()[0].patient == "p1");
   CHECK(data->samples()[3].patient.empty());
   CHECK(data->decode(3).height == 2);
-  REQUIRE(data->notes().size() == 1);
-  CHECK(data->notes()[0] == "4 of 5 samples are chosen by scanner");
+  REQUIRE(data->selection_notes().size() == 1);
+  CHECK(data->selection_notes()[0] == "4 of 5 samples are chosen by scanner");
 
   options.limit.per_class = 1;
   CHECK(ids(*folder.open(options, text)) == Strings{"a/2.bmp", "b/1.bmp"});
@@ -129,7 +129,7 @@ TEST_CASE("Classes of a table: given, numbers, or sorted names", "[imaging]") {
   given.classes = {"c", "b", "a"};
   const auto folders = folder.open(given, "path,scanner\na/1.bmp,A\n");
   CHECK(labels(*folders) == std::vector<std::int32_t>{2, 2, 1, 1, 0});
-  CHECK(folders->notes() == Strings{"labels.csv: has no column 'label', and none was named"});
+  CHECK(folders->selection_notes() == Strings{"labels.csv: has no column 'label', and none was named"});
 }
 
 TEST_CASE("A table that is the data set", "[imaging]") {
