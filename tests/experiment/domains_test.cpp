@@ -22,7 +22,7 @@ Session session_with(const test::TempDir& dir, const std::vector<std::string>& v
   write_file(dir.path() / "t.csv", text);
   SessionOptions options;
   options.checkpoint = dir.path() / "net.safetensors";
-  options.architecture = "cifar_resnet20";
+  options.network.architecture = "cifar_resnet20";
   options.where = (dir.path() / "x.npy").string();
   options.preprocess = imaging::preset("cifar10");
   options.dataset.labels.file = dir.path() / "t.csv";
