@@ -50,8 +50,9 @@ TEST_CASE("Epsilon and momentum are the decimal numbers that were written", "[gr
   Graph g;
   const ValueId x = g.add_input("x", Shape{1, 4, 8, 8});
   const auto p = norm_parameters(g, "/model_weights/a.b", 4);
-  g.set_outputs({g.add("BatchNormalization", "a.b", {x, p[0], p[1], p[2], p[3]},
-                       {{"epsilon", 1e-3f}, {"momentum", 0.99f}, {std::string(graph::kStoredVariance), std::string("keras-once")}})});
+  g.set_outputs({g.add(
+      "BatchNormalization", "a.b", {x, p[0], p[1], p[2], p[3]},
+      {{"epsilon", 1e-3f}, {"momentum", 0.99f}, {std::string(graph::kStoredVariance), std::string("keras-once")}})});
   const graph::BatchNorm layer = graph::batch_norms(g).at(0);
   CHECK(layer.epsilon == 1e-3);
   CHECK(layer.momentum == 1.0 - 0.99);
