@@ -68,7 +68,8 @@ imaging::Pipeline choose_pipeline(const SessionOptions& options, const Session& 
 /// What samples must look like: zoo networks are built for the images' size, others for the shape in their file.
 Shape wanted_shape(const RestoredModel& model) {
   const Shape made_for = model.input();
-  return model.architecture.empty() ? made_for : Shape{made_for[0], 0, 0};
+  const bool open = !model.architecture.empty() || (model.sizeless && made_for.rank() == 3);
+  return open ? Shape{made_for[0], 0, 0} : made_for;
 }
 
 OutputKind told_by_network(const RestoredModel& model) {
