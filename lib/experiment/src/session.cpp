@@ -68,8 +68,10 @@ imaging::Pipeline choose_pipeline(const SessionOptions& options, const Session& 
 /// What samples must look like: zoo networks are built for the images' size, others for the shape in their file.
 Shape wanted_shape(const RestoredModel& model) {
   const Shape made_for = model.input();
-  const bool open = !model.architecture.empty() || (model.sizeless && made_for.rank() == 3);
-  return open ? Shape{made_for[0], 0, 0} : made_for;
+  if (model.architecture.empty() && !model.sizeless) return made_for;
+  std::vector<std::int64_t> open(made_for.rank(), 0);
+  open[0] = made_for[0];
+  return Shape(std::move(open));
 }
 
 OutputKind told_by_network(const RestoredModel& model) {
