@@ -53,10 +53,23 @@ void write_scanner(const Options& options, std::size_t which) {
   }
 }
 
+/// Every picture with its finding and scanner, as `shiftnorm` reads tables.
+void write_table(const Options& options, const std::vector<std::size_t>& scanners) {
+  std::ofstream file(options.out / "images.csv");
+  file << "path,label,scanner\n";
+  for (const std::size_t which : scanners)
+    for (const std::string_view finding : kFindings)
+      for (std::int64_t i = 0; i < options.per_class; ++i)
+        file << fmt::format("scanner-{0}/{1}/{2:04}.png,{1},{0}\n", kScanners[which].name, finding, i);
+  file.close();
+  if (!file) throw MachineError("images.csv: cannot be written");
+}
+
 /// False: help was asked for and printed.
 bool parse(int argc, char** argv, Options& options) {
   namespace po = boost::program_options;
-  po::options_description named("phantom OUT [options]: synthetic chest pictures, OUT/scanner-A/<class>/NNNN.png");
+  po::options_description named(
+      "phantom OUT [options]: synthetic chest pictures, OUT/scanner-A/<class>/NNNN.png, OUT/images.csv");
   named.add_options()("help", "this text")                                                                 //
       ("scanner", po::value(&options.scanner)->default_value("both"), "A, B or both")                      //
       ("per-class", po::value(&options.per_class)->default_value(50), "images of each class, 1 to 10000")  //
@@ -88,8 +101,11 @@ int run(int argc, char** argv) {
   try {
     Options options;
     if (!parse(argc, argv, options)) return 0;
+    std::vector<std::size_t> scanners;
     for (std::size_t i = 0; i < kScanners.size(); ++i)
-      if (options.scanner == "both" || options.scanner == kScanners[i].name) write_scanner(options, i);
+      if (options.scanner == "both" || options.scanner == kScanners[i].name) scanners.push_back(i);
+    for (const std::size_t which : scanners) write_scanner(options, which);
+    write_table(options, scanners);
     return 0;
   } catch (const ConfigError& e) {
     std::cerr << "phantom: " << e.what() << '\n';

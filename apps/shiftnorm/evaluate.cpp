@@ -11,6 +11,7 @@
 #include "shiftnorm/container/safetensors.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/exec/instruction_set.hpp"
+#include "shiftnorm/experiment/domains.hpp"
 #include "shiftnorm/experiment/run.hpp"
 #include "shiftnorm/experiment/scoring.hpp"
 #include "shiftnorm/experiment/statistics.hpp"
@@ -33,10 +34,6 @@ constexpr OptionSpec kEvaluate[] = {
     {"classes", "A,B,..|FILE", "class names in the order of the outputs (default: the sorted folder names)"},
     {"predictions", "OUT.csv", "write id, label, prediction and probabilities"},
     {"outputs", "OUT.safetensors", "write the network's outputs, one row per image"},
-};
-
-constexpr RefusedOption kRefused[] = {
-    {"labels", "CSV", "in this version labels come from class folders, or with the arrays of an .npz"},
 };
 
 std::vector<std::string> classes_of(const Options& options) {
@@ -64,19 +61,20 @@ std::vector<std::byte> outputs_file(const experiment::Session& session, const ad
   return container::write_safetensors(arrays, {{"ids", container::write_json(ids)}});
 }
 
-experiment::RunResults score(const experiment::Session& session, const adapt::Mode& mode,
-                             const adapt::ModeResult& result, const experiment::SessionOptions& job,
-                             std::uint64_t seed) {
+experiment::RunResults described(const experiment::Session& session, std::uint64_t seed) {
   experiment::RunResults results = experiment::describe(session);
   results.seed = seed;
   results.program_version = SHIFTNORM_VERSION;
   results.instruction_set = exec::instruction_set();
+  return results;
+}
+
+experiment::Scorer scorer_of(const experiment::Session& session, const experiment::RunResults& results,
+                             const experiment::SessionOptions& job) {
   experiment::EvaluateConfig evaluate;
   for (const metrics::MetricSpec& metric : metrics::metric_table())
     if (metric.by_default) evaluate.metrics.emplace_back(metric.name);
-  const experiment::Scorer scorer{evaluate, seed, session.outputs, results.labels, job.threads, session.classifies()};
-  results.modes.push_back(scorer.report(mode, result));
-  return results;
+  return {evaluate, results.seed, session.outputs, results.labels, job.threads, session.classifies()};
 }
 
 JobDocument document_of(const experiment::RunResults& results) {
@@ -96,7 +94,7 @@ JobDocument document_of(const experiment::RunResults& results) {
 /// The file of --stats; what it replaces must not be asked for beside it.
 std::optional<stats::StatisticsFile> statistics_of(const Options& options) {
   if (!options.has("stats")) return std::nullopt;
-  for (const std::string_view measuring : {"semantics", "estimator", "batch", "momentum", "shuffle"})
+  for (const std::string_view measuring : {"semantics", "estimator", "batch", "momentum", "shuffle", "domain"})
     if (options.has(measuring))
       throw ConfigError(
           fmt::format("--{}: the statistics of --stats are measured already; expected it left out", measuring));
@@ -133,6 +131,7 @@ ExitCode evaluate(const Options& options, Console& console) {
     }
   }
   job.modes = {mode};
+  const std::optional<experiment::DomainConfig> domain = domain_of(options);
   const experiment::BadLimit limit = bad_limit_of(options);
   OutputFiles files;
   if (options.has("predictions")) files.expect("--predictions", options.text("predictions"));
@@ -142,9 +141,28 @@ ExitCode evaluate(const Options& options, Console& console) {
   const Progress progress = console.progress();
   experiment::Session session = experiment::open_session(job, progress);
   for (const std::string& note : session.notes) console.warn(note);
-  const adapt::ModeResult result = statistics ? evaluate_statistics(session, mode, *statistics, progress)
-                                              : session.engine->run(mode, session.images, &session.images, progress);
-  const experiment::RunResults results = score(session, mode, result, job, seed_of(options));
+  experiment::RunResults results = described(session, seed_of(options));
+  const experiment::Scorer scorer = scorer_of(session, results, job);
+  adapt::Outputs outputs;
+  std::vector<adapt::LeftOut> left_out;
+  if (domain) {
+    const experiment::Domains domains = experiment::find_domains(session, *domain);
+    const std::vector<adapt::Domain> treated = experiment::treatments(mode, domains, *domain);
+    adapt::DomainResults result = session.engine->run_domains(treated, session.images, true, progress);
+    results.domain_key = domains.key;
+    results.modes.push_back(
+        experiment::report_domains(scorer, mode, domains, treated, result,
+                                   session.engine->source_known() ? session.engine->source() : stats::Statistics{}));
+    outputs = std::move(*result.outputs);
+    for (const adapt::ModeResult& one : result.domains)
+      left_out.insert(left_out.end(), one.left_out.begin(), one.left_out.end());
+  } else {
+    adapt::ModeResult result = statistics ? evaluate_statistics(session, mode, *statistics, progress)
+                                          : session.engine->run(mode, session.images, &session.images, progress);
+    results.modes.push_back(scorer.report(mode, result));
+    outputs = std::move(*result.outputs);
+    left_out = std::move(result.left_out);
+  }
 
   if (options.has("predictions") && !session.classifies())
     throw ConfigError("--predictions: the network gives no vector of class scores; expected --outputs");
@@ -155,19 +173,21 @@ ExitCode evaluate(const Options& options, Console& console) {
     document.outputs.set("predictions", options.text("predictions"));
   }
   if (options.has("outputs")) {
-    files.set(options.text("outputs"), outputs_file(session, *result.outputs));
+    files.set(options.text("outputs"), outputs_file(session, outputs));
     document.outputs.set("outputs", options.text("outputs"));
   }
   if (options.has("quarantine")) files.set(options.text("quarantine"), quarantine_csv(results.bad));
   files.write();
 
   warn_of_bad(console, results.bad);
-  for (const adapt::LeftOut& one : result.left_out)
+  for (const adapt::LeftOut& one : left_out)
     console.warn(fmt::format("{}: {}; left out", printable(results.ids.at(one.image)), one.reason));
   if (!statistics)
     for (const std::string& note : experiment::notes_on_batches(mode, results.labels)) console.warn(note);
   if (const std::string& note = results.modes.front().note; !note.empty()) console.warn(note);
-  console.say(table_of(results));
+  if (results.label_counts) console.info(labels_line(*results.label_counts));
+  console.say(table_of(results) + domain_table_of(results));
+  document.domains = domains_json(results);
   if (console.json()) console.print(job_json(std::move(document)));
   return judge_bad(console, limit, results.images, static_cast<std::int64_t>(results.bad.size()));
 }
@@ -181,8 +201,8 @@ Command evaluate_command() {
            "Scores of one mode; without labels: predictions and their certainty.",
            "CHECKPOINT",
            true,
-           {kEvaluate, data_options(), measure_options(), resource_options()},
-           kRefused},
+           {kEvaluate, data_options(), table_options(), measure_options(), resource_options()},
+           {}},
           evaluate};
 }
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "commands.hpp"
+#include "job_options.hpp"
 #include "shiftnorm/core/text.hpp"
 
 namespace shiftnorm::app {
@@ -18,7 +19,7 @@ constexpr OptionSpec kInspect[] = {
     {"stats", "F", "checkpoints: how far the statistics of this file (.bnstats) lie from the checkpoint's own"},
     {"graph", "FILE", "checkpoints: file that describes the architecture instead: an ONNX model, or Keras' JSON"},
     {"pixels", "", "data: per image format, hash of the stored values and their range"},
-    {"reader", "READER", "data: auto, folder, array or dicom"},
+    {"reader", "READER", "data: auto, folder, array, table or dicom"},
     {"layout", "LAYOUT", "data: the axes of an array, e.g. NHWC, NCT or NDHWC"},
 };
 
@@ -31,9 +32,11 @@ bool holds_weights(const formats::Checkpoint& checkpoint) {
 
 bool is_data(const std::string& where, const Options& options) {
   if (options.has("arch") || options.has("stats")) return false;
-  if (options.has("reader") || options.has("layout") || options.has("pixels")) return true;
+  for (const std::string_view of_data : {"reader", "layout", "pixels", "labels", "where"})
+    if (options.has(of_data)) return true;
   const fs::path path = where;
-  return fs::is_directory(path) || path.extension() == ".npy" || path.extension() == ".npz" ||
+  const std::string type = path.extension().string();
+  return fs::is_directory(path) || type == ".npy" || type == ".npz" || type == ".csv" || type == ".tsv" ||
          (!fs::exists(path) && where.find('#') != std::string::npos);
 }
 
@@ -66,7 +69,7 @@ Command inspect_command() {
            "What is in a file or a data set: BatchNorms and their statistics; images, labels, what would be skipped.",
            "CHECKPOINT, DATA or STATS",
            true,
-           {kInspect},
+           {kInspect, table_options()},
            {}},
           inspect};
 }

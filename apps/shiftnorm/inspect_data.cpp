@@ -19,6 +19,7 @@
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/experiment/config.hpp"
 #include "shiftnorm/imaging/dataset.hpp"
+#include "summaries.hpp"
 
 namespace shiftnorm::app {
 namespace {
@@ -120,7 +121,7 @@ Finding examine(const imaging::Dataset& dataset, const fs::path& root, std::size
   Finding finding;
   finding.id = dataset.samples()[index].id;
   const bool dicom = dataset.reader() == imaging::Reader::dicom;
-  finding.format = dicom ? "dicom" : fs::is_directory(root) ? format_of(root / finding.id) : "array";
+  finding.format = dicom ? "dicom" : fs::is_regular_file(root / finding.id) ? format_of(root / finding.id) : "array";
   try {
     if (dicom)
       examine_object(dataset, index, finding);
@@ -246,14 +247,14 @@ Json document(const imaging::Dataset& dataset, const std::vector<Finding>& findi
   Json counted = Json::object({{"images", counts.images},
                                {"bad", counts.bad},
                                {"skipped", dataset.skipped()},
+                               {"patients", counts.patients == 0 ? Json() : Json(counts.patients)},
                                {"classes", json_of(counts.classes)},
                                {"sizes", json_of(counts.sizes)},
                                {"formats", json_of(counts.formats)}});
   if (dataset.reader() == imaging::Reader::dicom)
-    counted.set("patients", counts.patients)
-        .set("transfer_syntaxes", json_of(counts.transfer_syntaxes))
-        .set("skipped_because", json_of(counts.skipped));
+    counted.set("transfer_syntaxes", json_of(counts.transfer_syntaxes)).set("skipped_because", json_of(counts.skipped));
   json.set("counts", std::move(counted));
+  if (const imaging::LabelCounts* labels = dataset.label_counts()) json.set("labels", labels_json(*labels));
   json.set("fingerprint", dataset.fingerprint());
   return json;
 }
@@ -278,6 +279,7 @@ void say(Console& console, const std::string& name, const imaging::Dataset& data
   console.say(fmt::format(
       "{}: {} images, {} bad, {} other files skipped{}\n", name, counts.images, counts.bad, dataset.skipped(),
       dataset.classes().empty() ? ", no labels" : fmt::format(", {} classes", dataset.classes().size())));
+  if (const imaging::LabelCounts* labels = dataset.label_counts()) console.say(labels_line(*labels) + "\n");
   say_counted(console, "classes", counts.classes);
   say_counted(console, "sizes", counts.sizes);
   say_counted(console, "formats", counts.formats);
@@ -301,10 +303,14 @@ void inspect_data(const std::string& where, const Options& options, Console& con
   how.reader = from_option("reader", [&] { return experiment::parse_reader(options.text("reader", "auto")); });
   how.layout = options.text("layout");
   if (options.has("layout")) from_option("layout", [&] { imaging::check_layout(how.layout); });
+  read_table_options(options, how);
   how.threads = threads_of(options);
   const auto dataset = imaging::open_dataset(where, how);
+  for (const std::string& note : dataset->selection_notes()) console.warn(note);
   const bool pixels = options.has("pixels");
-  const std::vector<Finding> findings = examine_all(*dataset, where, pixels, threads_of(options), console.progress());
+  // What a table lists is relative to its folder.
+  const fs::path root = fs::is_directory(where) ? fs::path(where) : fs::path(where).parent_path();
+  const std::vector<Finding> findings = examine_all(*dataset, root, pixels, threads_of(options), console.progress());
   const Counts counts = count(*dataset, findings);
   if (console.json())
     console.print(document(*dataset, findings, counts, pixels));

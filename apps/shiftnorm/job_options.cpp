@@ -17,17 +17,24 @@ namespace fs = std::filesystem;
 
 constexpr OptionSpec kData[] = {
     {"data", "WHERE",
-     "the images: a folder (class folders or none), DICOM objects, an .npy, .npz or .safetensors array (FILE#key)"},
+     "the images: a folder (class folders or none), DICOM objects, a table (.csv with a column path), an array "
+     "(FILE#key)"},
     {"source-data", "WHERE", "a small unlabelled sample like the training images, where BatchNorms were folded away"},
     {"arch", "NAME", "architecture, for files that hold weights only"},
     {"graph", "FILE", "file that describes the architecture instead: an ONNX model, or Keras' JSON"},
     {"preprocess", "NAME|FILE", "a preset's name, or a YAML file with the list of steps"},
-    {"reader", "READER", "auto, folder, array or dicom (default: auto)"},
+    {"reader", "READER", "auto, folder, array, table or dicom (default: auto)"},
     {"layout", "LAYOUT", "the axes of an array, e.g. NHWC, NCT, NTC, NDHWC or NC (default: told from the shape)"},
-    {"where", "K=V", "DICOM: only objects whose attribute K is V, e.g. Modality=CR; repeats, values of one K add up",
-     true},
     {"quarantine", "FILE", "also write the list of bad files: id, reason, offset (CSV)"},
     {"max-images", "N", "use N images, drawn with the seed; recalibrate: auto takes as many as it needs"},
+};
+
+constexpr OptionSpec kTable[] = {
+    {"labels", "CSV", "a table with a row for each image: labels, and columns for --where and --domain"},
+    {"key", "COLUMN,..", "the table's columns that tell the image (default: path)"},
+    {"label", "COLUMN", "the table's column of class names (default: label)"},
+    {"patient", "COLUMN", "the table's column that tells patients apart (default: patient)"},
+    {"where", "K=V,..", "only images with one of these values in column or DICOM attribute K; may be repeated", true},
 };
 
 constexpr OptionSpec kMeasure[] = {
@@ -41,6 +48,10 @@ constexpr OptionSpec kMeasure[] = {
     {"seed", "S", "seed of everything drawn (default: 0)"},
     {"prior-images", "N", "blend: the source counts as N images"},
     {"source-weight", "L", "blend: the source's weight, in [0, 1]"},
+    {"domain", "KEY", "statistics for each value of this column by itself, each image under its own"},
+    {"domain-min-images", "N", "with fewer, a domain falls back to blend (default: 32)"},
+    {"domain-prior-images", "N", "of that blend: the source counts as N images (default: 16)"},
+    {"show-domains", "", "print the names of domains that tell a site"},
     {"layers", "RULE", "e.g. 'layer1.*,!*.bn2,last=4,min_level=2': the layers that take part"},
 };
 
@@ -67,6 +78,25 @@ imaging::Pipeline parse_preprocess(const std::string& given) {
     throw ConfigError(fmt::format("'{}' is no preset and no file; expected one of {} or a YAML file of steps",
                                   printable(given), join(presets)));
   return experiment::parse_pipeline(as_text(read_file(given, kMaxStepsBytes)), fs::path(given).filename().string());
+}
+
+std::vector<std::string> parts(const std::string& text, char separator) {
+  std::vector<std::string> out;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(separator, begin), text.size());
+    out.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return out;
+}
+
+/// K=V,V..; the same K again adds values.
+void parse_where(const std::string& text, std::map<std::string, std::vector<std::string>>& where) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0)
+    throw ConfigError(fmt::format("'{}'; expected COLUMN=VALUE or COLUMN=VALUE,VALUE", printable(text)));
+  for (std::string& value : parts(text.substr(equals + 1), ','))
+    where[text.substr(0, equals)].push_back(std::move(value));
 }
 
 using Count = std::optional<std::int64_t> adapt::LayerRule::*;
@@ -100,6 +130,7 @@ void parse_layer_part(const std::string& part, adapt::LayerRule& rule) {
 }  // namespace
 
 std::span<const OptionSpec> data_options() { return kData; }
+std::span<const OptionSpec> table_options() { return kTable; }
 std::span<const OptionSpec> measure_options() { return kMeasure; }
 std::span<const OptionSpec> resource_options() { return kResources; }
 
@@ -131,6 +162,31 @@ experiment::NetworkSource network_of(const Options& options, const std::string& 
   return {options.text("arch", absent), {}};
 }
 
+void read_table_options(const Options& options, imaging::DatasetOptions& dataset) {
+  dataset.labels.file = options.text("labels");
+  if (options.has("key")) dataset.labels.key = parts(options.text("key"), ',');
+  dataset.labels.label = options.text("label");
+  dataset.labels.patient = options.text("patient");
+  from_option("where", [&] {
+    for (const std::string& condition : options.texts("where")) parse_where(condition, dataset.where);
+  });
+}
+
+std::optional<experiment::DomainConfig> domain_of(const Options& options) {
+  if (!options.has("domain")) {
+    for (const std::string_view part : {"domain-min-images", "domain-prior-images", "show-domains"})
+      if (options.has(part)) throw ConfigError(fmt::format("--{}: expected --domain KEY beside it", part));
+    return std::nullopt;
+  }
+  experiment::DomainConfig domain;
+  domain.key = options.text("domain");
+  domain.min_images = options.integer("domain-min-images", domain.min_images, 1);
+  domain.prior_images =
+      options.number("domain-prior-images", 0, std::numeric_limits<double>::max()).value_or(domain.prior_images);
+  domain.shown = options.has("show-domains");
+  return domain;
+}
+
 experiment::SessionOptions session_options_of(const Options& options) {
   experiment::SessionOptions session;
   session.checkpoint = options.positional();
@@ -143,12 +199,8 @@ experiment::SessionOptions session_options_of(const Options& options) {
       from_option("reader", [&] { return experiment::parse_reader(options.text("reader", "auto")); });
   session.dataset.layout = options.text("layout");
   if (options.has("layout")) from_option("layout", [&] { imaging::check_layout(session.dataset.layout); });
-  for (const std::string& filter : options.texts("where")) {
-    const std::size_t equals = filter.find('=');
-    if (equals == std::string::npos || equals == 0 || equals + 1 == filter.size())
-      throw ConfigError(fmt::format("--where = {}; expected ATTRIBUTE=VALUE", printable(filter)));
-    session.dataset.dicom.where[filter.substr(0, equals)].push_back(filter.substr(equals + 1));
-  }
+  read_table_options(options, session.dataset);
+  if (options.has("domain")) session.dataset.keep = {options.text("domain")};
   if (options.has("max-images") && options.text("max-images") != "auto")
     session.dataset.limit.images = options.integer("max-images", 0, 1);
   session.dataset.limit.seed = seed_of(options);
@@ -186,11 +238,7 @@ adapt::Mode mode_of(const Options& options, std::string_view policy_option, std:
 
 adapt::LayerRule parse_layers(const std::string& text) {
   adapt::LayerRule rule;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    parse_layer_part(text.substr(begin, end - begin), rule);
-    begin = end + 1;
-  }
+  for (const std::string& part : parts(text, ',')) parse_layer_part(part, rule);
   return rule;
 }
 

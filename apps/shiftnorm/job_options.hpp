@@ -15,6 +15,7 @@ namespace shiftnorm::app {
 
 /// The options that `recalibrate` and `evaluate` share: the data, how it enters the network, how it is measured.
 [[nodiscard]] std::span<const OptionSpec> data_options();
+[[nodiscard]] std::span<const OptionSpec> table_options();  ///< labels and columns joined to the data
 [[nodiscard]] std::span<const OptionSpec> measure_options();
 /// --memory and --max-bad, which `run` has too.
 [[nodiscard]] std::span<const OptionSpec> resource_options();
@@ -22,6 +23,12 @@ namespace shiftnorm::app {
 [[nodiscard]] int threads_of(const Options& options);
 [[nodiscard]] experiment::BadLimit bad_limit_of(const Options& options);
 [[nodiscard]] std::uint64_t seed_of(const Options& options);
+
+/// What table_options() say. Errors  ConfigError naming the option.
+void read_table_options(const Options& options, imaging::DatasetOptions& dataset);
+
+/// --domain and what belongs to it.
+[[nodiscard]] std::optional<experiment::DomainConfig> domain_of(const Options& options);
 
 /// Errors  ConfigError naming the option.
 /// --arch or --graph; `absent`: the architecture when neither is given.

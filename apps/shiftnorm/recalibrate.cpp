@@ -11,6 +11,7 @@
 #include "shiftnorm/core/file.hpp"
 #include "shiftnorm/exec/instruction_set.hpp"
 #include "shiftnorm/experiment/advice.hpp"
+#include "shiftnorm/experiment/domains.hpp"
 #include "shiftnorm/experiment/export.hpp"
 #include "shiftnorm/experiment/session.hpp"
 #include "shiftnorm/experiment/statistics.hpp"
@@ -33,9 +34,7 @@ constexpr OptionSpec kRecalibrate[] = {
     {"resume", "", "go on from what an interrupted call with the same options left beside --out"},
 };
 
-constexpr std::string_view kNoSites = "this version treats the data as one domain";
 constexpr RefusedOption kRefused[] = {
-    {"domain", "KEY", kNoSites},
     {"allow-small-cohort", "", "this version sets no minimum cohort"},
 };
 
@@ -67,7 +66,21 @@ struct Job {
   adapt::Mode mode;
   fs::path out, kept;  ///< kept: what an interrupted estimate leaves behind
   bool resume = false, automatic = false;
+  std::optional<fs::path> statistics, quarantine;
+  std::optional<experiment::DomainConfig> domain;
 };
+
+experiment::ExportFacts facts_of(const Job& job, const fs::path& out, const adapt::Mode& mode) {
+  experiment::ExportFacts facts;
+  facts.file_name = out.filename().string();
+  facts.mode = mode;
+  facts.instruction_set = exec::instruction_set();
+  facts.program_version = SHIFTNORM_VERSION;
+  if (job.options.dataset.limit.images)
+    facts.drawn = fmt::format("{}{} images, seed {}", job.automatic ? "auto: " : "", *job.options.dataset.limit.images,
+                              job.options.dataset.limit.seed);
+  return facts;
+}
 
 /// Tenths of the work done go into the log, where --log-level debug shows them.
 Progress logged(const Progress& progress, Console& console) {
@@ -102,17 +115,19 @@ void check_writable(const experiment::RestoredModel& model, const adapt::Mode& m
                   model.checkpoint.file_name, mode.name));
 }
 
+experiment::Session opened(const Job& job, Console& console) {
+  experiment::Session session = experiment::open_session(job.options, console.progress());
+  if (!job.out.empty()) check_writable(session.model, job.mode);
+  for (const std::string& note : session.notes) console.warn(note);
+  if (const imaging::LabelCounts* counts = session.dataset->label_counts()) console.info(labels_line(*counts));
+  console.info(fmt::format("{}: {} BatchNorms on {} levels, {} images", session.model.checkpoint.file_name,
+                           session.engine->batch_norms().size(), session.levels(), session.store->size()));
+  return session;
+}
+
 Estimate estimate(const Job& job, Console& console) {
   const Progress progress = console.progress();
-  Estimate e{experiment::open_session(job.options, progress), {}, {}, {}};
-  if (!job.out.empty()) check_writable(e.session.model, job.mode);
-  for (const std::string& note : e.session.notes) console.warn(note);
-  console.info(fmt::format("{}: {} BatchNorms on {} levels, {} images", e.session.model.checkpoint.file_name,
-                           e.session.engine->batch_norms().size(), e.session.levels(), e.session.store->size()));
-  e.facts = {job.out.filename().string(), job.mode, 0, exec::instruction_set(), SHIFTNORM_VERSION, false, 0, {}};
-  if (job.options.dataset.limit.images)
-    e.facts.drawn = fmt::format("{}{} images, seed {}", job.automatic ? "auto: " : "",
-                                *job.options.dataset.limit.images, job.options.dataset.limit.seed);
+  Estimate e{opened(job, console), {}, facts_of(job, job.out, job.mode), {}};
   stats::Statistics reached;
   if (job.resume && fs::exists(job.kept)) {
     try {
@@ -153,6 +168,66 @@ Estimate estimate_until_settled(Job job, Console& console) {
   }
 }
 
+/// What several domains came to.
+struct DomainEstimates {
+  experiment::Session session;
+  experiment::Domains domains;
+  std::vector<adapt::Domain> treated;
+  adapt::DomainResults results;
+};
+
+fs::path index_path(const fs::path& out) { return out.string() + ".domains.json"; }
+
+/// Every domain's statistics, all in one sweep.
+DomainEstimates estimate_domains(const Job& job, Console& console) {
+  DomainEstimates e{opened(job, console), {}, {}, {}};
+  e.domains = experiment::find_domains(e.session, *job.domain);
+  e.treated = experiment::treatments(job.mode, e.domains, *job.domain);
+  e.results = e.session.engine->run_domains(e.treated, e.session.images, false, logged(console.progress(), console));
+  return e;
+}
+
+/// One adapted checkpoint for each domain, the statistics that are asked for, and their index.
+void add_domain_files(const Job& job, const DomainEstimates& e, OutputFiles& files, Json& list) {
+  std::vector<experiment::DomainFile> index;
+  for (std::size_t d = 0; d < e.treated.size(); ++d) {
+    const fs::path out = experiment::domain_path(job.out, e.domains.stems[d]);
+    const fs::path statistics = job.statistics ? experiment::domain_path(*job.statistics, e.domains.stems[d]) : "";
+    const adapt::ModeResult& result = e.results.domains[d];
+    experiment::ExportFacts facts = facts_of(job, out, e.treated[d].mode);
+    facts.images = result.adapted_images;
+    facts.left_out = static_cast<std::int64_t>(result.left_out.size());
+    facts.domain = e.domains.names[d];
+    experiment::DataFacts data = experiment::data_facts(e.session, e.domains, d);
+    data.bad = data.bad.value_or(0) + facts.left_out;
+    data.drawn = facts.drawn;
+    if (job.statistics)
+      files.set(statistics,
+                stats::write_statistics(experiment::statistics_file(e.session.model, result.measured, facts, data)));
+    set_exported(files, out, experiment::export_checkpoint(e.session.model, result.statistics, facts, data));
+    index.push_back({job.mode.name, e.domains.names[d], std::string(adapt::name_of(facts.mode.policy)),
+                     static_cast<std::int64_t>(e.treated[d].images.size()), statistics.filename().string(),
+                     out.filename().string()});
+    list.push(out.string());
+  }
+  files.set(index_path(job.out), experiment::domain_index(e.domains.key, index));
+}
+
+/// Warns of domains with few images and says what was written.
+void say_domains(const Job& job, const DomainEstimates& e, Console& console) {
+  std::string said;
+  for (std::size_t d = 0; d < e.treated.size(); ++d) {
+    const adapt::Mode& mode = e.treated[d].mode;
+    const std::size_t count = e.treated[d].images.size();
+    if (mode.policy != job.mode.policy)
+      console.warn(fmt::format("domain '{}' has {} images: blend with a prior of {:g} images in place of {}",
+                               e.domains.names[d], count, *mode.prior_images, job.mode.name));
+    said += fmt::format("{}: {} from {} images\n", experiment::domain_path(job.out, e.domains.stems[d]).string(),
+                        adapt::name_of(mode.policy), count);
+  }
+  console.say(said);
+}
+
 Job job_of(const Options& options) {
   Job job;
   job.options = session_options_of(options);
@@ -172,76 +247,122 @@ Job job_of(const Options& options) {
     throw ConfigError("--out: missing; expected the name of the adapted checkpoint");
   job.out = options.text("out");
   job.kept = options.text("out", options.text("stats-out")) + ".interrupted";
+  job.statistics = statistics_path(options, job.mode, job.out);
+  if (options.has("quarantine")) job.quarantine = options.text("quarantine");
+  job.domain = domain_of(options);
+  if (!job.domain) return job;
+  if (job.resume)
+    throw ConfigError("--resume: goes on with one estimate, and --domain makes several; expected one of them");
+  if (job.automatic)
+    throw ConfigError(
+        "--max-images = auto: reads until one estimate has settled, and --domain makes several; expected a number");
+  if (job.out.empty()) throw ConfigError("--out: missing; expected the name that the domains' checkpoints derive from");
   return job;
 }
 
 /// Bad files, and images that the network could not carry.
-std::vector<imaging::Bad> bad_of(const Estimate& e) {
-  std::vector<imaging::Bad> bad = e.session.store->bad();
-  for (const adapt::LeftOut& one : e.result.left_out) {
-    imaging::Bad left_out;
-    left_out.id = e.session.ids().at(one.image);
-    left_out.reason = one.reason;
-    bad.push_back(std::move(left_out));
+std::vector<imaging::Bad> bad_of(const experiment::Session& session, const std::vector<adapt::LeftOut>& left_out) {
+  std::vector<imaging::Bad> bad = session.store->bad();
+  for (const adapt::LeftOut& one : left_out) {
+    imaging::Bad& added = bad.emplace_back();
+    added.id = session.ids().at(one.image);
+    added.reason = one.reason;
   }
   return bad;
 }
 
-/// Everything a user should know of an estimate: bad files, images left out, few images, poor batches.
-void warn_of(Console& console, const Estimate& e) {
-  warn_of_bad(console, bad_of(e));
-  for (const std::string& note : experiment::notes_on(e.facts.mode, e.settling)) console.warn(note);
-  if (adapt::measures(e.facts.mode.policy))
-    for (const std::string& note : experiment::notes_on_batches(e.facts.mode, e.session.labels())) console.warn(note);
+/// Bad files and images left out, and batches that mean little.
+void warn_of(Console& console, const experiment::Session& session, const adapt::Mode& mode,
+             const std::vector<adapt::LeftOut>& left_out) {
+  warn_of_bad(console, bad_of(session, left_out));
+  if (adapt::measures(mode.policy))
+    for (const std::string& note : experiment::notes_on_batches(mode, session.labels())) console.warn(note);
 }
 
-ExitCode recalibrate(const Options& options, Console& console) {
-  const Job job = job_of(options);
-  const experiment::BadLimit limit = bad_limit_of(options);
+JobDocument document_of(const experiment::Session& session, std::size_t left_out, const experiment::BadLimit& limit) {
+  JobDocument document;
+  const auto lost = static_cast<std::int64_t>(left_out);
+  document.images = static_cast<std::int64_t>(session.store->size()) - lost;
+  document.skipped = session.dataset->skipped();
+  document.bad = static_cast<std::int64_t>(session.store->bad().size()) + lost;
+  document.load = session.load_seconds;
+  document.too_many_bad = limit.exceeded({document.images, document.bad});
+  return document;
+}
+
+ExitCode finish(JobDocument document, const experiment::BadLimit& limit, Console& console) {
+  const std::int64_t images = document.images, bad_files = document.bad;
+  if (console.json()) console.print(job_json(std::move(document)));
+  return judge_bad(console, limit, images, bad_files);
+}
+
+ExitCode recalibrate_domains(const Job& job, const experiment::BadLimit& limit, Console& console) {
+  OutputFiles files;
+  files.expect("--out", index_path(job.out));
+  if (job.statistics) files.expect("--stats-out", *job.statistics);
+  if (job.quarantine) files.expect("--quarantine", *job.quarantine);
+  const DomainEstimates e = estimate_domains(job, console);
+  Json list = Json::array();
+  add_domain_files(job, e, files, list);
+  std::vector<adapt::LeftOut> left_out;
+  for (const adapt::ModeResult& result : e.results.domains)
+    left_out.insert(left_out.end(), result.left_out.begin(), result.left_out.end());
+  if (job.quarantine) files.set(*job.quarantine, quarantine_csv(bad_of(e.session, left_out)));
+  files.write();
+
+  JobDocument document = document_of(e.session, left_out.size(), limit);
+  document.adapt = e.results.seconds.adapt;
+  if (document.adapt > 0) document.images_per_second = static_cast<double>(document.images) / document.adapt;
+  document.outputs.set("adapted", std::move(list)).set("index", index_path(job.out).string());
+  warn_of(console, e.session, job.mode, left_out);
+  say_domains(job, e, console);
+  return finish(std::move(document), limit, console);
+}
+
+ExitCode recalibrate_whole(const Job& job, const experiment::BadLimit& limit, Console& console) {
   OutputFiles files;
   if (!job.out.empty()) files.expect("--out", job.out);
-  const std::optional<fs::path> statistics = statistics_path(options, job.mode, job.out);
-  if (statistics) files.expect("--stats-out", *statistics);
+  if (job.statistics) files.expect("--stats-out", *job.statistics);
 
-  if (options.has("quarantine")) files.expect("--quarantine", options.text("quarantine"));
+  if (job.quarantine) files.expect("--quarantine", *job.quarantine);
 
   const Estimate e = job.automatic ? estimate_until_settled(job, console) : estimate(job, console);
   const experiment::Session& session = e.session;
-  if (statistics)
-    files.set(*statistics, stats::write_statistics(experiment::statistics_file(session, e.result.measured, e.facts)));
+  if (job.statistics)
+    files.set(*job.statistics,
+              stats::write_statistics(experiment::statistics_file(session, e.result.measured, e.facts)));
   experiment::Exported exported;
   if (!job.out.empty()) {
     exported = experiment::export_checkpoint(session, e.result.statistics, e.facts);
     set_exported(files, job.out, exported);
   }
-  if (options.has("quarantine")) files.set(options.text("quarantine"), quarantine_csv(bad_of(e)));
+  if (job.quarantine) files.set(*job.quarantine, quarantine_csv(bad_of(session, e.result.left_out)));
   files.write();
   fs::remove(job.kept);
 
-  JobDocument document;
-  document.images = static_cast<std::int64_t>(session.store->size());
-  document.skipped = session.dataset->skipped();
-  document.bad = static_cast<std::int64_t>(session.store->bad().size()) + e.facts.left_out;
-  document.images -= e.facts.left_out;
-  document.load = session.load_seconds;
+  JobDocument document = document_of(session, e.result.left_out.size(), limit);
   document.adapt = e.result.seconds.adapt;
   if (e.result.seconds.adapt > 0)
     document.images_per_second = static_cast<double>(e.result.adapted_images) / e.result.seconds.adapt;
   if (!job.out.empty())
     document.outputs.set("adapted", job.out.string()).set("provenance", experiment::provenance_path(job.out).string());
-  if (statistics) document.outputs.set("statistics", statistics->string());
+  if (job.statistics) document.outputs.set("statistics", job.statistics->string());
   if (!e.settling.layers.empty()) document.settling = report::settling_json(e.settling);
-  document.too_many_bad = limit.exceeded({document.images, document.bad});
-  warn_of(console, e);
-  const std::string written = (job.out.empty() ? *statistics : job.out).string();
+  warn_of(console, session, job.mode, e.result.left_out);
+  for (const std::string& note : experiment::notes_on(job.mode, e.settling)) console.warn(note);
+  const std::string written = (job.out.empty() ? *job.statistics : job.out).string();
   const std::string from =
       adapt::measures(job.mode.policy)
           ? fmt::format(" from {} images ({:.1f} images/s)", e.result.adapted_images, document.images_per_second)
           : std::string();
   console.say(fmt::format("{}: {}{}{}\n", written, job.mode.name, from, conversion(exported)));
-  const std::int64_t images = document.images, bad_files = document.bad;
-  if (console.json()) console.print(job_json(std::move(document)));
-  return judge_bad(console, limit, images, bad_files);
+  return finish(std::move(document), limit, console);
+}
+
+ExitCode recalibrate(const Options& options, Console& console) {
+  const Job job = job_of(options);
+  const experiment::BadLimit limit = bad_limit_of(options);
+  return job.domain ? recalibrate_domains(job, limit, console) : recalibrate_whole(job, limit, console);
 }
 
 }  // namespace
@@ -253,7 +374,7 @@ Command recalibrate_command() {
            "One checkpoint, one data set, an adapted file of the same format. Labels are not used.",
            "CHECKPOINT",
            true,
-           {kRecalibrate, data_options(), measure_options(), resource_options()},
+           {kRecalibrate, data_options(), table_options(), measure_options(), resource_options()},
            kRefused},
           recalibrate};
 }

@@ -23,6 +23,7 @@ constexpr OptionSpec kRun[] = {
     {"root", "DIR", "input paths of the YAML are relative to DIR (default: the YAML's folder)"},
     {"set", "A.B=C", "change one key of the YAML; may be repeated", true},
     {"out", "DIR", "the run folder (default: runs/<name>)"},
+    {"show-domains", "", "print the names of domains that tell a site"},
     {"dry-run", "", "check the YAML, print it with every default, and stop"},
 };
 constexpr RefusedOption kRefused[] = {{"resume", "", "this version starts a run from its beginning"}};
@@ -50,6 +51,7 @@ ExitCode run(const Options& options, Console& console) {
   experiment::RunOptions job;
   job.threads = threads_of(options);
   job.memory = options.bytes("memory");
+  job.show_domains = options.has("show-domains");
   const experiment::Config config = experiment::read_config(yaml, {options.text("root"), options.texts("set")});
   job.folder = options.text("out", (fs::path("runs") / config.name).string());
   if (options.has("dry-run")) return dry_run(config, job.folder, console);
@@ -66,10 +68,11 @@ ExitCode run(const Options& options, Console& console) {
   const experiment::RunResults& results = outcome.results;
   for (const std::string& note : outcome.notes) console.warn(note);
   warn_of_bad(console, results.bad);
+  if (results.label_counts) console.info(labels_line(*results.label_counts));
   console.info(fmt::format("{}: {} images, {} bad, {} BatchNorms on {} levels", config.name, results.images,
                            results.bad.size(), results.batchnorms, results.levels));
-  write_run_folder(job.folder, config, outcome, console.log());
-  console.say(table_of(results));
+  write_run_folder(job.folder, outcome, console.log());
+  console.say(table_of(results) + domain_table_of(results));
   console.say(fmt::format("results are in {}\n", job.folder.string()));
   if (console.json()) write_stdout(report::results_json(results) + "\n");
   return judge_bad(console, limit, results.images, static_cast<std::int64_t>(results.bad.size()));

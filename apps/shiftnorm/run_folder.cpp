@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <set>
 #include <string>
 #include <vector>
 
@@ -17,26 +16,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A mode's name as a file's: other characters than letters, digits, '-', '_' and inner dots become '_'.
-std::string file_stem(const std::string& mode) {
-  std::string stem;
-  for (const char c : mode) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
-    stem += plain || (c == '.' && !stem.empty()) ? c : '_';
-  }
-  return stem;
-}
-
 void write_statistics(const fs::path& folder, const experiment::RunOutcome& outcome) {
   if (outcome.statistics.empty()) return;
   fs::create_directories(folder);
-  std::set<std::string> taken;
-  for (const auto& [mode, bytes] : outcome.statistics) {
-    const std::string stem = file_stem(mode);
-    std::string name = stem;
-    for (int i = 2; !taken.insert(name).second; ++i) name = fmt::format("{}-{}", stem, i);
-    write_file(folder / (name + ".bnstats"), bytes);
-  }
+  for (const auto& [name, bytes] : outcome.statistics) write_file(folder / (name + ".bnstats"), bytes);
 }
 
 /// Makes a folder with its missing parents and takes away what it made unless the work was completed.
@@ -64,17 +47,16 @@ class MadeFolders {
   bool kept_ = false;
 };
 
-void write_all(const fs::path& folder, const experiment::Config& config, const experiment::RunOutcome& outcome,
-               const std::string& log) {
+void write_all(const fs::path& folder, const experiment::RunOutcome& outcome, const std::string& log) {
   const experiment::RunResults& results = outcome.results;
-  if (outcome.exported) {
-    const fs::path adapted = folder / config.exported->path;
-    fs::create_directories(adapted.parent_path());
-    OutputFiles files;
-    set_exported(files, adapted, *outcome.exported);
-    files.write();
+  OutputFiles adapted;
+  for (const experiment::NamedExport& exported : outcome.exported) {
+    fs::create_directories((folder / exported.path).parent_path());
+    set_exported(adapted, folder / exported.path, exported.file);
   }
+  adapted.write();
   write_statistics(folder / "stats", outcome);
+  if (!outcome.domains_json.empty()) write_file(folder / "domains.json", outcome.domains_json);
   write_file(folder / "config.yaml", outcome.config_yaml);
   write_file(folder / "predictions.csv", report::predictions_csv(results));
   write_file(folder / "report.html", report::report_html(results));
@@ -85,17 +67,16 @@ void write_all(const fs::path& folder, const experiment::Config& config, const e
 
 }  // namespace
 
-void write_run_folder(const fs::path& folder, const experiment::Config& config, const experiment::RunOutcome& outcome,
-                      const std::string& log) {
+void write_run_folder(const fs::path& folder, const experiment::RunOutcome& outcome, const std::string& log) {
   if (fs::exists(folder)) {
-    write_all(folder, config, outcome, log);
+    write_all(folder, outcome, log);
     return;
   }
   const fs::path clean = fs::absolute(folder).lexically_normal();
   const fs::path target = clean.has_filename() ? clean : clean.parent_path();
   const fs::path staged = target.parent_path() / fmt::format(".{}.{}.partial", target.filename().string(), ::getpid());
   MadeFolders made(staged);
-  write_all(staged, config, outcome, log);
+  write_all(staged, outcome, log);
   std::error_code error;
   fs::rename(staged, target, error);
   if (error)

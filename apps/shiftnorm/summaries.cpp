@@ -31,36 +31,31 @@ std::string cell(const MetricResult& result) {
 
 std::string heading(std::string_view metric) { return fmt::format("{}{}", metric, percent(metric) ? " %" : ""); }
 
-std::vector<std::string> row_of(const ModeReport& report, bool labelled) {
-  std::vector<std::string> row{report.mode.name};
+using Row = std::vector<std::string>;
+
+/// What both a mode and one of its domains tell.
+template <class Report>
+void add_scores(const Report& report, bool labelled, bool known, Row& row) {
   if (labelled) {
     for (const MetricResult& result : report.metrics) row.push_back(cell(result));
-  } else {
-    const bool known = !report.probabilities.empty();
-    row.push_back(known ? fmt::format("{:.3f}", report.mean_confidence) : "-");
-    row.push_back(known ? fmt::format("{:.3f}", report.mean_entropy) : "-");
+    return;
   }
-  return row;
+  row.push_back(known ? fmt::format("{:.3f}", report.mean_confidence) : "-");
+  row.push_back(known ? fmt::format("{:.3f}", report.mean_entropy) : "-");
 }
 
-}  // namespace
+void add_headings(const ModeReport& report, Row& row) {
+  for (const MetricResult& result : report.metrics) row.push_back(heading(result.name));
+  if (report.metrics.empty()) row.insert(row.end(), {"confidence", "entropy"});
+}
 
-std::string table_of(const RunResults& results) {
-  if (results.modes.empty()) return {};
-  const bool labelled = !results.modes.front().metrics.empty();
-  std::vector<std::vector<std::string>> rows(1, {"mode"});
-  if (labelled) {
-    for (const MetricResult& result : results.modes.front().metrics) rows[0].push_back(heading(result.name));
-  } else {
-    rows[0].insert(rows[0].end(), {"confidence", "entropy"});
-  }
-  for (const ModeReport& report : results.modes) rows.push_back(row_of(report, labelled));
+std::string table(const std::vector<Row>& rows) {
   std::vector<std::size_t> widths(rows[0].size(), 0);
-  for (const auto& row : rows)
+  for (const Row& row : rows)
     for (std::size_t i = 0; i < std::min(row.size(), widths.size()); ++i)
       widths[i] = std::max(widths[i], row[i].size());
   std::string text;
-  for (const auto& row : rows) {
+  for (const Row& row : rows) {
     std::string line;
     for (std::size_t i = 0; i < std::min(row.size(), widths.size()); ++i)
       line += fmt::format("{:<{}}  ", row[i], widths[i]);
@@ -70,14 +65,63 @@ std::string table_of(const RunResults& results) {
   return text;
 }
 
-Json metrics_json(const ModeReport& report, bool labelled) {
+}  // namespace
+
+std::string table_of(const RunResults& results) {
+  if (results.modes.empty()) return {};
+  std::vector<Row> rows(1, {"mode"});
+  add_headings(results.modes.front(), rows[0]);
+  for (const ModeReport& report : results.modes) {
+    Row& row = rows.emplace_back(Row{report.mode.name});
+    add_scores(report, !results.modes.front().metrics.empty(), !report.probabilities.empty(), row);
+  }
+  return table(rows);
+}
+
+std::string domain_table_of(const RunResults& results) {
+  if (results.domain_key.empty()) return {};
+  std::vector<Row> rows(1, {"mode", results.domain_key, "images"});
+  add_headings(results.modes.front(), rows[0]);
+  for (const ModeReport& report : results.modes)
+    for (const experiment::DomainReport& domain : report.domains) {
+      Row& row = rows.emplace_back(
+          Row{report.mode.name + (domain.fell_back ? " (blend)" : ""), domain.name, std::to_string(domain.images)});
+      // A domain may be without labels where others have some.
+      if (!results.modes.front().metrics.empty() && domain.metrics.empty())
+        row.resize(rows[0].size(), "-");
+      else
+        add_scores(domain, !domain.metrics.empty(), !report.probabilities.empty(), row);
+    }
+  return "\n" + table(rows);
+}
+
+std::string labels_line(const imaging::LabelCounts& counts) {
+  return fmt::format("{}: {} images matched, {} images without a label, {} labels without an image, {} ambiguous",
+                     counts.file, counts.matched, counts.images_without_label, counts.labels_without_image,
+                     counts.ambiguous);
+}
+
+Json labels_json(const imaging::LabelCounts& counts) {
+  return Json::object({{"file", counts.file},
+                       {"matched", counts.matched},
+                       {"images_without_label", counts.images_without_label},
+                       {"labels_without_image", counts.labels_without_image},
+                       {"ambiguous", counts.ambiguous}});
+}
+
+Json metrics_json(const std::vector<MetricResult>& results) {
   Json metrics = Json::object();
-  for (const MetricResult& result : report.metrics) {
+  for (const MetricResult& result : results) {
     Json one = Json::object({{"value", result.score.value ? Json(*result.score.value) : Json()}});
     if (!result.score.value) one.set("reason", result.score.reason);
     if (result.interval) one.set("low", result.interval->low).set("high", result.interval->high);
     metrics.set(result.name, std::move(one));
   }
+  return metrics;
+}
+
+Json metrics_json(const ModeReport& report, bool labelled) {
+  Json metrics = metrics_json(report.metrics);
   if (!labelled && !report.probabilities.empty()) {
     metrics.set("confidence", Json::object({{"value", report.mean_confidence}}));
     metrics.set("entropy", Json::object({{"value", report.mean_entropy}}));
@@ -85,8 +129,20 @@ Json metrics_json(const ModeReport& report, bool labelled) {
   return metrics;
 }
 
+Json domains_json(const RunResults& results) {
+  if (results.domain_key.empty()) return {};
+  Json list = Json::array();
+  for (const experiment::DomainReport& domain : results.modes.front().domains)
+    list.push(Json::object({{"name", domain.name},
+                            {"images", domain.images},
+                            {"policy", adapt::name_of(domain.mode.policy)},
+                            {"fell_back", domain.fell_back},
+                            {"metrics", metrics_json(domain.metrics)}}));
+  return list;
+}
+
 Json job_json(JobDocument document) {
-  Json out = Json::object(
+  Json json = Json::object(
       {{"schema", 1},
        {"images", document.images},
        {"skipped", document.skipped},
@@ -96,8 +152,9 @@ Json job_json(JobDocument document) {
        {"images_per_second", document.images_per_second},
        {"outputs", std::move(document.outputs)},
        {"metrics", std::move(document.metrics)}});
-  if (document.settling) out.set("settling", std::move(*document.settling));
-  return out;
+  if (document.settling) json.set("settling", std::move(*document.settling));
+  if (!document.domains.is_null()) json.set("domains", std::move(document.domains));
+  return json;
 }
 
 DistanceView view_of(const std::vector<stats::LayerDistance>& layers) {

@@ -11,6 +11,14 @@ namespace shiftnorm::app {
 /// The lines that people see on stdout after `run` and `evaluate`: one row per mode, scores with their intervals.
 [[nodiscard]] std::string table_of(const experiment::RunResults& results);
 
+/// One row per mode and domain; empty without domains.
+[[nodiscard]] std::string domain_table_of(const experiment::RunResults& results);
+
+/// What became of a table of labels, on one line.
+[[nodiscard]] std::string labels_line(const imaging::LabelCounts& counts);
+
+[[nodiscard]] container::Json labels_json(const imaging::LabelCounts& counts);
+
 /// `metrics` of the JSON document of `evaluate`: value, low, high; `value` null with its `reason` where undefined.
 [[nodiscard]] container::Json metrics_json(const experiment::ModeReport& report, bool labelled);
 
@@ -21,7 +29,10 @@ struct JobDocument {
   bool too_many_bad = false;
   container::Json outputs = container::Json::object(), metrics = container::Json::object();
   std::optional<container::Json> settling;  ///< whether the images were enough, where something was measured
+  container::Json domains;                  ///< a list; null: one domain
 };
+/// Per domain its images, the policy used and its metrics; null without domains.
+[[nodiscard]] container::Json domains_json(const experiment::RunResults& results);
 [[nodiscard]] container::Json job_json(JobDocument document);
 
 /// Distances of layers as a table for people and as rows for --json; `stats diff` and `inspect --stats` print them.

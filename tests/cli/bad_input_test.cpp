@@ -119,7 +119,10 @@ TEST_CASE("refusals of the command line", "[cli]") {
   };
   test::check_refused(place, with({"--policy", "batch"}), 2, "policy batch: its statistics change with every batch");
   test::check_refused(place, with({"--polcy", "adabn"}), 2, "--polcy is no option (nearest is '--policy')");
-  test::check_refused(place, with({"--domain", "scanner"}), 2, "--domain: this version treats the data as one domain");
+  test::check_refused(place, with({"--domain", "scanner"}), 2, "the samples have no 'scanner'");
+  test::check_refused(place, with({"--domain", "scanner", "--resume"}), 2, "--resume: goes on with one estimate");
+  test::check_refused(place, with({"--domain", "scanner", "--max-images", "auto"}), 2,
+                      "--max-images = auto: reads until");
   test::check_refused(place, with({"--threads", "0"}), 2, "--threads = 0; expected an integer from 1 to 1024");
   test::check_refused(place, with({"--memory", "lots"}), 2, "--memory = lots; expected a size such as 512M or 4G");
   test::check_refused(place, with({"--max-bad", "-1"}), 2,

@@ -86,9 +86,12 @@ TEST_CASE("what the YAML says wrongly is named with its place and the nearest ke
        "x.yaml:2:26: data.target.limt is no key; nearest is 'limit'"},
       {"model: {checkpoint: a}\ndata: {target: {path: a, limit: {images: 3, per_class: 2}}}\nmodes: [source]\n",
        "x.yaml:2:33: data.target.limit has both per_class and images; expected one of them"},
-      {"model: {checkpoint: a}\ndata: {target: {path: a, labels: l.csv}}\nmodes: [source]\n",
-       "x.yaml:2:26: data.target.labels = l.csv; in this version labels come from class folders, or with the arrays of "
-       "an .npz"},
+      {"model: {checkpoint: a}\ndata: {target: {path: a, where: scanner}}\nmodes: [source]\n",
+       "x.yaml:2:33: data.target.where = scanner; expected a map of columns to lists of values"},
+      {"model: {checkpoint: a}\ndata: {target: {path: a, layout: NXY}}\nmodes: [source]\n",
+       "x.yaml:2:34: data.target.layout: NXY; expected N and then each axis once, of C (channels), T, L, D, H, W: "
+       "NCHW, "
+       "NHWC, NTC, NDHWC, NC"},
       {"model: {checkpoint: a}\ndata: {target: {path: a}, classes: [x, y, x]}\nmodes: [source]\n",
        "x.yaml:2:36: data.classes names 'x' twice; expected each class once"},
   }));

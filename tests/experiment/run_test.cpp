@@ -79,12 +79,12 @@ TEST_CASE("a run scores every mode on the same images and exports one", "[experi
 
   // The exported file is the original but for BatchNorm vectors, and its own statistics are adabn's: `source` on it
   // gives adabn's outputs.
-  REQUIRE(outcome.exported);
+  REQUIRE(outcome.exported.size() == 1);
   const std::vector<std::byte> original = read_file(dir.path() / "net.safetensors");
-  REQUIRE(outcome.exported->bytes.size() == original.size());
-  CHECK(outcome.exported->bytes != original);
-  write_file(dir.path() / "adapted.safetensors", outcome.exported->bytes);
-  write_file(dir.path() / "adapted.safetensors.provenance.json", outcome.exported->provenance);
+  REQUIRE(outcome.exported[0].file.bytes.size() == original.size());
+  CHECK(outcome.exported[0].file.bytes != original);
+  write_file(dir.path() / "adapted.safetensors", outcome.exported[0].file.bytes);
+  write_file(dir.path() / "adapted.safetensors.provenance.json", outcome.exported[0].file.provenance);
   experiment::Config again = config;
   again.model.checkpoint = dir.path() / "adapted.safetensors";
   again.preprocess.reset();  // the provenance beside the file says it
@@ -96,11 +96,11 @@ TEST_CASE("a run scores every mode on the same images and exports one", "[experi
     // 1e-4: statistics were rounded to the file's float32.
     CHECK(adapted.results.modes[0].probabilities[i] == Approx(results.modes[1].probabilities[i]).margin(1e-4));
 
-  const container::Json provenance = container::parse_json(outcome.exported->provenance);
+  const container::Json provenance = container::parse_json(outcome.exported[0].file.provenance);
   CHECK(provenance.at("source_sha256").as_string() == sha256_hex(original));
-  CHECK(provenance.at("adapted_sha256").as_string() == sha256_hex(outcome.exported->bytes));
+  CHECK(provenance.at("adapted_sha256").as_string() == sha256_hex(outcome.exported[0].file.bytes));
   CHECK(provenance.at("images").as_integer() == 12);
-  CHECK(outcome.exported->provenance.find(dir.path().string()) == std::string::npos);
+  CHECK(outcome.exported[0].file.provenance.find(dir.path().string()) == std::string::npos);
 }
 
 TEST_CASE("images need a preprocessing, and the choices are listed", "[experiment]") {

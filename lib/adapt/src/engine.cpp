@@ -30,8 +30,10 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-std::vector<std::vector<std::size_t>> one_group(std::size_t count) {
-  std::vector<std::vector<std::size_t>> groups(1, std::vector<std::size_t>(count));
+using Groups = std::vector<std::vector<std::size_t>>;
+
+Groups one_group(std::size_t count) {
+  Groups groups(1, std::vector<std::size_t>(count));
   std::iota(groups[0].begin(), groups[0].end(), std::size_t{0});
   return groups;
 }
@@ -44,12 +46,11 @@ std::uint64_t next_random(std::uint64_t& state) {
   return z ^ (z >> 31);
 }
 
-std::vector<std::vector<std::size_t>> batches(std::size_t count, std::size_t batch,
-                                              std::optional<std::uint64_t> shuffle) {
-  std::vector<std::size_t> order = std::move(one_group(count)[0]);
+/// Batches of the images of one domain.
+Groups batches(std::vector<std::size_t> order, std::size_t batch, std::optional<std::uint64_t> shuffle) {
   if (shuffle) {
     std::uint64_t state = *shuffle;
-    for (std::size_t i = count; i > 1; --i) {
+    for (std::size_t i = order.size(); i > 1; --i) {
       // Rejection keeps every order equally likely.
       const std::uint64_t limit = UINT64_MAX - UINT64_MAX % i;
       std::uint64_t draw = next_random(state);
@@ -57,10 +58,60 @@ std::vector<std::vector<std::size_t>> batches(std::size_t count, std::size_t bat
       std::swap(order[i - 1], order[draw % i]);
     }
   }
-  std::vector<std::vector<std::size_t>> groups;
-  for (std::size_t at = 0; at < count; at += batch)
+  Groups groups;
+  for (std::size_t at = 0; at < order.size(); at += batch)
     groups.emplace_back(order.begin() + static_cast<std::ptrdiff_t>(at),
-                        order.begin() + static_cast<std::ptrdiff_t>(std::min(count, at + batch)));
+                        order.begin() + static_cast<std::ptrdiff_t>(std::min(order.size(), at + batch)));
+  return groups;
+}
+
+/// Batches that do not mix domains, and where each comes from.
+struct DomainBatches {
+  struct Origin {
+    std::size_t domain = 0, batch = 0;  ///< batch: counted within the domain
+  };
+  Groups groups;
+  std::vector<Origin> origins;
+};
+
+DomainBatches domain_batches(const Groups& domains, std::size_t batch, std::optional<std::uint64_t> shuffle) {
+  DomainBatches all;
+  for (std::size_t d = 0; d < domains.size(); ++d) {
+    std::size_t count = 0;
+    for (std::vector<std::size_t>& group : batches(domains[d], batch, shuffle)) {
+      all.groups.push_back(std::move(group));
+      all.origins.push_back({d, count++});
+    }
+  }
+  return all;
+}
+
+std::size_t batch_size(const Mode& mode) {
+  return mode.policy == Policy::instance ? 1 : static_cast<std::size_t>(mode.batch);
+}
+
+void require_valid(const Mode& mode) {
+  const std::vector<std::string> wrong = problems(mode);
+  if (!wrong.empty())
+    throw ConfigError(fmt::format("mode '{}': {}", mode.name, fmt::format("{}", fmt::join(wrong, "; "))));
+}
+
+/// The images of each domain; together they are all images once.
+Groups groups_of(std::span<const Domain> domains, std::size_t count) {
+  Groups groups;
+  std::vector<bool> seen(count, false);
+  std::size_t total = 0;
+  for (const Domain& domain : domains) {
+    require_valid(domain.mode);
+    if (domain.images.empty()) throw Error("a domain has no images; expected at least one");
+    for (const std::size_t i : domain.images) {
+      if (i >= count || seen[i]) throw Error(fmt::format("image {} is in no data set or in two domains", i));
+      seen[i] = true;
+    }
+    total += domain.images.size();
+    groups.push_back(domain.images);
+  }
+  if (total != count) throw Error(fmt::format("{} of {} images have a domain; expected all", total, count));
   return groups;
 }
 
@@ -94,7 +145,7 @@ std::vector<double> values_of(const graph::Graph& graph, graph::ValueId id) {
 }  // namespace
 
 std::vector<std::vector<std::size_t>> batches_of(const Mode& mode, std::size_t images) {
-  return batches(images, mode.policy == Policy::instance ? 1 : static_cast<std::size_t>(mode.batch), mode.shuffle);
+  return batches(std::move(one_group(images).front()), batch_size(mode), mode.shuffle);
 }
 
 stats::Statistics source_statistics(const graph::Graph& graph, const std::vector<graph::BatchNorm>& layers) {
@@ -244,24 +295,27 @@ struct Engine::State {
     return out;
   }
 
-  /// Level by level, each behind the final statistics of the earlier ones. `reached` holds the layers that an earlier
-  /// measurement settled; levels settled before an exception are left in it.
-  stats::Statistics measure_layerwise(const Mode& mode, const Images& images, Outputs* outputs,
-                                      stats::Statistics* reached, const Progress& progress) {
-    stats::Statistics target = reached != nullptr && !reached->empty() ? *reached : source;
+  /// Level by level, each behind the final statistics of the earlier ones; domains do not see each other. `reached`
+  /// (of one domain) holds the layers that an earlier measurement settled; levels settled before an exception are left
+  /// in it.
+  std::vector<stats::Statistics> measure_layerwise(const Mode& mode, const Groups& domains, const Images& images,
+                                                   Outputs* outputs, stats::Statistics* reached,
+                                                   const Progress& progress) {
+    const stats::Statistics start = reached != nullptr && !reached->empty() ? *reached : source;
+    std::vector<stats::Statistics> targets(domains.size(), start);
     std::vector<bool> measured = measured_by(mode.layers);
-    for (std::size_t i = 0; i < measured.size(); ++i) measured[i] = measured[i] && target[i].values == 0;
-    exec::SweepRequest r = request(whole, target, images, "adapt");
+    for (std::size_t i = 0; i < measured.size(); ++i) measured[i] = measured[i] && start[i].values == 0;
+    exec::SweepRequest r = request(whole, start, images, "adapt");
     r.levels = levels(whole, measured);
-    r.groups = one_group(images.count);
+    r.groups = domains;
     if (outputs != nullptr) collect(*outputs, images.count, r);
-    r.settle = [&](std::size_t, std::int64_t, std::span<const exec::LevelMoments> moments,
+    r.settle = [&](std::size_t domain, std::int64_t, std::span<const exec::LevelMoments> moments,
                    std::span<exec::Affine> affines) {
       for (const exec::LevelMoments& m : moments) {
         require_variance(layers()[m.set], m.moments);
-        stats::LayerStatistics& layer = target[m.set];
+        stats::LayerStatistics& layer = targets[domain][m.set];
         layer.values = m.moments.values();
-        layer.images = static_cast<std::int64_t>(images.count);
+        layer.images = static_cast<std::int64_t>(domains[domain].size());
         layer.batches = 1;
         layer.sums = m.moments;
         layer.spread = m.spread;
@@ -272,25 +326,33 @@ struct Engine::State {
     try {
       whole.sweeper.run(r, progress);
     } catch (...) {
-      if (reached != nullptr) *reached = std::move(target);
+      if (reached != nullptr) *reached = std::move(targets.front());
       throw;
     }
-    return target;
+    return targets;
   }
 
-  /// Group by group. `reached` holds what the first groups gave; those done before an exception are left in it.
-  stats::Statistics measure_groups(const Mode& mode, const Images& images, stats::Statistics* reached,
-                                   const Progress& progress) {
+  /// Group by group, none of images of two domains. `reached` (of one domain) holds what the first groups gave; those
+  /// done before an exception are left in it.
+  std::vector<stats::Statistics> measure_groups(const Mode& mode, const Groups& domains, const Images& images,
+                                                stats::Statistics* reached, const Progress& progress) {
     const bool by_source = mode.semantics == Semantics::source;
     Network& network = by_source ? whole : in_groups();
     exec::SweepRequest r = request(network, source, images, "adapt");
     const std::vector<bool> measured = measured_by(mode.layers);
     r.settled = !by_source;
     r.levels = by_source ? std::vector<std::int64_t>(measured.begin(), measured.end()) : levels(network, measured);
-    r.groups = by_source ? batches(images.count, kChunk, {}) : batches_of(mode, images.count);
-    BatchEstimator estimator(mode, layers(), reached != nullptr && !reached->empty() ? *reached : source);
-    const std::size_t done = estimator.batches();
-    r.groups.erase(r.groups.begin(), r.groups.begin() + static_cast<std::ptrdiff_t>(std::min(done, r.groups.size())));
+    DomainBatches all =
+        by_source ? domain_batches(domains, kChunk, {}) : domain_batches(domains, batch_size(mode), mode.shuffle);
+    r.groups = std::move(all.groups);
+    std::vector<BatchEstimator> estimators;
+    estimators.reserve(domains.size());
+    for (std::size_t d = 0; d < domains.size(); ++d)
+      estimators.emplace_back(mode, layers(), reached != nullptr && !reached->empty() ? *reached : source);
+    const std::size_t seen = reached != nullptr ? estimators.front().batches() : 0;
+    const auto done = static_cast<std::ptrdiff_t>(std::min(seen, r.groups.size()));
+    r.groups.erase(r.groups.begin(), r.groups.begin() + done);
+    all.origins.erase(all.origins.begin(), all.origins.begin() + done);
     std::mutex mutex;
     std::map<std::size_t, std::vector<exec::LevelMoments>> waiting;
     r.settle = [&](std::size_t group, std::int64_t, std::span<const exec::LevelMoments> moments,
@@ -315,10 +377,11 @@ struct Engine::State {
       for (auto& [layer, uses] : by_layer) {
         std::sort(uses.begin(), uses.end(),
                   [](const exec::LevelMoments& a, const exec::LevelMoments& b) { return a.set < b.set; });
-        estimator.add(layer, done + group, static_cast<std::int64_t>(r.groups[group].size()), uses);
+        const DomainBatches::Origin& origin = all.origins[group];
+        estimators[origin.domain].add(layer, origin.batch, static_cast<std::int64_t>(r.groups[group].size()), uses);
       }
     };
-    const auto finish = [&] {
+    const auto finish = [&](const BatchEstimator& estimator) {
       stats::Statistics out = estimator.finish();
       if (!by_source) return out;
       for (std::size_t i = 0; i < out.size(); ++i) {
@@ -331,26 +394,39 @@ struct Engine::State {
     try {
       network.sweeper.run(r, progress);
     } catch (...) {
-      if (reached != nullptr) *reached = estimator.finish();
+      if (reached != nullptr) *reached = estimators.front().finish();
       throw;
     }
-    return finish();
+    std::vector<stats::Statistics> targets;
+    for (const BatchEstimator& estimator : estimators) targets.push_back(finish(estimator));
+    return targets;
   }
 
-  stats::Statistics measure(const Mode& mode, const Images& images, Outputs* outputs, stats::Statistics* reached,
-                            const Progress& progress) {
+  /// One entry per domain. outputs: only for layerwise; reached: only with one domain.
+  std::vector<stats::Statistics> measure(const Mode& mode, const Groups& domains, const Images& images,
+                                         Outputs* outputs, stats::Statistics* reached, const Progress& progress) {
     require_images(images);
-    if (mode.semantics == Semantics::layerwise) return measure_layerwise(mode, images, outputs, reached, progress);
-    return measure_groups(mode, images, reached, progress);
+    if (mode.semantics == Semantics::layerwise)
+      return measure_layerwise(mode, domains, images, outputs, reached, progress);
+    return measure_groups(mode, domains, images, reached, progress);
+  }
+
+  /// Rows of `outputs` for the images of one domain.
+  void infer(const stats::Statistics& statistics, const std::vector<std::size_t>& domain, const Images& images,
+             Outputs& outputs, const Progress& progress) {
+    exec::SweepRequest r = request(whole, statistics, images, "evaluate");
+    r.groups = {domain};
+    collect(outputs, images.count, r);
+    whole.sweeper.run(r, progress);
   }
 
   /// Policies `batch` and `instance`: each group is normalised with its own statistics, blended with the source if
   /// asked.
-  Outputs evaluate_groups(const Mode& mode, const Images& images, const Progress& progress) {
+  Outputs evaluate_groups(const Mode& mode, const Groups& domains, const Images& images, const Progress& progress) {
     Network& network = in_groups();
     exec::SweepRequest r = request(network, source, images, "evaluate");
     r.levels = levels(network, measured_by(mode.layers));
-    r.groups = batches_of(mode, images.count);
+    r.groups = domain_batches(domains, batch_size(mode), mode.shuffle).groups;
     Outputs outputs;
     collect(outputs, images.count, r);
     Mode blend = mode;
@@ -387,6 +463,17 @@ struct Engine::State {
 
 namespace {
 
+/// Errors  FormatError when so many go that the network rather than an image must be the cause.
+void require_few(const std::vector<LeftOut>& left_out, std::size_t all) {
+  constexpr std::size_t kMost = 100;  // each costs a new start
+  const std::size_t most = std::min<std::size_t>(kMost, std::max<std::size_t>(1, all / 20));
+  if (left_out.size() < all && left_out.size() <= most) return;
+  throw FormatError(
+      fmt::format("{}, at image {} and {} others of {}; expected finite numbers (the network or the "
+                  "preprocessing may be wrong rather than the images)",
+                  left_out.back().reason, left_out.back().image, left_out.size() - 1, all));
+}
+
 /// The images of a set without those that gave activations that are not finite: one bad image must not end a run.
 class Usable {
  public:
@@ -399,23 +486,27 @@ class Usable {
   }
   [[nodiscard]] std::size_t original(std::size_t index) const { return kept_[index]; }
 
-  /// Errors  FormatError when so many go that the network rather than an image must be the cause.
+  /// Errors  as require_few().
   void leave_out(const exec::NonFinite& bad, std::vector<LeftOut>& left_out) {
     left_out.push_back({kept_[bad.image], bad.reason});
     kept_.erase(kept_.begin() + static_cast<std::ptrdiff_t>(bad.image));
-    const std::size_t most = std::min<std::size_t>(kMost, std::max<std::size_t>(1, all_.count / 20));
-    if (kept_.empty() || left_out.size() > most)
-      throw FormatError(
-          fmt::format("{}, at image {} and {} others of {}; expected finite numbers (the network or the "
-                      "preprocessing may be wrong rather than the images)",
-                      bad.reason, left_out.back().image, left_out.size() - 1, all_.count));
+    require_few(left_out, all_.count);
   }
 
  private:
-  static constexpr std::size_t kMost = 100;  ///< each costs a new start
   const Images& all_;
   std::vector<std::size_t> kept_;
 };
+
+/// The same for images in domains: each domain loses its own.
+void leave_out(const exec::NonFinite& bad, std::span<const Domain> domains, Groups& kept,
+               std::vector<ModeResult>& results) {
+  for (std::size_t d = 0; d < kept.size(); ++d) {
+    if (std::erase(kept[d], bad.image) == 0) continue;
+    results[d].left_out.push_back({bad.image, bad.reason});
+    require_few(results[d].left_out, domains[d].images.size());
+  }
+}
 
 }  // namespace
 
@@ -429,24 +520,19 @@ const stats::Statistics& Engine::source() const noexcept { return state_->source
 bool Engine::source_known() const noexcept { return state_->source_known; }
 
 stats::Statistics Engine::measure(const Mode& mode, const Images& adapt, const Progress& progress) {
-  return state_->measure(mode, adapt, nullptr, nullptr, progress);
+  return std::move(state_->measure(mode, one_group(adapt.count), adapt, nullptr, nullptr, progress).front());
 }
 
 Outputs Engine::infer(const stats::Statistics& statistics, const Images& images, const Progress& progress) {
   require_images(images);
-  exec::SweepRequest r = state_->request(state_->whole, statistics, images, "evaluate");
-  r.groups = one_group(images.count);
   Outputs outputs;
-  state_->collect(outputs, images.count, r);
-  state_->whole.sweeper.run(r, progress);
+  state_->infer(statistics, one_group(images.count).front(), images, outputs, progress);
   return outputs;
 }
 
 ModeResult Engine::run(const Mode& mode, const Images& adapt, const Images* evaluate, const Progress& progress,
                        stats::Statistics* reached) {
-  const std::vector<std::string> wrong = problems(mode);
-  if (!wrong.empty())
-    throw ConfigError(fmt::format("mode '{}': {}", mode.name, fmt::format("{}", fmt::join(wrong, "; "))));
+  require_valid(mode);
   state_->require_source(mode);
   ModeResult result;
   const Stopwatch adapting;
@@ -458,7 +544,10 @@ ModeResult Engine::run(const Mode& mode, const Images& adapt, const Images* eval
     for (bool done = false; !done;) {
       try {
         if (same) result.outputs.emplace();
-        target = state_->measure(mode, usable.images(), same ? &*result.outputs : nullptr, reached, progress);
+        const Images kept = usable.images();
+        target = std::move(
+            state_->measure(mode, one_group(kept.count), kept, same ? &*result.outputs : nullptr, reached, progress)
+                .front());
         done = true;
       } catch (const exec::NonFinite& bad) {
         usable.leave_out(bad, result.left_out);
@@ -483,6 +572,66 @@ ModeResult Engine::run(const Mode& mode, const Images& adapt, const Images* eval
   return result;
 }
 
+DomainResults Engine::run_domains(std::span<const Domain> domains, const Images& images, bool evaluate,
+                                  const Progress& progress) {
+  require_images(images);
+  const Groups groups = groups_of(domains, images.count);
+  for (const Domain& domain : domains) state_->require_source(domain.mode);
+  // How a domain is measured is the same for all; what the policy then is may differ.
+  const Mode& measuring = domains.front().mode;
+  const auto any = [&](auto is) { return std::any_of(domains.begin(), domains.end(), is); };
+  const auto swept = [&](const Domain& d) {
+    return evaluate && d.mode.policy == Policy::adabn && d.mode.semantics == Semantics::layerwise;
+  };
+  const bool measured = any([](const Domain& d) { return measures(d.mode.policy); });
+  DomainResults results;
+  results.domains.resize(domains.size());
+  Groups kept = groups;
+  const auto without_bad = [&](auto work) {
+    for (;;) {
+      try {
+        return work();
+      } catch (const exec::NonFinite& bad) {
+        leave_out(bad, domains, kept, results.domains);
+      }
+    }
+  };
+  const Stopwatch adapting;
+  std::vector<stats::Statistics> targets(domains.size(), state_->source);
+  if (measured) {
+    without_bad([&] {
+      if (any(swept)) results.outputs.emplace();
+      targets =
+          state_->measure(measuring, kept, images, results.outputs ? &*results.outputs : nullptr, nullptr, progress);
+    });
+    if (kept != groups) results.outputs.reset();
+    results.seconds.adapt = adapting.seconds();
+  }
+  const bool from_sweep = results.outputs.has_value();
+  const Stopwatch evaluating;
+  for (std::size_t d = 0; d < domains.size(); ++d) {
+    const Mode& mode = domains[d].mode;
+    ModeResult& result = results.domains[d];
+    if (!exportable(mode.policy)) continue;
+    if (measured) result.adapted_images = static_cast<std::int64_t>(kept[d].size());
+    result.statistics = apply_policy(mode, state_->layers(), state_->source, targets[d], result.adapted_images);
+    if (measured) result.measured = std::move(targets[d]);
+    if (!evaluate || (from_sweep && swept(domains[d]))) continue;
+    if (!results.outputs) results.outputs.emplace();
+    state_->infer(result.statistics, groups[d], images, *results.outputs, progress);
+  }
+  if (evaluate && !exportable(measuring.policy)) {
+    results.outputs = without_bad([&] { return state_->evaluate_groups(measuring, kept, images, progress); });
+    const auto width = static_cast<std::ptrdiff_t>(results.outputs->width);
+    for (const ModeResult& result : results.domains)
+      for (const LeftOut& one : result.left_out)
+        std::fill_n(results.outputs->values.begin() + static_cast<std::ptrdiff_t>(one.image) * width, width,
+                    std::numeric_limits<float>::quiet_NaN());
+  }
+  if (evaluate) results.seconds.evaluate = evaluating.seconds();
+  return results;
+}
+
 Outputs Engine::evaluate_groups(const Mode& mode, const Images& images, std::vector<LeftOut>& left_out,
                                 const Progress& progress) {
   require_images(images);
@@ -490,7 +639,7 @@ Outputs Engine::evaluate_groups(const Mode& mode, const Images& images, std::vec
   for (;;) {
     try {
       const Images kept = usable.images();
-      const Outputs found = state_->evaluate_groups(mode, kept, progress);
+      const Outputs found = state_->evaluate_groups(mode, one_group(kept.count), kept, progress);
       Outputs all{found.width, std::vector<float>(images.count * static_cast<std::size_t>(found.width),
                                                   std::numeric_limits<float>::quiet_NaN())};
       for (std::size_t i = 0; i < kept.count; ++i)

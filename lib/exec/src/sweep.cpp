@@ -263,6 +263,13 @@ std::size_t largest_group(const SweepRequest& request) {
   return largest;
 }
 
+/// Whether every worker carries groups of its own. A group that is most of the images would leave the others waiting.
+bool runs_side_by_side(const SweepRequest& request, std::size_t workers) {
+  std::size_t images = 0;
+  for (const auto& group : request.groups) images += group.size();
+  return request.groups.size() >= workers && 2 * workers * largest_group(request) <= 3 * images;
+}
+
 }  // namespace
 
 Sweeper::Sweeper(std::shared_ptr<const Plan> plan, SweepOptions options)
@@ -273,7 +280,7 @@ SweepEstimate Sweeper::estimate(const SweepRequest& request) const {
   const Schedule schedule =
       make_schedule(state_->program, request.levels, request.settled, request.output ? request.outputs : 0);
   const std::size_t workers = state_->workers.count();
-  const std::size_t carried = largest_group(request) * (request.groups.size() >= workers ? workers : 1);
+  const std::size_t carried = largest_group(request) * (runs_side_by_side(request, workers) ? workers : 1);
   SweepEstimate estimate;
   estimate.frontier_bytes = carried * schedule.frontier_floats * sizeof(float);
   estimate.local_bytes = workers * (schedule.local_floats * sizeof(float) + schedule.scratch_bytes);
@@ -286,7 +293,7 @@ void Sweeper::run(const SweepRequest& request, const Progress& progress) {
   const Schedule schedule =
       make_schedule(state_->program, request.levels, request.settled, request.output ? request.outputs : 0);
   if (schedule.segments.empty()) return;
-  const bool side_by_side = request.groups.size() >= state_->workers.count();
+  const bool side_by_side = runs_side_by_side(request, state_->workers.count());
   const std::size_t group_bytes = largest_group(request) * schedule.frontier_floats * sizeof(float);
   const std::string scratch = estimate(request).spills ? state_->options.scratch_directory : "";
   for (WorkerMemory& memory : state_->memory) {

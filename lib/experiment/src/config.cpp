@@ -30,6 +30,7 @@ struct ReaderName {
 constexpr ReaderName kReaders[] = {{"auto", imaging::Reader::automatic},
                                    {"folder", imaging::Reader::folder},
                                    {"array", imaging::Reader::array},
+                                   {"table", imaging::Reader::table},
                                    {"dicom", imaging::Reader::dicom}};
 
 constexpr Field<ModelConfig> kModel[] = {
@@ -98,16 +99,32 @@ Node write_shift(const DataConfig& data) {
   return map;
 }
 
-/// {Modality: [CR, DX], ViewPosition: PA}
 void read_where(const Cursor& c, DataConfig& data) {
-  if (c.node().kind != Node::Kind::map) c.wrong("a map from DICOM attributes to the values that are kept");
-  for (const yaml::Member& member : c.node().members) data.dicom.where[member.key] = c.child(member).texts();
+  if (c.node().kind != Node::Kind::map || c.node().members.empty()) c.wrong("a map of columns to lists of values");
+  for (const yaml::Member& member : c.node().members) data.where[member.key] = c.child(member).texts();
 }
+
 Node write_where(const DataConfig& data) {
-  if (data.dicom.where.empty()) return {};
-  Node node = Node::map();
-  for (const auto& [attribute, values] : data.dicom.where) node.add(attribute, write_texts(values));
+  Node node = data.where.empty() ? Node{} : Node::map();
+  for (const auto& [column, values] : data.where) node.add(column, write_texts(values));
   return node;
+}
+
+constexpr Field<DomainConfig> kDomain[] = {
+    {"key", [](const Cursor& c, DomainConfig& d) { d.key = c.text(); },
+     [](const DomainConfig& d) { return write_text(d.key); }, true},
+    {"min_images", [](const Cursor& c, DomainConfig& d) { d.min_images = c.integer(1); },
+     [](const DomainConfig& d) { return write_integer(d.min_images); }},
+    {"prior_images", [](const Cursor& c, DomainConfig& d) { d.prior_images = c.number(0); },
+     [](const DomainConfig& d) { return write_number(d.prior_images); }},
+};
+
+void read_domain(const Cursor& c, DataConfig& data) {
+  DomainConfig& domain = data.domain.emplace();
+  if (c.node().kind == Node::Kind::map)
+    read_map(c, kDomain, domain);
+  else
+    domain.key = c.text();
 }
 
 struct FramesName {
@@ -142,8 +159,17 @@ Node write_frames(const DataConfig& data) {
   return data.dicom.frames == imaging::Frames::at_most ? write_map(kMostFrames, data) : Node{};
 }
 
-constexpr std::string_view kFolderLabels =
-    "in this version labels come from class folders, or with the arrays of an .npz";
+/// A column of the table; `folder`: the class folders of DICOM objects.
+void read_label(const Cursor& c, DataConfig& data) {
+  if (c.text() == "folder")
+    data.dicom.label_folders = true;
+  else
+    data.labels.label = c.text();
+}
+Node write_label(const DataConfig& data) {
+  if (data.dicom.label_folders) return write_text("folder");
+  return data.labels.label.empty() ? Node{} : write_text(data.labels.label);
+}
 
 constexpr Field<DataConfig> kData[] = {
     {"path",
@@ -157,16 +183,15 @@ constexpr Field<DataConfig> kData[] = {
     {"reader", [](const Cursor& c, DataConfig& d) { d.reader = c.placed([&] { return parse_reader(c.text()); }); },
      [](const DataConfig& d) { return write_text(name_of(d.reader)); }},
     {"layout", read_layout, [](const DataConfig& d) { return d.layout.empty() ? Node{} : write_text(d.layout); }},
-    {"labels", nullptr, nullptr, false, kFolderLabels},
-    {"label",
-     [](const Cursor& c, DataConfig& d) {
-       if (c.text() != "folder") c.fail(fmt::format("{}: {}", c.path(), kFolderLabels));
-       d.dicom.label_folders = true;
-     },
-     [](const DataConfig& d) { return d.dicom.label_folders ? write_text("folder") : Node{}; }},
-    {"key", nullptr, nullptr, false, kFolderLabels},
+    {"labels", [](const Cursor& c, DataConfig& d) { d.labels.file = c.input_path(); },
+     [](const DataConfig& d) { return d.labels.file.empty() ? Node{} : write_text(d.labels.file.string()); }},
+    {"key", [](const Cursor& c, DataConfig& d) { d.labels.key = c.texts(); },
+     [](const DataConfig& d) { return write_texts(d.labels.key); }},
+    {"label", read_label, write_label},
+    {"patient", [](const Cursor& c, DataConfig& d) { d.labels.patient = c.text(); },
+     [](const DataConfig& d) { return d.labels.patient.empty() ? Node{} : write_text(d.labels.patient); }},
     {"shift", read_shift, write_shift},
-    {"domain", nullptr, nullptr, false, "this version treats the target as one domain"},
+    {"domain", read_domain, [](const DataConfig& d) { return d.domain ? write_map(kDomain, *d.domain) : Node{}; }},
     {"where", read_where, write_where},
     {"frames", read_frames, write_frames},
 };
@@ -301,8 +326,11 @@ constexpr Field<Config> kConfig[] = {
 template <class Rewritten>
 std::string with_paths(Config config, Rewritten rewritten) {
   config.model.checkpoint = rewritten(config.model.checkpoint);
-  config.target.path = rewritten(config.target.path);
-  if (config.source) config.source->path = rewritten(config.source->path);
+  for (DataConfig* data : {&config.target, config.source ? &*config.source : nullptr}) {
+    if (data == nullptr) continue;
+    data->path = rewritten(data->path);
+    if (!data->labels.file.empty()) data->labels.file = rewritten(data->labels.file);
+  }
   return yaml::emit(write_map(kConfig, config));
 }
 

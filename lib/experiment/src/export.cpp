@@ -208,6 +208,7 @@ Exported export_checkpoint(const RestoredModel& model, const stats::Statistics& 
                                   {"preprocessing", std::move(preprocessing)},
                                   {"method", std::move(method)},
                                   {"data_fingerprint", data.fingerprint},
+                                  {"domain", facts.domain.empty() ? Json() : Json(facts.domain)},
                                   {"images", measured ? facts.images : std::int64_t{0}},
                                   {"patients", nullptr},
                                   {"drawn", data.drawn.empty() ? Json() : Json(data.drawn)},
@@ -222,11 +223,23 @@ Exported export_checkpoint(const RestoredModel& model, const stats::Statistics& 
   return exported;
 }
 
+DataFacts data_facts(const Session& session) {
+  DataFacts facts;
+  facts.preprocess = session.preprocess;
+  facts.preprocess_yaml = session.preprocess_yaml;
+  facts.preprocess_sha256 = session.preprocess_sha256;
+  facts.fingerprint = session.dataset->fingerprint();
+  facts.source_fingerprint = session.source_fingerprint;
+  facts.source_images = session.source_images;
+  facts.bad = static_cast<std::int64_t>(session.store->bad().size());
+  return facts;
+}
+
 Exported export_checkpoint(const Session& session, const stats::Statistics& statistics, const ExportFacts& facts) {
-  return export_checkpoint(session.model, statistics, facts,
-                           {session.preprocess, session.preprocess_yaml, session.preprocess_sha256,
-                            session.dataset->fingerprint(), session.source_fingerprint, session.source_images,
-                            static_cast<std::int64_t>(session.store->bad().size()) + facts.left_out, facts.drawn});
+  DataFacts data = data_facts(session);
+  data.bad = data.bad.value_or(0) + facts.left_out;
+  data.drawn = facts.drawn;
+  return export_checkpoint(session.model, statistics, facts, data);
 }
 
 }  // namespace shiftnorm::experiment

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 
 #include "shiftnorm/container/json.hpp"
 #include "shiftnorm/core/error.hpp"
@@ -64,8 +65,7 @@ imaging::Pipeline choose_pipeline(const SessionOptions& options, const Session& 
                                 join(imaging::preset_names())));
 }
 
-/// What samples must look like: zoo networks are built for the images' size, others have the shape in their file, or
-/// leave it open.
+/// What samples must look like: zoo networks are built for the images' size, others for the shape in their file.
 Shape wanted_shape(const RestoredModel& model) {
   const Shape made_for = model.input();
   if (model.architecture.empty() && !model.sizeless) return made_for;
@@ -108,6 +108,15 @@ std::vector<std::string> Session::ids() const {
   return out;
 }
 
+std::optional<std::int64_t> Session::patients() const {
+  std::set<std::string_view> patients;
+  for (std::size_t i = 0; i < store->size(); ++i) {
+    if (store->sample(i).patient.empty()) return std::nullopt;
+    patients.insert(store->sample(i).patient);
+  }
+  return static_cast<std::int64_t>(patients.size());
+}
+
 std::int64_t Session::levels() const {
   std::int64_t highest = 0;
   for (const graph::BatchNorm& layer : engine->batch_norms()) highest = std::max(highest, layer.level);
@@ -139,7 +148,8 @@ Session open_session(RestoredModel model, const SessionOptions& options, const P
   if (!pipeline.steps.empty()) session.preprocess_yaml = pipeline_yaml(pipeline);
   session.preprocess_sha256 = sha256_hex(imaging::canonical(pipeline));
 
-  session.notes = session.dataset->notes(pipeline);
+  session.notes = session.dataset->selection_notes();
+  for (std::string& note : session.dataset->notes(pipeline)) session.notes.push_back(std::move(note));
 
   imaging::StoreOptions store;
   store.threads = options.threads;

@@ -48,6 +48,11 @@ std::string job_of(const Session& session, const ExportFacts& facts) {
 
 stats::StatisticsFile statistics_file(const Session& session, const stats::Statistics& measured,
                                       const ExportFacts& facts) {
+  return statistics_file(session.model, measured, facts, data_facts(session));
+}
+
+stats::StatisticsFile statistics_file(const RestoredModel& model, const stats::Statistics& measured,
+                                      const ExportFacts& facts, const DataFacts& data) {
   stats::StatisticsFile file;
   file.semantics = adapt::name_of(facts.mode.semantics);
   file.estimator = adapt::name_of(facts.mode.estimator);
@@ -55,12 +60,12 @@ stats::StatisticsFile statistics_file(const Session& session, const stats::Stati
     file.batch = facts.mode.batch;
     file.shuffle = facts.mode.shuffle ? std::to_string(*facts.mode.shuffle) : "off";
   }
-  file.model_sha256 = session.model.checkpoint.sha256;
-  file.architecture = session.model.architecture;
-  file.preprocess = session.preprocess;
-  file.preprocess_steps = session.preprocess_yaml;
-  file.preprocess_sha256 = session.preprocess_sha256;
-  file.fingerprints = {session.dataset->fingerprint()};
+  file.model_sha256 = model.checkpoint.sha256;
+  file.architecture = model.architecture;
+  file.preprocess = data.preprocess;
+  file.preprocess_steps = data.preprocess_yaml;
+  file.preprocess_sha256 = data.preprocess_sha256;
+  file.fingerprints = {data.fingerprint};
   file.images = facts.images;
   file.drawn = facts.drawn;
   file.instruction_set = facts.instruction_set;

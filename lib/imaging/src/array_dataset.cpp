@@ -10,15 +10,14 @@
 #include <utility>
 
 #include "array_layout.hpp"
-#include "fingerprint.hpp"
 #include "image_header.hpp"
-#include "limit.hpp"
 #include "mapped_file.hpp"
 #include "shiftnorm/container/npy.hpp"
 #include "shiftnorm/container/safetensors.hpp"
 #include "shiftnorm/container/zip.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/file.hpp"
+#include "shiftnorm/core/hash.hpp"
 #include "shiftnorm/core/text.hpp"
 
 namespace shiftnorm::imaging {
@@ -141,11 +140,8 @@ class ArrayDataset final : public Dataset {
     if (options.labelled)
       if (const auto name = labels_key(members, key)) labels = read_labels(members, *name, n);
     classes_ = class_names(labels, options.classes);
-    std::vector<Sample> all;
     for (std::int64_t i = 0; i < n; ++i)
-      all.push_back({fmt::format("{}[{}]", printable(key), i), labels[static_cast<std::size_t>(i)]});
-    rows_ = select(options.limit, all);
-    for (const std::size_t i : rows_) samples_.push_back(std::move(all[i]));
+      samples_.push_back({fmt::format("{}[{}]", printable(key), i), labels[static_cast<std::size_t>(i)]});
   }
 
   [[nodiscard]] const std::vector<Sample>& samples() const override { return samples_; }
@@ -202,9 +198,7 @@ class ArrayDataset final : public Dataset {
     return out;
   }
 
-  [[nodiscard]] std::string fingerprint() const override {
-    return fingerprint_of(samples_, [this](std::size_t i) { return sha256_hex(stored(i)); });
-  }
+  [[nodiscard]] std::string digest(std::size_t index) const override { return sha256_hex(stored(index)); }
 
  private:
   [[nodiscard]] Shape stored_shape() const {
@@ -212,13 +206,12 @@ class ArrayDataset final : public Dataset {
   }
   [[nodiscard]] Bytes stored(std::size_t index) const {
     const std::size_t bytes = static_cast<std::size_t>(data_.shape().elements_from(1)) * size_of(data_.dtype());
-    return data_.bytes().subspan(rows_.at(index) * bytes, bytes);
+    return data_.bytes().subspan(index * bytes, bytes);
   }
 
   Array data_;
   ArrayLayout layout_;
   bool images_ = false;
-  std::vector<std::size_t> rows_;  ///< of data_, one for each sample
   std::vector<Sample> samples_;
   std::vector<std::string> classes_;
 };

@@ -6,16 +6,12 @@
 #include <array>
 #include <cctype>
 #include <fstream>
-#include <mutex>
 #include <set>
 #include <unordered_map>
 
-#include "decode_image.hpp"
-#include "fingerprint.hpp"
+#include "image_files.hpp"
 #include "image_header.hpp"
-#include "limit.hpp"
 #include "shiftnorm/core/error.hpp"
-#include "shiftnorm/core/file.hpp"
 #include "shiftnorm/core/text.hpp"
 
 namespace shiftnorm::imaging {
@@ -23,7 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint64_t kFileLimit = std::uint64_t{512} << 20;  ///< bytes of one image file
 constexpr std::array<std::string_view, 6> kExtensions{".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"};
 
 bool named_like_image(const fs::path& path) {
@@ -40,20 +35,6 @@ bool begins_like_image(const fs::path& path) {
   std::array<char, kMagicBytes> head{};
   file.read(head.data(), head.size());
   return codec_of(std::as_bytes(std::span(head).first(static_cast<std::size_t>(file.gcount())))).has_value();
-}
-
-/// A path as an id: what cannot be printed (control bytes, invalid UTF-8) is escaped, so that every output can hold it.
-std::string id_of(const std::string& path) {
-  if (printable(path, std::string::npos) == path) return path;
-  std::string id;
-  for (const char c : path) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte < 0x7f)
-      id += c;
-    else
-      id += fmt::format("\\x{:02x}", byte);
-  }
-  return id;
 }
 
 /// What a walk through the folder finds.
@@ -133,11 +114,8 @@ class FolderDataset final : public Dataset {
     if (all.empty())
       throw FormatError(
           fmt::format("holds no image; expected JPEG, PNG, TIFF or BMP files ({} other files)", skipped_));
-    for (const std::size_t i : select(options.limit, all)) {
-      samples_.push_back(std::move(all[i]));
-      paths_.push_back(std::move(paths[i]));
-    }
-    digests_.resize(samples_.size());
+    samples_ = std::move(all);
+    files_ = std::make_unique<ImageFiles>(std::move(paths));
   }
 
   [[nodiscard]] const std::vector<Sample>& samples() const override { return samples_; }
@@ -145,58 +123,17 @@ class FolderDataset final : public Dataset {
   [[nodiscard]] std::int64_t skipped() const override { return skipped_; }
   [[nodiscard]] Reader reader() const override { return Reader::folder; }
   [[nodiscard]] bool images() const override { return true; }
-  [[nodiscard]] Image decode(std::size_t index) const override { return decode_image(read(index)); }
+  [[nodiscard]] Image decode(std::size_t index) const override { return files_->decode(index); }
   [[nodiscard]] Tensor array(std::size_t) const override {
     throw Error("an image folder was asked for arrays; expected decode()");
   }
-
-  [[nodiscard]] std::string fingerprint() const override {
-    return fingerprint_of(samples_, [this](std::size_t i) {
-      if (std::string known = digest(i); !known.empty()) return known;
-      try {
-        read(i);
-        return digest(i);
-      } catch (const Error&) {
-        return std::string("unreadable");
-      }
-    });
-  }
+  [[nodiscard]] std::string digest(std::size_t index) const override { return files_->digest(index); }
 
  private:
-  std::string digest(std::size_t index) const {
-    const std::lock_guard lock(mutex_);
-    return digests_[index];
-  }
-
-  /// The file's bytes. Hashed at every reading: the fingerprint then costs no second one, and a change is noticed.
-  std::vector<std::byte> read(std::size_t index) const {
-    const fs::path& path = paths_[index];
-    const std::string where = path.filename().string() + ": ";
-    std::vector<std::byte> bytes;
-    try {
-      bytes = read_file(path, kFileLimit);
-    } catch (const Error& e) {
-      // The caller says which sample it asked for, by its id.
-      std::string text = e.what();
-      if (text.starts_with(where)) text.erase(0, where.size());
-      throw FormatError(text);
-    }
-    std::string now = sha256_hex(bytes);
-    const std::lock_guard lock(mutex_);
-    std::string& first = digests_[index];
-    if (first.empty())
-      first = std::move(now);
-    else if (first != now)
-      throw FormatError("has changed since it was first read; expected the same bytes");
-    return bytes;
-  }
-
   std::vector<Sample> samples_;
-  std::vector<fs::path> paths_;
+  std::unique_ptr<ImageFiles> files_;
   std::vector<std::string> classes_;
   std::int64_t skipped_ = 0;
-  mutable std::mutex mutex_;
-  mutable std::vector<std::string> digests_;  ///< of the stored bytes, as first read; empty until then
 };
 
 }  // namespace

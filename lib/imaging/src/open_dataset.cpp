@@ -1,12 +1,16 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include "array_dataset.hpp"
 #include "dicom/dicom_dataset.hpp"
 #include "folder_dataset.hpp"
+#include "selected_dataset.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/imaging/dataset.hpp"
+#include "table_dataset.hpp"
 
 namespace shiftnorm::imaging {
 namespace {
@@ -26,6 +30,63 @@ std::string shown(const fs::path& path) {
   return path.has_filename() ? path.filename().string() : path.parent_path().filename().string();
 }
 
+std::unique_ptr<Dataset> open_files(const fs::path& path, const std::string& key, bool folder,
+                                    const DatasetOptions& options) {
+  if (!folder) return open_array(path, key, options);
+  if (!key.empty()) throw ConfigError(fmt::format("{}: is a folder; '#{}' names an array of a file", shown(path), key));
+  try {
+    return open_folder(path, options);
+  } catch (...) {
+    rethrow_at(shown(path));
+  }
+}
+
+/// Names by which samples are known besides their ids.
+std::vector<std::string> keys_of(const Dataset& data) {
+  std::set<std::string> names;
+  for (const Sample& sample : data.samples())
+    for (const auto& [name, value] : sample.keys) names.insert(name);
+  return {names.begin(), names.end()};
+}
+
+/// Columns are the table's where it has them and attributes of the objects otherwise. What the objects are chosen by
+/// here is taken out of `options`.
+std::unique_ptr<Dataset> open_objects(const fs::path& path, const std::vector<Table>& tables, DatasetOptions& options) {
+  const auto in_table = [&](const std::string& column) {
+    return std::ranges::any_of(tables, [&](const Table& table) { return table.csv.find(column).has_value(); });
+  };
+  DatasetOptions plain = options;
+  plain.where.clear();
+  plain.keep.clear();
+  for (const auto& [column, values] : options.where)
+    if (!in_table(column)) plain.dicom.where[column] = values;
+  for (const std::string& column : options.keep)
+    if (!in_table(column)) plain.keep.push_back(column);
+  std::erase_if(options.where, [&](const auto& condition) { return !in_table(condition.first); });
+  if (!tables.empty() && tables[0].label) plain.classes = {};  // they are the names of the table's labels
+  if (tables.empty())
+    options.limit = {};  // the objects' own business, which tells what belongs to a series
+  else
+    plain.limit = {};
+  return dicom::open_dicom(path, plain);
+}
+
+/// What a reader accepts.
+void check_reader(Reader reader, const fs::path& path, bool folder) {
+  const auto wrong = [&](std::string_view expected) {
+    throw ConfigError(fmt::format("{}: is a {}; {}", shown(path), folder ? "folder" : "file", expected));
+  };
+  if (reader == Reader::folder && !folder) wrong("reader 'folder' expects a folder of images");
+  if (reader == Reader::array && (folder || named_like_table(path)))
+    wrong("reader 'array' expects .npy, .npz or .safetensors");
+  if (reader == Reader::table && folder) wrong("reader 'table' expects .csv or .tsv");
+  if (reader != Reader::table && !folder && !named_like_array(path) && !named_like_table(path))
+    throw UnsupportedError(
+        fmt::format("{}: is no known data set; expected a folder of images or DICOM objects, a table (.csv), .npy, "
+                    ".npz or .safetensors",
+                    shown(path)));
+}
+
 }  // namespace
 
 std::unique_ptr<Dataset> open_dataset(const std::string& where, const DatasetOptions& options) {
@@ -37,29 +98,37 @@ std::unique_ptr<Dataset> open_dataset(const std::string& where, const DatasetOpt
   if (status.type() == fs::file_type::none)
     throw MachineError(fmt::format("{}: cannot be examined: {}", shown(path), error.message()));
   const bool folder = fs::is_directory(status);
-  if (options.reader == Reader::folder && !folder)
-    throw ConfigError(fmt::format("{}: is a file; reader 'folder' expects a folder of images", shown(path)));
-  if (options.reader == Reader::array && folder)
-    throw ConfigError(fmt::format("{}: is a folder; reader 'array' expects .npy, .npz or .safetensors", shown(path)));
-  const bool automatic = options.reader == Reader::automatic && key.empty();
-  if (options.reader == Reader::dicom ||
-      (automatic && !named_like_array(path) && (folder ? dicom::holds_dicom(path) : dicom::is_dicom_source(path)))) {
+  const bool automatic = options.reader == Reader::automatic && key.empty() && !named_like_array(path);
+  const bool objects =
+      options.reader == Reader::dicom ||
+      (automatic && (folder ? dicom::holds_dicom(path) : !named_like_table(path) && dicom::is_dicom_source(path)));
+  if (!objects) check_reader(options.reader, path, folder);
+
+  std::vector<Table> tables;
+  DatasetOptions chosen = options;
+  std::unique_ptr<Dataset> all;
+  const bool beside = !options.labels.file.empty();
+  if (beside) tables.push_back(read_table(options.labels.file, options.labels));
+  if (objects) {
     // Folders carry names of patients: errors do not name them.
-    return dicom::open_dicom(path, options);
+    all = open_objects(path, tables, chosen);
+  } else if (!folder && (options.reader == Reader::table || (!named_like_array(path) && named_like_table(path)))) {
+    // With labels beside it the columns that are named are theirs; the list itself is told by its paths.
+    Table list = read_table(path, beside ? LabelTable{} : options.labels);
+    find_key(list, {"path"}, {});
+    all = open_table(list, path.parent_path());
+    tables.insert(tables.begin(), std::move(list));
+  } else {
+    DatasetOptions plain = options;
+    plain.limit = {};
+    if (beside && tables[0].label) plain.classes = {};  // they are the names of the table's labels
+    for (const auto& [column, values] : options.where) plain.keep.push_back(column);
+    all = open_files(path, key, folder, plain);
   }
-  if (!folder) {
-    if (!named_like_array(path))
-      throw UnsupportedError(fmt::format(
-          "{}: is no known data set; expected a folder of images or DICOM objects, .npy, .npz or .safetensors",
-          shown(path)));
-    return open_array(path, key, options);
-  }
-  if (!key.empty()) throw ConfigError(fmt::format("{}: is a folder; '#{}' names an array of a file", shown(path), key));
-  try {
-    return open_folder(path, options);
-  } catch (...) {
-    rethrow_at(shown(path));
-  }
+  if (beside) find_key(tables.back(), options.labels.key, keys_of(*all));
+  const bool everything =
+      tables.empty() && chosen.where.empty() && chosen.keep.empty() && !chosen.limit.per_class && !chosen.limit.images;
+  return everything ? std::move(all) : select_samples(std::move(all), tables, chosen);
 }
 
 }  // namespace shiftnorm::imaging

@@ -79,6 +79,9 @@ std::string results_sections(const View& view) {
       level_text(view.results.level));
   return section("Scores", "The small figures are the interval. Click a heading to sort.",
                  scores_table(view) + bars(view) + definitions(view)) +
+         section("Domains",
+                 "Each image was measured with its own domain, and evaluated under that domain's statistics.",
+                 domains_table(view)) +
          section("Difference to source", differences, differences_table(view) + difference_plot(view)) +
          section("Classes", "Share of each class's images that were recognised; a stronger shade is more.",
                  recall_table(view)) +

@@ -46,6 +46,12 @@ std::string provenance(const View& view) {
   rows += line("Data fingerprint", run.fingerprint, true);
   rows += line("Images", fmt::format("{} used, {} labelled, {} skipped, {} bad", run.images, view.labelled, run.skipped,
                                      run.bad.size()));
+  if (run.label_counts)
+    rows += line("Labels",
+                 fmt::format("{}: {} images matched, {} without a label, {} labels without an image, {} "
+                             "ambiguous",
+                             run.label_counts->file, run.label_counts->matched, run.label_counts->images_without_label,
+                             run.label_counts->labels_without_image, run.label_counts->ambiguous));
   if (run.resamples > 0)
     rows += line("Intervals", fmt::format("{}, percentile bootstrap over images, {} resamples", level_text(run.level),
                                           run.resamples));

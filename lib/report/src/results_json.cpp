@@ -37,7 +37,8 @@ void add_interval(Json& json, const std::optional<metrics::Interval>& interval) 
   json.set("high", interval ? Json(interval->high) : Json());
 }
 
-Json metrics_json(const View& view, const ModeReport& mode) {
+template <class Report>
+Json metrics_json(const View& view, const Report& mode) {
   Json out = Json::object();
   if (mode.metrics.empty()) {
     for (const metrics::MetricSpec& spec : metrics::metric_table())
@@ -137,7 +138,8 @@ void add_settings(Json& out, const adapt::Mode& mode) {
 }
 
 /// How far each layer's statistics moved from the source's; undefined numbers are written as null.
-Json drift_json(const ModeReport& mode) {
+template <class Report>
+Json drift_json(const Report& mode) {
   Json out = Json::array();
   for (const stats::LayerDistance& layer : mode.drift)
     out.push(Json::object({{"layer", layer.name},
@@ -146,6 +148,21 @@ Json drift_json(const ModeReport& mode) {
                            {"symmetric_kl", layer.symmetric_kl},
                            {"wasserstein", layer.wasserstein},
                            {"constant_channels", layer.constant}}));
+  return out;
+}
+
+Json domain_reports_json(const View& view, const ModeReport& mode) {
+  Json out = Json::array();
+  for (const experiment::DomainReport& domain : mode.domains) {
+    Json one = Json::object(
+        {{"name", domain.name}, {"images", domain.images}, {"policy", adapt::name_of(domain.mode.policy)}});
+    if (domain.mode.prior_images) one.set("prior_images", *domain.mode.prior_images);
+    one.set("fell_back", domain.fell_back);
+    one.set("metrics", metrics_json(view, domain));
+    one.set("mean_confidence", domain.mean_confidence).set("mean_entropy", domain.mean_entropy);
+    if (!domain.drift.empty()) one.set("drift", drift_json(domain));
+    out.push(std::move(one));
+  }
   return out;
 }
 
@@ -164,6 +181,7 @@ Json mode_json(const View& view, const ModeReport& report) {
   if (!report.note.empty()) out.set("note", report.note);
   if (!report.drift.empty()) out.set("drift", drift_json(report));
   if (!report.settling.layers.empty()) out.set("settling", settling_json(report.settling));
+  if (!report.domains.empty()) out.set("domains", domain_reports_json(view, report));
   out.set("per_class", per_class_json(view, report));
   add_confusion(out, report);
   out.set("reliability", reliability_json(report));
@@ -178,13 +196,34 @@ Json recommendation_json(const View& view) {
       {{"mode", value_or_null(said.mode)}, {"because", std::move(because)}, {"confidence", said.confidence}});
 }
 
+Json labels_json(const RunResults& run) {
+  if (!run.label_counts) return {};
+  const imaging::LabelCounts& counts = *run.label_counts;
+  return Json::object({{"file", counts.file},
+                       {"matched", counts.matched},
+                       {"images_without_label", counts.images_without_label},
+                       {"labels_without_image", counts.labels_without_image},
+                       {"ambiguous", counts.ambiguous}});
+}
+
+/// Which domains the data have; scores stand with the modes.
+Json domains_json(const RunResults& run) {
+  if (run.domain_key.empty() || run.modes.empty()) return {};
+  Json list = Json::array();
+  for (const experiment::DomainReport& domain : run.modes.front().domains)
+    list.push(Json::object({{"name", domain.name}, {"images", domain.images}}));
+  return Json::object({{"key", run.domain_key}, {"domains", std::move(list)}});
+}
+
 Json target_json(const View& view) {
   const RunResults& run = view.results;
   return Json::object({{"images", run.images},
                        {"labelled", view.labelled},
                        {"skipped", run.skipped},
                        {"bad", static_cast<std::int64_t>(run.bad.size())},
-                       {"patients", Json()},
+                       {"patients", value_or_null(run.patients)},
+                       {"labels", labels_json(run)},
+                       {"domain", domains_json(run)},
                        {"fingerprint", text_or_null(run.fingerprint)}});
 }
 

@@ -15,7 +15,8 @@ namespace shiftnorm::report {
 [[nodiscard]] std::string recall_table(const View& view);  ///< classes x modes
 [[nodiscard]] std::string confusion_matrices(const View& view);
 [[nodiscard]] std::string reliability_diagrams(const View& view);
-[[nodiscard]] std::string cost_table(const View& view);  ///< confidence, entropy, seconds, notes
+[[nodiscard]] std::string cost_table(const View& view);     ///< confidence, entropy, seconds, notes
+[[nodiscard]] std::string domains_table(const View& view);  ///< modes x domains; empty without domains
 [[nodiscard]] std::string bad_images(const View& view);
 [[nodiscard]] std::string provenance(const View& view);
 [[nodiscard]] std::string repetition(const View& view);  ///< the command and the resolved configuration

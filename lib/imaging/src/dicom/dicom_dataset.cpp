@@ -76,7 +76,8 @@ class DicomDataset final : public Dataset {
   [[nodiscard]] const std::vector<Bad>& skipped_files() const override { return skipped_; }
   [[nodiscard]] std::vector<std::string> notes(const Pipeline& pipeline) const override;
   [[nodiscard]] std::optional<PixelAudit> audit(std::size_t index) const override;
-  [[nodiscard]] std::string fingerprint() const override;
+  [[nodiscard]] std::string digest(std::size_t index) const override;
+  [[nodiscard]] std::string fingerprint(std::vector<std::size_t> samples) const override;
 
   [[nodiscard]] Image decode(std::size_t index) const override;
   [[nodiscard]] Tensor array(std::size_t) const override {
@@ -177,8 +178,13 @@ void DicomDataset::make_samples(const DatasetOptions& options) {
     const auto label = std::ranges::find(classes_, found.source.folder);
     const std::int32_t index = label == classes_.end() ? -1 : static_cast<std::int32_t>(label - classes_.begin());
     for (const std::int64_t frame : chosen_frames(facts, options.dicom)) {
-      all.push_back(
-          {facts.frames > 1 ? fmt::format("{}:{}", object, frame) : object, index, patient_of(facts), keys_of(found)});
+      Sample& sample = all.emplace_back();
+      sample.id = facts.frames > 1 ? fmt::format("{}:{}", object, frame) : object;
+      sample.label = index;
+      sample.patient = patient_of(facts);
+      sample.keys = keys_of(found);
+      for (std::size_t i = 0; i < options.keep.size(); ++i)
+        sample.attributes[options.keep[i]] = facts.tags.at(options.dicom.where.size() + i);
       places.push_back({o, frame});
     }
   }
@@ -281,26 +287,26 @@ std::optional<PixelAudit> DicomDataset::audit(std::size_t index) const {
   return audit;
 }
 
-/// Over bytes and frames alone: ids depend on the project's key, the data do not.
-std::string DicomDataset::fingerprint() const {
-  std::vector<std::string> lines;
-  for (const Place& place : places_) {
-    std::string digest;
-    {
-      const std::lock_guard lock(mutex_);
-      digest = digests_[place.object];
-    }
-    if (digest.empty()) {
-      try {
-        static_cast<void>(read_frame(place.object, place.frame));
-        const std::lock_guard lock(mutex_);
-        digest = digests_[place.object];
-      } catch (const Fault&) {
-        digest = "unreadable";
-      }
-    }
-    lines.push_back(fmt::format("{}:{}\n", digest, place.frame));
+std::string DicomDataset::digest(std::size_t index) const {
+  const Place& place = places_[index];
+  const auto known = [&] {
+    const std::lock_guard lock(mutex_);
+    return digests_[place.object];
+  };
+  std::string digest = known();
+  if (!digest.empty()) return digest;
+  try {
+    static_cast<void>(read_frame(place.object, place.frame));
+    return known();
+  } catch (const Fault&) {
+    return "unreadable";
   }
+}
+
+/// Over bytes and frames alone: ids depend on the project's key, the data do not.
+std::string DicomDataset::fingerprint(std::vector<std::size_t> samples) const {
+  std::vector<std::string> lines;
+  for (const std::size_t i : samples) lines.push_back(fmt::format("{}:{}\n", digest(i), places_[i].frame));
   std::ranges::sort(lines);
   Sha256 all;
   for (const std::string& line : lines) all.add(std::string_view(line));

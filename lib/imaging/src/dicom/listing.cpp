@@ -65,6 +65,7 @@ class Lister {
  public:
   Lister(const DatasetOptions& options, HelperPool& pool) : options_(options), pool_(pool) {
     for (const auto& [tag, values] : options.dicom.where) tags_.push_back(tag);
+    tags_.insert(tags_.end(), options.keep.begin(), options.keep.end());
   }
 
   Outcome look_at(const Source& source) {

@@ -28,8 +28,13 @@ class ShiftedDataset final : public Dataset {
     return image;
   }
   [[nodiscard]] Tensor array(std::size_t index) const override { return inner_->array(index); }
-  [[nodiscard]] std::string fingerprint() const override {
-    std::string text = inner_->fingerprint();
+  [[nodiscard]] bool integers() const override { return inner_->integers(); }
+  [[nodiscard]] std::string digest(std::size_t index) const override { return inner_->digest(index); }
+  [[nodiscard]] const LabelCounts* label_counts() const override { return inner_->label_counts(); }
+  [[nodiscard]] std::vector<std::string> selection_notes() const override { return inner_->selection_notes(); }
+  /// Of the data and of what is done to them.
+  [[nodiscard]] std::string fingerprint(std::vector<std::size_t> samples) const override {
+    std::string text = inner_->fingerprint(std::move(samples));
     for (const Shift& shift : shifts_) text += fmt::format(" {}:{}", shift.name, shift.severity);
     return sha256_hex(fmt::format("{} seed {}", text, seed_));
   }

@@ -54,6 +54,19 @@ struct ModeResult {
   std::vector<LeftOut> left_out;  ///< of the images to adapt on; under `batch` and `instance` of those to evaluate
 };
 
+/// Images that get statistics of their own. The modes of a run's domains differ at most in what follows measuring:
+/// policy, prior_images, source_weight.
+struct Domain {
+  std::vector<std::size_t> images;  ///< indices, at least one
+  Mode mode;
+};
+
+struct DomainResults {
+  std::vector<ModeResult> domains;  ///< in their order; their outputs and seconds are empty
+  std::optional<Outputs> outputs;   ///< of all images, each under its domain's statistics
+  Timing seconds;
+};
+
 /// A bound graph compiled for one machine: measures BatchNorms and evaluates modes.
 /// Errors  UnsupportedError naming the node that cannot be compiled.
 class Engine {
@@ -81,6 +94,11 @@ class Engine {
   ///         one value per channel; FormatError without images, or if too many had to be left out; Interrupted.
   [[nodiscard]] ModeResult run(const Mode& mode, const Images& adapt, const Images* evaluate, const Progress& progress,
                                stats::Statistics* reached = nullptr);
+
+  /// Measures every domain apart from the others, all in one sweep, and evaluates each image under its own domain's
+  /// statistics. Every image belongs to one domain. Each domain gets the bits of a run on its images alone.
+  [[nodiscard]] DomainResults run_domains(std::span<const Domain> domains, const Images& images, bool evaluate,
+                                          const Progress& progress);
 
   /// Plain inference with the given statistics, as stored (one entry per BatchNorm).
   [[nodiscard]] Outputs infer(const stats::Statistics& statistics, const Images& images, const Progress& progress);

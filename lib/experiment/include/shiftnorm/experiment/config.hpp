@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,12 +26,23 @@ struct ModelConfig {
   std::optional<OutputKind> outputs;  ///< absent: told from the graph's last node
 };
 
+/// A column or attribute whose values part the images into domains with statistics of their own.
+struct DomainConfig {
+  std::string key;
+  std::int64_t min_images = 32;  ///< with fewer, a policy that trusts the target alone gives way to `blend` ..
+  double prior_images = 16;      ///< .. in which the source counts as this many images
+  bool shown = false;            ///< values that tell a site are printed
+};
+
 struct DataConfig {
-  std::filesystem::path path;  ///< WHERE: folder or array file, `#key` included
+  std::filesystem::path path;  ///< WHERE: folder, table or array file, `#key` included
   imaging::Limit limit;
   imaging::Reader reader = imaging::Reader::automatic;
   std::string layout;
   std::vector<imaging::Shift> shifts;  ///< applied in order, before the preprocessing
+  imaging::LabelTable labels;
+  std::map<std::string, std::vector<std::string>> where;
+  std::optional<DomainConfig> domain;
   imaging::DicomOptions dicom;
 };
 
@@ -83,7 +95,7 @@ struct ConfigOptions {
 [[nodiscard]] std::string pipeline_yaml(const imaging::Pipeline& pipeline);
 
 [[nodiscard]] imaging::Reader parse_reader(
-    std::string_view name);  ///< auto, folder, array, dicom; ConfigError with the nearest
+    std::string_view name);  ///< auto, folder, array, table, dicom; ConfigError with the nearest
 [[nodiscard]] std::string_view name_of(imaging::Reader reader);
 /// One class name per line, blank lines left out, in the order of the network's outputs.
 [[nodiscard]] std::vector<std::string> read_classes(const std::filesystem::path& path);

@@ -34,6 +34,7 @@ struct ExportFacts {
   bool fold = false;          ///< ONNX only: take BatchNorms into the layers before them
   std::int64_t left_out = 0;  ///< images whose activations were not finite
   std::string drawn;          ///< how the images were chosen of more; empty: all there were
+  std::string domain{};       ///< its name, if the images are those of one domain
 };
 
 /// The data that statistics were measured on, and how they entered the network.
@@ -45,6 +46,9 @@ struct DataFacts {
   std::optional<std::int64_t> bad;  ///< files left out; absent: a statistics file does not tell
   std::string drawn;                ///< as in ExportFacts
 };
+
+/// Of a session's whole data set.
+[[nodiscard]] DataFacts data_facts(const Session& session);
 
 /// The extensions .onnx and .safetensors of the file's name convert, any other keeps the container. A file that is
 /// made here, not patched, holds the provenance too: `shiftnorm` in ONNX's metadata_props, safetensors' __metadata__.

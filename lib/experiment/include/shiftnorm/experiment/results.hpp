@@ -30,6 +30,17 @@ struct Comparison {
   std::optional<double> p;
 };
 
+/// What a mode did to the images of one domain.
+struct DomainReport {
+  std::string name;
+  std::int64_t images = 0;
+  adapt::Mode mode;  ///< as used: a domain with few images falls back to a blend
+  bool fell_back = false;
+  std::vector<MetricResult> metrics;
+  double mean_confidence = 0, mean_entropy = 0;
+  std::vector<stats::LayerDistance> drift;
+};
+
 struct ModeReport {
   adapt::Mode mode;
   std::vector<MetricResult> metrics;  ///< empty without labels
@@ -43,6 +54,7 @@ struct ModeReport {
   std::string note;                         ///< e.g. that `batch` makes an output depend on its batch mates
   std::vector<double> probabilities;        ///< [images, classes]: what predictions.csv lists
   double mean_confidence = 0, mean_entropy = 0;
+  std::vector<DomainReport> domains;  ///< empty unless the data are parted into domains
 };
 
 /// Everything a run found out: what results.json, predictions.csv and report.html are written from.
@@ -53,7 +65,10 @@ struct RunResults {
   std::int64_t batchnorms = 0, levels = 0, parameters = 0, images = 0, skipped = 0;
   std::vector<imaging::Bad> bad;
   std::vector<std::string> classes, ids;
-  std::vector<std::int32_t> labels;  ///< -1: none
+  std::string domain_key;                            ///< empty: one domain
+  std::vector<std::int32_t> labels;                  ///< -1: none
+  std::optional<imaging::LabelCounts> label_counts;  ///< where a table gave them
+  std::optional<std::int64_t> patients;              ///< where every image tells its own
   double load_seconds = 0, level = 0.95;
   std::int64_t resamples = 0;
   std::vector<ModeReport> modes;

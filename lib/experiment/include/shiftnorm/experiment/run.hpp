@@ -20,15 +20,23 @@ struct RunOptions {
   int threads = 1;
   std::uint64_t memory = 0;  ///< bytes; 0: half of what is free
   std::string program_version, instruction_set;
-  std::string command;  ///< for the report; no paths
+  std::string command;        ///< for the report; no paths
+  bool show_domains = false;  ///< names of domains that tell a site
+};
+
+/// An adapted checkpoint and where it goes, relative to the run folder unless absolute.
+struct NamedExport {
+  std::filesystem::path path;
+  Exported file;
 };
 
 /// What a run leaves behind; nothing has been written yet.
 struct RunOutcome {
   RunResults results;
-  std::optional<Exported> exported;
-  /// Mode and bytes of `stats/<mode>.bnstats`, for every mode that measured.
+  std::vector<NamedExport> exported;  ///< one for each domain where there are domains
+  /// Name and bytes of `stats/<name>.bnstats`, for every mode, and domain, that was measured.
   std::vector<std::pair<std::string, std::vector<std::byte>>> statistics;
+  std::string domains_json;        ///< the index of what belongs to which domain; empty without domains
   std::string config_yaml;         ///< the resolved configuration, runnable from the run folder
   std::vector<std::string> notes;  ///< warnings, one line each
 };

@@ -60,6 +60,7 @@ struct Session {
 
   [[nodiscard]] std::vector<std::int32_t> labels() const;  ///< per usable sample, -1: none
   [[nodiscard]] std::vector<std::string> ids() const;
+  [[nodiscard]] std::optional<std::int64_t> patients() const;  ///< nothing unless every usable sample tells its own
   [[nodiscard]] std::int64_t levels() const;
   [[nodiscard]] bool classifies() const;  ///< the first output is one vector for each sample
 };

@@ -15,6 +15,8 @@ namespace shiftnorm::experiment {
 /// What a mode measured, with everything that the file keeps beside it. `measured`: adapt::ModeResult's.
 [[nodiscard]] stats::StatisticsFile statistics_file(const Session& session, const stats::Statistics& measured,
                                                     const ExportFacts& facts);
+[[nodiscard]] stats::StatisticsFile statistics_file(const RestoredModel& model, const stats::Statistics& measured,
+                                                    const ExportFacts& facts, const DataFacts& data);
 
 /// Errors  FormatError with the file's name: missing, damaged, of an estimate that was interrupted.
 [[nodiscard]] stats::StatisticsFile read_statistics_file(const std::filesystem::path& path);

@@ -38,6 +38,8 @@ struct Sample {
   std::string patient{};    ///< whose it is, for counts and groups (DICOM: a keyed hash); empty: unknown. Never printed
   /// What tables may be joined by besides the id, by the names that a table's columns have. Never printed.
   std::map<std::string, std::string> keys{};
+  /// What else is known of it and was asked for (DatasetOptions::keep).
+  std::map<std::string, std::string> attributes{};
 };
 
 struct Limit {
@@ -46,13 +48,19 @@ struct Limit {
   std::uint64_t seed = 0;
 };
 
-enum class Reader { automatic, folder, array, dicom };
+enum class Reader { automatic, folder, array, table, dicom };
 
 /// A file that could not be used, and why in one line (no folder names).
 struct Bad {
   std::string id, reason;
   std::string kind{};                     ///< DICOM: the reason's name, such as "truncated"
   std::optional<std::uint64_t> offset{};  ///< DICOM: where in the object, in bytes
+};
+
+/// What became of a table of labels (counts of samples, and of rows without one).
+struct LabelCounts {
+  std::string file;  ///< without folders
+  std::int64_t matched = 0, images_without_label = 0, labels_without_image = 0, ambiguous = 0;
 };
 
 /// What `inspect --pixels` says of one file beside its decoded values.
@@ -90,8 +98,23 @@ class Dataset {
   /// Of the file of sample `index`; nothing where decode() tells all there is, and for all but the first sample of a
   /// file. Thread-safe.
   [[nodiscard]] virtual std::optional<PixelAudit> audit(std::size_t index) const;
-  /// SHA-256 over ids and stored bytes in id order: what provenance records.
-  [[nodiscard]] virtual std::string fingerprint() const = 0;
+  [[nodiscard]] virtual std::string digest(std::size_t index) const = 0;  ///< SHA-256 of the stored bytes
+  /// Of the table that labels came from; null without one.
+  [[nodiscard]] virtual const LabelCounts* label_counts() const { return nullptr; }
+  /// What became of tables and filters, for the user, one line each.
+  [[nodiscard]] virtual std::vector<std::string> selection_notes() const { return {}; }
+  /// SHA-256 over one line per sample, `id NUL digest LF`, in id order: what provenance records. DICOM, whose ids
+  /// depend on a key: over digests and frames.
+  [[nodiscard]] std::string fingerprint() const;
+  [[nodiscard]] virtual std::string fingerprint(std::vector<std::size_t> samples) const;  ///< of some of them
+};
+
+/// A CSV file with a row for each sample, or for each key that samples share, and the names of its columns.
+struct LabelTable {
+  std::filesystem::path file{};    ///< empty: none; WHERE itself may be a table
+  std::vector<std::string> key{};  ///< columns that tell the sample together; empty: path, id, or the samples' keys
+  std::string label{};             ///< column of class names; empty: `label`, if there is one
+  std::string patient{};           ///< column that tells the patient; empty: `patient`, if there is one
 };
 
 /// Which frames of a multi-frame object are samples. `by_kind`: all of enhanced CT, MR and PET, else the middle one.
@@ -112,6 +135,10 @@ struct DatasetOptions {
   std::string layout{};                ///< arrays: the axes by their letters (check_layout); empty: told from the shape
   std::vector<std::string> classes{};  ///< given order of class names; empty: sorted folder names
   bool labelled = true;                ///< false: labels do not matter, so that none of an array file are read
+  LabelTable labels{};
+  /// Only samples that have one of these values in each of these columns or attributes.
+  std::map<std::string, std::vector<std::string>> where{};
+  std::vector<std::string> keep{};  ///< columns or attributes that Sample::attributes is to hold
   DicomOptions dicom{};
   int threads = 1;  ///< for looking into many files
 };
@@ -121,8 +148,11 @@ struct DatasetOptions {
 void check_layout(const std::string& letters);
 
 /// Opens WHERE: a folder that holds DICOM objects (or the DICOMDIR in it), an image folder (class folders, or none:
-/// unlabelled), `.npy`, `.npz`, `.safetensors`, each with `#key`. DICOM is told by content.
-/// Errors  FormatError if nothing is there; ConfigError for options that do not fit.
+/// unlabelled), `.npy`, `.npz`, `.safetensors`, each with `#key`, or a table (`.csv`, `.tsv`) with a column `path` of
+/// image files, relative to its folder. DICOM is told by content. Then joins labels, keeps what `where` and `limit`
+/// say. Errors  FormatError if nothing is there, or a table is bad or gives one key two labels; ConfigError for options
+/// that
+///         do not fit.
 [[nodiscard]] std::unique_ptr<Dataset> open_dataset(const std::string& where, const DatasetOptions& options);
 
 }  // namespace shiftnorm::imaging

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shiftnorm/container/csv.hpp"
+#include "shiftnorm/imaging/dataset.hpp"
+
+namespace shiftnorm::imaging {
+
+/// A table with the columns that matter found.
+struct Table {
+  std::string name;  ///< of the file
+  container::CsvTable csv;
+  std::vector<std::size_t> key;
+  std::optional<std::size_t> label, patient;
+};
+
+/// Reads a table; its key is found later. Errors  FormatError with the file's name; ConfigError for a column that is
+/// not there.
+[[nodiscard]] Table read_table(const std::filesystem::path& file, const LabelTable& columns);
+/// `given`: columns; without any, `path`, `id`, or those of `known` (names that the samples have keys by) that are
+/// there. Errors  ConfigError for a column that is not there.
+void find_key(Table& table, const std::vector<std::string>& given, const std::vector<std::string>& known);
+
+/// The row of each sample, and what was found on the way.
+struct Join {
+  static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+  std::vector<std::size_t> rows;  ///< one for each sample, or kNone
+  LabelCounts counts;
+  std::vector<std::string> notes;
+};
+
+/// Joins a table to samples by its key, compared as text. `decisive`: columns in which rows of one key must agree.
+/// Errors  FormatError: rows of one key that differ, keys that samples of several patients share.
+[[nodiscard]] Join join_table(const Table& table, std::span<const Sample> samples,
+                              const std::vector<std::string>& decisive);
+
+/// Class names of a column of labels, in the order of their indices: those given; else 0, 1 .. the largest where all
+/// labels are such numbers; else the labels, sorted.
+/// Errors  ConfigError for a label that is none of the classes given.
+[[nodiscard]] std::vector<std::string> classes_of(const Table& table, const std::vector<std::string>& given);
+
+}  // namespace shiftnorm::imaging

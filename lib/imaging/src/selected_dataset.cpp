@@ -1,0 +1,153 @@
+#include "selected_dataset.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "limit.hpp"
+#include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/text.hpp"
+
+namespace shiftnorm::imaging {
+namespace {
+
+class SelectedDataset final : public Dataset {
+ public:
+  SelectedDataset(std::unique_ptr<Dataset> all, const std::vector<Table>& tables, const DatasetOptions& options)
+      : all_(std::move(all)), classes_(all_->classes()), samples_(all_->samples()), notes_(all_->selection_notes()) {
+    std::vector<std::string> wanted = options.keep;
+    for (const auto& [column, values] : options.where) wanted.push_back(column);
+    for (const Table& table : tables) take(table, options.classes, wanted);
+    const auto labelled = [](const Table& table) { return table.label.has_value(); };
+    if (options.labelled && !tables.empty() && std::ranges::none_of(tables, labelled))
+      notes_.push_back(fmt::format("{}: has no column 'label', and none was named", tables.back().name));
+    check_columns(wanted, tables);
+
+    rows_.resize(samples_.size());
+    for (std::size_t i = 0; i < rows_.size(); ++i) rows_[i] = i;
+    if (!options.where.empty()) keep_where(options.where);
+    keep(select(options.limit, samples_));
+    for (Sample& sample : samples_)
+      std::erase_if(sample.attributes, [&](const auto& attribute) {
+        return std::ranges::find(options.keep, attribute.first) == options.keep.end();
+      });
+  }
+
+  [[nodiscard]] const std::vector<Sample>& samples() const override { return samples_; }
+  [[nodiscard]] const std::vector<std::string>& classes() const override { return classes_; }
+  [[nodiscard]] std::int64_t skipped() const override { return all_->skipped(); }
+  [[nodiscard]] bool images() const override { return all_->images(); }
+  [[nodiscard]] bool integers() const override { return all_->integers(); }
+  [[nodiscard]] Image decode(std::size_t index) const override { return all_->decode(rows_.at(index)); }
+  [[nodiscard]] Tensor array(std::size_t index) const override { return all_->array(rows_.at(index)); }
+  [[nodiscard]] std::string digest(std::size_t index) const override { return all_->digest(rows_.at(index)); }
+  [[nodiscard]] const LabelCounts* label_counts() const override { return counts_ ? &*counts_ : nullptr; }
+  [[nodiscard]] std::vector<std::string> selection_notes() const override { return notes_; }
+  [[nodiscard]] Reader reader() const override { return all_->reader(); }
+  [[nodiscard]] const std::vector<Bad>& bad() const override { return all_->bad(); }
+  [[nodiscard]] const std::vector<Bad>& skipped_files() const override { return all_->skipped_files(); }
+  [[nodiscard]] std::vector<std::string> notes(const Pipeline& pipeline) const override {
+    return all_->notes(pipeline);
+  }
+  [[nodiscard]] std::optional<PixelAudit> audit(std::size_t index) const override {
+    return all_->audit(rows_.at(index));
+  }
+  [[nodiscard]] std::string fingerprint(std::vector<std::size_t> samples) const override {
+    for (std::size_t& sample : samples) sample = rows_.at(sample);
+    return all_->fingerprint(std::move(samples));
+  }
+
+ private:
+  /// Labels, patients and the columns that are asked for.
+  void take(const Table& table, const std::vector<std::string>& classes, const std::vector<std::string>& wanted) {
+    const Join joined = join_table(table, samples_, wanted);
+    notes_.insert(notes_.end(), joined.notes.begin(), joined.notes.end());
+    counts_ = joined.counts;
+    std::map<std::string, std::int32_t, std::less<>> index;
+    if (table.label) {
+      classes_ = classes_of(table, classes);
+      for (const std::string& name : classes_) index.emplace(name, static_cast<std::int32_t>(index.size()));
+    }
+    for (std::size_t i = 0; i < samples_.size(); ++i) {
+      Sample& sample = samples_[i];
+      if (table.label) sample.label = -1;
+      const std::size_t row = joined.rows[i];
+      if (row == Join::kNone) continue;
+      if (table.label)
+        if (const std::string_view label = table.csv.field(row, *table.label); !label.empty())
+          sample.label = index.find(label)->second;
+      if (table.patient)
+        if (const std::string_view patient = table.csv.field(row, *table.patient); !patient.empty())
+          sample.patient = patient;
+      for (const std::string& name : wanted)
+        if (const auto column = table.csv.find(name)) sample.attributes[name] = table.csv.field(row, *column);
+    }
+  }
+
+  void check_columns(const std::vector<std::string>& wanted, const std::vector<Table>& tables) const {
+    for (const std::string& name : wanted) {
+      const auto in_table = [&](const Table& table) { return table.csv.find(name).has_value(); };
+      const auto in_sample = [&](const Sample& sample) { return sample.attributes.contains(name); };
+      if (std::ranges::any_of(tables, in_table) || std::ranges::any_of(samples_, in_sample)) continue;
+      std::set<std::string> known;
+      for (const Table& table : tables) known.insert(table.csv.columns().begin(), table.csv.columns().end());
+      for (const Sample& sample : samples_)
+        for (const auto& [attribute, value] : sample.attributes) known.insert(attribute);
+      const std::vector<std::string> names(known.begin(), known.end());
+      const std::string near = nearest(name, names);
+      throw ConfigError(fmt::format("the samples have no '{}'; {}", printable(name),
+                                    names.empty()  ? "expected a table of labels with such a column"
+                                    : near.empty() ? "expected one of " + printable(join(names), 500)
+                                                   : "nearest is '" + printable(near) + "'"));
+    }
+  }
+
+  void keep_where(const std::map<std::string, std::vector<std::string>>& where) {
+    std::vector<std::size_t> chosen;
+    for (std::size_t i = 0; i < samples_.size(); ++i) {
+      const bool fits = std::ranges::all_of(where, [&](const auto& condition) {
+        const auto found = samples_[i].attributes.find(condition.first);
+        const std::string value = found == samples_[i].attributes.end() ? std::string() : found->second;
+        return std::ranges::find(condition.second, value) != condition.second.end();
+      });
+      if (fits) chosen.push_back(i);
+    }
+    std::vector<std::string> columns;
+    for (const auto& [column, values] : where) columns.push_back(printable(column));
+    if (chosen.empty())
+      throw FormatError(fmt::format("none of {} samples has the values asked for of {}; expected some", samples_.size(),
+                                    join(columns)));
+    notes_.push_back(fmt::format("{} of {} samples are chosen by {}", chosen.size(), samples_.size(), join(columns)));
+    keep(chosen);
+  }
+
+  void keep(const std::vector<std::size_t>& chosen) {
+    std::vector<Sample> samples;
+    std::vector<std::size_t> rows;
+    for (const std::size_t i : chosen) {
+      samples.push_back(std::move(samples_[i]));
+      rows.push_back(rows_[i]);
+    }
+    samples_ = std::move(samples);
+    rows_ = std::move(rows);
+  }
+
+  std::unique_ptr<Dataset> all_;
+  std::vector<std::string> classes_;
+  std::vector<Sample> samples_;
+  std::vector<std::size_t> rows_;  ///< of all_, one for each sample
+  std::optional<LabelCounts> counts_;
+  std::vector<std::string> notes_;
+};
+
+}  // namespace
+
+std::unique_ptr<Dataset> select_samples(std::unique_ptr<Dataset> all, const std::vector<Table>& tables,
+                                        const DatasetOptions& options) {
+  return std::make_unique<SelectedDataset>(std::move(all), tables, options);
+}
+
+}  // namespace shiftnorm::imaging

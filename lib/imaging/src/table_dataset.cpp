@@ -1,0 +1,62 @@
+#include "table_dataset.hpp"
+
+#include <fmt/format.h>
+
+#include <unordered_set>
+
+#include "image_files.hpp"
+#include "shiftnorm/core/error.hpp"
+
+namespace shiftnorm::imaging {
+namespace {
+
+namespace fs = std::filesystem;
+
+class TableDataset final : public Dataset {
+ public:
+  TableDataset(std::vector<Sample> samples, std::vector<fs::path> paths)
+      : samples_(std::move(samples)), files_(std::move(paths)) {}
+
+  [[nodiscard]] const std::vector<Sample>& samples() const override { return samples_; }
+  [[nodiscard]] const std::vector<std::string>& classes() const override { return classes_; }
+  [[nodiscard]] std::int64_t skipped() const override { return 0; }
+  [[nodiscard]] bool images() const override { return true; }
+  [[nodiscard]] Reader reader() const override { return Reader::table; }
+  [[nodiscard]] Image decode(std::size_t index) const override { return files_.decode(index); }
+  [[nodiscard]] Tensor array(std::size_t) const override {
+    throw Error("a table of images was asked for arrays; expected decode()");
+  }
+  [[nodiscard]] std::string digest(std::size_t index) const override { return files_.digest(index); }
+
+ private:
+  std::vector<Sample> samples_;
+  ImageFiles files_;
+  std::vector<std::string> classes_;
+};
+
+}  // namespace
+
+std::unique_ptr<Dataset> open_table(const Table& table, const fs::path& folder) {
+  const auto column = table.csv.find("path");
+  if (!column)
+    throw ConfigError(
+        fmt::format("{}: no column 'path'; expected one with the image files (labels of a folder are given beside it)",
+                    table.name));
+  std::vector<Sample> samples;
+  std::vector<fs::path> paths;
+  std::unordered_set<std::string> seen;
+  for (std::size_t row = 0; row < table.csv.rows(); ++row) {
+    std::string_view path = table.csv.field(row, *column);
+    while (path.starts_with("./")) path.remove_prefix(2);
+    std::string id = id_of(std::string(path));
+    if (path.empty() || !seen.insert(id).second) continue;
+    samples.push_back({std::move(id)});
+    paths.push_back(folder / path);
+  }
+  if (samples.empty()) throw FormatError(fmt::format("{}: names no image; expected paths in its rows", table.name));
+  return std::make_unique<TableDataset>(std::move(samples), std::move(paths));
+}
+
+bool named_like_table(const fs::path& file) { return file.extension() == ".csv" || file.extension() == ".tsv"; }
+
+}  // namespace shiftnorm::imaging
