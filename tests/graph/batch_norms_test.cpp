@@ -49,7 +49,8 @@ TEST_CASE("Levels count the measured layers upstream", "[graph]") {
 TEST_CASE("Epsilon and momentum are the decimal numbers that were written", "[graph]") {
   Graph g;
   const ValueId x = g.add_input("x", Shape{1, 4, 8, 8});
-  const auto p = norm_parameters(g, "/model_weights/a.b", 4);
+  const auto p = norm_parameters(g, "a", 4);
+  g.value(p[2]).name = "/model_weights/a.b/a.b/moving_mean:0";
   g.set_outputs({g.add(
       "BatchNormalization", "a.b", {x, p[0], p[1], p[2], p[3]},
       {{"epsilon", 1e-3f}, {"momentum", 0.99f}, {std::string(graph::kStoredVariance), std::string("keras-once")}})});
@@ -57,7 +58,7 @@ TEST_CASE("Epsilon and momentum are the decimal numbers that were written", "[gr
   CHECK(layer.epsilon == 1e-3);
   CHECK(layer.momentum == 1.0 - 0.99);
   CHECK(layer.stored_variance == graph::StoredVariance::keras_once);
-  CHECK(layer.name == "a.b");  // of paths the node names the layer
+  CHECK(layer.name == "a.b");  // of Keras' paths the node names the layer
 }
 
 TEST_CASE("One BatchNorm applied to two branches is one set at the higher level", "[graph]") {
