@@ -114,7 +114,7 @@ TEST_CASE("an interrupted recalibration keeps what it has and goes on with --res
   CHECK_FALSE(std::filesystem::exists(place / "part.interrupted"));
 }
 
-TEST_CASE("--max-images auto reads as many images as the layers need, and says so", "[cli]") {
+TEST_CASE("with --max-images auto as many images are read as the layers need", "[cli]") {
   const test::Workplace place(10);
   done(place,
        recalibrate({"--max-images", "auto", "--out", "auto", "--stats-out", "auto.bnstats", "--quiet", "--seed", "5"}));
