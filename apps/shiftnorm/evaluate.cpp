@@ -33,7 +33,7 @@ constexpr OptionSpec kEvaluate[] = {
     {"stats", "F", "use the statistics of this file (.bnstats) instead of measuring; the default mode is then adabn"},
     {"classes", "A,B,..|FILE", "class names in the order of the outputs (default: the sorted folder names)"},
     {"predictions", "OUT.csv", "write id, label, prediction and probabilities"},
-    {"outputs", "OUT.safetensors", "write the network's outputs, one row per image"},
+    {"outputs", "OUT.safetensors", "write all outputs of the network, one row per image"},
 };
 
 std::vector<std::string> classes_of(const Options& options) {
@@ -53,11 +53,14 @@ std::vector<std::string> classes_of(const Options& options) {
 std::vector<std::byte> outputs_file(const experiment::Session& session, const adapt::Outputs& outputs) {
   Json ids = Json::array();
   for (const std::string& id : session.ids()) ids.push(printable(id, id.size() + 1));
-  const graph::Value& value = session.model.graph.value(session.model.graph.outputs().at(0));
-  std::vector<std::int64_t> extents = value.shape->extents();
-  extents.at(0) = static_cast<std::int64_t>(session.store->size());
-  const std::vector<std::pair<std::string, Array>> arrays{
-      {value.name, Array::from_floats(Shape(std::move(extents)), outputs.values)}};
+  std::vector<std::pair<std::string, Array>> arrays;
+  for (std::size_t which = 0; which <= outputs.others.size(); ++which) {
+    const graph::Value& value = session.model.graph.value(session.model.graph.outputs().at(which));
+    std::vector<std::int64_t> extents = value.shape->extents();
+    extents.at(0) = static_cast<std::int64_t>(session.store->size());
+    arrays.emplace_back(value.name, Array::from_floats(Shape(std::move(extents)),
+                                                       which == 0 ? outputs.values : outputs.others[which - 1].values));
+  }
   return container::write_safetensors(arrays, {{"ids", container::write_json(ids)}});
 }
 
@@ -119,6 +122,7 @@ ExitCode evaluate(const Options& options, Console& console) {
   if (options.text("max-images") == "auto")
     throw ConfigError(
         "--max-images = auto: is for recalibrate, where images are read until they are enough; expected a number");
+  job.all_outputs = options.has("outputs");
   job.dataset.classes = from_option("classes", [&] { return classes_of(options); });
   const std::optional<stats::StatisticsFile> statistics = statistics_of(options);
   adapt::Mode mode = mode_of(options, "mode", statistics ? "adabn" : "source");

@@ -207,6 +207,25 @@ void require_variance(const graph::BatchNorm& layer, const stats::ChannelMoments
 /// measurement loses no more.
 constexpr std::size_t kChunk = 64;
 
+/// The row of an image that took no part.
+void say_nothing(std::size_t image, Outputs& outputs) {
+  std::fill_n(outputs.values.begin() + static_cast<std::ptrdiff_t>(image) * outputs.width, outputs.width,
+              std::numeric_limits<float>::quiet_NaN());
+  for (Outputs& other : outputs.others) say_nothing(image, other);
+}
+
+/// Rows for `count` images of which only some were evaluated: row i of `found` is of image original(i).
+template <class Original>
+Outputs spread(const Outputs& found, std::size_t count, Original original) {
+  const auto width = static_cast<std::size_t>(found.width);
+  Outputs all{found.width, std::vector<float>(count * width, std::numeric_limits<float>::quiet_NaN())};
+  for (std::size_t i = 0; i * width < found.values.size(); ++i)
+    std::copy_n(found.values.begin() + static_cast<std::ptrdiff_t>(i * width), width,
+                all.values.begin() + static_cast<std::ptrdiff_t>(original(i) * width));
+  for (const Outputs& other : found.others) all.others.push_back(spread(other, count, original));
+  return all;
+}
+
 }  // namespace
 
 struct Engine::State {
@@ -215,6 +234,7 @@ struct Engine::State {
   std::unique_ptr<Network> per_use;  ///< each is a set of its own; null if there are none
   stats::Statistics source;
   bool source_known;
+  bool all_outputs;
   std::vector<std::vector<double>> gamma, beta;
   std::vector<bool> reachable;
 
@@ -226,6 +246,7 @@ struct Engine::State {
         source_known(std::all_of(
             source.begin(), source.end(),
             [](const stats::LayerStatistics& layer) { return finite(layer.mean) && finite(layer.variance); })),
+        all_outputs(o.all_outputs),
         reachable(reached(graph, layers())) {
     for (const graph::BatchNorm& layer : layers()) {
       gamma.push_back(values_of(graph, layer.scale));
@@ -264,10 +285,16 @@ struct Engine::State {
   }
 
   void collect(Outputs& outputs, std::size_t count, exec::SweepRequest& r) const {
-    outputs.width = whole.plan->output_floats();
-    outputs.values.resize(count * static_cast<std::size_t>(outputs.width));
-    r.output = [&outputs](std::size_t index, std::size_t, std::span<const float> row) {
-      std::copy(row.begin(), row.end(), outputs.values.begin() + static_cast<std::ptrdiff_t>(index * row.size()));
+    r.outputs = all_outputs ? whole.plan->outputs() : 1;
+    outputs.others.resize(r.outputs - 1);
+    for (std::size_t which = 0; which < r.outputs; ++which) {
+      Outputs& to = which == 0 ? outputs : outputs.others[which - 1];
+      to.width = whole.plan->output_floats(which);
+      to.values.resize(count * static_cast<std::size_t>(to.width));
+    }
+    r.output = [&outputs](std::size_t index, std::size_t which, std::span<const float> row) {
+      Outputs& to = which == 0 ? outputs : outputs.others[which - 1];
+      std::copy(row.begin(), row.end(), to.values.begin() + static_cast<std::ptrdiff_t>(index * row.size()));
     };
   }
 
@@ -622,11 +649,8 @@ DomainResults Engine::run_domains(std::span<const Domain> domains, const Images&
   }
   if (evaluate && !exportable(measuring.policy)) {
     results.outputs = without_bad([&] { return state_->evaluate_groups(measuring, kept, images, progress); });
-    const auto width = static_cast<std::ptrdiff_t>(results.outputs->width);
     for (const ModeResult& result : results.domains)
-      for (const LeftOut& one : result.left_out)
-        std::fill_n(results.outputs->values.begin() + static_cast<std::ptrdiff_t>(one.image) * width, width,
-                    std::numeric_limits<float>::quiet_NaN());
+      for (const LeftOut& one : result.left_out) say_nothing(one.image, *results.outputs);
   }
   if (evaluate) results.seconds.evaluate = evaluating.seconds();
   return results;
@@ -640,12 +664,7 @@ Outputs Engine::evaluate_groups(const Mode& mode, const Images& images, std::vec
     try {
       const Images kept = usable.images();
       const Outputs found = state_->evaluate_groups(mode, one_group(kept.count), kept, progress);
-      Outputs all{found.width, std::vector<float>(images.count * static_cast<std::size_t>(found.width),
-                                                  std::numeric_limits<float>::quiet_NaN())};
-      for (std::size_t i = 0; i < kept.count; ++i)
-        std::copy_n(found.values.begin() + static_cast<std::ptrdiff_t>(i) * found.width, found.width,
-                    all.values.begin() + static_cast<std::ptrdiff_t>(usable.original(i)) * found.width);
-      return all;
+      return spread(found, images.count, [&usable](std::size_t i) { return usable.original(i); });
     } catch (const exec::NonFinite& bad) {
       usable.leave_out(bad, left_out);
     }

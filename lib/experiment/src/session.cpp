@@ -167,6 +167,7 @@ Session open_session(RestoredModel model, const SessionOptions& options, const P
 
   adapt::EngineOptions engine;
   engine.threads = options.threads;
+  engine.all_outputs = options.all_outputs;
   engine.memory = options.memory - options.memory / 4;
   try {
     session.engine = std::make_unique<adapt::Engine>(session.model.graph, engine);

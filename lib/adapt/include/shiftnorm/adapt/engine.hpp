@@ -26,12 +26,14 @@ struct EngineOptions {
   int threads = 1;
   std::uint64_t memory = 0;       ///< bytes for the frontier before it goes to scratch; 0: half of what is free
   std::string scratch_directory;  ///< for the frontier beyond `memory`; empty: the system's temporary folder
+  bool all_outputs = false;       ///< of networks with several: fill Outputs::others
 };
 
 /// Outputs of the network for every image, row-major [images, width], before any activation of ours.
 struct Outputs {
   std::int64_t width = 0;
   std::vector<float> values;
+  std::vector<Outputs> others = {};  ///< the network's second output and on, where the engine was asked for all
 };
 
 struct Timing {

@@ -38,6 +38,7 @@ struct SessionOptions {
   std::optional<SourceSample> source;
   std::vector<adapt::Mode> modes;  ///< that will be run: what the network does not allow is told before images are read
   bool labelled = true;            ///< false: labels do not matter, so classes need not fit the network
+  bool all_outputs = false;        ///< of networks with several: modes give all of them
   int threads = 1;
   std::uint64_t memory = 0;  ///< bytes in all; 0: half of what is free
 };
