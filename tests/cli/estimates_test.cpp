@@ -52,7 +52,7 @@ TEST_CASE("every policy, semantics and estimator is listed by --help and taken b
   const auto listed = [](std::string text, const std::string_view name) {
     std::ranges::replace_if(
         text, [](char c) { return c == '\n' || c == ',' || c == ';' || c == ':'; }, ' ');
-    return text.find(" " + std::string(name) + " ") != std::string::npos;
+    return text.find(std::string(" ").append(name).append(" ")) != std::string::npos;
   };
   for (const std::string& policy : adapt::policy_names()) {
     CAPTURE(policy);

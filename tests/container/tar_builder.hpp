@@ -1,8 +1,10 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "container/bytes.hpp"
@@ -15,15 +17,18 @@ class TarBuilder {
   TarBuilder& add(const std::string& name, const std::vector<std::byte>& content,
                   std::optional<std::uint64_t> claimed_size = std::nullopt, char type = '0') {
     std::string header(512, '\0');
-    header.replace(0, name.size(), name);
-    header.replace(100, 7, "0000644");
-    header.replace(124, 12, octal(claimed_size.value_or(content.size()), 12));
-    header.replace(148, 8, "        ");
+    const auto put = [&header](std::size_t at, std::string_view text) {
+      std::copy(text.begin(), text.end(), header.begin() + static_cast<std::ptrdiff_t>(at));
+    };
+    put(0, name);
+    put(100, "0000644");
+    put(124, octal(claimed_size.value_or(content.size()), 12));
+    put(148, "        ");
     header[156] = type;
-    header.replace(257, 7, "ustar  ");
+    put(257, "ustar  ");
     unsigned sum = 0;
     for (const char c : header) sum += static_cast<unsigned char>(c);
-    header.replace(148, 8, octal(sum, 7) + " ");
+    put(148, octal(sum, 7));
     out_.text(header).raw(content);
     if (content.size() % 512 != 0) out_.text(std::string(512 - content.size() % 512, '\0'));
     return *this;

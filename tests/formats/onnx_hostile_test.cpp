@@ -130,8 +130,8 @@ TEST_CASE("Lengths and dimensions that lie are refused before memory is taken") 
 
 TEST_CASE("Chains and nests beyond any network are refused at once") {
   OnnxBuilder chain;
-  for (int i = 0; i < 100'000; ++i)
-    chain.node("Relu", {i == 0 ? "x" : "v" + std::to_string(i - 1)}, {"v" + std::to_string(i)});
+  const auto value = [](int i) { return std::string("v").append(std::to_string(i)); };
+  for (int i = 0; i < 100'000; ++i) chain.node("Relu", {i == 0 ? "x" : value(i - 1)}, {value(i)});
   CHECK_THAT(refusal(chain.bytes()), Contains("has more than 50000 nodes"));
 
   // A Loop in the body of a Loop in the body of a Loop ...
