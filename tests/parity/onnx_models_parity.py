@@ -116,7 +116,7 @@ class Models(ParityCase):
                     self.assertEqual(result[0], "ok plan")
                     self.close(result[2].reshape(1, -1), expected)
                     continue
-                self.close(self.evaluate("net.onnx", x[:1]), expected)
+                self.close(self.evaluate("net.onnx", x[:1]).reshape(1, -1), expected)
                 np.save(self.at / "x.npy", x)
                 run("recalibrate", self.at / "net.onnx", "--data", self.at / "x.npy", "--out", self.at / "a.onnx")
                 self.assertEqual(run("inspect", self.at / "a.onnx", "--json").count('"level"'), layers)
