@@ -25,7 +25,19 @@ class Inflater {
   Inflater(const Inflater&) = delete;
   Inflater& operator=(const Inflater&) = delete;
   ~Inflater() { inflateEnd(&stream_); }
-  z_stream& stream() { return stream_; }
+  /// One piece of `packed` from `in_at` into `out` from `out_at`, which both move on; zlib's state.
+  int step(std::span<const std::byte> packed, std::span<std::byte> out, std::uint64_t& in_at, std::uint64_t& out_at) {
+    const uInt in_piece = static_cast<uInt>(std::min(packed.size() - in_at, kMaxPiece));
+    const uInt out_piece = static_cast<uInt>(std::min(out.size() - out_at, kMaxPiece));
+    stream_.next_in = const_cast<Bytef*>(reinterpret_cast<const Bytef*>(packed.data() + in_at));
+    stream_.avail_in = in_piece;
+    stream_.next_out = reinterpret_cast<Bytef*>(out.data() + out_at);
+    stream_.avail_out = out_piece;
+    const int state = ::inflate(&stream_, Z_NO_FLUSH);
+    in_at += in_piece - stream_.avail_in;
+    out_at += out_piece - stream_.avail_out;
+    return state;
+  }
 
  private:
   z_stream stream_{};
@@ -39,19 +51,10 @@ std::vector<std::byte> inflate_raw(std::span<const std::byte> packed, std::uint6
   // One byte of room more than promised: data that hold more are noticed.
   std::vector<std::byte> out(size + 1);
   Inflater inflater;
-  z_stream& z = inflater.stream();
   std::uint64_t in_at = 0, out_at = 0;
   int state = Z_OK;
   while (state == Z_OK) {
-    const uInt in_piece = static_cast<uInt>(std::min(packed.size() - in_at, kMaxPiece));
-    const uInt out_piece = static_cast<uInt>(std::min(out.size() - out_at, kMaxPiece));
-    z.next_in = const_cast<Bytef*>(reinterpret_cast<const Bytef*>(packed.data() + in_at));
-    z.avail_in = in_piece;
-    z.next_out = reinterpret_cast<Bytef*>(out.data() + out_at);
-    z.avail_out = out_piece;
-    state = ::inflate(&z, Z_NO_FLUSH);
-    in_at += in_piece - z.avail_in;
-    out_at += out_piece - z.avail_out;
+    state = inflater.step(packed, out, in_at, out_at);
   }
   if (out_at > size) throw FormatError(fmt::format("compressed data hold more than the {} bytes promised", size));
   if (state != Z_STREAM_END)
@@ -67,21 +70,12 @@ std::optional<std::vector<std::byte>> inflate_stream(std::span<const std::byte> 
   constexpr std::size_t kStep = std::size_t{1} << 20;
   std::vector<std::byte> out;
   Inflater inflater;
-  z_stream& z = inflater.stream();
   std::uint64_t in_at = 0, out_at = 0;
   int state = Z_OK;
   while (state == Z_OK) {
     if (out_at > limit) return std::nullopt;
     if (out_at == out.size()) out.resize(out.size() + kStep);
-    const uInt in_piece = static_cast<uInt>(std::min(packed.size() - in_at, kMaxPiece));
-    const uInt out_piece = static_cast<uInt>(std::min(out.size() - out_at, kMaxPiece));
-    z.next_in = const_cast<Bytef*>(reinterpret_cast<const Bytef*>(packed.data() + in_at));
-    z.avail_in = in_piece;
-    z.next_out = reinterpret_cast<Bytef*>(out.data() + out_at);
-    z.avail_out = out_piece;
-    state = ::inflate(&z, Z_NO_FLUSH);
-    in_at += in_piece - z.avail_in;
-    out_at += out_piece - z.avail_out;
+    state = inflater.step(packed, out, in_at, out_at);
   }
   if (state != Z_STREAM_END) throw FormatError(fmt::format("compressed data are damaged after {} bytes", out_at));
   if (out_at > limit) return std::nullopt;
