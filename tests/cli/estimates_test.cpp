@@ -94,10 +94,11 @@ TEST_CASE("an interrupted recalibration keeps what it has and goes on with --res
     return recalibrate(more);
   };
   done(place, with({"--out", "whole", "--stats-out", "whole.bnstats", "--quiet"}));
-  // Half of the work, so that some level or group is behind it.
+  // Half of the work by one thread, so that some level or group is behind it: several threads have that many begun.
   const std::string half = method.empty() || method[1] == "batch" ? "adapt: 2850 of 5700" : "adapt: 150 of 300";
   const Call call = test::shiftnorm_signalled(
-      place.path(), with({"--out", "part", "--stats-out", "part.bnstats", "--log-level", "debug"}), SIGINT, half);
+      place.path(), with({"--out", "part", "--stats-out", "part.bnstats", "--log-level", "debug", "--threads", "1"}),
+      SIGINT, half);
   INFO(call.err);
   REQUIRE(call.exit == 130);
   CHECK_THAT(call.err, Contains("part.interrupted: keeps what was measured; the same command with --resume"));
