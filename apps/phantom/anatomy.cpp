@@ -46,12 +46,12 @@ Ellipse in_lung(Random& random, double radius, double softness) {
   return {x, random.uniform(-0.50, low), radius, radius * random.uniform(0.85, 1.15), softness};
 }
 
-Patient draw(Finding finding, Random& random) {
+Patient draw(Finding finding, Random& random, Random& stance) {
   Patient p{};
   p.scale = random.uniform(0.92, 1.08);
-  p.shift_x = random.uniform(-0.06, 0.06);
-  p.shift_y = random.uniform(-0.06, 0.06);
-  p.shear = random.uniform(-0.05, 0.05);
+  p.shift_x = stance.uniform(-0.06, 0.06);
+  p.shift_y = stance.uniform(-0.06, 0.06);
+  p.shear = stance.uniform(-0.05, 0.05);
   p.trunk_density = random.uniform(0.60, 0.68);
   p.lung_density = random.uniform(0.34, 0.40);
   p.rib_contrast = random.uniform(0.05, 0.08);
@@ -106,10 +106,7 @@ double density(const Patient& p, double picture_x, double picture_y) {
   return std::clamp(value, 0.0, 1.0);
 }
 
-}  // namespace
-
-Picture chest(Finding finding, std::size_t side, Random& random) {
-  const Patient patient = draw(finding, random);
+Picture drawn(const Patient& patient, std::size_t side) {
   constexpr std::size_t kSamples = 3;  // per pixel and direction: edges are averaged, not aliased
   Picture picture(side);
   const double step = 2.0 / static_cast<double>(side * kSamples);
@@ -119,6 +116,43 @@ Picture chest(Finding finding, std::size_t side, Random& random) {
           density(patient, (static_cast<double>(column) + 0.5) * step - 1, (static_cast<double>(row) + 0.5) * step - 1);
   for (double& value : picture.values) value /= kSamples * kSamples;
   return picture;
+}
+
+/// Where pixel `i` of `side` lies between two neighbours of `from` pixels, pixel centres aligned, edges repeated.
+struct Between {
+  std::size_t first, second;
+  double share;  ///< of the second
+};
+Between between(std::size_t i, std::size_t side, std::size_t from) {
+  const double at = (static_cast<double>(i) + 0.5) * static_cast<double>(from) / static_cast<double>(side) - 0.5;
+  const double last = static_cast<double>(from - 1), low = std::clamp(std::floor(at), 0.0, last);
+  const auto first = static_cast<std::size_t>(low);
+  return {first, std::min(first + 1, from - 1), std::clamp(at - low, 0.0, 1.0)};
+}
+
+Picture magnified(const Picture& src, std::size_t side) {
+  Picture dst(side);
+  std::vector<Between> columns;
+  for (std::size_t column = 0; column < side; ++column) columns.push_back(between(column, side, src.side));
+  for (std::size_t row = 0; row < side; ++row) {
+    const Between y = between(row, side, src.side);
+    for (std::size_t column = 0; column < side; ++column) {
+      const Between& x = columns[column];
+      const double above = src.at(y.first, x.first) * (1 - x.share) + src.at(y.first, x.second) * x.share;
+      const double below = src.at(y.second, x.first) * (1 - x.share) + src.at(y.second, x.second) * x.share;
+      dst.at(row, column) = above * (1 - y.share) + below * y.share;
+    }
+  }
+  return dst;
+}
+
+}  // namespace
+
+Picture chest(Finding finding, std::size_t side, Random& body, Random& stance) {
+  const Patient patient = draw(finding, body, stance);
+  // Nothing in the drawing is finer than this; what a large detector adds to it is noise.
+  constexpr std::size_t kFinest = 512;
+  return side <= kFinest ? drawn(patient, side) : magnified(drawn(patient, kFinest), side);
 }
 
 }  // namespace shiftnorm::phantom

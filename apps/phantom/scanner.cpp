@@ -35,20 +35,20 @@ Picture blurred_and_transposed(const Picture& src, const std::vector<double>& we
 
 }  // namespace
 
-std::vector<std::uint8_t> acquire(const Picture& picture, const Scanner& scanner, Random& random) {
+std::vector<double> acquire(const Picture& picture, const Scanner& scanner, Random& random) {
   const std::vector<double> weights = gaussian_weights(scanner.blur * static_cast<double>(picture.side));
   const Picture image = blurred_and_transposed(blurred_and_transposed(picture, weights), weights);
   // No two exposures are quite alike: the dose varies by a few percent about the scanner's own.
   const double gain = scanner.gain * random.uniform(0.95, 1.05);
-  std::vector<std::uint8_t> grey;
-  grey.reserve(image.values.size());
+  std::vector<double> levels;
+  levels.reserve(image.values.size());
   for (const double value : image.values) {
     const double noise =
         scanner.quantum_noise * std::sqrt(value) * random.gaussian() + scanner.electronic_noise * random.gaussian();
     const double signal = std::clamp(gain * value + scanner.offset + noise, 0.0, 1.0);
-    grey.push_back(static_cast<std::uint8_t>(std::lround(255 * std::pow(signal, scanner.gamma))));
+    levels.push_back(std::pow(signal, scanner.gamma));
   }
-  return grey;
+  return levels;
 }
 
 }  // namespace shiftnorm::phantom
