@@ -106,7 +106,10 @@ double density(const Patient& p, double picture_x, double picture_y) {
   return std::clamp(value, 0.0, 1.0);
 }
 
-Picture drawn(const Patient& patient, std::size_t side) {
+}  // namespace
+
+Picture chest(Finding finding, std::size_t side, Random& body, Random& stance) {
+  const Patient patient = draw(finding, body, stance);
   constexpr std::size_t kSamples = 3;  // per pixel and direction: edges are averaged, not aliased
   Picture picture(side);
   const double step = 2.0 / static_cast<double>(side * kSamples);
@@ -116,43 +119,6 @@ Picture drawn(const Patient& patient, std::size_t side) {
           density(patient, (static_cast<double>(column) + 0.5) * step - 1, (static_cast<double>(row) + 0.5) * step - 1);
   for (double& value : picture.values) value /= kSamples * kSamples;
   return picture;
-}
-
-/// Where pixel `i` of `side` lies between two neighbours of `from` pixels, pixel centres aligned, edges repeated.
-struct Between {
-  std::size_t first, second;
-  double share;  ///< of the second
-};
-Between between(std::size_t i, std::size_t side, std::size_t from) {
-  const double at = (static_cast<double>(i) + 0.5) * static_cast<double>(from) / static_cast<double>(side) - 0.5;
-  const double last = static_cast<double>(from - 1), low = std::clamp(std::floor(at), 0.0, last);
-  const auto first = static_cast<std::size_t>(low);
-  return {first, std::min(first + 1, from - 1), std::clamp(at - low, 0.0, 1.0)};
-}
-
-Picture magnified(const Picture& src, std::size_t side) {
-  Picture dst(side);
-  std::vector<Between> columns;
-  for (std::size_t column = 0; column < side; ++column) columns.push_back(between(column, side, src.side));
-  for (std::size_t row = 0; row < side; ++row) {
-    const Between y = between(row, side, src.side);
-    for (std::size_t column = 0; column < side; ++column) {
-      const Between& x = columns[column];
-      const double above = src.at(y.first, x.first) * (1 - x.share) + src.at(y.first, x.second) * x.share;
-      const double below = src.at(y.second, x.first) * (1 - x.share) + src.at(y.second, x.second) * x.share;
-      dst.at(row, column) = above * (1 - y.share) + below * y.share;
-    }
-  }
-  return dst;
-}
-
-}  // namespace
-
-Picture chest(Finding finding, std::size_t side, Random& body, Random& stance) {
-  const Patient patient = draw(finding, body, stance);
-  // Nothing in the drawing is finer than this; what a large detector adds to it is noise.
-  constexpr std::size_t kFinest = 512;
-  return side <= kFinest ? drawn(patient, side) : magnified(drawn(patient, kFinest), side);
 }
 
 }  // namespace shiftnorm::phantom

@@ -1,5 +1,6 @@
 #include "exposure.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "random.hpp"
@@ -29,7 +30,8 @@ std::vector<double> expose(const Exposure& exposure, std::size_t side, std::uint
   const auto number = [](std::int64_t n) { return static_cast<std::uint64_t>(n); };
   const std::uint64_t patient = mixed(mixed(mixed(seed, kArchive), exposure.scanner), number(exposure.patient));
   Random body(patient), stance(mixed(mixed(patient, number(exposure.study)), number(exposure.series)));
-  return acquire(chest(exposure.finding, side, body, stance), kScanners[exposure.scanner], stance);
+  const Picture picture = chest(exposure.finding, std::min(side, kFinestDrawing), body, stance);
+  return acquire(picture, kScanners[exposure.scanner], side, stance);
 }
 
 }  // namespace shiftnorm::phantom

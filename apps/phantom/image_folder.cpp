@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <opencv2/imgcodecs.hpp>
@@ -38,8 +39,8 @@ void write_image_folder(const std::filesystem::path& out, std::size_t scanner, s
     for (std::int64_t i = 0; i < per_class; ++i) {
       // Every image has a stream of its own: how many others are made, and of what, does not change it.
       Random random(mixed(mixed(mixed(seed, scanner), finding), static_cast<std::uint64_t>(i)));
-      const Picture picture = chest(static_cast<Finding>(finding), side, random, random);
-      write_png(folder / fmt::format("{:04}.png", i), acquire(picture, kScanners[scanner], random), side);
+      const Picture picture = chest(static_cast<Finding>(finding), std::min(side, kFinestDrawing), random, random);
+      write_png(folder / fmt::format("{:04}.png", i), acquire(picture, kScanners[scanner], side, random), side);
     }
   }
 }

@@ -25,7 +25,11 @@ inline constexpr std::array kScanners{
     Scanner{"B", 0.85, 0.05, 0.80, 0.010, 0.020, 0.010},
 };
 
-/// The picture as the scanner sees it: grey levels in [0, 1], row-major.
-[[nodiscard]] std::vector<double> acquire(const Picture& picture, const Scanner& scanner, Random& random);
+/// Nothing in a drawing is finer than a picture of so many pixels a side; what a larger detector adds to it is noise.
+inline constexpr std::size_t kFinestDrawing = 256;
+
+/// The picture as the scanner's detector of `side` pixels sees it: grey levels in [0, 1], row-major.
+[[nodiscard]] std::vector<double> acquire(const Picture& picture, const Scanner& scanner, std::size_t side,
+                                          Random& random);
 
 }  // namespace shiftnorm::phantom
