@@ -1,0 +1,196 @@
+"""What DICOM costs: a study of large phantom objects end to end, and one file at a time beside pydicom + numpy + PIL.
+
+usage: dicom.py BUILD_DIR [--files 2000] [--size 2048] [--threads 2] [--sample 90] [--markdown FILE] [--data FOLDER]
+Prints a Markdown section; --markdown replaces it in FILE. The objects are made in FOLDER (build/bench/dicom: about 5 MB
+each) and kept there for the next time.
+"""
+import argparse
+import json
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import torch
+import torchvision
+from compare import processor
+from PIL import Image
+
+TITLE = "### DICOM: "
+SYNTAXES = ("explicit", "rle", "jpeg-lossless")
+PRESET, SIDE = "cxr-chexnet", 224
+MEAN, STD = np.float32([0.485, 0.456, 0.406])[:, None, None], np.float32([0.229, 0.224, 0.225])[:, None, None]
+
+
+def make_objects(build, folder, files, size):
+    """One folder for each syntax and size; several programs at a time. Two images a patient on average."""
+    done = folder / "made.json"
+    wanted = {"files": files, "size": size}
+    if not done.exists() or json.loads(done.read_text()) != wanted:
+        def make(number):
+            subprocess.run([build / "apps/phantom/phantom", folder / SYNTAXES[number], "--scanner", "A", "--images-only", "--size", str(size),
+                            "--patients", str(-(-files // (2 * len(SYNTAXES)))), "--syntaxes", SYNTAXES[number], "--seed", str(100 + number)], check=True)
+
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(make, range(len(SYNTAXES))))
+        done.write_text(json.dumps(wanted))
+    return {syntax: sorted((folder / syntax).rglob("IM1")) for syntax in SYNTAXES}
+
+
+class Tree:
+    """Largest memory of a process and its descendants together while the block runs, shared pages counted once."""
+
+    def __init__(self, pid):
+        self.pid, self.peak, self.stop = pid, 0, threading.Event()
+        self.thread = threading.Thread(target=self.watch)
+
+    def members(self, pid):
+        try:
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        except OSError:
+            return []
+        return [pid] + [m for child in children for m in self.members(int(child))]
+
+    def watch(self):
+        while not self.stop.wait(0.1):
+            total = 0
+            for pid in self.members(self.pid):
+                try:
+                    total += int(re.search(r"^Pss:\s+(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M)[1])
+                except (OSError, TypeError):
+                    pass
+            self.peak = max(self.peak, total)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop.set()
+        self.thread.join()
+
+
+def end_to_end(build, folder, threads):
+    """`recalibrate` of a ResNet-18 of random weights: its own account, wall time, memory."""
+    with tempfile.TemporaryDirectory() as place:
+        torch.manual_seed(0)
+        torch.save(torchvision.models.resnet18().state_dict(), Path(place, "net.pth"))
+        command = [build.resolve() / "apps/shiftnorm/shiftnorm", "recalibrate", "net.pth", "--arch", "resnet18", "--data", folder.resolve(), "--preprocess", PRESET,
+                   "--out", "adapted.pth", "--threads", str(threads), "--json"]
+        start = time.monotonic()
+        with subprocess.Popen([str(c) for c in command], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+            with Tree(program.pid) as tree:
+                out, err = program.communicate()
+        if program.returncode != 0:
+            sys.exit(f"recalibrate: exit {program.returncode}\n{err}")
+        return json.loads(out), time.monotonic() - start, tree.peak / 1024
+
+
+def peer(path):
+    """The same preset by hand, in single precision and in place: pydicom, numpy, PIL."""
+    d = pydicom.dcmread(path)
+    y = d.pixel_array.astype(np.float32)
+    slope, intercept, centre, width = (float(d[k].value) for k in ("RescaleSlope", "RescaleIntercept", "WindowCenter", "WindowWidth"))
+    y *= np.float32(slope / (width - 1))
+    y += np.float32((intercept - (centre - 0.5)) / (width - 1) + 0.5)
+    np.clip(y, 0, 1, out=y)
+    if d.PhotometricInterpretation == "MONOCHROME1":
+        np.subtract(1, y, out=y)
+    y *= np.float32(255)
+    y += np.float32(0.5)
+    small = Image.fromarray(y.astype(np.uint8)).resize((SIDE, SIDE), Image.BILINEAR).convert("RGB")
+    x = np.asarray(small, np.float32).transpose(2, 0, 1) / np.float32(255)
+    return (x - MEAN) / STD
+
+
+def one_by_one(build, objects, sample):
+    """Files of each syntax in turns, each by all three ways: seconds of each."""
+    rows = {syntax: [] for syntax in SYNTAXES}
+    with subprocess.Popen([build / "bench/bench_dicom", PRESET, str(SIDE)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:
+        for number in range(sample // len(SYNTAXES) + 1):
+            for syntax in SYNTAXES:
+                path = objects[syntax][number % len(objects[syntax])]
+                path.read_bytes()  # everyone finds it in the cache
+                start = time.perf_counter()
+                theirs = peer(path)
+                row = {"peer": time.perf_counter() - start}
+                program.stdin.write(f"{path}\n")
+                program.stdin.flush()
+                row |= json.loads(program.stdout.readline())
+                if abs(row["mean"] - float(theirs.mean())) > 2e-3:
+                    sys.exit(f"{path.relative_to(path.parents[4])}: the two ways give other pictures: mean {row['mean']}, {theirs.mean()}")
+                if number > 0:  # the first is the warm-up
+                    rows[syntax].append(row)
+        program.stdin.close()
+    return rows
+
+
+def middle(rows, value):
+    values = sorted(value(row) for row in rows)
+    return statistics.median(values), values[len(values) // 10], values[-1 - len(values) // 10]
+
+
+def spread(rows, value, form="{:.2f}"):
+    return "{0} ({1} to {2})".format(*(form.format(v) for v in middle(rows, value)))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("build", type=Path)
+    parser.add_argument("--files", type=int, default=2000)
+    parser.add_argument("--size", type=int, default=2048)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--sample", type=int, default=90)
+    parser.add_argument("--data", type=Path, default=Path("build/bench/dicom"))
+    parser.add_argument("--markdown", type=Path)
+    options = parser.parse_args()
+    options.data.mkdir(parents=True, exist_ok=True)
+    objects = make_objects(options.build, options.data, options.files, options.size)
+    rows = one_by_one(options.build, objects, options.sample)
+    result, wall, memory = end_to_end(options.build, options.data, options.threads)
+
+    everything = [row for of_syntax in rows.values() for row in of_syntax]
+    load, adapt, images = result["seconds"]["load"], result["seconds"]["adapt"], result["images"]
+    decode = statistics.mean(r["decode"] / (r["decode"] + r["chain"]) for r in everything)
+    table = [f"{TITLE}{options.size} x {options.size}, 12 bits, to {SIDE} x {SIDE}", "",
+             f"{processor()}; pydicom {pydicom.__version__}, numpy {np.__version__}, PIL {Image.__version__}, GDCM for JPEG lossless.", "",
+             f"`recalibrate` of a ResNet-18 with preset `{PRESET}` on {images} files in turns uncompressed, RLE and JPEG lossless, {options.threads} threads:", "",
+             "| | |", "|---|---|",
+             f"| end to end | {wall:.0f} s, {images / wall:.1f} images per second |",
+             f"| of these, reading | {load:.0f} s, {100 * load / wall:.0f} % |",
+             f"| of these, measuring the network | {adapt:.0f} s, {100 * adapt / wall:.0f} % |",
+             f"| decoding, share of reading and of the whole | {100 * decode:.0f} %, {100 * decode * load / wall:.0f} % |",
+             f"| peak memory, helpers included | {memory:.0f} MiB |", "",
+             f"One file at a time on one core, {len(everything)} files, each read in turns by pydicom + numpy + PIL, by our reader in the same process, and by",
+             "our reader as the program uses it, through a helper process. Milliseconds; median (tenth to ninetieth percentile).", "",
+             "| | uncompressed | RLE | JPEG lossless |", "|---|---|---|---|"]
+
+    def line(name, value, form="{:.1f}"):
+        return f"| {name} | " + " | ".join(spread(rows[s], value, form) for s in SYNTAXES) + " |"
+
+    table += [line("pydicom + numpy + PIL", lambda r: 1e3 * r["peer"]),
+              line("in process: file to stored values", lambda r: 1e3 * r["decode"]),
+              line("in process: stored values to input", lambda r: 1e3 * r["chain"]),
+              line("through a helper", lambda r: 1e3 * r["isolated"]),
+              line("pydicom + numpy + PIL / through a helper", lambda r: r["peer"] / r["isolated"], "{:.2f}"),
+              line("cost of isolation", lambda r: 100 * (r["isolated"] / (r["decode"] + r["chain"]) - 1), "{:.0f} %"), "",
+              f"All together: {spread(everything, lambda r: r['peer'] / r['isolated'])} times pydicom + numpy + PIL; isolation costs "
+              f"{100 * (sum(r['isolated'] for r in everything) / sum(r['decode'] + r['chain'] for r in everything) - 1):.0f} % of the time.", ""]
+    text = "\n".join(table)
+    print(text)
+    if options.markdown:
+        old = options.markdown.read_text()
+        pattern = re.compile(rf"{re.escape(TITLE)}.*?(?=\n###? |\Z)", re.S)
+        new = pattern.sub(lambda _: text, old) if pattern.search(old) else old.rstrip() + "\n\n" + text
+        options.markdown.write_text(new.rstrip() + "\n")
+
+
+if __name__ == "__main__":
+    main()
