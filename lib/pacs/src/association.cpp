@@ -4,6 +4,9 @@
 #include <dcmtk/dcmnet/assoc.h>
 #include <dcmtk/dcmnet/cond.h>
 #include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <chrono>
@@ -17,7 +20,8 @@ void Association::Breaker::operator()(T_ASC_Association* association) const {
   ASC_destroyAssociation(&association);
 }
 
-Association::Association(T_ASC_Association* association, const Link& link) : association_(association), link_(&link) {
+Association::Association(T_ASC_Association* association, const Link& link, int socket)
+    : association_(association), link_(&link), socket_(socket) {
   for (int i = 0; i < ASC_countPresentationContexts(association->params); ++i) {
     T_ASC_PresentationContext context{};
     if (ASC_getPresentationContext(association->params, i, &context).good() && context.resultReason == ASC_P_ACCEPTANCE)
@@ -43,6 +47,10 @@ void Association::wait() const {
           fmt::format("peer: silent for {} s; expected an answer (--timeout S waits longer)", link_->timeout_seconds));
   }
   link_->progress.check();
+  // Senders write the head of a message alone and the rest when it is acknowledged, which the kernel would do 40 ms
+  // later (measured with Orthanc: 6 objects a second without this). It holds for a while only, so it is said each time.
+  const int yes = 1;
+  ::setsockopt(socket_, IPPROTO_TCP, TCP_QUICKACK, &yes, sizeof yes);
 }
 
 std::optional<Piece> Association::next() {

@@ -40,7 +40,8 @@ struct Piece {
 /// Interrupted.
 class Association {
  public:
-  Association(T_ASC_Association* association, const Link& link);
+  /// `socket`: the one underneath.
+  Association(T_ASC_Association* association, const Link& link, int socket);
 
   [[nodiscard]] const std::map<std::uint8_t, Agreed>& agreed() const { return agreed_; }
   /// The context of an abstract syntax; nothing if the peer did not accept any.
@@ -62,6 +63,7 @@ class Association {
 
   std::unique_ptr<T_ASC_Association, Breaker> association_;
   const Link* link_;
+  int socket_;
   std::map<std::uint8_t, Agreed> agreed_;
   std::uint16_t messages_ = 0;
 };

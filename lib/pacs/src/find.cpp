@@ -39,6 +39,12 @@ std::string encoded(const Condition& condition) {
                                                                             : padded_text(condition.value);
 }
 
+void expect_success(std::string_view level, std::uint16_t status) {
+  if (status != kSuccess)
+    throw PeerError(
+        fmt::format("peer: refuses the query at level {} with status {:04X}; expected 0000", level, status));
+}
+
 /// Keeps the first of those with one UID.
 void drop_repeated(std::vector<Found>& found) {
   std::set<std::string> seen;
@@ -56,7 +62,7 @@ Finder::Finder(const Network& network, const Query& query)
   context_ = *context;
 }
 
-void Finder::ask(std::string_view level, Elements keys, const std::function<void(const Elements&)>& take) {
+std::uint16_t Finder::ask(std::string_view level, Elements keys, const std::function<void(const Elements&)>& take) {
   keys[kLevel] = padded_text(level);
   if (std::ranges::any_of(keys, [](const auto& key) { return !is_ascii(key.second); }))
     keys[kCharacterSet] = padded_text("ISO_IR 192");
@@ -67,10 +73,7 @@ void Finder::ask(std::string_view level, Elements keys, const std::function<void
     if (message->command() != Command::find_response) throw PeerError("peer: answers something else than a query");
     if (!is_pending(message->status())) {
       skip_data(association_, *message);
-      if (message->status() != kSuccess)
-        throw PeerError(fmt::format("peer: refuses the query at level {} with status {:04X}; expected 0000", level,
-                                    message->status()));
-      return;
+      return message->status();
     }
     if (!message->has_data()) throw PeerError("peer: answers a query without a data set");
     take(receive_identifier(association_, *message));
@@ -94,10 +97,11 @@ std::vector<Found> Finder::studies() {
       keys[kModalitiesInStudy] = encoded(condition);
   }
   std::vector<Found> found;
-  ask("STUDY", std::move(keys), [&](const Elements& answer) {
+  const std::uint16_t status = ask("STUDY", std::move(keys), [&](const Elements& answer) {
     if (meets_all(Level::study, answer))
       found.push_back({uid_of(answer, kStudyInstanceUid), {}, count_of(answer, kStudyInstances)});
   });
+  expect_success("STUDY", status);
   drop_repeated(found);
   return found;
 }
@@ -108,29 +112,34 @@ std::vector<Found> Finder::series(const std::string& study) {
     if (condition.key->level == Level::series) keys[condition.key->tag] = encoded(condition);
   keys[kStudyInstanceUid] = padded_uid(study);
   std::vector<Found> found;
-  ask("SERIES", std::move(keys), [&](const Elements& answer) {
+  const std::uint16_t status = ask("SERIES", std::move(keys), [&](const Elements& answer) {
     if (meets_all(Level::series, answer))
       found.push_back(
           {uid_of(answer, kSeriesInstanceUid), text_of(answer, kModality), count_of(answer, kSeriesInstances)});
   });
+  expect_success("SERIES", status);
   drop_repeated(found);
   return found;
 }
 
 std::vector<Instance> Finder::instances(const std::string& study, const std::string& series) {
-  std::vector<Instance> found;
-  std::set<std::string> seen;
-  ask("IMAGE",
-      {{kStudyInstanceUid, padded_uid(study)},
-       {kSeriesInstanceUid, padded_uid(series)},
-       {kSopInstanceUid, ""},
-       {kSopClassUid, ""}},
-      [&](const Elements& answer) {
-        Instance one{uid_of(answer, kSopInstanceUid), text_of(answer, kSopClassUid)};
-        if (!is_uid(one.sop_class)) one.sop_class.clear();
-        if (seen.insert(one.uid).second) found.push_back(std::move(one));
-      });
-  return found;
+  Elements keys{
+      {kStudyInstanceUid, padded_uid(study)}, {kSeriesInstanceUid, padded_uid(series)}, {kSopInstanceUid, ""}};
+  for (const bool with_class : {true, false}) {
+    if (with_class)
+      keys[kSopClassUid] = "";
+    else
+      keys.erase(kSopClassUid);
+    std::vector<Instance> found;
+    std::set<std::string> seen;
+    const std::uint16_t status = ask("IMAGE", keys, [&](const Elements& answer) {
+      Instance one{uid_of(answer, kSopInstanceUid), text_of(answer, kSopClassUid)};
+      if (!is_uid(one.sop_class)) one.sop_class.clear();
+      if (seen.insert(one.uid).second) found.push_back(std::move(one));
+    });
+    if (status == kSuccess) return found;
+  }
+  return {};
 }
 
 }  // namespace shiftnorm::pacs

@@ -27,7 +27,8 @@ class Finder {
 
   [[nodiscard]] std::vector<Found> studies();
   [[nodiscard]] std::vector<Found> series(const std::string& study);
-  /// Empty if the peer does not answer at this level.
+  /// Empty if the peer does not answer at this level, without classes if it cannot tell them: Orthanc looks into each
+  /// object for its class, and refuses the whole query over one that it has lost.
   [[nodiscard]] std::vector<Instance> instances(const std::string& study, const std::string& series);
   void close() { association_.release(); }
 
@@ -35,7 +36,8 @@ class Finder {
   [[nodiscard]] std::int64_t left_out() const { return left_out_; }
 
  private:
-  void ask(std::string_view level, Elements keys, const std::function<void(const Elements&)>& take);
+  /// The final status.
+  std::uint16_t ask(std::string_view level, Elements keys, const std::function<void(const Elements&)>& take);
   [[nodiscard]] bool meets_all(Level level, const Elements& answer);
 
   const Query& query_;

@@ -4,12 +4,14 @@
 #include <dcmtk/config/osconfig.h>
 #include <dcmtk/dcmnet/assoc.h>
 #include <dcmtk/dcmnet/cond.h>
+#include <dcmtk/dcmnet/dcmlayer.h>
 #include <dcmtk/dcmnet/dcmtrans.h>
 #include <dcmtk/dcmtls/tlslayer.h>
 #include <dcmtk/oflog/oflog.h>
 #include <fmt/format.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -84,8 +86,27 @@ void expect_file(std::string_view what, const std::filesystem::path& file) {
     throw FormatError(fmt::format("TLS {}: no such file; expected one in PEM format", what));
 }
 
-std::unique_ptr<DcmTLSTransportLayer> secure_layer(const Tls& tls) {
-  auto layer = std::make_unique<DcmTLSTransportLayer>(NET_ACCEPTORREQUESTOR, nullptr, OFTrue);
+/// A layer whose sockets send at once: messages are several small pieces, and Nagle's algorithm would keep each back
+/// until the one before was acknowledged.
+template <class Layer>
+class Prompt final : public Layer {
+ public:
+  template <class... Arguments>
+  explicit Prompt(int& last_socket, Arguments... arguments) : Layer(arguments...), last_socket_(last_socket) {}
+  DcmTransportConnection* createConnection(DcmNativeSocketType socket, OFBool secure) override {
+    const int yes = 1;
+    ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    last_socket_ = socket;
+    return Layer::createConnection(socket, secure);
+  }
+
+ private:
+  int& last_socket_;
+};
+
+std::unique_ptr<DcmTransportLayer> secure_layer(const Tls& tls, int& last_socket) {
+  auto layer = std::make_unique<Prompt<DcmTLSTransportLayer>>(last_socket, NET_ACCEPTORREQUESTOR,
+                                                              static_cast<const char*>(nullptr), OFTrue);
   if (layer->setTLSProfile(TSP_Profile_BCP195).bad() || layer->activateCipherSuites().bad())
     throw MachineError("TLS: this OpenSSL lacks the ciphers of BCP 195");
   if (!tls.key.empty()) {
@@ -165,7 +186,10 @@ Network::Network(const Link& link) : link_(link) {
   dcmSocketSendTimeout.set(link.timeout_seconds);
   dcmSocketReceiveTimeout.set(link.timeout_seconds);
   dcmDisableGethostbyaddr.set(OFTrue);
-  if (link.tls) tls_ = secure_layer(*link.tls);
+  if (link.tls)
+    layer_ = secure_layer(*link.tls, last_socket_);
+  else
+    layer_ = std::make_unique<Prompt<DcmTransportLayer>>(last_socket_);
   address_ = fmt::format("{}:{}", in_numbers(resolve(link.peer)), link.peer.port);
   open(false);
 }
@@ -178,7 +202,8 @@ void Network::open(bool acceptor) {
       ASC_initializeNetwork(acceptor ? NET_ACCEPTORREQUESTOR : NET_REQUESTOR, 0, link_.timeout_seconds, &network);
   if (made.bad()) throw MachineError("network: DCMTK cannot start; expected free sockets");
   network_.reset(network);
-  if (tls_ && ASC_setTransportLayer(network, tls_.get(), 0).bad()) throw MachineError("TLS: cannot be used");
+  if (ASC_setTransportLayer(network, layer_.get(), 0).bad())
+    throw MachineError("network: DCMTK takes no sockets of ours");
 }
 
 void Network::listen(std::uint16_t port) {
@@ -199,7 +224,7 @@ Association Network::request(std::span<const Context> contexts) const {
   T_ASC_Parameters* params = nullptr;
   if (ASC_createAssociationParameters(&params, ASC_MAXIMUMPDUSIZE).bad()) throw std::bad_alloc();
   ASC_setAPTitles(params, link_.title.c_str(), link_.peer.title.c_str(), nullptr);
-  ASC_setTransportLayerType(params, tls_ != nullptr);
+  ASC_setTransportLayerType(params, link_.tls.has_value());
   ASC_setPresentationAddresses(params, "localhost", address_.c_str());
   int id = 1;
   bool good = true;
@@ -220,7 +245,7 @@ Association Network::request(std::span<const Context> contexts) const {
   T_ASC_Association* association = nullptr;
   const OFCondition made = ASC_requestAssociation(network_.get(), params, &association, nullptr, nullptr, DUL_NOBLOCK,
                                                   link_.timeout_seconds);
-  if (made.good()) return {association, link_};
+  if (made.good()) return {association, link_, last_socket_};
   struct Cleanup {
     T_ASC_Association*& association;
     T_ASC_Parameters*& params;
@@ -239,7 +264,7 @@ std::optional<Association> Network::accept(int milliseconds) const {
   if (::poll(&door, 1, milliseconds) <= 0) return std::nullopt;
   T_ASC_Association* raw = nullptr;
   const OFCondition come = ASC_receiveAssociation(network_.get(), &raw, ASC_MAXIMUMPDUSIZE, nullptr, nullptr,
-                                                  tls_ != nullptr, DUL_NOBLOCK, link_.timeout_seconds);
+                                                  link_.tls.has_value(), DUL_NOBLOCK, link_.timeout_seconds);
   struct Destroyer {
     void operator()(T_ASC_Association* association) const { ASC_destroyAssociation(&association); }
   };
@@ -261,7 +286,7 @@ std::optional<Association> Network::accept(int milliseconds) const {
       ASC_acceptPresentationContext(params, context.presentationContextID, preferred_syntax(context));
   }
   if (ASC_acknowledgeAssociation(association.get()).bad()) return std::nullopt;
-  return Association(association.release(), link_);
+  return Association(association.release(), link_, last_socket_);
 }
 
 }  // namespace shiftnorm::pacs

@@ -11,7 +11,7 @@
 #include "shiftnorm/core/progress.hpp"
 #include "shiftnorm/pacs/peer.hpp"
 
-class DcmTLSTransportLayer;
+class DcmTransportLayer;
 struct T_ASC_Network;
 
 namespace shiftnorm::pacs {
@@ -50,9 +50,10 @@ class Network {
   void open(bool acceptor);
 
   const Link& link_;
-  std::string address_;  ///< the peer's, in numbers
-  std::unique_ptr<DcmTLSTransportLayer> tls_;
-  std::unique_ptr<T_ASC_Network, Closer> network_;  ///< after tls_: it points there
+  std::string address_;   ///< the peer's, in numbers
+  int last_socket_ = -1;  ///< of the newest connection: DCMTK does not hand it out
+  std::unique_ptr<DcmTransportLayer> layer_;
+  std::unique_ptr<T_ASC_Network, Closer> network_;  ///< after layer_: it points there
 };
 
 }  // namespace shiftnorm::pacs

@@ -203,8 +203,6 @@ class Pull {
 
 }  // namespace
 
-PullResult pull(const PullOptions& options, const Progress& progress) {
-  return Pull(options, progress).run();
-}
+PullResult pull(const PullOptions& options, const Progress& progress) { return Pull(options, progress).run(); }
 
 }  // namespace shiftnorm::pacs

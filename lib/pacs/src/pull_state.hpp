@@ -9,10 +9,10 @@
 
 namespace shiftnorm::pacs {
 
-/// FOLDER/pull.state (the folder is made): which series are complete, by id, so that the next call does not fetch them again. A line is
-/// added and flushed for each; a line that a crash cut short does not count. Locked: one pull for a folder at a time.
-/// Errors  ConfigError: another pull works here, or the names were made with another key; FormatError: no such file of
-/// ours; MachineError.
+/// FOLDER/pull.state (the folder is made): which series are complete, by id, so that the next call does not fetch them
+/// again. A line is added and flushed for each; a line that a crash cut short does not count. Locked: one pull for a
+/// folder at a time. Errors  ConfigError: another pull works here, or the names were made with another key;
+/// FormatError: no such file of ours; MachineError.
 class PullState {
  public:
   PullState(const std::filesystem::path& folder, const ProjectKey& key);
