@@ -14,8 +14,8 @@
 #include "dicom/listing.hpp"
 #include "dicom/pixel_chain.hpp"
 #include "limit.hpp"
-#include "project_key.hpp"
 #include "shiftnorm/core/hash.hpp"
+#include "shiftnorm/core/project_key.hpp"
 #include "shiftnorm/core/text.hpp"
 
 namespace shiftnorm::imaging::dicom {
