@@ -141,6 +141,7 @@ ExitCode evaluate(const Options& options, Console& console) {
   if (options.has("predictions")) files.expect("--predictions", options.text("predictions"));
   if (options.has("outputs")) files.expect("--outputs", options.text("outputs"));
   if (options.has("quarantine")) files.expect("--quarantine", options.text("quarantine"));
+  expect_identities(options, files);
 
   const Progress progress = console.progress();
   experiment::Session session = experiment::open_session(job, progress);
@@ -181,6 +182,7 @@ ExitCode evaluate(const Options& options, Console& console) {
     document.outputs.set("outputs", options.text("outputs"));
   }
   if (options.has("quarantine")) files.set(options.text("quarantine"), quarantine_csv(results.bad));
+  set_identities(options, *session.dataset, files, console);
   files.write();
 
   warn_of_bad(console, results.bad);

@@ -121,7 +121,9 @@ Finding examine(const imaging::Dataset& dataset, const fs::path& root, std::size
   Finding finding;
   finding.id = dataset.samples()[index].id;
   const bool dicom = dataset.reader() == imaging::Reader::dicom;
-  finding.format = dicom ? "dicom" : fs::is_regular_file(root / finding.id) ? format_of(root / finding.id) : "array";
+  finding.format = dicom                                             ? "dicom"
+                   : fs::is_regular_file(root / dataset.path(index)) ? format_of(root / dataset.path(index))
+                                                                     : "array";
   try {
     if (dicom)
       examine_object(dataset, index, finding);
@@ -305,6 +307,8 @@ void inspect_data(const std::string& where, const Options& options, Console& con
   if (options.has("layout")) from_option("layout", [&] { imaging::check_layout(how.layout); });
   read_table_options(options, how);
   how.threads = threads_of(options);
+  OutputFiles identities;
+  expect_identities(options, identities);
   const auto dataset = imaging::open_dataset(where, how);
   for (const std::string& note : dataset->selection_notes()) console.warn(note);
   const bool pixels = options.has("pixels");
@@ -312,6 +316,8 @@ void inspect_data(const std::string& where, const Options& options, Console& con
   const fs::path root = fs::is_directory(where) ? fs::path(where) : fs::path(where).parent_path();
   const std::vector<Finding> findings = examine_all(*dataset, root, pixels, threads_of(options), console.progress());
   const Counts counts = count(*dataset, findings);
+  set_identities(options, *dataset, identities, console);
+  identities.write();
   if (console.json())
     console.print(document(*dataset, findings, counts, pixels));
   else

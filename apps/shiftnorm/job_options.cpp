@@ -34,6 +34,8 @@ constexpr OptionSpec kTable[] = {
     {"key", "COLUMN,..", "the table's columns that tell the image (default: path)"},
     {"label", "COLUMN", "the table's column of class names (default: label)"},
     {"patient", "COLUMN", "the table's column that tells patients apart (default: patient)"},
+    {"ids", "path|hash", "what outputs call the images (default: hash where the data tell patients, else path)"},
+    {"identify", "FILE", "also write which path each id stands for: FILE may name patients, mode 0600"},
     {"where", "K=V,..", "only images with one of these values in column or DICOM attribute K; may be repeated", true},
 };
 
@@ -167,6 +169,7 @@ void read_table_options(const Options& options, imaging::DatasetOptions& dataset
   if (options.has("key")) dataset.labels.key = parts(options.text("key"), ',');
   dataset.labels.label = options.text("label");
   dataset.labels.patient = options.text("patient");
+  if (options.has("ids")) dataset.ids = from_option("ids", [&] { return experiment::parse_ids(options.text("ids")); });
   from_option("where", [&] {
     for (const std::string& condition : options.texts("where")) parse_where(condition, dataset.where);
   });
@@ -240,6 +243,18 @@ adapt::LayerRule parse_layers(const std::string& text) {
   adapt::LayerRule rule;
   for (const std::string& part : parts(text, ',')) parse_layer_part(part, rule);
   return rule;
+}
+
+void expect_identities(const Options& options, OutputFiles& files) {
+  if (options.has("identify")) files.expect("--identify", options.text("identify"));
+}
+
+void set_identities(const Options& options, const imaging::Dataset& data, OutputFiles& files, Console& console) {
+  if (!options.has("identify")) return;
+  const fs::path path = options.text("identify");
+  files.set_private(path, identities_csv(data));
+  console.warn(fmt::format("{}: tells which path each id stands for, and paths may name patients; its mode is 0600",
+                           path.filename().string()));
 }
 
 void warn_of_bad(Console& console, std::span<const imaging::Bad> bad) {

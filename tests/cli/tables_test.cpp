@@ -62,7 +62,8 @@ TEST_CASE("a table is a data set, and labels for a folder", "[cli]") {
       place.path(), job("evaluate", "list.csv", {"--label", "finding", "--where", "finding=a,b", "--json"})));
   CHECK(chosen.at("images").as_integer() == 4);
   const Json recalibrated = json_of(test::shiftnorm(
-      place.path(), job("recalibrate", "list.csv", {"--where", "scanner=B  b", "--out", "x", "--json"})));
+      place.path(),
+      job("recalibrate", "list.csv", {"--where", "scanner=B  b", "--allow-small-cohort", "--out", "x", "--json"})));
   CHECK(recalibrated.at("images").as_integer() == 2);
   test::check_refused(place, job("evaluate", "list.csv", {"--label", "findng"}), 2,
                       "list.csv: no column 'findng'; nearest is 'finding'");
@@ -87,9 +88,9 @@ TEST_CASE("inspect counts what a table says", "[cli]") {
 TEST_CASE("recalibrate writes a file for each domain, each that of the domain alone", "[cli]") {
   const test::Workplace place;
   write_file(place / "list.csv", table_of_images("images/"));
-  std::vector<std::string> arguments =
-      job("recalibrate", "list.csv",
-          {"--domain", "scanner", "--domain-min-images", "3", "--out", "o.safetensors", "--stats-out", "s.bnstats"});
+  std::vector<std::string> arguments = job("recalibrate", "list.csv",
+                                           {"--domain", "scanner", "--domain-min-images", "3", "--out", "o.safetensors",
+                                            "--stats-out", "s.bnstats", "--allow-small-cohort"});
   const Call call = test::shiftnorm(place.path(), arguments);
   INFO(call.err);
   REQUIRE(call.exit == 0);
@@ -104,9 +105,9 @@ TEST_CASE("recalibrate writes a file for each domain, each that of the domain al
   CHECK(index.at("files").as_array()[1].at("policy").as_string() == "blend");
 
   const auto alone = [&](const std::string& value, const std::string& out, std::vector<std::string> more) {
-    std::vector<std::string> one =
-        job("recalibrate", "list.csv",
-            {"--where", "scanner=" + value, "--out", out, "--stats-out", out + ".bnstats", "--quiet"});
+    std::vector<std::string> one = job("recalibrate", "list.csv",
+                                       {"--where", "scanner=" + value, "--allow-small-cohort", "--out", out,
+                                        "--stats-out", out + ".bnstats", "--quiet"});
     one.insert(one.end(), more.begin(), more.end());
     CHECK(test::shiftnorm(place.path(), one).exit == 0);
   };
@@ -133,12 +134,12 @@ TEST_CASE("evaluate and run score each domain under its own statistics", "[cli]"
   CHECK(json.at("domains").as_array()[0].at("images").as_integer() == 18);
   CHECK(json.at("domains").as_array()[1].at("fell_back").as_bool());
 
-  write_file(
-      place / "d.yaml",
-      "seed: 3\nmodel: {checkpoint: net.safetensors, architecture: cifar_resnet20}\npreprocess: cifar10\n"
-      "data: {target: {path: images, labels: labels.csv, label: finding,\n"
-      "                domain: {key: Hospital, min_images: 2}}}\n"
-      "modes: [source, adabn]\nevaluate: {interval: {resamples: 100}}\nexport: {mode: adabn, path: x.safetensors}\n");
+  write_file(place / "d.yaml",
+             "seed: 3\nmodel: {checkpoint: net.safetensors, architecture: cifar_resnet20}\npreprocess: cifar10\n"
+             "data: {target: {path: images, labels: labels.csv, label: finding,\n"
+             "                domain: {key: Hospital, min_images: 2}}}\n"
+             "modes: [source, adabn]\nevaluate: {interval: {resamples: 100}}\nexport: {mode: adabn, path: "
+             "x.safetensors, allow_small_cohort: true}\n");
   const Call call = test::shiftnorm(place.path(), {"run", "d.yaml"});
   INFO(call.err);
   REQUIRE(call.exit == 0);

@@ -171,11 +171,26 @@ Node write_label(const DataConfig& data) {
   return data.labels.label.empty() ? Node{} : write_text(data.labels.label);
 }
 
+struct IdsName {
+  std::string_view name;
+  imaging::Ids ids;
+};
+constexpr IdsName kIds[] = {{"path", imaging::Ids::path}, {"hash", imaging::Ids::hash}};
+
+void read_ids(const Cursor& c, DataConfig& data) {
+  data.ids = c.placed([&] { return parse_ids(c.text()); });
+}
+Node write_ids(const DataConfig& data) {
+  for (const IdsName& known : kIds)
+    if (known.ids == data.ids) return write_text(known.name);
+  return {};
+}
+
 constexpr Field<DataConfig> kData[] = {
     {"path",
      [](const Cursor& c, DataConfig& d) {
        d.path = c.input_path();
-       d.dicom.key_folder = c.context().base;
+       d.key_folder = c.context().base;
      },
      [](const DataConfig& d) { return write_text(d.path.string()); }, true},
     {"limit", read_limit,
@@ -190,6 +205,7 @@ constexpr Field<DataConfig> kData[] = {
     {"label", read_label, write_label},
     {"patient", [](const Cursor& c, DataConfig& d) { d.labels.patient = c.text(); },
      [](const DataConfig& d) { return d.labels.patient.empty() ? Node{} : write_text(d.labels.patient); }},
+    {"ids", read_ids, write_ids},
     {"shift", read_shift, write_shift},
     {"domain", read_domain, [](const DataConfig& d) { return d.domain ? write_map(kDomain, *d.domain) : Node{}; }},
     {"where", read_where, write_where},
@@ -274,6 +290,8 @@ constexpr Field<ExportConfig> kExport[] = {
      [](const ExportConfig& e) { return write_text(e.mode); }, true},
     {"path", [](const Cursor& c, ExportConfig& e) { e.path = c.text(); },
      [](const ExportConfig& e) { return write_text(e.path.string()); }, true},
+    {"allow_small_cohort", [](const Cursor& c, ExportConfig& e) { e.small_cohort = c.truth(); },
+     [](const ExportConfig& e) { return e.small_cohort ? Node::scalar("true") : Node{}; }},
 };
 
 void read_export(const Cursor& c, Config& config) {
@@ -378,6 +396,12 @@ imaging::Reader parse_reader(std::string_view name) {
   const std::string near = nearest(name, names);
   throw ConfigError(fmt::format("no reader '{}'; {}", printable(name),
                                 near.empty() ? "expected one of " + join(names) : "nearest is '" + near + "'"));
+}
+
+imaging::Ids parse_ids(std::string_view name) {
+  for (const IdsName& known : kIds)
+    if (known.name == name) return known.ids;
+  throw ConfigError(fmt::format("'{}'; expected path or hash", printable(name)));
 }
 
 std::string_view name_of(imaging::Reader reader) {

@@ -141,10 +141,15 @@ ModeReport report_domains(const Scorer& scorer, const adapt::Mode& mode, const D
   return report;
 }
 
-DataFacts data_facts(const Session& session, const Domains& domains, std::size_t domain) {
-  DataFacts facts = data_facts(session);
+DataFacts data_facts(const Session& session, const Domains& domains, std::size_t domain,
+                     std::span<const adapt::LeftOut> left_out) {
+  const std::vector<std::size_t>& images = domains.images[domain];
+  std::vector<adapt::LeftOut> within;
+  for (const adapt::LeftOut& one : left_out)
+    within.push_back({static_cast<std::size_t>(std::ranges::find(images, one.image) - images.begin()), one.reason});
+  DataFacts facts = data_facts(session, images, within);
   facts.fingerprint = session.dataset->fingerprint(domains.listed[domain]);
-  facts.bad = domains.bad[domain];
+  facts.bad = *facts.bad + domains.bad[domain];
   return facts;
 }
 

@@ -6,6 +6,7 @@
 
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/text.hpp"
+#include "shiftnorm/experiment/cohort.hpp"
 #include "shiftnorm/experiment/domains.hpp"
 #include "shiftnorm/experiment/scoring.hpp"
 #include "shiftnorm/experiment/statistics.hpp"
@@ -23,6 +24,8 @@ SessionOptions session_options(const Config& config, const RunOptions& options) 
   session.dataset.layout = config.target.layout;
   session.dataset.classes = config.classes;
   session.dataset.labels = config.target.labels;
+  session.dataset.ids = config.target.ids;
+  session.dataset.key_folder = config.target.key_folder;
   session.dataset.where = config.target.where;
   if (config.target.domain) session.dataset.keep = {config.target.domain->key};
   session.dataset.dicom = config.target.dicom;
@@ -37,6 +40,8 @@ SessionOptions session_options(const Config& config, const RunOptions& options) 
     sample.dataset.labels = config.source->labels;
     sample.dataset.where = config.source->where;
     sample.dataset.dicom = config.source->dicom;
+    sample.dataset.ids = config.source->ids;
+    sample.dataset.key_folder = config.source->key_folder;
     sample.shifts = config.source->shifts;
   }
   session.modes = config.modes;
@@ -59,11 +64,16 @@ class Runner {
         progress_(progress),
         scorer_{config.evaluate,        config.seed,     session.outputs,
                 outcome.results.labels, options.threads, session.classifies()} {
-    if (!config.target.domain) return;
+    if (!config.target.domain) {
+      check_patients(session.patient_count(), {});
+      return;
+    }
     domain_config_ = *config.target.domain;
     domain_config_.shown = options.show_domains;
     domains_ = find_domains(session, domain_config_);
     outcome.results.domain_key = domains_->key;
+    for (std::size_t d = 0; d < domains_->names.size(); ++d)
+      check_patients(data_facts(session, *domains_, d, {}).patients, domains_->names[d]);
   }
 
   void run(const adapt::Mode& mode) {
@@ -94,6 +104,16 @@ class Runner {
   }
 
  private:
+  /// Before the work: an export that will be refused at the end must not be waited for.
+  void check_patients(const std::optional<std::int64_t>& patients, const std::string& domain) {
+    const auto mode = std::ranges::find_if(config_.modes, [&](const adapt::Mode& m) { return exports(m); });
+    if (mode == config_.modes.end() || !adapt::measures(mode->policy)) return;
+    check_cohort(patients, small_cohort(), domain);
+    for (std::string& note : notes_on_cohort(patients, domain)) outcome_.notes.push_back(std::move(note));
+  }
+  [[nodiscard]] bool small_cohort() const {
+    return options_.small_cohort || (config_.exported && config_.exported->small_cohort);
+  }
   [[nodiscard]] bool exports(const adapt::Mode& mode) const {
     return config_.exported && config_.exported->mode == mode.name;
   }
@@ -109,7 +129,7 @@ class Runner {
     known.images = result.adapted_images;
     known.instruction_set = options_.instruction_set;
     known.program_version = options_.program_version;
-    known.left_out = static_cast<std::int64_t>(result.left_out.size());
+    known.small_cohort = small_cohort();
     return known;
   }
   [[nodiscard]] const stats::Statistics& source() const {
@@ -138,13 +158,14 @@ class Runner {
     tell_left_out(mode, result);
     const std::filesystem::path path = exports(mode) ? config_.exported->path : std::filesystem::path();
     const ExportFacts known = facts(path, mode, result);
+    const DataFacts data = data_facts(session_, result.left_out);
     if (!result.measured.empty()) {
       if (!source().empty()) report.drift = stats::distances(source(), result.measured);
-      outcome_.statistics.emplace_back(stems_.take(mode.name),
-                                       stats::write_statistics(statistics_file(session_, result.measured, known)));
+      outcome_.statistics.emplace_back(stems_.take(mode.name), stats::write_statistics(statistics_file(
+                                                                   session_.model, result.measured, known, data)));
     }
     if (path.empty()) return;
-    outcome_.exported.push_back({path, export_checkpoint(session_, result.statistics, known)});
+    outcome_.exported.push_back({path, export_checkpoint(session_.model, result.statistics, known, data)});
     exported_as(mode, path);
   }
 
@@ -156,8 +177,7 @@ class Runner {
     for (std::size_t d = 0; d < treated.size(); ++d) {
       const adapt::ModeResult& result = results.domains[d];
       tell_left_out(mode, result);
-      DataFacts data = data_facts(session_, *domains_, d);
-      data.bad = data.bad.value_or(0) + static_cast<std::int64_t>(result.left_out.size());
+      const DataFacts data = data_facts(session_, *domains_, d, result.left_out);
       const std::filesystem::path path =
           exports(mode) ? domain_path(config_.exported->path, domains_->stems[d]) : std::filesystem::path();
       ExportFacts known = facts(path, treated[d].mode, result);
@@ -224,7 +244,8 @@ RunResults describe(const Session& session) {
   results.images = static_cast<std::int64_t>(session.store->size());
   results.skipped = session.dataset->skipped();
   if (const imaging::LabelCounts* counts = session.dataset->label_counts()) results.label_counts = *counts;
-  results.patients = session.patients();
+  results.patients = session.patient_count();
+  results.repeated = session.repeated();
   results.bad = session.store->bad();
   results.classes = output_names(session);
   results.ids = session.ids();
@@ -237,6 +258,7 @@ RunOutcome run_experiment(const Config& config, const RunOptions& options, const
   Session session = open_session(session_options(config, options), progress);
   RunOutcome outcome;
   outcome.notes = session.notes;
+  outcome.dataset = session.dataset;
   RunResults& results = outcome.results;
   results = describe(session);
   results.name = config.name;

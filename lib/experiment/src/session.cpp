@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <set>
 
 #include "shiftnorm/container/json.hpp"
 #include "shiftnorm/core/error.hpp"
@@ -86,6 +85,20 @@ OutputKind told_by_network(const RestoredModel& model) {
   return OutputKind::logits;
 }
 
+/// Who and what the samples have in common.
+void fill_groups(Session& session) {
+  std::vector<std::string> patients, pixels;
+  for (std::size_t i = 0; i < session.store->size(); ++i) {
+    patients.push_back(session.store->sample(i).patient);
+    pixels.push_back(session.dataset->content(session.store->listed(i)));
+  }
+  const bool any = std::ranges::any_of(patients, [](const std::string& patient) { return !patient.empty(); });
+  if (any) session.patients = grouped(patients, false);
+  session.pixels = grouped(pixels, true);
+  if (const std::int64_t n = session.repeated(); n > 0)
+    session.notes.push_back(fmt::format("{} images have the pixels of an earlier one under another name", n));
+}
+
 void check_classes(const Session& session, const std::string& where) {
   const std::vector<std::string>& classes = session.dataset->classes();
   if (classes.empty() || !session.classifies() || std::cmp_equal(classes.size(), session.engine->outputs())) return;
@@ -108,14 +121,12 @@ std::vector<std::string> Session::ids() const {
   return out;
 }
 
-std::optional<std::int64_t> Session::patients() const {
-  std::set<std::string_view> patients;
-  for (std::size_t i = 0; i < store->size(); ++i) {
-    if (store->sample(i).patient.empty()) return std::nullopt;
-    patients.insert(store->sample(i).patient);
-  }
-  return static_cast<std::int64_t>(patients.size());
+std::optional<std::int64_t> Session::patient_count() const {
+  if (!patients.known()) return std::nullopt;
+  return patients.count;
 }
+
+std::int64_t Session::repeated() const { return static_cast<std::int64_t>(pixels.of.size()) - pixels.count; }
 
 std::int64_t Session::levels() const {
   std::int64_t highest = 0;
@@ -156,6 +167,7 @@ Session open_session(RestoredModel model, const SessionOptions& options, const P
   if (options.memory > 0) store.memory = std::min(store.memory, options.memory / 4);
   session.store =
       std::make_unique<imaging::SampleStore>(session.dataset, pipeline, wanted_shape(session.model), store, progress);
+  fill_groups(session);
   const Shape& sample = session.store->shape();
   if (const Shape made_for = session.model.input(); sample != made_for && made_for.elements() != 0)
     session.notes.push_back(fmt::format(

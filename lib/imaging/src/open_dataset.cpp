@@ -126,8 +126,8 @@ std::unique_ptr<Dataset> open_dataset(const std::string& where, const DatasetOpt
     all = open_files(path, key, folder, plain);
   }
   if (beside) find_key(tables.back(), options.labels.key, keys_of(*all));
-  const bool everything =
-      tables.empty() && chosen.where.empty() && chosen.keep.empty() && !chosen.limit.per_class && !chosen.limit.images;
+  const bool everything = tables.empty() && chosen.where.empty() && chosen.keep.empty() && !chosen.limit.per_class &&
+                          !chosen.limit.images && options.ids == Ids::by_data;
   return everything ? std::move(all) : select_samples(std::move(all), tables, chosen);
 }
 

@@ -222,6 +222,7 @@ Json target_json(const View& view) {
                        {"skipped", run.skipped},
                        {"bad", static_cast<std::int64_t>(run.bad.size())},
                        {"patients", value_or_null(run.patients)},
+                       {"repeated_pixels", run.repeated},
                        {"labels", labels_json(run)},
                        {"domain", domains_json(run)},
                        {"fingerprint", text_or_null(run.fingerprint)}});

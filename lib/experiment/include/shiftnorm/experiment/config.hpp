@@ -44,6 +44,8 @@ struct DataConfig {
   std::map<std::string, std::vector<std::string>> where;
   std::optional<DomainConfig> domain;
   imaging::DicomOptions dicom;
+  imaging::Ids ids = imaging::Ids::by_data;
+  std::filesystem::path key_folder;  ///< of the key that ids are hashed with: the YAML's
 };
 
 struct EvaluateConfig {
@@ -56,6 +58,7 @@ struct EvaluateConfig {
 struct ExportConfig {
   std::string mode;            ///< the name of one of the modes
   std::filesystem::path path;  ///< relative: to the run folder
+  bool small_cohort = false;   ///< from however few patients
 };
 
 /// An experiment, checked: every default is spelled out and every path resolved.
@@ -97,6 +100,7 @@ struct ConfigOptions {
 [[nodiscard]] imaging::Reader parse_reader(
     std::string_view name);  ///< auto, folder, array, table, dicom; ConfigError with the nearest
 [[nodiscard]] std::string_view name_of(imaging::Reader reader);
+[[nodiscard]] imaging::Ids parse_ids(std::string_view name);  ///< path or hash; ConfigError
 /// One class name per line, blank lines left out, in the order of the network's outputs.
 [[nodiscard]] std::vector<std::string> read_classes(const std::filesystem::path& path);
 

@@ -45,7 +45,8 @@ inline constexpr std::size_t kMostDomains = 1000;
                                         const stats::Statistics& source);
 
 /// For exports and statistics of one domain.
-[[nodiscard]] DataFacts data_facts(const Session& session, const Domains& domains, std::size_t domain);
+[[nodiscard]] DataFacts data_facts(const Session& session, const Domains& domains, std::size_t domain,
+                                   std::span<const adapt::LeftOut> left_out);
 
 /// `folder/adapted.pth` for the domain `b`: `folder/adapted.b.pth`.
 [[nodiscard]] std::filesystem::path domain_path(const std::filesystem::path& file, std::string_view stem);

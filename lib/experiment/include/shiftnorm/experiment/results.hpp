@@ -68,7 +68,8 @@ struct RunResults {
   std::string domain_key;                            ///< empty: one domain
   std::vector<std::int32_t> labels;                  ///< -1: none
   std::optional<imaging::LabelCounts> label_counts;  ///< where a table gave them
-  std::optional<std::int64_t> patients;              ///< where every image tells its own
+  std::optional<std::int64_t> patients;              ///< where images tell theirs
+  std::int64_t repeated = 0;                         ///< images whose pixels an earlier one has
   double load_seconds = 0, level = 0.95;
   std::int64_t resamples = 0;
   std::vector<ModeReport> modes;
