@@ -190,14 +190,17 @@ std::optional<experiment::DomainConfig> domain_of(const Options& options) {
   return domain;
 }
 
+imaging::Pipeline preprocess_of(const Options& options) {
+  return from_option("preprocess", [&] { return parse_preprocess(options.text("preprocess")); });
+}
+
 experiment::SessionOptions session_options_of(const Options& options) {
   experiment::SessionOptions session;
   session.checkpoint = options.positional();
   session.network = network_of(options);
   if (!options.has("data")) throw ConfigError("--data: missing; expected the folder or array file of the images");
   session.where = options.text("data");
-  if (options.has("preprocess"))
-    session.preprocess = from_option("preprocess", [&] { return parse_preprocess(options.text("preprocess")); });
+  if (options.has("preprocess")) session.preprocess = preprocess_of(options);
   session.dataset.reader =
       from_option("reader", [&] { return experiment::parse_reader(options.text("reader", "auto")); });
   session.dataset.layout = options.text("layout");

@@ -38,6 +38,7 @@ void set_identities(const Options& options, const imaging::Dataset& data, Output
 /// Errors  ConfigError naming the option.
 /// --arch or --graph; `absent`: the architecture when neither is given.
 [[nodiscard]] experiment::NetworkSource network_of(const Options& options, const std::string& absent = {});
+[[nodiscard]] imaging::Pipeline preprocess_of(const Options& options);  ///< --preprocess, which is given
 [[nodiscard]] experiment::SessionOptions session_options_of(const Options& options);
 /// The mode that --policy (or --mode) and the measuring options make; `policy` names the option.
 [[nodiscard]] adapt::Mode mode_of(const Options& options, std::string_view policy_option, std::string_view absent);

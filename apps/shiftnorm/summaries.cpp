@@ -101,14 +101,6 @@ std::string labels_line(const imaging::LabelCounts& counts) {
                      counts.ambiguous);
 }
 
-Json labels_json(const imaging::LabelCounts& counts) {
-  return Json::object({{"file", counts.file},
-                       {"matched", counts.matched},
-                       {"images_without_label", counts.images_without_label},
-                       {"labels_without_image", counts.labels_without_image},
-                       {"ambiguous", counts.ambiguous}});
-}
-
 Json metrics_json(const std::vector<MetricResult>& results) {
   Json metrics = Json::object();
   for (const MetricResult& result : results) {

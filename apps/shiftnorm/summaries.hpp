@@ -17,8 +17,6 @@ namespace shiftnorm::app {
 /// What became of a table of labels, on one line.
 [[nodiscard]] std::string labels_line(const imaging::LabelCounts& counts);
 
-[[nodiscard]] container::Json labels_json(const imaging::LabelCounts& counts);
-
 /// `metrics` of the JSON document of `evaluate`: value, low, high; `value` null with its `reason` where undefined.
 [[nodiscard]] container::Json metrics_json(const experiment::ModeReport& report, bool labelled);
 

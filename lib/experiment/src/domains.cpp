@@ -16,22 +16,9 @@ namespace {
 
 using container::Json;
 
-/// Ends trimmed, blanks inside made one, ASCII letters lower case.
-std::string normalised(std::string_view value) {
-  std::string out;
-  for (const char c : value) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool blank = byte <= 0x20;
-    if (blank && (out.empty() || out.back() == ' ')) continue;
-    out += blank ? ' ' : byte < 0x80 ? static_cast<char>(std::tolower(byte)) : c;
-  }
-  if (out.ends_with(' ')) out.pop_back();
-  return out.empty() ? "unknown" : out;
-}
-
 std::string value_of(const imaging::Sample& sample, const std::string& key) {
   const auto found = sample.attributes.find(key);
-  return normalised(found == sample.attributes.end() ? std::string_view() : found->second);
+  return domain_value(found == sample.attributes.end() ? std::string_view() : found->second);
 }
 
 /// Policies that use what few images said without asking the source.
@@ -57,12 +44,24 @@ Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json
 
 }  // namespace
 
+std::string domain_value(std::string_view value) {
+  std::string out;
+  for (const char c : value) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool blank = byte <= 0x20;
+    if (blank && (out.empty() || out.back() == ' ')) continue;
+    out += blank ? ' ' : byte < 0x80 ? static_cast<char>(std::tolower(byte)) : c;
+  }
+  if (out.ends_with(' ')) out.pop_back();
+  return out.empty() ? "unknown" : out;
+}
+
 bool tells_site(std::string_view column) {
   constexpr std::array<std::string_view, 21> kWords{
       "institution", "station",  "hospital", "clinic",  "site", "center",    "centre",
       "department",  "address",  "city",     "country", "name", "person",    "physician",
       "doctor",      "operator", "serial",   "patient", "uid",  "accession", "birth"};
-  const std::string lower = normalised(column);
+  const std::string lower = domain_value(column);
   return std::ranges::any_of(kWords, [&](std::string_view word) {
     // "ManufacturerModelName" names a make of scanner, not one of them.
     return lower.find(word) != std::string::npos && !(word == "name" && lower.find("model") != std::string::npos);

@@ -62,6 +62,11 @@ std::unique_ptr<Dataset> open_objects(const fs::path& path, const std::vector<Ta
     if (!in_table(column)) plain.dicom.where[column] = values;
   for (const std::string& column : options.keep)
     if (!in_table(column)) plain.keep.push_back(column);
+  for (const std::string& attribute : options.dicom.keep) {
+    if (std::ranges::find(options.keep, attribute) != options.keep.end()) continue;
+    plain.keep.push_back(attribute);
+    options.keep.push_back(attribute);
+  }
   std::erase_if(options.where, [&](const auto& condition) { return !in_table(condition.first); });
   if (!tables.empty() && tables[0].label) plain.classes = {};  // they are the names of the table's labels
   if (tables.empty())

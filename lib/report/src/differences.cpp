@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "document.hpp"
 #include "format.hpp"
 #include "sections.hpp"
 #include "svg.hpp"

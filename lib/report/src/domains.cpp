@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "document.hpp"
 #include "format.hpp"
 #include "sections.hpp"
 

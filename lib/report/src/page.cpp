@@ -1,37 +1,13 @@
 #include <fmt/format.h>
 
+#include "document.hpp"
 #include "format.hpp"
 #include "sections.hpp"
-#include "shiftnorm/core/hash.hpp"
 #include "shiftnorm/report/report.hpp"
 #include "verdict.hpp"
 
 namespace shiftnorm::report {
 namespace {
-
-/// SHA-256 in base64, as a Content-Security-Policy names a script.
-std::string policy_hash(std::string_view text) {
-  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const std::string hex = sha256_hex(text) + "00";  // 33 bytes: whole groups of three
-  std::string out;
-  for (std::size_t i = 0; i < hex.size(); i += 6) {
-    const unsigned long group = std::stoul(hex.substr(i, 6), nullptr, 16);
-    for (const unsigned shift : {18U, 12U, 6U, 0U}) out += kDigits[(group >> shift) & 63U];
-  }
-  out.back() = '=';
-  return out;
-}
-
-/// The browser is told to fetch nothing and to run our script only: a second lock behind the escaping.
-std::string head(const experiment::RunResults& run) {
-  return fmt::format(
-      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
-      "script-src 'sha256-{}'\">\n"
-      "<title>{}: shiftnorm report</title>\n<style>{}</style>\n</head>\n<body>\n",
-      policy_hash(script()), html(run.name), style_sheet());
-}
 
 std::string header(const View& view) {
   const experiment::RunResults& run = view.results;
@@ -41,7 +17,7 @@ std::string header(const View& view) {
   if (!run.architecture.empty()) line += " · " + run.architecture;
   line += fmt::format(" · {} · {} protocol · seed {}", count_text(run.batchnorms, "BatchNorm layer"), run.protocol,
                       run.seed);
-  return fmt::format("<header>\n<h1>{}</h1>\n<p>{}</p>\n</header>\n", html(run.name), html(line));
+  return fmt::format("<h1>{}</h1>\n<p>{}</p>\n", html(run.name), html(line));
 }
 
 std::string verdict_section(const View& view) {
@@ -54,13 +30,6 @@ std::string verdict_section(const View& view) {
   out += "<ul>\n";
   for (const std::string& line : said.because) out += fmt::format("<li>{}</li>\n", html(line));
   return out + "</ul>\n</section>\n";
-}
-
-/// A heading with a line under it; nothing at all where there is no content.
-std::string section(std::string_view title, std::string_view lead, const std::string& content) {
-  if (content.empty()) return {};
-  return fmt::format("<section>\n<h2>{}</h2>\n{}{}</section>\n", title,
-                     lead.empty() ? "" : fmt::format("<p class=\"lead\">{}</p>\n", lead), content);
 }
 
 std::string definitions(const View& view) {
@@ -99,17 +68,15 @@ std::string results_sections(const View& view) {
 
 std::string report_html(const experiment::RunResults& run) {
   const View view(run);
-  std::string out = head(run) + header(view) + "<main>\n" + verdict_section(view) + results_sections(view);
-  out += section("Confidence and time",
-                 "Confidence is the largest probability of an image. Images per second count the adapting or "
-                 "evaluating stage alone.",
-                 cost_table(view));
-  out += section("Bad images", "They could not be read, and are in no number above.", bad_images(view));
-  out += section("Provenance", "", provenance(view));
-  out += section("To repeat this run", "", repetition(view));
-  out += fmt::format("</main>\n<footer>shiftnorm {}</footer>\n<script>{}</script>\n</body>\n</html>\n",
-                     html(run.program_version), script());
-  return out;
+  std::string main = verdict_section(view) + results_sections(view);
+  main += section("Confidence and time",
+                  "Confidence is the largest probability of an image. Images per second count the adapting or "
+                  "evaluating stage alone.",
+                  cost_table(view));
+  main += section("Bad images", "They could not be read, and are in no number above.", bad_images(view));
+  main += section("Provenance", "", provenance(view));
+  main += section("To repeat this run", "", repetition(view));
+  return document(run.name + ": shiftnorm report", header(view), main, run.program_version);
 }
 
 }  // namespace shiftnorm::report

@@ -21,10 +21,9 @@ namespace shiftnorm::report {
 [[nodiscard]] std::string provenance(const View& view);
 [[nodiscard]] std::string repetition(const View& view);  ///< the command and the resolved configuration
 
-[[nodiscard]] std::string_view style_sheet();
+[[nodiscard]] std::string style_sheet();
 [[nodiscard]] std::string_view script();
-
-/// A table inside a box that scrolls by itself, reachable with the keyboard. `style` names CSS classes of the table.
-[[nodiscard]] std::string boxed_table(std::string_view style, std::string_view caption, std::string_view rows);
+/// What pictures need of it when they stand alone, in light colours.
+[[nodiscard]] std::string picture_style();
 
 }  // namespace shiftnorm::report

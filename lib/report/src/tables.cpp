@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "document.hpp"
 #include "format.hpp"
 #include "sections.hpp"
 
@@ -11,11 +12,6 @@ namespace {
 
 using experiment::MetricResult;
 using experiment::ModeReport;
-
-std::string column(std::string_view title, bool descending_first) {
-  return fmt::format("<th scope=\"col\" data-first=\"{}\">{}</th>", descending_first ? "descending" : "ascending",
-                     html(title));
-}
 
 /// The best shown value of a metric; modes that print the same digits share it.
 std::optional<std::string> best_text(const View& view, const std::string& metric) {
@@ -75,13 +71,6 @@ std::string recall_cell(const ModeReport& mode, std::size_t c) {
 }
 
 }  // namespace
-
-std::string boxed_table(std::string_view style, std::string_view caption, std::string_view rows) {
-  return fmt::format(
-      "<div class=\"scroll\" role=\"region\" aria-label=\"{1}\" tabindex=\"0\"><table "
-      "class=\"{0}\">\n<caption>{1}</caption>\n{2}\n</table></div>\n",
-      style, html(caption), rows);
-}
 
 std::string scores_table(const View& view) {
   if (view.metrics.empty()) return {};

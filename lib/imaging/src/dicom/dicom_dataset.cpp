@@ -14,6 +14,7 @@
 #include "dicom/helper_pool.hpp"
 #include "dicom/listing.hpp"
 #include "dicom/pixel_chain.hpp"
+#include "dicom/transfer_syntax.hpp"
 #include "limit.hpp"
 #include "shiftnorm/core/content_hash.hpp"
 #include "shiftnorm/core/hash.hpp"
@@ -292,6 +293,7 @@ std::optional<PixelAudit> DicomDataset::audit(std::size_t index) const {
   const Found& found = objects_[place.object];
   PixelAudit audit;
   audit.transfer_syntax = found.facts.transfer_syntax;
+  if (const TransferSyntax* known = transfer_syntax(audit.transfer_syntax)) audit.transfer_syntax_name = known->name;
   Sha256 hash;
   for (std::int64_t f = 0; f < found.facts.frames; ++f) {
     const Frame frame = read_frame(place.object, f);
@@ -306,6 +308,7 @@ std::optional<PixelAudit> DicomDataset::audit(std::size_t index) const {
     audit.max = first.max;
     audit.mean = first.mean;
     audit.voi = first.voi;
+    audit.values = first.values;
     if (!first.voi.empty() && first.voi != "none") audit.voi_mean = first.voi_mean;
   }
   audit.stored_sha256 = hash.hex();

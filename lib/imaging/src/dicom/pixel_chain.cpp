@@ -390,6 +390,34 @@ Image show(const Frame& frame, const Voi& given) {
   return voi.ignore_aspect ? image : squared(std::move(image), frame.rules.aspect);
 }
 
+namespace {
+
+Histogram histogram_of(const Frame& frame) {
+  const bool whole =
+      frame.rules.slope == std::floor(frame.rules.slope) && frame.rules.intercept == std::floor(frame.rules.intercept);
+  Histogram histogram = whole ? Histogram(0) : Histogram();
+  if (frame.stored.module.value_bytes() <= 2) {
+    for (const auto& [value, count] : count_values(frame)) histogram.add(value, count);
+    return histogram;
+  }
+  // So many different values that counting them would take more memory than the frame.
+  const Stored stored(frame.stored);
+  const auto n = static_cast<std::size_t>(frame.stored.module.frame_values());
+  for (std::size_t i = 0; i < n; ++i)
+    if (!is_padding(frame.rules, stored[i])) histogram.add(modality_value(frame.rules, stored[i]));
+  return histogram;
+}
+
+Histogram histogram_of(const Colours& colours) {
+  std::vector<std::int64_t> counts(std::size_t{1} << 16);  // what 16 bits hold; palettes give 8
+  for (const std::uint32_t value : colours.values) ++counts[std::min<std::size_t>(value, counts.size() - 1)];
+  Histogram histogram(0);
+  for (std::size_t value = 0; value < counts.size(); ++value) histogram.add(static_cast<double>(value), counts[value]);
+  return histogram;
+}
+
+}  // namespace
+
 FrameAudit audit(const Frame& frame) {
   const PixelModule& module = frame.stored.module;
   FrameAudit out;
@@ -403,12 +431,14 @@ FrameAudit audit(const Frame& frame) {
     const Colours colours = colours_of(frame);
     for (std::size_t i = 0; i < colours.values.size(); ++i) take(colours.values[i], i == 0);
     out.mean = sum / static_cast<double>(colours.values.size());
+    out.values = histogram_of(colours);
     return out;
   }
   const Stored stored(frame.stored);
   const auto n = static_cast<std::size_t>(module.frame_values());
   for (std::size_t i = 0; i < n; ++i) take(modality_value(frame.rules, stored[i]), i == 0);
   out.mean = sum / static_cast<double>(n);
+  out.values = histogram_of(frame);
   const std::optional<Curve> curve = file_curve(frame.rules, 0);
   out.voi = !curve                            ? "none"
             : !frame.rules.voi_tables.empty() ? "lut"

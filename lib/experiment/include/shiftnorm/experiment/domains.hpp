@@ -32,6 +32,9 @@ struct Domains {
 [[nodiscard]] Domains find_domains(const Session& session, const DomainConfig& config);
 inline constexpr std::size_t kMostDomains = 1000;
 
+/// A value as domains compare it: ends trimmed, blanks inside made one, ASCII letters lower case; none is `unknown`.
+[[nodiscard]] std::string domain_value(std::string_view value);
+
 /// Whether a column's values name a place, a person or a device rather than a kind of image.
 [[nodiscard]] bool tells_site(std::string_view column);
 

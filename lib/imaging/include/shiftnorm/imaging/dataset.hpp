@@ -11,6 +11,7 @@
 
 #include "shiftnorm/core/array.hpp"
 #include "shiftnorm/core/progress.hpp"
+#include "shiftnorm/imaging/histogram.hpp"
 
 namespace shiftnorm::imaging {
 
@@ -70,11 +71,12 @@ struct LabelCounts {
 
 /// What `inspect --pixels` says of one file beside its decoded values.
 struct PixelAudit {
-  std::string transfer_syntax, dtype, stored_sha256;
+  std::string transfer_syntax, transfer_syntax_name, dtype, stored_sha256;
   std::vector<std::int64_t> shape;    ///< frames, rows, columns, samples; the first only if there are several
   double min = 0, max = 0, mean = 0;  ///< of frame 0 after the modality step
   std::string voi;                    ///< "lut", "window:LINEAR", ..., "none"; empty for colours
   std::optional<double> voi_mean{};   ///< of frame 0, in [0, 1]
+  Histogram values{};                 ///< of frame 0 after the modality step, padding left out; colours: R, G and B
 };
 
 struct Pipeline;
@@ -136,6 +138,7 @@ struct DicomOptions {
   Frames frames = Frames::by_kind;
   std::int64_t most_frames = 1;                             ///< at_most: so many, evenly spread
   std::map<std::string, std::vector<std::string>> where{};  ///< attribute keyword -> values that are kept
+  std::vector<std::string> keep{};                          ///< attributes that Sample::attributes is to hold
   bool label_folders = false;                               ///< the first folder below the root is the class
 };
 
