@@ -1,7 +1,7 @@
 """What DICOM costs: a study of large phantom objects end to end, and one file at a time beside pydicom + numpy + PIL.
 
 usage: dicom.py BUILD_DIR [--files 2000] [--size 2048] [--threads 2] [--sample 90] [--markdown FILE] [--data FOLDER]
-Prints a Markdown section; --markdown replaces it in FILE. The objects are made in FOLDER (build/bench/dicom: about 5 MB
+Prints Markdown; --markdown puts it between the marks <!-- dicom --> and <!-- /dicom --> of FILE. The objects are made in FOLDER (build/bench/dicom: about 5 MB
 each) and kept there for the next time.
 """
 import argparse
@@ -23,7 +23,6 @@ import torchvision
 from compare import processor
 from PIL import Image
 
-TITLE = "### DICOM: "
 SYNTAXES = ("explicit", "rle", "jpeg-lossless")
 PRESET, SIDE = "cxr-chexnet", 224
 MEAN, STD = np.float32([0.485, 0.456, 0.406])[:, None, None], np.float32([0.229, 0.224, 0.225])[:, None, None]
@@ -177,9 +176,9 @@ def main():
     everything = [row for of_syntax in rows.values() for row in of_syntax]
     load, adapt, images = result["seconds"]["load"], result["seconds"]["adapt"], result["images"]
     decode = statistics.mean(r["decode"] / r["here"] for r in everything)
-    table = [f"{TITLE}{options.size} x {options.size}, 12 bits, to {SIDE} x {SIDE}", "",
-             f"{processor()}; pydicom {pydicom.__version__}, numpy {np.__version__}, PIL {Image.__version__}, GDCM for JPEG lossless.", "",
-             f"`recalibrate` of a ResNet-18 with preset `{PRESET}` on {images} files in turns uncompressed, RLE and JPEG lossless, {options.threads} threads:", "",
+    table = [f"{processor()}; pydicom {pydicom.__version__}, numpy {np.__version__}, PIL {Image.__version__}, GDCM for JPEG lossless.", "",
+             f"`recalibrate` of a ResNet-18 with preset `{PRESET}` ({SIDE} x {SIDE}) on {images} files of {options.size} x {options.size} pixels, a third each\n"
+             f"uncompressed, RLE and JPEG lossless, {options.threads} threads:", "",
              "| | |", "|---|---|",
              f"| end to end | {wall:.0f} s, {images / wall:.1f} images per second |",
              f"| of these, reading | {load:.0f} s, {100 * load / wall:.0f} % |",
@@ -190,6 +189,9 @@ def main():
              "our reader as the program uses it, through a helper process. Milliseconds of processor time; median (tenth to ninetieth percentile).", "",
              "| | uncompressed | RLE | JPEG lossless |", "|---|---|---|---|"]
 
+    def total(way):
+        return sum(row[way] for row in everything)
+
     def line(name, value, form="{:.1f}"):
         return f"| {name} | " + " | ".join(spread(rows[s], value, form) for s in SYNTAXES) + " |"
 
@@ -199,15 +201,13 @@ def main():
               line("through a helper", lambda r: 1e3 * r["isolated"]),
               line("pydicom + numpy + PIL / through a helper", lambda r: r["peer"] / r["isolated"], "{:.2f}"),
               line("cost of isolation", lambda r: 100 * (r["isolated"] / r["here"] - 1), "{:.0f} %"), "",
-              f"All together: {spread(everything, lambda r: r['peer'] / r['isolated'])} times pydicom + numpy + PIL; isolation costs "
-              f"{100 * (sum(r['isolated'] for r in everything) / sum(r['here'] for r in everything) - 1):.0f} % of the time.", ""]
+              f"All files together: {total('peer') / total('isolated'):.2f} times as fast as pydicom + numpy + PIL; isolation costs "
+              f"{100 * (total('isolated') / total('here') - 1):.0f} %.", ""]
     text = "\n".join(table)
     print(text)
     if options.markdown:
-        old = options.markdown.read_text()
-        pattern = re.compile(rf"{re.escape(TITLE)}.*?(?=\n###? |\Z)", re.S)
-        new = pattern.sub(lambda _: text, old) if pattern.search(old) else old.rstrip() + "\n\n" + text
-        options.markdown.write_text(new.rstrip() + "\n")
+        before, rest = options.markdown.read_text().split("<!-- dicom -->\n")
+        options.markdown.write_text(before + "<!-- dicom -->\n" + text + rest[rest.index("<!-- /dicom -->"):])
 
 
 if __name__ == "__main__":
