@@ -1,7 +1,7 @@
 """What DICOM costs: a study of large phantom objects end to end, and one file at a time beside pydicom + numpy + PIL.
 
 usage: dicom.py BUILD_DIR [--files 2000] [--size 2048] [--threads 2] [--sample 90] [--markdown FILE] [--data FOLDER]
-Prints a Markdown section; --markdown replaces it in FILE. The objects are made in FOLDER (build/bench/dicom: about 5 MB
+Prints Markdown; --markdown puts it between the marks <!-- dicom --> and <!-- /dicom --> of FILE. The objects are made in FOLDER (build/bench/dicom: about 5 MB
 each) and kept there for the next time.
 """
 import argparse
@@ -23,7 +23,6 @@ import torchvision
 from compare import processor
 from PIL import Image
 
-TITLE = "### DICOM: "
 SYNTAXES = ("explicit", "rle", "jpeg-lossless")
 PRESET, SIDE = "cxr-chexnet", 224
 MEAN, STD = np.float32([0.485, 0.456, 0.406])[:, None, None], np.float32([0.229, 0.224, 0.225])[:, None, None]
@@ -44,37 +43,31 @@ def make_objects(build, folder, files, size):
     return {syntax: sorted((folder / syntax).rglob("IM1")) for syntax in SYNTAXES}
 
 
-class Tree:
-    """Largest memory of a process and its descendants together while the block runs, shared pages counted once."""
+def members(pid):
+    """A process and its descendants."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
+    return [pid] + [m for child in children for m in members(int(child))]
+
+
+class Memory(threading.Thread):
+    """Largest memory of a process and its descendants together, in MiB, shared pages counted once."""
 
     def __init__(self, pid):
-        self.pid, self.peak, self.stop = pid, 0, threading.Event()
-        self.thread = threading.Thread(target=self.watch)
+        super().__init__()
+        self.pid, self.peak, self.over = pid, 0, threading.Event()
 
-    def members(self, pid):
-        try:
-            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        except OSError:
-            return []
-        return [pid] + [m for child in children for m in self.members(int(child))]
-
-    def watch(self):
-        while not self.stop.wait(0.1):
+    def run(self):
+        while not self.over.wait(0.1):
             total = 0
-            for pid in self.members(self.pid):
+            for pid in members(self.pid):
                 try:
                     total += int(re.search(r"^Pss:\s+(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M)[1])
                 except (OSError, TypeError):
                     pass
-            self.peak = max(self.peak, total)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stop.set()
-        self.thread.join()
+            self.peak = max(self.peak, total / 1024)
 
 
 def end_to_end(build, folder, threads):
@@ -86,11 +79,13 @@ def end_to_end(build, folder, threads):
                    "--out", "adapted.pth", "--threads", str(threads), "--json"]
         start = time.monotonic()
         with subprocess.Popen([str(c) for c in command], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
-            with Tree(program.pid) as tree:
-                out, err = program.communicate()
+            memory = Memory(program.pid)
+            memory.start()
+            out, err = program.communicate()
+            memory.over.set()
         if program.returncode != 0:
             sys.exit(f"recalibrate: exit {program.returncode}\n{err}")
-        return json.loads(out), time.monotonic() - start, tree.peak / 1024
+        return json.loads(out), time.monotonic() - start, memory.peak
 
 
 def peer(path):
@@ -110,25 +105,47 @@ def peer(path):
     return (x - MEAN) / STD
 
 
+class Reader:
+    """bench_dicom, asked for one file after the other: processor seconds of all its processes."""
+
+    def __init__(self, build, way):
+        self.program = subprocess.Popen([build / "bench/bench_dicom", PRESET, str(SIDE), way], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def used(self):
+        return sum(int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) for pid in members(self.program.pid)) * 1e-9
+
+    def __call__(self, path):
+        before = self.used()
+        self.program.stdin.write(f"{path}\n")
+        self.program.stdin.flush()
+        answer = json.loads(self.program.stdout.readline())
+        return answer | {"everyone": self.used() - before}
+
+    def close(self):
+        self.program.stdin.close()
+        self.program.wait()
+
+
 def one_by_one(build, objects, sample):
-    """Files of each syntax in turns, each by all three ways: seconds of each."""
+    """Files of each syntax in turns, each by all three ways: processor seconds of each."""
     rows = {syntax: [] for syntax in SYNTAXES}
-    with subprocess.Popen([build / "bench/bench_dicom", PRESET, str(SIDE)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:
-        for number in range(sample // len(SYNTAXES) + 1):
-            for syntax in SYNTAXES:
-                path = objects[syntax][number % len(objects[syntax])]
-                path.read_bytes()  # everyone finds it in the cache
-                start = time.perf_counter()
-                theirs = peer(path)
-                row = {"peer": time.perf_counter() - start}
-                program.stdin.write(f"{path}\n")
-                program.stdin.flush()
-                row |= json.loads(program.stdout.readline())
-                if abs(row["mean"] - float(theirs.mean())) > 2e-3:
-                    sys.exit(f"{path.relative_to(path.parents[4])}: the two ways give other pictures: mean {row['mean']}, {theirs.mean()}")
-                if number > 0:  # the first is the warm-up
-                    rows[syntax].append(row)
-        program.stdin.close()
+    here, helper = Reader(build, "here"), Reader(build, "helper")
+    for number in range(sample // len(SYNTAXES) + 1):
+        for syntax in SYNTAXES:
+            path = objects[syntax][number % len(objects[syntax])]
+            path.read_bytes()  # everyone finds it in the cache
+            start = time.process_time()
+            theirs = peer(path)
+            seconds = time.process_time() - start
+            # In turns: whoever comes after the other finds warmer caches.
+            first, second = (here, helper) if number % 2 else (helper, here)
+            answers = {first: first(path), second: second(path)}
+            if abs(answers[helper]["mean"] - float(theirs.mean())) > 2e-3:
+                sys.exit(f"{syntax} file {number}: other pictures: mean {answers[helper]['mean']}, {theirs.mean()}")
+            if number > 0:  # the first is the warm-up
+                rows[syntax].append({"peer": seconds, "decode": answers[here]["decode"], "here": answers[here]["everyone"], "isolated": answers[helper]["everyone"]})
+    here.close()
+    helper.close()
     return rows
 
 
@@ -158,10 +175,10 @@ def main():
 
     everything = [row for of_syntax in rows.values() for row in of_syntax]
     load, adapt, images = result["seconds"]["load"], result["seconds"]["adapt"], result["images"]
-    decode = statistics.mean(r["decode"] / (r["decode"] + r["chain"]) for r in everything)
-    table = [f"{TITLE}{options.size} x {options.size}, 12 bits, to {SIDE} x {SIDE}", "",
-             f"{processor()}; pydicom {pydicom.__version__}, numpy {np.__version__}, PIL {Image.__version__}, GDCM for JPEG lossless.", "",
-             f"`recalibrate` of a ResNet-18 with preset `{PRESET}` on {images} files in turns uncompressed, RLE and JPEG lossless, {options.threads} threads:", "",
+    decode = statistics.mean(r["decode"] / r["here"] for r in everything)
+    table = [f"{processor()}; pydicom {pydicom.__version__}, numpy {np.__version__}, PIL {Image.__version__}, GDCM for JPEG lossless.", "",
+             f"`recalibrate` of a ResNet-18 with preset `{PRESET}` ({SIDE} x {SIDE}) on {images} files of {options.size} x {options.size} pixels, a third each\n"
+             f"uncompressed, RLE and JPEG lossless, {options.threads} threads:", "",
              "| | |", "|---|---|",
              f"| end to end | {wall:.0f} s, {images / wall:.1f} images per second |",
              f"| of these, reading | {load:.0f} s, {100 * load / wall:.0f} % |",
@@ -169,27 +186,28 @@ def main():
              f"| decoding, share of reading and of the whole | {100 * decode:.0f} %, {100 * decode * load / wall:.0f} % |",
              f"| peak memory, helpers included | {memory:.0f} MiB |", "",
              f"One file at a time on one core, {len(everything)} files, each read in turns by pydicom + numpy + PIL, by our reader in the same process, and by",
-             "our reader as the program uses it, through a helper process. Milliseconds; median (tenth to ninetieth percentile).", "",
+             "our reader as the program uses it, through a helper process. Milliseconds of processor time; median (tenth to ninetieth percentile).", "",
              "| | uncompressed | RLE | JPEG lossless |", "|---|---|---|---|"]
+
+    def total(way):
+        return sum(row[way] for row in everything)
 
     def line(name, value, form="{:.1f}"):
         return f"| {name} | " + " | ".join(spread(rows[s], value, form) for s in SYNTAXES) + " |"
 
     table += [line("pydicom + numpy + PIL", lambda r: 1e3 * r["peer"]),
               line("in process: file to stored values", lambda r: 1e3 * r["decode"]),
-              line("in process: stored values to input", lambda r: 1e3 * r["chain"]),
+              line("in process: stored values to input", lambda r: 1e3 * (r["here"] - r["decode"])),
               line("through a helper", lambda r: 1e3 * r["isolated"]),
               line("pydicom + numpy + PIL / through a helper", lambda r: r["peer"] / r["isolated"], "{:.2f}"),
-              line("cost of isolation", lambda r: 100 * (r["isolated"] / (r["decode"] + r["chain"]) - 1), "{:.0f} %"), "",
-              f"All together: {spread(everything, lambda r: r['peer'] / r['isolated'])} times pydicom + numpy + PIL; isolation costs "
-              f"{100 * (sum(r['isolated'] for r in everything) / sum(r['decode'] + r['chain'] for r in everything) - 1):.0f} % of the time.", ""]
+              line("cost of isolation", lambda r: 100 * (r["isolated"] / r["here"] - 1), "{:.0f} %"), "",
+              f"All files together: {total('peer') / total('isolated'):.2f} times as fast as pydicom + numpy + PIL; isolation costs "
+              f"{100 * (total('isolated') / total('here') - 1):.0f} %.", ""]
     text = "\n".join(table)
     print(text)
     if options.markdown:
-        old = options.markdown.read_text()
-        pattern = re.compile(rf"{re.escape(TITLE)}.*?(?=\n###? |\Z)", re.S)
-        new = pattern.sub(lambda _: text, old) if pattern.search(old) else old.rstrip() + "\n\n" + text
-        options.markdown.write_text(new.rstrip() + "\n")
+        before, rest = options.markdown.read_text().split("<!-- dicom -->\n")
+        options.markdown.write_text(before + "<!-- dicom -->\n" + text + rest[rest.index("<!-- /dicom -->"):])
 
 
 if __name__ == "__main__":

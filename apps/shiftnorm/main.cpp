@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "commands.hpp"
+#include "shiftnorm/core/heap.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/exec/instruction_set.hpp"
 #include "shiftnorm/imaging/decoder_host.hpp"
@@ -80,6 +81,7 @@ int run_program(const std::vector<std::string>& tokens) {
 }  // namespace shiftnorm::app
 
 int main(int argc, char** argv) {
+  shiftnorm::keep_freed_memory();
   // Before threads and signal handlers: decoding helpers are forked from what the program is now.
   const shiftnorm::imaging::DecoderHost decoders;
   shiftnorm::app::install_signal_handlers();
