@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 import urllib.error
@@ -337,6 +338,29 @@ class Plain(Pulling):
             taken.listen()
             done = self.pull("--move-port", str(self.server.store), expect=5)
         self.assertIn("--move-port", done.stderr)
+
+    def test_strangers_at_the_door(self):
+        """They connect to the port that the archive sends to while it does."""
+        done, knocks = threading.Event(), []
+
+        def knock():
+            while not done.is_set():
+                for words in (b"", b"GET / HTTP/1.1\r\n\r\n", b"\1\0\0\0\0\4abcd"):
+                    try:
+                        with socket.create_connection(("127.0.0.1", self.server.store), 1) as stranger:
+                            stranger.sendall(words)
+                            knocks.append(words)
+                    except OSError:
+                        time.sleep(0.01)
+        thread = threading.Thread(target=knock)
+        thread.start()
+        try:
+            self.pull(*self.methods()["move"])
+        finally:
+            done.set()
+            thread.join()
+        self.check_whole()
+        self.assertTrue(knocks)
 
     def test_nobody_answers_in_time(self):
         with socket.socket() as silent:

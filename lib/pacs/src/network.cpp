@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -262,9 +263,11 @@ Association Network::request(std::span<const Context> contexts) const {
 std::optional<Association> Network::accept(int milliseconds) const {
   pollfd door{DUL_networkSocket(network_->network), POLLIN, 0};
   if (::poll(&door, 1, milliseconds) <= 0) return std::nullopt;
+  constexpr int kMostSeconds = 10;  // whoever has something to send says so at once; others keep it waiting
   T_ASC_Association* raw = nullptr;
-  const OFCondition come = ASC_receiveAssociation(network_.get(), &raw, ASC_MAXIMUMPDUSIZE, nullptr, nullptr,
-                                                  link_.tls.has_value(), DUL_NOBLOCK, link_.timeout_seconds);
+  const OFCondition come =
+      ASC_receiveAssociation(network_.get(), &raw, ASC_MAXIMUMPDUSIZE, nullptr, nullptr, link_.tls.has_value(),
+                             DUL_NOBLOCK, std::min(link_.timeout_seconds, kMostSeconds));
   struct Destroyer {
     void operator()(T_ASC_Association* association) const { ASC_destroyAssociation(&association); }
   };
