@@ -68,8 +68,9 @@ std::optional<pacs::Tls> tls_of(const Options& options, pacs::Method method) {
 
 pacs::PullOptions options_of(const Options& options) {
   const pacs::Method method = method_of(options);
+  const std::string peer = required(options, "peer", "AET@HOST:PORT");
   pacs::PullOptions pull{
-      from_option("peer", [&] { return pacs::parse_peer(required(options, "peer", "AET@HOST:PORT")); }),
+      from_option("peer", [&] { return pacs::parse_peer(peer); }),
       from_option("aet", [&] { return pacs::parse_title(options.text("aet", "SHIFTNORM")); }),
       from_option("query", [&] { return pacs::Query(options.texts("query")); }),
       options.has("dry-run") ? options.text("out") : required(options, "out", "a folder for the objects"),
@@ -135,11 +136,11 @@ ExitCode pull(const Options& options, Console& console) {
                           result.studies.received, result.series.received, result.objects.received,
                           size_text(result.bytes), seconds, result.objects.already));
   if (result.series.failed == 0) return ExitCode::done;
-  console.fail(
-      {ExitCode::too_many_bad,
-       fmt::format("pull: {} of {} objects did not come, in {} series (the archive's last status is {:04X}); "
-                   "expected all; the same command asks for them again",
-                   result.objects.failed, result.objects.matching, result.series.failed, result.last_failure)});
+  console.fail({ExitCode::too_many_bad,
+                fmt::format("pull: {} of {} objects did not come, in {} series (the archive's last status is {}); "
+                            "expected all; the same command asks for them again",
+                            result.objects.failed, result.objects.matching, result.series.failed,
+                            pacs::describe_status(result.last_failure))});
   return ExitCode::too_many_bad;
 }
 

@@ -65,6 +65,7 @@ std::optional<Piece> Association::next() {
       ASC_destroyAssociation(&done);
       return std::nullopt;
     }
+    link_->progress.check();  // it may be us who closed the connection
     if (read == DUL_PEERABORTEDASSOCIATION || read == DUL_NETWORKCLOSED)
       throw PeerError("peer: broke off the association; expected it to last until everything was said");
     if (!(read == DUL_PDATAPDUARRIVED) || DUL_NextPDV(dul, &pdv).bad())
@@ -90,8 +91,10 @@ void Association::send(std::uint8_t context, bool command, std::string bytes) {
     DUL_PDVLIST list{};
     list.count = 1;
     list.pdv = &pdv;
-    if (DUL_WritePDVs(&association_->DULassociation, &list).bad())
+    if (DUL_WritePDVs(&association_->DULassociation, &list).bad()) {
+      link_->progress.check();
       throw PeerError("peer: takes no more messages; expected the association to last");
+    }
   } while (at < bytes.size());
 }
 

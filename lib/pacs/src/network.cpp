@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -92,20 +93,20 @@ template <class Layer>
 class Prompt final : public Layer {
  public:
   template <class... Arguments>
-  explicit Prompt(int& last_socket, Arguments... arguments) : Layer(arguments...), last_socket_(last_socket) {}
+  explicit Prompt(Stopper& stopper, Arguments... arguments) : Layer(arguments...), stopper_(stopper) {}
   DcmTransportConnection* createConnection(DcmNativeSocketType socket, OFBool secure) override {
     const int yes = 1;
     ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-    last_socket_ = socket;
+    stopper_.watch(socket);
     return Layer::createConnection(socket, secure);
   }
 
  private:
-  int& last_socket_;
+  Stopper& stopper_;
 };
 
-std::unique_ptr<DcmTransportLayer> secure_layer(const Tls& tls, int& last_socket) {
-  auto layer = std::make_unique<Prompt<DcmTLSTransportLayer>>(last_socket, NET_ACCEPTORREQUESTOR,
+std::unique_ptr<DcmTransportLayer> secure_layer(const Tls& tls, Stopper& stopper) {
+  auto layer = std::make_unique<Prompt<DcmTLSTransportLayer>>(stopper, NET_ACCEPTORREQUESTOR,
                                                               static_cast<const char*>(nullptr), OFTrue);
   if (layer->setTLSProfile(TSP_Profile_BCP195).bad() || layer->activateCipherSuites().bad())
     throw MachineError("TLS: this OpenSSL lacks the ciphers of BCP 195");
@@ -180,16 +181,16 @@ const char* preferred_syntax(const T_ASC_PresentationContext& context) {
 
 void Network::Closer::operator()(T_ASC_Network* network) const { ASC_dropNetwork(&network); }
 
-Network::Network(const Link& link) : link_(link) {
+Network::Network(const Link& link) : link_(link), stopper_(link.progress) {
   silence_log();
   dcmConnectionTimeout.set(link.timeout_seconds);
   dcmSocketSendTimeout.set(link.timeout_seconds);
   dcmSocketReceiveTimeout.set(link.timeout_seconds);
   dcmDisableGethostbyaddr.set(OFTrue);
   if (link.tls)
-    layer_ = secure_layer(*link.tls, last_socket_);
+    layer_ = secure_layer(*link.tls, stopper_);
   else
-    layer_ = std::make_unique<Prompt<DcmTransportLayer>>(last_socket_);
+    layer_ = std::make_unique<Prompt<DcmTransportLayer>>(stopper_);
   address_ = fmt::format("{}:{}", in_numbers(resolve(link.peer)), link.peer.port);
   open(false);
 }
@@ -245,7 +246,7 @@ Association Network::request(std::span<const Context> contexts) const {
   T_ASC_Association* association = nullptr;
   const OFCondition made = ASC_requestAssociation(network_.get(), params, &association, nullptr, nullptr, DUL_NOBLOCK,
                                                   link_.timeout_seconds);
-  if (made.good()) return {association, link_, last_socket_};
+  if (made.good()) return {association, link_, stopper_.newest()};
   struct Cleanup {
     T_ASC_Association*& association;
     T_ASC_Parameters*& params;
@@ -262,9 +263,11 @@ Association Network::request(std::span<const Context> contexts) const {
 std::optional<Association> Network::accept(int milliseconds) const {
   pollfd door{DUL_networkSocket(network_->network), POLLIN, 0};
   if (::poll(&door, 1, milliseconds) <= 0) return std::nullopt;
+  constexpr int kMostSeconds = 10;  // whoever has something to send says so at once; others keep it waiting
   T_ASC_Association* raw = nullptr;
-  const OFCondition come = ASC_receiveAssociation(network_.get(), &raw, ASC_MAXIMUMPDUSIZE, nullptr, nullptr,
-                                                  link_.tls.has_value(), DUL_NOBLOCK, link_.timeout_seconds);
+  const OFCondition come =
+      ASC_receiveAssociation(network_.get(), &raw, ASC_MAXIMUMPDUSIZE, nullptr, nullptr, link_.tls.has_value(),
+                             DUL_NOBLOCK, std::min(link_.timeout_seconds, kMostSeconds));
   struct Destroyer {
     void operator()(T_ASC_Association* association) const { ASC_destroyAssociation(&association); }
   };
@@ -286,7 +289,7 @@ std::optional<Association> Network::accept(int milliseconds) const {
       ASC_acceptPresentationContext(params, context.presentationContextID, preferred_syntax(context));
   }
   if (ASC_acknowledgeAssociation(association.get()).bad()) return std::nullopt;
-  return Association(association.release(), link_, last_socket_);
+  return Association(association.release(), link_, stopper_.newest());
 }
 
 }  // namespace shiftnorm::pacs

@@ -10,6 +10,7 @@
 #include "plan.hpp"
 #include "shiftnorm/core/progress.hpp"
 #include "shiftnorm/pacs/peer.hpp"
+#include "stopper.hpp"
 
 class DcmTransportLayer;
 struct T_ASC_Network;
@@ -50,8 +51,8 @@ class Network {
   void open(bool acceptor);
 
   const Link& link_;
-  std::string address_;   ///< the peer's, in numbers
-  int last_socket_ = -1;  ///< of the newest connection: DCMTK does not hand it out
+  std::string address_;  ///< the peer's, in numbers
+  Stopper stopper_;
   std::unique_ptr<DcmTransportLayer> layer_;
   std::unique_ptr<T_ASC_Network, Closer> network_;  ///< after layer_: it points there
 };

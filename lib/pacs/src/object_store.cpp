@@ -92,21 +92,22 @@ void ObjectStore::spend(std::uint64_t bytes) {
 }
 
 std::unique_ptr<ObjectStore::Incoming> ObjectStore::begin(const std::string& series, const ObjectFacts& facts) {
-  return std::unique_ptr<Incoming>(new Incoming(*this, place_of(series, facts.sop_instance), facts));
+  std::unique_ptr<Incoming> object(new Incoming(*this, place_of(series, facts.sop_instance), facts.transfer_syntax));
+  object->add(as_bytes(file_head(facts)));
+  return object;
 }
 
-ObjectStore::Incoming::Incoming(ObjectStore& store, fs::path place, const ObjectFacts& facts)
+ObjectStore::Incoming::Incoming(ObjectStore& store, fs::path place, std::string transfer_syntax)
     : store_(store),
       place_(std::move(place)),
       beside_(store.folder_ / kIncoming / std::to_string(store.begun_++)),
-      transfer_syntax_(facts.transfer_syntax) {
+      transfer_syntax_(std::move(transfer_syntax)) {
   std::error_code error;
   fs::create_directories(beside_.parent_path(), error);
   if (!error) fs::create_directories(place_.parent_path(), error);
   if (error) fail("has no folder", error.value());
   fd_ = ::open(beside_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (fd_ < 0) fail("cannot be created", errno);
-  add(as_bytes(file_head(facts)));
 }
 
 ObjectStore::Incoming::~Incoming() {

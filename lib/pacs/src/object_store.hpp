@@ -46,7 +46,7 @@ class ObjectStore {
 
    private:
     friend class ObjectStore;
-    Incoming(ObjectStore& store, std::filesystem::path place, const ObjectFacts& facts);
+    Incoming(ObjectStore& store, std::filesystem::path place, std::string transfer_syntax);
 
     ObjectStore& store_;
     std::filesystem::path place_, beside_;

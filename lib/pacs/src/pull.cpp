@@ -203,6 +203,30 @@ class Pull {
 
 }  // namespace
 
+std::string describe_status(std::uint16_t status) {
+  struct Meaning {
+    std::uint16_t status;
+    std::string_view text;
+  };
+  // PS3.4 C.4.2.1.5 and C.4.3.1.4, PS3.7 annex C.
+  constexpr Meaning kMeanings[] = {
+      {0x0000, "success, it says"},
+      {0x0110, "processing failure"},
+      {0x0122, "it does not serve this"},
+      {0x0124, "not authorised"},
+      {0xA701, "out of resources"},
+      {0xA702, "out of resources to send"},
+      {0xA801, "it does not know where to send to"},
+      {0xA900, "the request does not fit its service"},
+      {0xB000, "some objects failed"},
+      {0xC000, "unable to process"},
+      {0xFE00, "cancelled"},
+  };
+  for (const Meaning& one : kMeanings)
+    if (one.status == status) return fmt::format("{:04X} ({})", status, one.text);
+  return fmt::format("{:04X}", status);
+}
+
 PullResult pull(const PullOptions& options, const Progress& progress) { return Pull(options, progress).run(); }
 
 }  // namespace shiftnorm::pacs

@@ -62,7 +62,7 @@ PullState::PullState(const std::filesystem::path& folder, const ProjectKey& key)
       const auto [read, error] = std::from_chars(line.data() + space + 1, stop, objects);
       if (error == std::errc{} && read == stop) series_[std::string(line.substr(0, space))] = objects;
     }
-    if (!text.empty()) append("\n");  // ends what a crash cut short
+    if (!text.empty()) append("!\n");  // what a crash cut short stays no line
   } catch (...) {
     ::close(fd_);
     throw;

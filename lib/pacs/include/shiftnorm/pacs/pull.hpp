@@ -46,6 +46,9 @@ struct PullResult {
   std::vector<std::string> notes;                         ///< what the user should know
 };
 
+/// A DIMSE status for people: "A801 (it does not know where to send to)".
+[[nodiscard]] std::string describe_status(std::uint16_t status);
+
 /// Fetches the studies that match, one at a time, into `out` (see lib/pacs/README.md); what an earlier call completed
 /// there is not fetched again. Objects are stored with the bytes of their data set as they came.
 /// A series that the archive fails to send whole is counted as failed, and the others still come.
