@@ -32,6 +32,9 @@ struct Domains {
 [[nodiscard]] Domains find_domains(const Session& session, const DomainConfig& config);
 inline constexpr std::size_t kMostDomains = 1000;
 
+/// Images with the same value of a column or attribute, compared as domains are.
+[[nodiscard]] Groups column_groups(const Session& session, const std::string& column);
+
 /// Whether a column's values name a place, a person or a device rather than a kind of image.
 [[nodiscard]] bool tells_site(std::string_view column);
 
