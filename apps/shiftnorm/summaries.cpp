@@ -76,6 +76,7 @@ std::string table_of(const RunResults& results) {
     const bool labelled = !results.modes.front().metrics.empty(), known = !report.probabilities.empty();
     add_scores(report, labelled, known, row);
     for (const ModeReport& after : report.after) {
+      if (after.probabilities == report.probabilities) continue;  // nothing was measured in between
       Row& later = rows.emplace_back(Row{report.mode.name + ", after"});
       add_scores(after, labelled, known, later);
     }

@@ -223,6 +223,7 @@ TEST_CASE("a stream predicts each batch, measures it and predicts again", "[expe
     CHECK(reports[m].stream[2].images == 2);
   }
   CHECK(reports[1].mode.semantics == adapt::Semantics::batch);
+  CHECK_THAT(reports[1].note, Contains("semantics layerwise needs all images at once"));
   CHECK(reports[1].mode.batch == 5);
   CHECK(reports[4].mode.batch == 5);
   CHECK(reports[4].probabilities == reports[4].after.at(0).probabilities);

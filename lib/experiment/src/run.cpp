@@ -110,7 +110,7 @@ class Runner {
       if (domains_)
         run_domains(mode, named);
       else if (streaming())
-        run_stream(in_stream(mode, config_.protocol.batch), named);
+        run_stream(mode, named);
       else
         run_whole(mode, named);
     } catch (const Error&) {
@@ -244,7 +244,8 @@ class Runner {
     finish_mode(mode, session_.engine->run(mode, measured, &evaluate_, progress));
   }
 
-  void run_stream(const adapt::Mode& mode, const Progress& progress) {
+  void run_stream(const adapt::Mode& asked, const Progress& progress) {
+    const adapt::Mode mode = in_stream(asked, config_.protocol.batch);
     Streamed streamed = stream(*session_.engine, mode, config_.protocol.batch, session_.images, progress);
     adapt::ModeResult after;
     after.outputs = std::move(streamed.after);
@@ -254,6 +255,10 @@ class Runner {
     ModeReport later = scorer_.report(mode, after);
     if (scorer_.findings.empty()) report.stream = batches_of(report, later);
     report.after.push_back(std::move(later));
+    if (mode.semantics != asked.semantics)
+      tell(mode, fmt::format("semantics {} needs all images at once: in a stream each batch is normalised by its own "
+                             "statistics (semantics {})",
+                             adapt::name_of(asked.semantics), adapt::name_of(mode.semantics)));
     if (!adapt::exportable(mode.policy)) tell(mode, "keeps nothing from batch to batch: before and after are one");
   }
 
