@@ -32,7 +32,8 @@ constexpr OptionSpec kData[] = {
 constexpr OptionSpec kTable[] = {
     {"labels", "CSV", "a table with a row for each image: labels, and columns for --where and --domain"},
     {"key", "COLUMN,..", "the table's columns that tell the image (default: path)"},
-    {"label", "COLUMN", "the table's column of class names (default: label)"},
+    {"label", "COLUMN,..",
+     "the table's column of class names (default: label), or several of findings: 0, 1, or nothing where not known"},
     {"patient", "COLUMN", "the table's column that tells patients apart (default: patient)"},
     {"ids", "path|hash", "what outputs call the images (default: hash where the data tell patients, else path)"},
     {"identify", "FILE", "also write which path each id stands for: FILE may name patients, mode 0600"},
@@ -167,7 +168,11 @@ experiment::NetworkSource network_of(const Options& options, const std::string& 
 void read_table_options(const Options& options, imaging::DatasetOptions& dataset) {
   dataset.labels.file = options.text("labels");
   if (options.has("key")) dataset.labels.key = parts(options.text("key"), ',');
-  dataset.labels.label = options.text("label");
+  const std::vector<std::string> labels = parts(options.text("label"), ',');
+  if (labels.size() > 1)
+    dataset.labels.findings = labels;
+  else
+    dataset.labels.label = labels[0];
   dataset.labels.patient = options.text("patient");
   if (options.has("ids")) dataset.ids = from_option("ids", [&] { return experiment::parse_ids(options.text("ids")); });
   from_option("where", [&] {

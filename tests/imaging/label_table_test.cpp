@@ -258,6 +258,40 @@ TEST_CASE("Keys are compared as they are written, and near misses are told", "[i
   CHECK(notes("x", "y").empty());
 }
 
+// Worked by hand: CheXpert's way of writing findings.
+TEST_CASE("Several findings, known or not", "[imaging]") {
+  const Folder folder;
+  using Known = std::vector<std::int8_t>;
+  DatasetOptions options;
+  options.labels.findings = {"Edema", "Nodule"};
+  const char* text = "path,Nodule,Edema,label\na/1.bmp,1.0,0.0,x\na/2.bmp,-1.0,,y\nb/1.bmp,,,\nb/2.bmp,nan,1,z\n";
+  const auto data = folder.open(options, text);
+  CHECK(data->classes() == Strings{"Edema", "Nodule"});
+  const auto known = [&](std::size_t i) { return data->samples()[i].findings; };
+  CHECK(known(0) == Known{0, 1});
+  CHECK(known(1) == Known{-1, -1});
+  CHECK(known(3) == Known{1, -1});
+  CHECK(known(4) == Known{-1, -1});  // c/3.bmp is in no row
+  CHECK(labels(*data) == std::vector<std::int32_t>(5, -1));
+  CHECK(data->label_counts()->matched == 2);
+  CHECK(data->label_counts()->images_without_label == 3);
+
+  // The network's outputs by their names: findings that the table lacks are not known.
+  options.classes = {"Nodule", "Mass", "Edema"};
+  CHECK(folder.open(options, text)->samples()[0].findings == Known{1, -1, 0});
+  options.classes = {"Nodule", "Mass"};
+  CHECK_THAT(error_of<ConfigError>([&] { return folder.open(options, text); }),
+             Contains("labels.csv: column 'Edema' is none of the classes; expected one of Nodule, Mass"));
+  options.classes.clear();
+  CHECK_THAT(error_of<FormatError>([&] { return folder.open(options, "path,Edema,Nodule\na/1.bmp,yes,0\n"); }),
+             Contains("labels.csv: line 2: column 'Edema' holds no finding; expected 0 or 1") && !Contains("yes"));
+  CHECK_THAT(
+      error_of<FormatError>([&] { return folder.open(options, "path,Edema,Nodule\na/1.bmp,1,0\na/1.bmp,1,1\n"); }),
+      Contains("lines 2 and 3 have one key and differ in 'Nodule'"));
+  options.labels.findings = {"Edema", "Noduel"};
+  CHECK_THAT(error_of<ConfigError>([&] { return folder.open(options, text); }), Contains("nearest is 'Nodule'"));
+}
+
 TEST_CASE("The tables of the conformance tree", "[imaging]") {
   const auto tree = shiftnorm::test::shared_data("The tables of the conformance tree");
   if (!tree) return;

@@ -115,6 +115,15 @@ std::vector<std::int32_t> Session::labels() const {
   return out;
 }
 
+std::vector<std::int8_t> Session::findings() const {
+  std::vector<std::int8_t> out;
+  for (std::size_t i = 0; i < store->size(); ++i) {
+    const std::vector<std::int8_t>& own = store->sample(i).findings;
+    out.insert(out.end(), own.begin(), own.end());
+  }
+  return out;
+}
+
 std::vector<std::string> Session::ids() const {
   std::vector<std::string> out;
   for (std::size_t i = 0; i < store->size(); ++i) out.push_back(store->sample(i).id);
@@ -187,7 +196,12 @@ Session open_session(RestoredModel model, const SessionOptions& options, const P
     rethrow_at(session.model.checkpoint.file_name);
   }
   // Classes of folders are one label per image; sigmoid outputs are not told apart by them.
-  if (options.labelled && session.outputs != OutputKind::sigmoid) check_classes(session, options.where);
+  const bool findings = !session.store->sample(0).findings.empty();
+  if (options.labelled && findings && session.outputs == OutputKind::probabilities)
+    throw ConfigError(
+        "label: several findings per image, and the network's outputs are probabilities of which one is true; expected "
+        "a network with sigmoid outputs or logits");
+  if (options.labelled && (findings || session.outputs != OutputKind::sigmoid)) check_classes(session, options.where);
   session.images.count = session.store->size();
   session.images.load = [store_of = session.store.get()](std::size_t index, std::span<float> dst) {
     store_of->load(index, dst);

@@ -63,6 +63,8 @@ struct Session {
   std::vector<std::string> notes;  ///< what the user should know, one line each
 
   [[nodiscard]] std::vector<std::int32_t> labels() const;  ///< per usable sample, -1: none
+  /// Per usable sample and class, as in imaging::Sample; empty where samples have one label each, or none.
+  [[nodiscard]] std::vector<std::int8_t> findings() const;
   [[nodiscard]] std::vector<std::string> ids() const;
   [[nodiscard]] std::optional<std::int64_t> patient_count() const;  ///< nothing where they are not known
   [[nodiscard]] std::int64_t repeated() const;                      ///< samples whose pixels an earlier one has

@@ -37,6 +37,9 @@ struct Sample {
   std::string id;           ///< relative path with '/' or "name[index]" for arrays; a keyed hash where `Ids` says so
   std::int32_t label = -1;  ///< index into Dataset::classes; -1: none
   std::string patient{};    ///< keyed hash of whose it is, for counts and groups; empty: unknown. Never printed
+  /// Of several findings at once, one for each of Dataset::classes: there (1), not there (0), not known (-1). Empty:
+  /// the data have one label per sample, or none.
+  std::vector<std::int8_t> findings{};
   /// What tables may be joined by besides the id, by the names that a table's columns have. Never printed.
   std::map<std::string, std::string> keys{};
   /// What else is known of it and was asked for (DatasetOptions::keep).
@@ -127,7 +130,8 @@ struct LabelTable {
   std::filesystem::path file{};    ///< empty: none; WHERE itself may be a table
   std::vector<std::string> key{};  ///< columns that tell the sample together; empty: path, id, or the samples' keys
   std::string label{};             ///< column of class names; empty: `label`, if there is one
-  std::string patient{};           ///< column that tells the patient; empty: `patient`, if there is one
+  std::vector<std::string> findings{};  ///< instead: columns of 0 and 1; empty, -1 and nan are not known
+  std::string patient{};                ///< column that tells the patient; empty: `patient`, if there is one
 };
 
 /// Which frames of a multi-frame object are samples. `by_kind`: all of enhanced CT, MR and PET, else the middle one.
