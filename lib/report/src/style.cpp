@@ -40,6 +40,11 @@ svg .mid { text-anchor: middle; }
 .label { stroke: var(--ink); stroke-width: 1.8; }
 .limit { stroke: var(--other); stroke-dasharray: 4 3; }
 .cell { stroke: var(--paper); stroke-width: 1; }
+.tip { fill: var(--mark); }
+.tip:hover { fill-opacity: .08; }
+.dot.warm { fill: var(--other); }
+svg text.inside { font-size: 11.5px; stroke: none; }
+svg text.strong { fill: var(--paper); }
 )css";
 
 constexpr std::string_view kPage = R"css(
@@ -60,7 +65,8 @@ header { padding-top: 28px; position: relative; }
 .theme, .copy { font: inherit; font-size: .8rem; color: var(--soft); background: none; border: 1px solid var(--rule); border-radius: 4px; padding: 2px 9px; cursor: pointer; }
 .theme:hover, .copy:hover { color: var(--ink); border-color: var(--soft); }
 .table { position: relative; }
-.copy { margin: 6px 0 2px; }
+.copy { border: 0; padding: 4px 0; font-size: .78rem; justify-self: start; align-self: start; }
+.copy:hover { text-decoration: underline; }
 details { margin-top: 6px; font-size: .92rem; }
 summary { color: var(--soft); cursor: pointer; font-size: .85rem; width: max-content; }
 details .scroll { max-height: 320px; overflow-y: auto; margin-top: 4px; }
