@@ -1,10 +1,12 @@
-"""Interleaved comparison on one machine: the program's own `recalibrate`, bare oneDNN convolutions, PyTorch's update_bn.
+"""Interleaved comparison on one machine: the program's own `evaluate` and `recalibrate`, the networks' bare oneDNN
+convolutions, ONNX Runtime's inference and PyTorch's update_bn.
 
-usage: compare.py BUILD_DIR [--rounds 5] [--images 256] [--threads 2] [--network resnet50] [--markdown FILE]
-Prints a Markdown section; --markdown replaces the section of that network in FILE.
+usage: compare.py BUILD_DIR [--rounds 5] [--threads 2] [--networks resnet50,...] [--markdown FILE]
+Prints Markdown; --markdown puts it between the marks <!-- peers --> and <!-- /peers --> of FILE.
 """
 import argparse
 import json
+import os
 import platform
 import re
 import statistics
@@ -14,14 +16,18 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import torch
-import torchvision
 
 HERE = Path(__file__).parent
+# Side of the images, and how many make a measurement of a few seconds on two cores.
+NETWORKS = {"resnet50": (224, 96), "resnet18": (224, 256), "densenet121": (224, 128), "mobilenet_v2": (224, 512),
+            "efficientnet_b0": (224, 384), "cifar_resnet56": (32, 2048)}
+# Numerator, denominator.
+RATIOS = [("evaluate", "bare"), ("adabn", "bare"), ("evaluate", "ORT"), ("adabn", "ORT"), ("adabn", "PyTorch"), ("bare", "ORT")]
+BATCHES = ("1", "8", "16")
 
 
-def one_json(*command):
-    done = subprocess.run([str(c) for c in command], capture_output=True, text=True)
+def one_json(*command, env=None):
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, env=env)
     if done.returncode != 0:
         sys.exit(f"{' '.join(map(str, command))}: exit {done.returncode}\n{done.stderr}")
     return json.loads(done.stdout[done.stdout.index("{"):])
@@ -34,52 +40,80 @@ def processor():
     return platform.machine()
 
 
-def spread(values):
-    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
+class Network:
+    def __init__(self, name, build, threads, at):
+        self.name, self.threads, self.at = name, threads, at
+        self.side, self.images = NETWORKS[name]
+        self.program, self.bench = build / "apps/shiftnorm/shiftnorm", build / "bench/bench_network"
+        peers = Path(os.environ.get("SHIFTNORM_ORT", build.parent / "peers/node_modules"))
+        self.environment = {**os.environ, "NODE_PATH": str(peers)} if (peers / "onnxruntime-node").is_dir() else None
+        self.torch = ("/usr/bin/python3", HERE / "torch_update_bn.py", name, threads, self.side)
+        subprocess.run([str(c) for c in (*self.torch, "--weights", at / "net.pth")], check=True)
+        subprocess.run([self.program, "export", at / "net.pth", "--arch", name, "--fold", "--out", at / "folded.onnx", "--quiet"], check=True)
+        values = np.random.default_rng(0).standard_normal((self.images, 3, self.side, self.side), dtype=np.float32)
+        np.save(at / "x.npy", values)
+        self.rates = {}
+
+    def ours(self, command, *more):
+        return one_json(self.program, command, self.at / "net.pth", "--arch", self.name, "--data", self.at / "x.npy", "--threads", self.threads, "--json", *more)
+
+    def round(self):
+        bare = one_json(self.bench, self.name, self.threads, self.images, 1, self.side, "bare")
+        found = {"bare": bare["bare"], "evaluate": self.ours("evaluate")["images_per_second"],
+                 "adabn": self.ours("recalibrate", "--out", self.at / "adapted.pth")["images_per_second"]}
+        if self.environment:
+            ort = one_json("node", HERE / "onnxruntime_inference.js", self.at / "folded.onnx", self.threads, f"3,{self.side},{self.side}",
+                           *BATCHES, env=self.environment)
+            found["ORT"] = ort["best"]
+            self.ort = ort["version"]
+        peer = one_json(*self.torch, *BATCHES[1:])
+        found["PyTorch"], self.pytorch = peer["best"], peer["version"]
+        self.instructions, self.gflops = bare["instruction_set"], bare["bare_gflops"] / bare["bare"]
+        for name, rate in found.items():
+            self.rates.setdefault(name, []).append(rate)
+        print(f"{self.name}: " + ", ".join(f"{k} {v:.1f}" for k, v in found.items()), file=sys.stderr)
+
+    def rate(self, name):
+        return f"{statistics.median(self.rates[name]):.1f}" if name in self.rates else ""
+
+    def ratio(self, above, below):
+        if below not in self.rates:
+            return ""
+        values = [a / b for a, b in zip(self.rates[above], self.rates[below])]
+        return f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("build", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--images", type=int, default=256)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--network", default="resnet50")
-    parser.add_argument("--side", type=int, default=224)
+    parser.add_argument("--networks", default=",".join(NETWORKS))
     parser.add_argument("--markdown", type=Path)
     options = parser.parse_args()
+    build = options.build.resolve()
 
-    rows = {"bare convolutions": [], "recalibrate, adapt stage": [], "PyTorch update_bn": []}
-    with tempfile.TemporaryDirectory() as folder:
-        at = Path(folder)
-        torch.manual_seed(0)
-        torch.save(getattr(torchvision.models, options.network)().state_dict(), at / "net.pth")
-        np.save(at / "x.npy", np.random.default_rng(0).standard_normal((options.images, 3, options.side, options.side), dtype=np.float32))
-        for number in range(options.rounds):
-            ours = one_json(options.build / "apps/shiftnorm/shiftnorm", "recalibrate", at / "net.pth", "--arch", options.network, "--data", at / "x.npy",
-                            "--out", at / "adapted.pth", "--threads", options.threads, "--json")
-            bare = one_json(options.build / "bench/bench_network", options.network, options.threads, options.images // 2, 1, options.side, "bare")
-            peer = one_json("/usr/bin/python3", HERE / "torch_update_bn.py", options.network, options.threads, options.side, 8, 16)
-            rows["recalibrate, adapt stage"].append(ours["images_per_second"])
-            rows["bare convolutions"].append(bare["bare"])
-            rows["PyTorch update_bn"].append(peer["best"])
-            print(f"round {number + 1}: recalibrate {ours['images_per_second']:.2f}, bare {bare['bare']:.2f}, PyTorch {peer['best']:.2f}", file=sys.stderr)
-    ours = rows["recalibrate, adapt stage"]
-    to_bare = [a / b for a, b in zip(ours, rows["bare convolutions"])]
-    to_torch = [a / b for a, b in zip(ours, rows["PyTorch update_bn"])]
-    table = [f"### {options.network}, {options.side} x {options.side}, {options.images} images, {options.threads} threads", "",
-             f"{processor()}, {bare['instruction_set']}; PyTorch {torch.__version__}; {options.rounds} interleaved rounds; median (lowest to highest).", "",
-             "| | images per second |", "|---|---|"]
-    table += [f"| {name} | {spread(values)} |" for name, values in rows.items()]
-    table += ["", "| ratio, round by round | median (lowest to highest) |", "|---|---|",
-              f"| recalibrate / bare convolutions | {spread(to_bare)} |", f"| recalibrate / PyTorch update_bn | {spread(to_torch)} |", ""]
-    text = "\n".join(table)
+    done = []
+    for name in options.networks.split(","):
+        with tempfile.TemporaryDirectory() as folder:
+            network = Network(name, build, options.threads, Path(folder))
+            for _ in range(options.rounds):
+                network.round()
+            done.append(network)
+    last = done[-1]
+    peak = max(n.gflops * statistics.median(n.rates["bare"]) for n in done)
+    lines = [f"{processor()}, {last.instructions}, {options.threads} threads; ONNX Runtime {getattr(last, 'ort', 'absent')}, PyTorch {last.pytorch}; "
+             f"{options.rounds} interleaved rounds: medians, ratios round by round with the lowest and highest.", "",
+             "| network | images | bare | evaluate | adabn | ORT | PyTorch update_bn | GFLOP/s of bare |", "|---|---|---|---|---|---|---|---|"]
+    lines += [f"| {n.name}, {n.side} | {n.images} | " + " | ".join(n.rate(k) for k in ("bare", "evaluate", "adabn", "ORT", "PyTorch"))
+              + f" | {n.gflops * statistics.median(n.rates['bare']):.0f} ({n.gflops * statistics.median(n.rates['bare']) / peak:.0%} of the best) |" for n in done]
+    lines += ["", "| network | " + " | ".join(f"{a} / {b}" for a, b in RATIOS) + " |", "|---" * (len(RATIOS) + 1) + "|"]
+    lines += [f"| {n.name} | " + " | ".join(n.ratio(a, b) for a, b in RATIOS) + " |" for n in done]
+    text = "\n".join(lines)
     print(text)
     if options.markdown:
         old = options.markdown.read_text()
-        pattern = re.compile(rf"### {re.escape(options.network)}, .*?(?=\n###? |\Z)", re.S)
-        new = pattern.sub(lambda _: text, old) if pattern.search(old) else old.rstrip() + "\n\n" + text
-        options.markdown.write_text(new.rstrip() + "\n")
+        options.markdown.write_text(re.sub(r"(<!-- peers -->\n).*(<!-- /peers -->)", lambda m: m[1] + text + "\n" + m[2], old, flags=re.S))
 
 
 if __name__ == "__main__":

@@ -1,21 +1,28 @@
-"""PyTorch's rate of update_bn (train-mode forward passes with cumulative averages) for a torchvision network with random
-weights: images per second for every layout and batch. One JSON line.
+"""PyTorch's rate of update_bn (train-mode forward passes with cumulative averages) for a network with random weights:
+images per second for every layout and batch. One JSON line.
 
-usage: torch_update_bn.py NETWORK THREADS SIDE BATCH...
+usage: torch_update_bn.py NETWORK THREADS SIDE BATCH... [--weights FILE]     --weights only writes its state_dict
 """
 import json
 import os
 import sys
 import time
+from pathlib import Path
 
-network, threads, side, batches = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), [int(b) for b in sys.argv[4:]]
+arguments = sys.argv[1:]
+weights = arguments.pop(arguments.index("--weights") + 1) if "--weights" in arguments else None
+network, threads, side, batches = arguments[0], int(arguments[1]), int(arguments[2]), [int(b) for b in arguments[3:] if b.isdigit()]
 os.environ["OMP_NUM_THREADS"] = str(threads)
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "parity"))
 import torch  # noqa: E402  (reads OMP_NUM_THREADS when it is imported)
-import torchvision  # noqa: E402
+from support import untrained  # noqa: E402
 
 torch.set_num_threads(threads)
 torch.manual_seed(0)
-model = getattr(torchvision.models, network)().train()
+model = untrained(network).train()
+if weights:
+    torch.save(model.state_dict(), weights)
+    sys.exit()
 for module in model.modules():
     if isinstance(module, torch.nn.BatchNorm2d):
         module.momentum = None
@@ -31,4 +38,4 @@ with torch.no_grad():
                 net(x)
                 done += batch
             rates[f"{'channels-last' if layout is torch.channels_last else 'default'}, batch {batch}"] = done / (time.perf_counter() - start)
-print(json.dumps({"torch": torch.__version__, "images_per_second": rates, "best": max(rates.values())}))
+print(json.dumps({"version": torch.__version__, "images_per_second": rates, "best": max(rates.values())}))

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
+#include <span>
 
 #include "commands.hpp"
 #include "job_options.hpp"
@@ -11,6 +13,7 @@
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/exec/instruction_set.hpp"
 #include "shiftnorm/experiment/statistics.hpp"
+#include "shiftnorm/zoo/zoo.hpp"
 
 namespace shiftnorm::app {
 namespace {
@@ -51,6 +54,18 @@ Source file_statistics(const experiment::RestoredModel& model, const stats::Stat
           file.images, file.instruction_set};
 }
 
+/// The network that the options name or, where they name none, the statistics.
+experiment::NetworkSource measured_network(const Options& options, const std::string& measured) {
+  const auto names = [&measured](const zoo::Architecture& known) { return known.name == measured; };
+  const std::span<const zoo::Architecture> zoo = zoo::architectures();
+  if (options.has("arch") || options.has("graph") || measured.empty() || std::any_of(zoo.begin(), zoo.end(), names))
+    return network_of(options, measured);
+  throw ConfigError(
+      fmt::format("--graph: missing; the statistics were measured on a network that '{}' describes: "
+                  "expected that file",
+                  printable(measured)));
+}
+
 ExitCode export_checkpoint(const Options& options, Console& console) {
   if (!options.has("out")) throw ConfigError("--out: missing; expected the name of the file to write");
   const fs::path out = options.text("out");
@@ -71,7 +86,7 @@ ExitCode export_checkpoint(const Options& options, Console& console) {
     mode = experiment::measured_mode(*file, mode);
   }
   const experiment::RestoredModel model =
-      experiment::restore(options.positional(), network_of(options, file ? file->architecture : std::string()));
+      experiment::restore(options.positional(), measured_network(options, file ? file->architecture : std::string()));
   const Source source = file ? file_statistics(model, *file, mode) : own_statistics(model, mode);
   const experiment::Exported exported = experiment::export_checkpoint(
       model, source.statistics,

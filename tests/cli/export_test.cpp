@@ -56,6 +56,17 @@ TEST_CASE("export and recalibrate write ONNX where the name asks for it", "[cli]
   CHECK(occurrences(folded, provenance.at("statistics_sha256").as_string()) == 1);
 }
 
+TEST_CASE("statistics of a described network ask for its description", "[cli]") {
+  const test::Workplace place;
+  done(place, {"export", "net.safetensors", "--arch", "cifar_resnet20", "--out", "g.onnx"});
+  done(place, {"recalibrate", "net.safetensors", "--graph", "g.onnx", "--data", "images", "--preprocess", "cifar10",
+               "--stats-out", "s.bnstats", "--out", "a.safetensors"});
+  test::check_refused(place, {"export", "net.safetensors", "--stats", "s.bnstats", "--out", "b.safetensors"}, 2,
+                      "--graph: missing; the statistics were measured on a network that 'g.onnx' describes");
+  done(place, {"export", "net.safetensors", "--graph", "g.onnx", "--stats", "s.bnstats", "--out", "b.safetensors"});
+  CHECK(read_file(place / "a.safetensors") == read_file(place / "b.safetensors"));
+}
+
 TEST_CASE("a network converts without statistics, under its own or none", "[cli]") {
   const test::Workplace place;
   CHECK(done(place, {"export", "net.safetensors", "--arch", "cifar_resnet20", "--out", "a.onnx"}) ==

@@ -124,6 +124,20 @@ TEST_CASE("Keras: weights compressed inside an archive are read but not written 
                   UnsupportedError);
 }
 
+TEST_CASE("Keras: extents that the input leaves open are those of the images") {
+  const Checkpoint checkpoint = parse(archive(replaced(config(), "[null, 2, 2, 1]", "[null, null, null, 1]")));
+  REQUIRE(checkpoint.build);
+  CHECK(*checkpoint.graph->value(checkpoint.graph->input()).shape == Shape{1, 1, 224, 224});
+  const graph::Graph graph = graph_for(checkpoint, Shape{1, 1, 5, 7});
+  CHECK(*graph.value(graph.input()).shape == Shape{1, 1, 5, 7});
+  CHECK(*graph.value(graph.outputs().at(0)).shape == Shape{1, 2});
+  CHECK(graph::batch_norms(graph).size() == 1);
+  CHECK_THROWS_WITH(graph_for(checkpoint, Shape{1, 3, 5, 7}), Contains("is given [1, 3, 5, 7]; expected [1, 1, 0, 0]"));
+  // One extent is fixed.
+  const Checkpoint half = parse(archive(replaced(config(), "[null, 2, 2, 1]", "[null, null, 2, 1]")));
+  CHECK(*half.graph->value(half.graph->input()).shape == Shape{1, 1, 224, 2});
+}
+
 TEST_CASE("Keras: what a model asks for and cannot have is named with its layer") {
   const auto [from, by, message] = GENERATE(table<std::string, std::string, std::string>({
       {"GlobalAveragePooling2D", "Lambda", "layer 'pool' (Lambda): holds code of its own, which is never run"},
@@ -136,7 +150,6 @@ TEST_CASE("Keras: what a model asks for and cannot have is named with its layer"
       {"\"axis\": -1", "\"renorm\": true", "'renorm' is not supported"},
       {"\"axis\": -1", "\"mode\": 2", "mode 2 of Keras 1; supported is 0"},
       {"0.001", "-1", "epsilon -1"},
-      {"[null, 2, 2, 1]", "[null, null, 2, 1]", "leaves extents open"},
       {"[null, 2, 2, 1]", "[null, 2, 2, 3]", "expected"},
       {"[null, 2, 2, 1]", "[null, 4611686018427387904, 4611686018427387904, 1]", "f: model.weights.h5: "},
       {"\"center\": false", "\"center\": true", "layer 'bn' has no weights at 'layers/batch_normalization/vars/3'"},

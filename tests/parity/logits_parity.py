@@ -1,22 +1,31 @@
 """Logits of every architecture with random weights and realistic BatchNorm statistics, plainly and under the modes that
 PyTorch can be asked for."""
+import re
+import sys
+from pathlib import Path
+
 from support import EVERYTHING, ParityCase, build, images, main, norms, set_training, torch
 
-ARCHITECTURES = ["cifar_resnet20", "cifar_resnet32", "cifar_resnet44", "cifar_resnet56", "cifar_resnet110",
-                 "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "densenet121", "vgg11_bn", "resnext50_32x4d",
-                 "mobilenet_v2", "mobilenet_v3_small", "mnasnet0_5", "shufflenet_v2_x0_5", "shufflenet_v2_x1_0", "efficientnet_b0",
-                 "regnet_x_400mf", "regnet_y_400mf", "googlenet", "inception_v3", "cifar_wrn40_2", "chexnet", "xrv_densenet121"]
-# Larger members of families that are represented above, and the sizes of images that networks were made for: with
-# SHIFTNORM_PARITY_ALL set in the environment.
-MORE = ["cifar_wrn28_10", "densenet161", "densenet169", "densenet201", "vgg13_bn", "vgg16_bn", "vgg19_bn", "resnext101_32x8d",
-        "resnext101_64x4d", "wide_resnet50_2", "wide_resnet101_2", "mobilenet_v3_large", "mnasnet0_75", "mnasnet1_0", "mnasnet1_3",
-        "shufflenet_v2_x1_5", "shufflenet_v2_x2_0", *(f"efficientnet_b{i}" for i in range(1, 8)), "efficientnet_v2_s", "efficientnet_v2_m",
-        "efficientnet_v2_l", *(f"regnet_{kind}_{size}" for kind in "xy" for size in ("800mf", "1_6gf", "3_2gf", "8gf", "16gf", "32gf"))]
+REGNETS = [f"regnet_{kind}_{size}" for kind in "xy" for size in ("400mf", "800mf", "1_6gf", "3_2gf")]
+ARCHITECTURES = [*(f"cifar_resnet{depth}" for depth in (20, 32, 44, 56, 110)), "cifar_wrn40_2", "cifar_wrn28_10",
+                 *(f"resnet{depth}" for depth in (18, 34, 50, 101, 152)), "resnext50_32x4d", "resnext101_32x8d", "resnext101_64x4d",
+                 "wide_resnet50_2", "wide_resnet101_2", *(f"densenet{depth}" for depth in (121, 161, 169, 201)),
+                 *(f"vgg{depth}_bn" for depth in (11, 13, 16, 19)), "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large",
+                 *(f"mnasnet{width}" for width in ("0_5", "0_75", "1_0", "1_3")), *(f"shufflenet_v2_x{width}" for width in ("0_5", "1_0", "1_5", "2_0")),
+                 *(f"efficientnet_b{i}" for i in range(8)), *(f"efficientnet_v2_{size}" for size in "sml"), *REGNETS,
+                 "googlenet", "inception_v3", "chexnet", "xrv_densenet121"]
+# The largest, and the sizes of images that networks were made for: with SHIFTNORM_PARITY_ALL set in the environment.
+LARGEST = [*(f"regnet_{kind}_{size}" for kind in "xy" for size in ("8gf", "16gf", "32gf")), "regnet_y_128gf"]
 if EVERYTHING:
-    ARCHITECTURES += MORE
+    ARCHITECTURES += LARGEST
 
 
 class Logits(ParityCase):
+    def test_list_is_complete(self):
+        """docs/formats.md prints the program's own table; a test keeps the two equal."""
+        table = (Path(sys.argv[2]) / "docs" / "formats.md").read_text()
+        self.assertEqual(sorted({*ARCHITECTURES, *LARGEST}), sorted(re.findall(r"^\| `(\w+)` \|", table, re.M)))
+
     def test_every_architecture(self):
         for name in ARCHITECTURES:
             with self.subTest(name):

@@ -31,6 +31,10 @@ struct Neighbours {
   [[nodiscard]] std::vector<std::byte> read(std::string_view name) const;
 };
 
+/// Calls `use` with the network's own size or, where that is open, with common ones until one works.
+/// Errors  those of the last size tried.
+void with_common_sizes(const Sizeless& network, const std::function<void(const Shape& input)>& use);
+
 /// What a description of a network gives.
 struct Description {
   Sizeless network;

@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <functional>
 
+#include "readers.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/formats/checkpoint.hpp"
 #include "shiftnorm/graph/constants.hpp"
@@ -29,7 +31,7 @@ graph::Graph resolve(const Sizeless& network, const Shape& input) {
   return graph;
 }
 
-graph::Graph resolve(const Sizeless& network) {
+void with_common_sizes(const Sizeless& network, const std::function<void(const Shape& input)>& use) {
   // Sizes that networks are trained at, the commonest first: a Flatten in front of a matrix fits one of them alone.
   constexpr std::array<std::int64_t, 13> kSizes{224, 32, 299, 256, 28, 64, 128, 96, 384, 512, 48, 240, 1024};
   for (std::size_t i = 0; i < kSizes.size(); ++i) {
@@ -40,12 +42,18 @@ graph::Graph resolve(const Sizeless& network) {
       if (extent == 0) extent = kSizes[i];
     }
     try {
-      return resolve(network, *network.sized(spatial));
+      return use(*network.sized(spatial));
     } catch (const ShapeError&) {
       if (!open || i + 1 == kSizes.size()) throw;
     }
   }
   throw ShapeError("the network has no input");
+}
+
+graph::Graph resolve(const Sizeless& network) {
+  graph::Graph graph;
+  with_common_sizes(network, [&](const Shape& input) { graph = resolve(network, input); });
+  return graph;
 }
 
 }  // namespace shiftnorm::formats

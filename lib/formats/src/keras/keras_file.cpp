@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <optional>
 
 #include "../readers.hpp"
@@ -55,16 +56,43 @@ struct Source {
   std::string version, backend;
 };
 
-Contents restore(const WeightsFile& file, const std::string& group, const Source& from) {
-  const keras::Architecture architecture = keras::read_architecture(from.json);
-  const std::vector<Roles> roles = roles_of(architecture);
+/// Everything a graph is made from, kept for inputs of other sizes.
+struct Model {
+  explicit Model(Source source)
+      : from(std::move(source)),
+        architecture(keras::read_architecture(from.json)),
+        version(Version::parse(from.version)) {}
+  Model(const Model&) = delete;  // the architecture points into the JSON
+  Model& operator=(const Model&) = delete;
+
+  [[nodiscard]] Lowering lowering() const { return {architecture, weights, version, from.backend}; }
+
+  Source from;
+  keras::Architecture architecture;
+  Version version;
+  Weights weights;
+};
+
+Contents restore(const WeightsFile& file, const std::string& group, Source from) {
+  const auto model = std::make_shared<Model>(std::move(from));
+  const std::vector<Roles> roles = roles_of(model->architecture);
   const std::optional<std::uint64_t> weights = group.empty() ? file.hdf5->root() : child(*file.hdf5, group);
   if (!weights) throw FormatError(fmt::format("there is no '{}'", group));
-  Weights bound = has_layer_names(*file.hdf5, *weights) ? bind_by_layer_names(file, group, architecture, roles)
-                                                        : bind_by_place(file, architecture, roles);
+  model->weights = has_layer_names(*file.hdf5, *weights) ? bind_by_layer_names(file, group, model->architecture, roles)
+                                                         : bind_by_place(file, model->architecture, roles);
   Contents contents;
-  contents.graph = Lowering(architecture, bound, Version::parse(from.version), from.backend).run();
-  contents.tensors = std::move(bound.tensors);
+  const Ints input = model->lowering().open_input();
+  if (std::find(input.begin(), input.end(), 0) == input.end()) {
+    contents.graph = model->lowering().run();
+    contents.tensors = std::move(model->weights.tensors);
+    return contents;
+  }
+  contents.build = [model](const Shape& image) { return model->lowering().run(image); };
+  with_common_sizes({{}, input, 1}, [&contents](const Shape& image) {
+    static_cast<void>(contents.build(image));
+    contents.input = image;
+  });
+  contents.tensors = model->weights.tensors;
   return contents;
 }
 
@@ -140,7 +168,7 @@ Contents read_keras_h5(std::span<const std::byte> file, const Neighbours& /*neig
     }
     from.version = attribute_of(hdf5, "keras_version");
     from.backend = or_else(attribute_of(hdf5, "backend"), "tensorflow");
-    return restore(weights, nested ? std::string(kModelWeights) : "", from);
+    return restore(weights, nested ? std::string(kModelWeights) : "", std::move(from));
   }
   Contents contents;
   if (has_layer_names(hdf5, hdf5.root()))
@@ -159,7 +187,7 @@ Contents read_keras_weights(std::span<const std::byte> file, const Json& archite
   // Keras 3 writes no version into to_json(), but names the module of every class.
   if (from.version.empty()) from.version = architecture.find("module") != nullptr ? "3" : "1";
   from.backend = or_else(or_else(attribute_of(hdf5, "backend"), text_in(architecture, "backend")), "tensorflow");
-  return restore({&hdf5}, nested ? std::string(kModelWeights) : "", from);
+  return restore({&hdf5}, nested ? std::string(kModelWeights) : "", std::move(from));
 }
 
 Contents read_keras_archive(std::span<const std::byte> file, const Neighbours& /*neighbours*/) {
@@ -187,7 +215,7 @@ Contents read_keras_archive(std::span<const std::byte> file, const Neighbours& /
   }
   try {
     const Hdf5 hdf5(bytes);
-    return restore({&hdf5, stored->data_offset, stored->stored}, "", from);
+    return restore({&hdf5, stored->data_offset, stored->stored}, "", std::move(from));
   } catch (const Error&) {
     rethrow_at(kWeights);
   }

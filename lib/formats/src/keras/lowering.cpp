@@ -73,18 +73,19 @@ const Array& LayerCall::weight(const std::string& role, std::size_t rank) const 
   return tensor.values;
 }
 
-Lowering::Lowering(const Architecture& architecture, Weights& weights, const Version& version, std::string backend)
+Lowering::Lowering(const Architecture& architecture, const Weights& weights, const Version& version,
+                   std::string backend)
     : architecture_(architecture),
       weights_(weights),
       version_(version),
       backend_(std::move(backend)),
       channels_first_(default_channels_first(architecture)) {}
 
-graph::Graph Lowering::run() && {
+graph::Graph Lowering::run(const std::optional<Shape>& input) && {
   for (const Call& use : architecture_.calls) {
     const Layer& layer = architecture_.layers[use.layer];
     if (results_.size() == architecture_.input) {
-      results_.push_back(add_input());
+      results_.push_back(add_input(input));
       continue;
     }
     try {
@@ -112,23 +113,36 @@ bool Lowering::channels_first(const Settings& settings) const {
   return settings.channels_first().value_or(channels_first_);
 }
 
-Feature Lowering::add_input() {
+bool Lowering::plain_image() const { return architecture_.input_shape.size() == 2 && !has_time_axis(architecture_); }
+
+bool Lowering::input_moved() const {
+  return !plain_image() && !channels_first_ && architecture_.input_shape.size() > 1;
+}
+
+Ints Lowering::open_input() const {
+  const Ints& own = architecture_.input_shape;
+  Ints extents = plain_image() ? Ints{1, 1} : Ints{1};
+  for (const std::int64_t extent : own) extents.push_back(extent == -1 ? 0 : extent);
+  if (input_moved()) std::rotate(extents.begin() + 1, extents.end() - 1, extents.end());
+  return extents;
+}
+
+Feature Lowering::add_input(const std::optional<Shape>& input) {
   const Layer& layer = architecture_.layers[architecture_.calls[architecture_.input].layer];
-  Ints extents = architecture_.input_shape;
-  if (std::any_of(extents.begin(), extents.end(), [](std::int64_t e) { return e < 1; }))
-    throw UnsupportedError(
-        fmt::format("layer '{}': the input's shape leaves extents open; expected a model that was "
-                    "built for one size",
-                    printable(layer.name)));
-  extents.insert(extents.begin(), 1);
-  // A grey image without its axis of channels, as the input of a network of Dense layers.
-  if (extents.size() == 3 && !has_time_axis(architecture_)) {
-    const Feature image{graph_.add_input(layer.name, Shape{1, 1, extents[1], extents[2]}), false};
-    return reshaped(image, extents, layer.name);
+  Ints extents = open_input();
+  if (input) {
+    const auto fits = [](std::int64_t own, std::int64_t given) { return own == given || own == 0; };
+    if (!std::equal(extents.begin(), extents.end(), input->extents().begin(), input->extents().end(), fits))
+      throw ShapeError(fmt::format("layer '{}': is given {}; expected [{}] with any extent for 0",
+                                   printable(layer.name), input->text(), fmt::join(extents, ", ")));
+    extents = input->extents();
   }
-  const bool moved = !channels_first_ && extents.size() > 2;
-  if (moved) std::rotate(extents.begin() + 1, extents.end() - 1, extents.end());
-  return {graph_.add_input(layer.name, Shape(std::move(extents))), moved};
+  if (std::any_of(extents.begin(), extents.end(), [](std::int64_t e) { return e < 1; }))
+    throw FormatError(fmt::format("layer '{}': an input of [{}]", printable(layer.name), fmt::join(extents, ", ")));
+  const Feature given{graph_.add_input(layer.name, Shape(extents)), input_moved()};
+  if (!plain_image()) return given;
+  extents.erase(extents.begin());
+  return reshaped(given, extents, layer.name);
 }
 
 std::string Lowering::unique(const std::string& name) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -25,10 +26,13 @@ struct Feature {
 /// Puts together the graph of one model: knows its layout, its weights and how Keras' axes map to the graph's.
 class Lowering {
  public:
-  Lowering(const Architecture& architecture, Weights& weights, const Version& version, std::string backend);
+  Lowering(const Architecture& architecture, const Weights& weights, const Version& version, std::string backend);
 
-  /// Every call in order, by the table of layers.
-  [[nodiscard]] graph::Graph run() &&;
+  /// Every call in order, by the table of layers. `input`: of one image, channels second; absent: the model's own.
+  /// Errors  ShapeError for an input that the model does not take.
+  [[nodiscard]] graph::Graph run(const std::optional<Shape>& input = std::nullopt) &&;
+  /// The input as the graph has it, N = 1 in front; 0 where the model leaves an extent open.
+  [[nodiscard]] Ints open_input() const;
 
   [[nodiscard]] const Version& version() const { return version_; }
   [[nodiscard]] const std::string& backend() const { return backend_; }
@@ -67,11 +71,14 @@ class Lowering {
 
  private:
   [[nodiscard]] std::vector<std::size_t> keras_axes(const Feature& x) const;
-  Feature add_input();
+  /// A grey image without its axis of channels, as the input of a network of Dense layers.
+  [[nodiscard]] bool plain_image() const;
+  [[nodiscard]] bool input_moved() const;
+  Feature add_input(const std::optional<Shape>& input);
   [[nodiscard]] std::string unique(const std::string& name);
 
   const Architecture& architecture_;
-  Weights& weights_;
+  const Weights& weights_;
   Version version_;
   std::string backend_;
   bool channels_first_ = false;

@@ -62,8 +62,9 @@ struct Checkpoint {
   /// as their tensor, and so are the vectors of every BatchNorm that has them.
   std::optional<graph::Graph> graph;
   std::optional<Sizeless> sizeless;  ///< the same network, where its input may have other sizes
-  /// Where the file leaves extents of its input open: they are 0 in `graph`, which cannot run, and this builds the same
-  /// network for any input of one image. Parameters are not bound yet. Empty where `graph` runs as it is.
+  /// Where the file leaves extents of its input open: this builds the same network for any input of one image, with no
+  /// parameters bound yet. `graph` is for a common size, or for a file that says nothing at all about its input has
+  /// extents of 0 and cannot run. Empty where the input has one size.
   std::function<graph::Graph(const Shape& input)> build;
   /// Why there is no graph in a file that holds more than weights: "a pickled module of class 'net.Net'".
   std::string no_graph;
