@@ -15,7 +15,7 @@
 namespace shiftnorm::report {
 namespace {
 
-constexpr double kName = 190, kHead = 92, kRow = 22, kLeast = 46, kMargin = 4;
+constexpr double kName = 190, kRow = 22, kLeast = 46, kMargin = 4;
 constexpr std::size_t kNameCharacters = 26, kHeadCharacters = 13;
 // Beyond this a map is a wall: its rows stand in the table alone.
 constexpr std::size_t kMostRows = 400;
@@ -83,18 +83,21 @@ Figure figure_of(const HeatMap& map, std::size_t number) {
         fmt::format("a heat map of {} x {} has {} values", map.rows.size(), map.columns.size(), map.values.size()));
   const Range range = range_of(map);
   const std::size_t shown = std::min(map.rows.size(), kMostRows);
+  std::size_t longest = 1;  // of the names above the columns, which stand upright
+  for (const std::string& name : map.columns) longest = std::max(longest, std::min(kHeadCharacters, name.size()));
+  const double head = 14 + 7.5 * static_cast<double>(longest);
   const double width =
       std::max(kLeast, std::min(90.0, 520.0 / static_cast<double>(std::max<std::size_t>(1, map.columns.size()))));
   const double right = kName + width * static_cast<double>(map.columns.size());
   const std::string file = fmt::format("heat-map-{}-{}", number, slug(map.title));
-  Svg svg(file, right + kMargin, kHead + kRow * static_cast<double>(shown) + kMargin, map.title,
+  Svg svg(file, right + kMargin, head + kRow * static_cast<double>(shown) + kMargin, map.title,
           fmt::format("{} by {}: {} rows, {} columns, from {} to {}.", map.row_title, map.column_title, map.rows.size(),
                       map.columns.size(), value_of(map, range.low), value_of(map, range.high)));
   for (std::size_t c = 0; c < map.columns.size(); ++c)
-    svg.upright("name", kName + (static_cast<double>(c) + 0.5) * width + 4, kHead - 6,
+    svg.upright("name", kName + (static_cast<double>(c) + 0.5) * width + 4, head - 6,
                 shortened(map.columns[c], kHeadCharacters));
   for (std::size_t r = 0; r < shown; ++r) {
-    const double y = kHead + kRow * static_cast<double>(r);
+    const double y = head + kRow * static_cast<double>(r);
     svg.text("name end", kName - 8, y + kRow - 6.5, shortened(map.rows[r], kNameCharacters));
     for (std::size_t c = 0; c < map.columns.size(); ++c)
       draw_cell(svg, map, range, r, c, kName + static_cast<double>(c) * width, y, width);

@@ -150,7 +150,8 @@ footer { color: var(--soft); font-size: .85rem; padding-bottom: 32px; }
   .words th { white-space: normal; }
 }
 @media print {
-  :root, :root[data-theme=dark] { color-scheme: light; --paper: #fff; --ink: #000; --soft: #444; --rule: #bbb; --faint: #eee; --blue: 31 90 148; --grey: #888; --tint: .52; }
+  /* Three times: stronger than the rules of the dark colours. */
+  :root:root:root { color-scheme: light; --paper: #fff; --ink: #000; --soft: #444; --rule: #bbb; --faint: #eee; --blue: 31 90 148; --warm: 176 84 28; --grey: #888; --tint: .52; }
   .theme, .copy, details:not([open]) { display: none; }
   html { font-size: 11.5px; }
   body { font-size: 1rem; }
@@ -158,7 +159,11 @@ footer { color: var(--soft); font-size: .85rem; padding-bottom: 32px; }
   .figures.small { grid-template-columns: 1fr 1fr 1fr; }
   .numbers td, .numbers th { padding-left: 8px; padding-right: 6px; }
   .shade, .bar, .confusion td, pre { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-  .scroll, pre { overflow: visible; }
+  .matrices { display: flex; flex-wrap: wrap; }
+  .confusion { font-size: .74rem; }
+  .confusion tbody td { min-width: 0; padding: 2px 3px; }
+  .scroll, .tall, pre, .wide .picture { overflow: visible; max-height: none; }
+  .wide svg { max-width: 100%; }
   pre { white-space: pre-wrap; overflow-wrap: anywhere; }
   th button::after { content: ""; }
   tr, figure { break-inside: avoid; }
