@@ -134,6 +134,7 @@ ModeReport report_domains(const Scorer& scorer, const adapt::Mode& mode, const D
     domain.mean_entropy = part.mean_entropy;
     if (const stats::Statistics& measured = results.domains[d].measured; !measured.empty() && !source.empty())
       domain.drift = stats::distances(source, measured);
+    domain.settling = settling_of(treated[d].mode, results.domains[d].measured, source, domain.images);
     if (domain.fell_back)
       report.note +=
           fmt::format("{}domain '{}' has {} images: {} with a prior of {:g} images in place of {}",

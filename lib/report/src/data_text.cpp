@@ -15,7 +15,8 @@ constexpr std::size_t kShown = 40, kBars = 48;
 std::string tally_text(const Tally& tally) {
   std::string text = tally.title + "\n";
   std::size_t width = 24, shown = 0;
-  for (const auto& [name, n] : tally.counts) width = std::max(width, std::min<std::size_t>(60, tally.shown(name).size()));
+  for (const auto& [name, n] : tally.counts)
+    width = std::max(width, std::min<std::size_t>(60, tally.shown(name).size()));
   for (const auto& [name, n] : tally.counts) {
     if (shown++ == kShown) return text + fmt::format("  and {} more\n", tally.counts.size() - kShown);
     text += fmt::format("  {:<{}}  {:>8}\n", printable(tally.shown(name)), width, n);

@@ -43,9 +43,9 @@ std::string section(std::string_view title, std::string_view lead, const std::st
 
 std::string boxed_table(std::string_view style, std::string_view caption, std::string_view rows) {
   return fmt::format(
-      "<div class=\"scroll\" role=\"region\" aria-label=\"{1}\" tabindex=\"0\"><table "
+      "<div class=\"scroll{3}\" role=\"region\" aria-label=\"{1}\" tabindex=\"0\"><table "
       "class=\"{0}\">\n<caption>{1}</caption>\n{2}\n</table></div>\n",
-      style, html(caption), rows);
+      style, html(caption), rows, style.find("tall") == std::string_view::npos ? "" : " tall");
 }
 
 std::string column(std::string_view title, bool descending_first, bool words) {

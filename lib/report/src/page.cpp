@@ -41,34 +41,71 @@ std::string definitions(const View& view) {
   return out.empty() ? out : "<dl>\n" + out + "</dl>\n";
 }
 
+std::string bars(const View& view) {
+  const std::string figures = figures_html(bar_figures(view));
+  if (figures.empty()) return {};
+  return fmt::format("<p class=\"lead\">Whiskers are {} intervals.{}</p>\n{}", level_text(view.results.level),
+                     view.source == nullptr ? "" : " Source is grey; the dashed line is its value.", figures);
+}
+
 std::string results_sections(const View& view) {
   const std::string differences = fmt::format(
       "On the same images: the difference, its {} interval, the test named in the heading. Better and worse allow for "
       "the number of modes compared; an open dot means that no difference is shown.",
       level_text(view.results.level));
+  const std::string labels = view.labelled > 0 ? " The lines across are the labels." : "";
+  const std::string grey = view.source == nullptr ? "" : " Grey: source.";
   return section("Scores", "The small figures are the interval. Click a heading to sort.",
                  scores_table(view) + bars(view) + definitions(view)) +
          section("Domains",
                  "Each image was measured with its own domain, and evaluated under that domain's statistics.",
                  domains_table(view)) +
-         section("Difference to source", differences, differences_table(view) + difference_plot(view)) +
-         section("Classes", "Share of each class's images that were recognised; a stronger shade is more.",
+         section("Difference to source", differences,
+                 differences_table(view) + figures_html(difference_figures(view))) +
+         section("Predicted classes", "How many images each mode gives to each class." + labels,
+                 figures_html(class_figures(view))) +
+         section("Recall", "Share of each class's images that were recognised; a stronger shade is more.",
                  recall_table(view)) +
          section("Confusion",
                  "Rows are labels, columns predictions, numbers images; shaded by the share of the row. The outlined "
                  "diagonal is right.",
                  confusion_matrices(view)) +
+         section("ROC",
+                 "True positives (vertical, %) against false positives, each class against the rest; the line is the "
+                 "mean over classes, the thin ones are the classes." +
+                     grey,
+                 figures_html(roc_figures(view), "small")) +
          section("Reliability",
                  "Accuracy (vertical, %) against confidence; on the dashed line the network is as right as it is sure. "
                  "Below, how many images have that confidence.",
-                 reliability_diagrams(view));
+                 figures_html(reliability_figures(view), "small"));
+}
+
+std::string statistics_sections(const View& view) {
+  return section("Drift",
+                 "How far the statistics of each BatchNorm layer moved from the source's, all channels together. Bars "
+                 "above 1: "
+                 "the variance grew.",
+                 figures_html(drift_figures(view), "wide")) +
+         section("Enough images?",
+                 fmt::format("How far each layer's statistics may be off for want of images, in standard deviations "
+                             "(vertical, each line is ten times the one below). Below {:g}, the dashed line, a layer "
+                             "counts as settled. The grey line is the shift itself: an error near it has drowned it.",
+                             stats::kSettled),
+                 figures_html(settling_figures(view), "wide"));
+}
+
+std::string sweep_section(const std::vector<HeatMap>& sweep) {
+  std::string out;
+  for (std::size_t i = 0; i < sweep.size(); ++i) out += heat_map_html(sweep[i], i + 1);
+  return section("Sweep", "This run is one of several.", out);
 }
 
 }  // namespace
 
-std::string report_html(const experiment::RunResults& run) {
+std::string report_html(const experiment::RunResults& run, const std::vector<HeatMap>& sweep) {
   const View view(run);
-  std::string main = verdict_section(view) + results_sections(view);
+  std::string main = verdict_section(view) + results_sections(view) + statistics_sections(view) + sweep_section(sweep);
   main += section("Confidence and time",
                   "Confidence is the largest probability of an image. Images per second count the adapting or "
                   "evaluating stage alone.",
@@ -77,6 +114,15 @@ std::string report_html(const experiment::RunResults& run) {
   main += section("Provenance", "", provenance(view));
   main += section("To repeat this run", "", repetition(view));
   return document(run.name + ": shiftnorm report", header(view), main, run.program_version);
+}
+
+std::vector<Picture> report_pictures(const experiment::RunResults& run) {
+  const View view(run);
+  std::vector<Picture> out;
+  for (const auto figures : {bar_figures, difference_figures, class_figures, roc_figures, reliability_figures,
+                             drift_figures, settling_figures})
+    for (const Figure& figure : figures(view)) out.push_back({figure.file + ".svg", standalone(figure)});
+  return out;
 }
 
 }  // namespace shiftnorm::report

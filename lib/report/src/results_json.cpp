@@ -211,6 +211,7 @@ Json domain_reports_json(const View& view, const ModeReport& mode) {
     one.set("metrics", metrics_json(view, domain));
     one.set("mean_confidence", domain.mean_confidence).set("mean_entropy", domain.mean_entropy);
     if (!domain.drift.empty()) one.set("drift", drift_json(domain));
+    if (!domain.settling.layers.empty()) one.set("settling", settling_json(domain.settling));
     out.push(std::move(one));
   }
   return out;

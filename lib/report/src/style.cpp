@@ -40,6 +40,11 @@ svg .mid { text-anchor: middle; }
 .label { stroke: var(--ink); stroke-width: 1.8; }
 .limit { stroke: var(--other); stroke-dasharray: 4 3; }
 .cell { stroke: var(--paper); stroke-width: 1; }
+.tip { fill: var(--mark); }
+.tip:hover { fill-opacity: .08; }
+.dot.warm { fill: var(--other); }
+svg text.inside { font-size: 11.5px; stroke: none; }
+svg text.strong { fill: var(--paper); }
 )css";
 
 constexpr std::string_view kPage = R"css(
@@ -60,7 +65,8 @@ header { padding-top: 28px; position: relative; }
 .theme, .copy { font: inherit; font-size: .8rem; color: var(--soft); background: none; border: 1px solid var(--rule); border-radius: 4px; padding: 2px 9px; cursor: pointer; }
 .theme:hover, .copy:hover { color: var(--ink); border-color: var(--soft); }
 .table { position: relative; }
-.copy { margin: 6px 0 2px; }
+.copy { border: 0; padding: 4px 0; font-size: .78rem; justify-self: start; align-self: start; }
+.copy:hover { text-decoration: underline; }
 details { margin-top: 6px; font-size: .92rem; }
 summary { color: var(--soft); cursor: pointer; font-size: .85rem; width: max-content; }
 details .scroll { max-height: 320px; overflow-y: auto; margin-top: 4px; }
@@ -144,7 +150,8 @@ footer { color: var(--soft); font-size: .85rem; padding-bottom: 32px; }
   .words th { white-space: normal; }
 }
 @media print {
-  :root, :root[data-theme=dark] { color-scheme: light; --paper: #fff; --ink: #000; --soft: #444; --rule: #bbb; --faint: #eee; --blue: 31 90 148; --grey: #888; --tint: .52; }
+  /* Three times: stronger than the rules of the dark colours. */
+  :root:root:root { color-scheme: light; --paper: #fff; --ink: #000; --soft: #444; --rule: #bbb; --faint: #eee; --blue: 31 90 148; --warm: 176 84 28; --grey: #888; --tint: .52; }
   .theme, .copy, details:not([open]) { display: none; }
   html { font-size: 11.5px; }
   body { font-size: 1rem; }
@@ -152,7 +159,11 @@ footer { color: var(--soft); font-size: .85rem; padding-bottom: 32px; }
   .figures.small { grid-template-columns: 1fr 1fr 1fr; }
   .numbers td, .numbers th { padding-left: 8px; padding-right: 6px; }
   .shade, .bar, .confusion td, pre { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-  .scroll, pre { overflow: visible; }
+  .matrices { display: flex; flex-wrap: wrap; }
+  .confusion { font-size: .74rem; }
+  .confusion tbody td { min-width: 0; padding: 2px 3px; }
+  .scroll, .tall, pre, .wide .picture { overflow: visible; max-height: none; }
+  .wide svg { max-width: 100%; }
   pre { white-space: pre-wrap; overflow-wrap: anywhere; }
   th button::after { content: ""; }
   tr, figure { break-inside: avoid; }

@@ -80,8 +80,8 @@ Svg& Svg::curve(std::string_view style, std::span<const Point> points, std::opti
 
 Svg& Svg::upright(std::string_view style, double x, double y, std::string_view words) {
   fmt::format_to(std::back_inserter(out_),
-                 R"svg(<text class="{0}" transform="translate({1:.1f} {2:.1f}) rotate(-90)">{3}</text>)svg", style, x, y,
-                 html(words));
+                 R"svg(<text class="{0}" transform="translate({1:.1f} {2:.1f}) rotate(-90)">{3}</text>)svg", style, x,
+                 y, html(words));
   return *this;
 }
 
@@ -97,7 +97,7 @@ std::string Svg::finish() && { return std::move(out_) + "</svg>\n"; }
 double nice_ceiling(double value) {
   if (!std::isfinite(value) || value <= 0) return 1;
   const double power = std::pow(10.0, std::floor(std::log10(value)));
-  for (const double step : {1.0, 2.0, 2.5, 5.0})
+  for (const double step : {1.0, 1.2, 1.6, 2.0, 2.4, 3.0, 4.0, 5.0, 6.0, 8.0})
     if (value <= step * power) return step * power;
   return 10 * power;
 }

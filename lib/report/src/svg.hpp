@@ -39,7 +39,8 @@ class Svg {
   std::string out_;
 };
 
-/// The smallest of 1, 2, 2.5, 5 times a power of ten that is at least `value`; 1 for 0 and for what is not finite.
+/// The smallest of 1, 1.2, 1.6, 2, 2.4, 3, 4, 5, 6, 8 times a power of ten (quarters of them are round) that is at
+/// least `value`; 1 for 0 and for what is not finite.
 [[nodiscard]] double nice_ceiling(double value);
 
 }  // namespace shiftnorm::report

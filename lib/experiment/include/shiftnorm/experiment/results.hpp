@@ -39,6 +39,7 @@ struct DomainReport {
   std::vector<MetricResult> metrics;
   double mean_confidence = 0, mean_entropy = 0;
   std::vector<stats::LayerDistance> drift;
+  Settling settling;  ///< of its own images; no layers if nothing was measured
 };
 
 /// How images with one value of a column fared.
