@@ -175,6 +175,7 @@ def main():
 
     everything = [row for of_syntax in rows.values() for row in of_syntax]
     load, adapt, images = result["seconds"]["load"], result["seconds"]["adapt"], result["images"]
+
     def total(way):
         return sum(row[way] for row in everything)
 
