@@ -175,7 +175,11 @@ def main():
 
     everything = [row for of_syntax in rows.values() for row in of_syntax]
     load, adapt, images = result["seconds"]["load"], result["seconds"]["adapt"], result["images"]
-    decode = statistics.mean(r["decode"] / r["here"] for r in everything)
+
+    def total(way):
+        return sum(row[way] for row in everything)
+
+    decode = total("decode") / total("here")
     table = [f"{processor()}; pydicom {pydicom.__version__}, numpy {np.__version__}, PIL {Image.__version__}, GDCM for JPEG lossless.", "",
              f"`recalibrate` of a ResNet-18 with preset `{PRESET}` ({SIDE} x {SIDE}) on {images} files of {options.size} x {options.size} pixels, a third each\n"
              f"uncompressed, RLE and JPEG lossless, {options.threads} threads:", "",
@@ -188,9 +192,6 @@ def main():
              f"One file at a time on one core, {len(everything)} files, each read in turns by pydicom + numpy + PIL, by our reader in the same process, and by",
              "our reader as the program uses it, through a helper process. Milliseconds of processor time; median (tenth to ninetieth percentile).", "",
              "| | uncompressed | RLE | JPEG lossless |", "|---|---|---|---|"]
-
-    def total(way):
-        return sum(row[way] for row in everything)
 
     def line(name, value, form="{:.1f}"):
         return f"| {name} | " + " | ".join(spread(rows[s], value, form) for s in SYNTAXES) + " |"
