@@ -11,7 +11,7 @@ using test::Call;
 
 TEST_CASE("every command has --help on stdout with the common options", "[cli]") {
   const test::TempDir dir;
-  const std::string command = GENERATE("run", "recalibrate", "evaluate", "export", "inspect", "stats", "init");
+  const std::string command = GENERATE("run", "recalibrate", "evaluate", "export", "inspect", "stats", "pull", "init");
   const Call call = test::shiftnorm(dir.path(), {command, "--help"});
   CHECK(call.exit == 0);
   CHECK(call.err.empty());
@@ -24,7 +24,7 @@ TEST_CASE("the program tells its commands and its version", "[cli]") {
   const test::TempDir dir;
   const Call help = test::shiftnorm(dir.path(), {"--help"});
   CHECK(help.exit == 0);
-  for (const char* command : {"run", "recalibrate", "evaluate", "export", "inspect", "stats", "init"})
+  for (const char* command : {"run", "recalibrate", "evaluate", "export", "inspect", "stats", "pull", "init"})
     CHECK_THAT(help.out, Catch::Matchers::Contains(command));
   const Call version = test::shiftnorm(dir.path(), {"--version"});
   CHECK(version.exit == 0);
