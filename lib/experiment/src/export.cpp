@@ -233,17 +233,11 @@ Exported export_checkpoint(const RestoredModel& model, const stats::Statistics& 
   return exported;
 }
 
-DataFacts data_facts(const Session& session, std::span<const adapt::LeftOut> left_out) {
-  std::vector<std::size_t> all(session.store->size());
-  std::iota(all.begin(), all.end(), std::size_t{0});
-  DataFacts facts = data_facts(session, all, left_out);
-  facts.fingerprint = session.dataset->fingerprint();  // of bad files too
-  facts.bad = *facts.bad + static_cast<std::int64_t>(session.store->bad().size());
-  return facts;
-}
+namespace {
 
-DataFacts data_facts(const Session& session, std::span<const std::size_t> images,
-                     std::span<const adapt::LeftOut> left_out) {
+/// All but the fingerprint, for which every image is hashed.
+DataFacts facts_of(const Session& session, std::span<const std::size_t> images,
+                   std::span<const adapt::LeftOut> left_out) {
   DataFacts facts;
   facts.preprocess = session.preprocess;
   facts.preprocess_yaml = session.preprocess_yaml;
@@ -251,13 +245,31 @@ DataFacts data_facts(const Session& session, std::span<const std::size_t> images
   facts.source_fingerprint = session.source_fingerprint;
   facts.source_images = session.source_images;
   facts.bad = static_cast<std::int64_t>(left_out.size());
-  std::vector<std::size_t> listed, used;
-  for (std::size_t i = 0; i < images.size(); ++i) {
-    listed.push_back(session.store->listed(images[i]));
+  if (!session.patients.known()) return facts;
+  std::vector<std::size_t> used;
+  for (std::size_t i = 0; i < images.size(); ++i)
     if (std::ranges::find(left_out, i, &adapt::LeftOut::image) == left_out.end()) used.push_back(images[i]);
-  }
+  facts.patients = among(session.patients, used).count;
+  return facts;
+}
+
+}  // namespace
+
+DataFacts data_facts(const Session& session, std::span<const adapt::LeftOut> left_out) {
+  std::vector<std::size_t> all(session.store->size());
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  DataFacts facts = facts_of(session, all, left_out);
+  facts.fingerprint = session.dataset->fingerprint();  // of bad files too
+  facts.bad = *facts.bad + static_cast<std::int64_t>(session.store->bad().size());
+  return facts;
+}
+
+DataFacts data_facts(const Session& session, std::span<const std::size_t> images,
+                     std::span<const adapt::LeftOut> left_out) {
+  DataFacts facts = facts_of(session, images, left_out);
+  std::vector<std::size_t> listed;
+  for (const std::size_t i : images) listed.push_back(session.store->listed(i));
   facts.fingerprint = session.dataset->fingerprint(std::move(listed));
-  if (session.patients.known()) facts.patients = among(session.patients, used).count;
   return facts;
 }
 
