@@ -183,9 +183,9 @@ std::string code_of(const imaging::Sample& sample, const std::string& attribute)
 }
 
 std::string size_text(const std::vector<std::int64_t>& shape) {
-  std::vector<std::string> parts;
-  for (const std::int64_t extent : shape) parts.push_back(std::to_string(extent));
-  return fmt::format("{}", fmt::join(parts, " x "));
+  std::string text;
+  for (const std::int64_t extent : shape) text += fmt::format("{}{}", text.empty() ? "" : " x ", extent);
+  return text;
 }
 
 Json finding_json(const Finding& f) {
