@@ -61,6 +61,7 @@ void inspect_data(const std::string& where, const Options& options, Console& con
   OutputFiles files;
   expect_identities(options, files);
   if (options.has("html")) files.expect("html", options.text("html"));
+  expect_identities(options, files);
   std::optional<imaging::Pipeline> pipeline;
   if (options.has("preprocess")) pipeline = preprocess_of(options);
 

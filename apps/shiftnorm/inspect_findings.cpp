@@ -120,7 +120,9 @@ Finding examine_one(const imaging::Dataset& dataset, const fs::path& root, std::
   Finding finding;
   finding.id = dataset.samples()[index].id;
   const bool dicom = dataset.reader() == imaging::Reader::dicom;
-  finding.format = dicom ? "dicom" : fs::is_regular_file(root / finding.id) ? format_of(root / finding.id) : "array";
+  finding.format = dicom                                             ? "dicom"
+                   : fs::is_regular_file(root / dataset.path(index)) ? format_of(root / dataset.path(index))
+                                                                     : "array";
   try {
     histogram = dicom              ? examine_object(dataset, index, finding)
                 : dataset.images() ? examine_image(dataset, index, pixels, finding)
@@ -181,9 +183,9 @@ std::string code_of(const imaging::Sample& sample, const std::string& attribute)
 }
 
 std::string size_text(const std::vector<std::int64_t>& shape) {
-  std::vector<std::string> parts;
-  for (const std::int64_t extent : shape) parts.push_back(std::to_string(extent));
-  return fmt::format("{}", fmt::join(parts, " x "));
+  std::string text;
+  for (const std::int64_t extent : shape) text += fmt::format("{}{}", text.empty() ? "" : " x ", extent);
+  return text;
 }
 
 Json finding_json(const Finding& f) {

@@ -34,6 +34,7 @@ inline constexpr std::size_t kMostDomains = 1000;
 
 /// A value as domains compare it: ends trimmed, blanks inside made one, ASCII letters lower case; none is `unknown`.
 [[nodiscard]] std::string domain_value(std::string_view value);
+
 /// Images with the same value of a column or attribute, compared as domains are.
 [[nodiscard]] Groups column_groups(const Session& session, const std::string& column);
 
