@@ -41,7 +41,7 @@ TEST_CASE("run leaves a whole run folder whose configuration runs again to the s
   CHECK(results.at("name").as_string() == "small");
   CHECK(results.at("modes").as_array().size() == 4);
   CHECK(test::files_below(place / "runs") ==
-        std::vector<std::string>{"small", "small/config.yaml", "small/out", "small/out/adapted.safetensors",
+        std::vector<std::string>{"runs.sqlite", "small", "small/config.yaml", "small/out", "small/out/adapted.safetensors",
                                  "small/out/adapted.safetensors.provenance.json", "small/predictions.csv",
                                  "small/quarantine.csv", "small/report.html", "small/results.json", "small/run.log",
                                  "small/stats", "small/stats/adabn.bnstats"});

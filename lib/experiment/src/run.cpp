@@ -4,14 +4,15 @@
 
 #include <algorithm>
 
+#include "run_session.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/experiment/domains.hpp"
+#include "shiftnorm/experiment/run_key.hpp"
 #include "shiftnorm/experiment/scoring.hpp"
 #include "shiftnorm/experiment/statistics.hpp"
 
 namespace shiftnorm::experiment {
-namespace {
 
 SessionOptions session_options(const Config& config, const RunOptions& options) {
   SessionOptions session;
@@ -44,8 +45,12 @@ SessionOptions session_options(const Config& config, const RunOptions& options) 
   session.outputs = config.model.outputs;
   session.threads = options.threads;
   session.memory = options.memory;
+  session.shelf = options.shelf;
+  if (options.shelf != nullptr) session.shared.fill(config);
   return session;
 }
+
+namespace {
 
 /// The modes of a run, one after the other, into its outcome.
 class Runner {
@@ -239,6 +244,8 @@ RunOutcome run_experiment(const Config& config, const RunOptions& options, const
   outcome.notes = session.notes;
   RunResults& results = outcome.results;
   results = describe(session);
+  // Once the images were read, their digests are known.
+  results.id = options.id.empty() && options.shelf != nullptr ? run_key(config, options, *options.shelf) : options.id;
   results.name = config.name;
   results.seed = config.seed;
   results.program_version = options.program_version;

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string>
+
+#include "shiftnorm/experiment/config.hpp"
+#include "shiftnorm/experiment/run.hpp"
+#include "shiftnorm/experiment/session.hpp"
+#include "source_sample.hpp"
+
+namespace shiftnorm::experiment {
+
+/// What a configuration says of its network and data.
+[[nodiscard]] SessionOptions session_options(const Config& config, const RunOptions& options);
+
+}  // namespace shiftnorm::experiment
