@@ -15,10 +15,10 @@
 namespace shiftnorm::app {
 namespace {
 
-const std::array<Command, 7>& commands() {
-  static const std::array<Command, 7> all{run_command(),    recalibrate_command(), evaluate_command(),
-                                          export_command(), inspect_command(),     stats_command(),
-                                          init_command()};
+const std::array<Command, 8>& commands() {
+  static const std::array<Command, 8> all{run_command(),     recalibrate_command(), evaluate_command(),
+                                          export_command(),  inspect_command(),     stats_command(),
+                                          results_command(), init_command()};
   return all;
 }
 
