@@ -201,7 +201,10 @@ class SweepJob {
   ExitCode run(Cell& cell, const experiment::BadLimit& limit) {
     job_.id = cell.id;
     job_.folder = place_.folder / cell.folder;
-    const experiment::RunOutcome outcome = experiment::run_experiment(cell.run->config, job_, console_.progress());
+    const Progress progress = console_.progress();
+    progress.within("run", values_of(*cell.run));
+    const experiment::RunOutcome outcome = experiment::run_experiment(cell.run->config, job_, progress);
+    progress.within("run", "");
     const experiment::RunResults& results = outcome.results;
     for (const std::string& note : outcome.notes)
       if (told_.insert(note).second) console_.warn(note);

@@ -101,3 +101,25 @@ TEST_CASE("run --resume does not compute a finished run again", "[cli]") {
   const Call other = test::shiftnorm(place.path(), {"run", "r.yaml", "--resume", "--json", "--set", "seed=4"});
   CHECK(container::parse_json(other.out).at("id") != container::parse_json(first.out).at("id"));
 }
+
+TEST_CASE("progress as JSON names the run, the mode and the stage", "[cli]") {
+  const test::Workplace place;
+  place.write_yaml("s.yaml", "[source, adabn]", "sweep: {seed: [1, 2]}\n");
+  const Call call = test::shiftnorm(place.path(), {"run", "s.yaml", "--log-format", "json"});
+  REQUIRE(call.exit == 0);
+  std::map<std::string, int> ends;
+  for (std::size_t begin = 0; begin < call.err.size();) {
+    const std::size_t end = call.err.find('\n', begin);
+    const Json event = container::parse_json(call.err.substr(begin, end - begin));  // each line is one document
+    begin = end + 1;
+    if (event.at("event").as_string() != "progress") continue;
+    CHECK(event.at("rate").as_number() >= 0);
+    CHECK(event.at("seconds_left").as_number() >= 0);
+    if (event.find("mode") == nullptr || event.at("done") != event.at("total")) continue;
+    ++ends[event.at("run").as_string() + "/" + event.at("mode").as_string() + "/" + event.at("stage").as_string()];
+  }
+  CHECK(ends == std::map<std::string, int>{{"seed = 1/adabn/adapt", 1},
+                                           {"seed = 1/source/evaluate", 1},
+                                           {"seed = 2/adabn/adapt", 1},
+                                           {"seed = 2/source/evaluate", 1}});
+}

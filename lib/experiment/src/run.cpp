@@ -73,22 +73,19 @@ class Runner {
 
   void run(const adapt::Mode& mode) {
     progress_.check();
-    Progress named = progress_;
-    if (progress_.report)
-      named.report = [&](std::string_view stage, std::int64_t done, std::int64_t total) {
-        progress_.report(fmt::format("{}: {}", mode.name, stage), done, total);
-      };
+    progress_.within("mode", mode.name);
     try {
       if (domains_)
-        run_domains(mode, named);
+        run_domains(mode, progress_);
       else
-        run_whole(mode, named);
+        run_whole(mode, progress_);
     } catch (const Error&) {
       rethrow_at(fmt::format("mode '{}'", mode.name));
     }
   }
 
   void finish() {
+    progress_.within("mode", "");
     // Comparisons come last: `source` need not be the first mode.
     std::vector<ModeReport>& modes = outcome_.results.modes;
     const auto source = std::ranges::find_if(
