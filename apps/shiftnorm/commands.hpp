@@ -20,6 +20,7 @@ struct Command {
 [[nodiscard]] Command inspect_command();
 [[nodiscard]] Command stats_command();
 [[nodiscard]] Command pull_command();
+[[nodiscard]] Command results_command();
 [[nodiscard]] Command init_command();
 
 }  // namespace shiftnorm::app

@@ -102,6 +102,9 @@ Progress Console::progress() {
   progress.report = [view = state_->view.get()](std::string_view stage, std::int64_t done, std::int64_t total) {
     view->report(stage, done, total);
   };
+  progress.enter = [view = state_->view.get()](std::string_view kind, std::string_view name) {
+    view->enter(kind, name);
+  };
   progress.cancelled = &cancelled();
   return progress;
 }

@@ -46,31 +46,36 @@ void ProgressView::report(std::string_view stage, std::int64_t done, std::int64_
   if (ended) highest_ = 0;
 }
 
+void ProgressView::enter(std::string_view kind, std::string_view name) {
+  const std::lock_guard lock(mutex_);
+  (kind == "run" ? run_ : mode_) = name;
+  stage_.clear();  // a stage of the same name is another one now
+}
+
 void ProgressView::draw(std::int64_t done, std::int64_t total, Clock::time_point now) {
   const double seconds = std::chrono::duration<double>(now - started_).count();
   const double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
   const double left = rate > 0 ? static_cast<double>(total - done) / rate : 0;
   if (style_ == ProgressStyle::json) {
     using container::Json;
-    write_stderr(container::write_json(Json::object({{"event", "progress"},
-                                                     {"stage", stage_},
-                                                     {"done", done},
-                                                     {"total", total},
-                                                     {"rate", rate},
-                                                     {"seconds_left", left}})) +
-                 "\n");
+    Json event = Json::object({{"event", "progress"}, {"stage", stage_}});
+    if (!run_.empty()) event.set("run", run_);
+    if (!mode_.empty()) event.set("mode", mode_);
+    event.set("done", done).set("total", total).set("rate", rate).set("seconds_left", left);
+    write_stderr(container::write_json(event) + "\n");
     return;
   }
   const std::string numbers = fmt::format("{} of {}, {:.1f}/s, {} left", done, total, rate, clock_text(left));
+  const std::string stage = mode_.empty() ? stage_ : fmt::format("{}: {}", mode_, stage_);
   if (style_ == ProgressStyle::lines) {
-    write_stderr(fmt::format("shiftnorm: {}: {}\n", stage_, numbers));
+    write_stderr(fmt::format("shiftnorm: {}: {}\n", stage, numbers));
     return;
   }
   const std::int64_t filled = std::clamp<std::int64_t>(done * kBarWidth / total, 0, kBarWidth);
   const std::string bar = std::string(static_cast<std::size_t>(filled), '#') +
                           std::string(static_cast<std::size_t>(kBarWidth - filled), '.');
   // \x1b[K: erase what a longer line before left behind.
-  write_stderr(fmt::format("\r{} [{}] {}\x1b[K{}", stage_, bar, numbers, done >= total ? "\n" : ""));
+  write_stderr(fmt::format("\r{} [{}] {}\x1b[K{}", stage, bar, numbers, done >= total ? "\n" : ""));
   line_open_ = done < total;
 }
 

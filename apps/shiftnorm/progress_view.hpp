@@ -17,6 +17,8 @@ class ProgressView {
  public:
   explicit ProgressView(ProgressStyle style) : style_(style) {}
   void report(std::string_view stage, std::int64_t done, std::int64_t total);
+  /// What the next stages belong to: a "run" of a sweep, a "mode"; an empty name ends it.
+  void enter(std::string_view kind, std::string_view name);
   /// Takes the bar off the line, so that a message can be written there.
   void clear();
 
@@ -26,7 +28,7 @@ class ProgressView {
 
   std::mutex mutex_;
   ProgressStyle style_;
-  std::string stage_;
+  std::string stage_, run_, mode_;
   Clock::time_point started_, shown_;
   std::int64_t highest_ = 0;
   bool line_open_ = false, stage_shown_ = false;

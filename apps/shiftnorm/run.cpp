@@ -8,9 +8,13 @@
 #include "job_options.hpp"
 #include "output_files.hpp"
 #include "run_folder.hpp"
+#include "run_place.hpp"
+#include "run_sweep.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/exec/instruction_set.hpp"
 #include "shiftnorm/experiment/config.hpp"
+#include "shiftnorm/experiment/run_key.hpp"
+#include "shiftnorm/experiment/sweep.hpp"
 #include "shiftnorm/report/report.hpp"
 #include "summaries.hpp"
 
@@ -26,10 +30,10 @@ constexpr OptionSpec kRun[] = {
     {"show-domains", "", "print the names of domains that tell a site"},
     {"allow-small-cohort", "", "export from fewer than 11 patients; the provenance says so"},
     {"identify", "FILE", "also write which path each id stands for: FILE may name patients, mode 0600"},
+    {"resume", "", "go on where an earlier call stopped; what is finished is not computed again"},
+    {"store", "FILE", "the table of all runs (default: runs/runs.sqlite; none with --out)"},
     {"dry-run", "", "check the YAML, print it with every default, and stop"},
 };
-constexpr RefusedOption kRefused[] = {{"resume", "", "this version starts a run from its beginning"}};
-
 ExitCode dry_run(const experiment::Config& config, const fs::path& folder, Console& console) {
   const auto missing = [&](const fs::path& path) {
     // WHERE may end in #key, and then names a file before it.
@@ -47,26 +51,24 @@ ExitCode dry_run(const experiment::Config& config, const fs::path& folder, Conso
   return ExitCode::done;
 }
 
-ExitCode run(const Options& options, Console& console) {
-  const fs::path yaml = options.positional();
-  const experiment::BadLimit limit = bad_limit_of(options);
-  experiment::RunOptions job;
-  job.threads = threads_of(options);
-  job.memory = options.bytes("memory");
-  job.show_domains = options.has("show-domains");
-  job.small_cohort = options.has("allow-small-cohort");
-  const experiment::Config config = experiment::read_config(yaml, {options.text("root"), options.texts("set")});
-  job.folder = options.text("out", (fs::path("runs") / config.name).string());
-  if (options.has("dry-run")) return dry_run(config, job.folder, console);
-
+ExitCode run_alone(const experiment::Config& config, const RunPlace& place, experiment::RunOptions job,
+                   const experiment::BadLimit& limit, const Options& options, Console& console) {
+  experiment::Shelf shelf;
+  job.shelf = &shelf;
+  job.folder = place.folder;
   check_folder_can_be_made(job.folder);
   if (config.exported && config.exported->path.is_absolute())
     OutputFiles().expect("export.path", config.exported->path);
   OutputFiles identities;
   expect_identities(options, identities);
-  job.program_version = SHIFTNORM_VERSION;
-  job.instruction_set = exec::instruction_set();
-  job.command = fmt::format("shiftnorm run {}", yaml.filename().string());
+  if (place.resume) {
+    job.id = experiment::run_key(config, job, shelf);
+    if (const auto finished = finished_run(job.folder, job.id)) {
+      console.say(fmt::format("{}: is finished already; nothing is computed again\n", config.name));
+      if (console.json()) write_stdout(finished->text);
+      return ExitCode::done;
+    }
+  }
   console.info(fmt::format("{}: {} modes, seed {}", config.name, config.modes.size(), config.seed));
   const experiment::RunOutcome outcome = experiment::run_experiment(config, job, console.progress());
 
@@ -79,22 +81,44 @@ ExitCode run(const Options& options, Console& console) {
   set_identities(options, *outcome.dataset, identities, console);
   write_run_folder(job.folder, outcome, console.log());
   identities.write();
+  record_run(place, results, job.folder, "");
   console.say(table_of(results) + domain_table_of(results));
   console.say(fmt::format("results are in {}\n", job.folder.string()));
-  if (console.json()) write_stdout(report::results_json(results) + "\n");
+  if (console.json()) write_stdout(report::results_json(results));
   return judge_bad(console, limit, results.images, static_cast<std::int64_t>(results.bad.size()));
+}
+
+ExitCode run(const Options& options, Console& console) {
+  const fs::path yaml = options.positional();
+  const experiment::BadLimit limit = bad_limit_of(options);
+  experiment::RunOptions job;
+  job.threads = threads_of(options);
+  job.memory = options.bytes("memory");
+  job.show_domains = options.has("show-domains");
+  job.small_cohort = options.has("allow-small-cohort");
+  job.program_version = SHIFTNORM_VERSION;
+  job.instruction_set = exec::instruction_set();
+  job.command = fmt::format("shiftnorm run {}", yaml.filename().string());
+  const experiment::Sweep sweep = experiment::read_sweep(yaml, {options.text("root"), options.texts("set")});
+  const RunPlace place = place_of(options, sweep.name);
+  if (!sweep.keys.empty() && options.has("identify"))
+    throw ConfigError("--identify: belongs to one data set, and the runs of a sweep may have several; expected one run");
+  if (!sweep.keys.empty()) return run_sweep(sweep, place, job, limit, options.has("dry-run"), console);
+  const experiment::Config& config = sweep.runs[0].config;
+  if (options.has("dry-run")) return dry_run(config, place.folder, console);
+  return run_alone(config, place, job, limit, options, console);
 }
 
 }  // namespace
 
 Command run_command() {
   return {{"run",
-           "shiftnorm run CONFIG.yaml [--root DIR] [--set A.B=C]... [--out DIR] [--dry-run]",
+           "shiftnorm run CONFIG.yaml [--root DIR] [--set A.B=C]... [--out DIR] [--resume] [--dry-run]",
            "The experiment: restore the network, re-estimate its BatchNorms, evaluate every mode, report, export.",
            "CONFIG.yaml",
            true,
            {kRun, resource_options()},
-           kRefused},
+           {}},
           run};
 }
 

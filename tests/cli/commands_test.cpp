@@ -43,7 +43,7 @@ TEST_CASE("run leaves a whole run folder whose configuration runs again to the s
   std::vector<std::string> kept = test::files_below(place / "runs");
   // One picture per metric, and per mode and kind: their names are the page's business.
   CHECK(std::erase_if(kept, [](const std::string& file) { return file.starts_with("small/figures/"); }) > 10);
-  CHECK(kept == std::vector<std::string>{"small", "small/config.yaml", "small/figures", "small/out",
+  CHECK(kept == std::vector<std::string>{"runs.sqlite", "small", "small/config.yaml", "small/figures", "small/out",
                                          "small/out/adapted.safetensors",
                                          "small/out/adapted.safetensors.provenance.json", "small/predictions.csv",
                                          "small/quarantine.csv", "small/report.html", "small/results.json",

@@ -71,7 +71,7 @@ TEST_CASE("what the YAML says wrongly is named with its place and the nearest ke
       {with("export: {mode: adabm, path: x}"),
        "x.yaml:5:9: export.mode = adabm names no mode; expected one of source, adabn"},
       {with("sweep: {seed: [1, 2]}"),
-       "x.yaml:5:1: sweep = a map; this version runs one configuration at a time; --set changes one"},
+       "x.yaml:5:8: sweep makes several runs; expected one run here"},
       {with("export: &a {mode: adabn, path: *a}"),
        "x.yaml:5:32: an alias stands inside what it names; expected a value"},
       {with("seed: !!int 7"), "x.yaml:5:7: tag 'tag:yaml.org,2002:int'; tags are not taken here"},

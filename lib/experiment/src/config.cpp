@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "config_file.hpp"
 #include "schema.hpp"
 #include "shiftnorm/core/file.hpp"
 #include "shiftnorm/core/text.hpp"
@@ -376,7 +377,8 @@ constexpr Field<Config> kConfig[] = {
     {"protocol", read_protocol, [](const Config& c) { return write_map(kProtocol, c.protocol); }},
     {"modes", [](const Cursor& c, Config& config) { read_modes(c, config.modes); },
      [](const Config& c) { return write_modes(c.modes); }, true},
-    {"sweep", nullptr, nullptr, false, "this version runs one configuration at a time; --set changes one"},
+    {"sweep",
+     [](const Cursor& c, Config&) { c.fail(fmt::format("{} makes several runs; expected one run here", c.path())); }},
     {"evaluate", [](const Cursor& c, Config& config) { read_map(c, kEvaluate, config.evaluate); },
      [](const Config& c) { return write_map(kEvaluate, c.evaluate); }},
     {"export", read_export, [](const Config& c) { return c.exported ? write_map(kExport, *c.exported) : Node{}; }},
@@ -386,6 +388,7 @@ constexpr Field<Config> kConfig[] = {
 template <class Rewritten>
 std::string with_paths(Config config, Rewritten rewritten) {
   config.model.checkpoint = rewritten(config.model.checkpoint);
+  if (!config.model.graph.empty()) config.model.graph = rewritten(config.model.graph);
   for (DataConfig* data : {&config.target, config.source ? &*config.source : nullptr}) {
     if (data == nullptr) continue;
     data->path = rewritten(data->path);
@@ -400,9 +403,7 @@ fs::path seen_from(const fs::path& path, const fs::path& folder) {
 
 }  // namespace
 
-Config parse_config(std::string_view text, const std::string& file_name, const ConfigOptions& options) {
-  Node root = yaml::parse(text, file_name);
-  for (const std::string& assignment : options.sets) yaml::set(root, assignment);
+Config config_of(const Node& root, const std::string& file_name, const ConfigOptions& options) {
   ReadContext context{options.root, 0};
   Config config;
   config.name = fs::path(file_name).stem().string();
@@ -412,15 +413,34 @@ Config parse_config(std::string_view text, const std::string& file_name, const C
   return config;
 }
 
-Config read_config(const fs::path& path, const ConfigOptions& options) {
+Node config_tree(std::string_view text, const std::string& file_name, const ConfigOptions& options) {
+  Node root = yaml::parse(text, file_name);
+  for (const std::string& assignment : options.sets) yaml::set(root, assignment);
+  return root;
+}
+
+Config parse_config(std::string_view text, const std::string& file_name, const ConfigOptions& options) {
+  return config_of(config_tree(text, file_name, options), file_name, options);
+}
+
+ConfigFile read_config_file(const fs::path& path, const ConfigOptions& options) {
   const std::vector<std::byte> bytes = read_file(path, kMaxConfigBytes);
   ConfigOptions resolved = options;
   if (resolved.root.empty()) resolved.root = path.parent_path();
-  return parse_config(as_text(bytes), path.filename().string(), resolved);
+  return {std::string(as_text(bytes)), path.filename().string(), std::move(resolved)};
+}
+
+Config read_config(const fs::path& path, const ConfigOptions& options) {
+  const ConfigFile file = read_config_file(path, options);
+  return parse_config(file.text, file.name, file.options);
 }
 
 std::string resolved_yaml(const Config& config, const fs::path& folder) {
   return with_paths(config, [&](const fs::path& path) { return seen_from(path, folder); });
+}
+
+std::string yaml_with_paths(const Config& config, const std::function<fs::path(const fs::path&)>& rewritten) {
+  return with_paths(config, rewritten);
 }
 
 std::string shareable_yaml(const Config& config) {

@@ -7,25 +7,19 @@
 #include <numeric>
 #include <set>
 
+#include "run_session.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/experiment/cohort.hpp"
 #include "shiftnorm/experiment/domains.hpp"
 #include "shiftnorm/experiment/protocol.hpp"
+#include "shiftnorm/experiment/run_key.hpp"
 #include "shiftnorm/experiment/scoring.hpp"
 #include "shiftnorm/experiment/statistics.hpp"
 
 namespace shiftnorm::experiment {
-namespace {
 
-/// Columns and attributes that anything asks of the target.
-std::vector<std::string> columns_of(const Config& config) {
-  std::set<std::string> columns(config.evaluate.subgroups.begin(), config.evaluate.subgroups.end());
-  if (config.target.domain) columns.insert(config.target.domain->key);
-  for (const std::string& by : {config.protocol.by, config.evaluate.by})
-    if (!by.empty() && by != "patient" && by != "image") columns.insert(by);
-  return {columns.begin(), columns.end()};
-}
+namespace {
 
 std::vector<std::size_t> every(std::size_t count) {
   std::vector<std::size_t> all(count);
@@ -38,6 +32,16 @@ std::vector<std::size_t> in_both(const std::vector<std::size_t>& a, const std::v
   std::vector<std::size_t> out;
   std::ranges::set_intersection(a, b, std::back_inserter(out));
   return out;
+}
+
+}  // namespace
+
+std::vector<std::string> columns_of(const Config& config) {
+  std::set<std::string> columns(config.evaluate.subgroups.begin(), config.evaluate.subgroups.end());
+  if (config.target.domain) columns.insert(config.target.domain->key);
+  for (const std::string& by : {config.protocol.by, config.evaluate.by})
+    if (!by.empty() && by != "patient" && by != "image") columns.insert(by);
+  return {columns.begin(), columns.end()};
 }
 
 SessionOptions session_options(const Config& config, const RunOptions& options) {
@@ -75,8 +79,12 @@ SessionOptions session_options(const Config& config, const RunOptions& options) 
   session.outputs = config.model.outputs;
   session.threads = options.threads;
   session.memory = options.memory;
+  session.shelf = options.shelf;
+  if (options.shelf != nullptr) session.shared.fill(config);
   return session;
 }
+
+namespace {
 
 /// The modes of a run, one after the other, into its outcome.
 class Runner {
@@ -101,24 +109,21 @@ class Runner {
 
   void run(const adapt::Mode& mode) {
     progress_.check();
-    Progress named = progress_;
-    if (progress_.report)
-      named.report = [&](std::string_view stage, std::int64_t done, std::int64_t total) {
-        progress_.report(fmt::format("{}: {}", mode.name, stage), done, total);
-      };
+    progress_.within("mode", mode.name);
     try {
       if (domains_)
-        run_domains(mode, named);
+        run_domains(mode, progress_);
       else if (streaming())
-        run_stream(mode, named);
+        run_stream(mode, progress_);
       else
-        run_whole(mode, named);
+        run_whole(mode, progress_);
     } catch (const Error&) {
       rethrow_at(fmt::format("mode '{}'", mode.name));
     }
   }
 
   void finish() {
+    progress_.within("mode", "");
     // Comparisons come last: `source` need not be the first mode.
     std::vector<ModeReport>& modes = outcome_.results.modes;
     const auto source = std::ranges::find_if(
@@ -433,6 +438,8 @@ RunOutcome run_experiment(const Config& config, const RunOptions& options, const
   outcome.dataset = session.dataset;
   RunResults& results = outcome.results;
   results = describe(session);
+  // Once the images were read, their digests are known.
+  results.id = options.id.empty() && options.shelf != nullptr ? run_key(config, options, *options.shelf) : options.id;
   results.name = config.name;
   results.seed = config.seed;
   results.program_version = options.program_version;

@@ -23,7 +23,7 @@ std::string below(const std::string& path, std::string_view key) {
 void unknown_key(const yaml::Member& member, const std::string& path, std::span<const std::string> keys) {
   const std::string near = nearest(member.key, keys);
   const std::string advice =
-      near.empty() ? fmt::format("expected one of {}", join(keys)) : fmt::format("nearest is '{}'", near);
+      near.empty() ? fmt::format("expected one of {}", join(keys, 100)) : fmt::format("nearest is '{}'", near);
   throw ConfigError(fmt::format("{}: {} is no key; {}", member.place.text(), below(path, member.key), advice));
 }
 

@@ -11,6 +11,7 @@
 #include "shiftnorm/core/hash.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/experiment/export.hpp"
+#include "shiftnorm/experiment/shelf.hpp"
 #include "shiftnorm/zoo/zoo.hpp"
 #include "source_sample.hpp"
 
@@ -149,7 +150,9 @@ bool Session::classifies() const {
 }
 
 Session open_session(const SessionOptions& options, const Progress& progress) {
-  return open_session(restore(options.checkpoint, options.network), options, progress);
+  const auto restored = [&] { return restore(options.checkpoint, options.network); };
+  if (options.shelf == nullptr) return open_session(restored(), options, progress);
+  return open_session(options.shelf->model(options.shared.model, restored), options, progress);
 }
 
 Session open_session(RestoredModel model, const SessionOptions& options, const Progress& progress) {
@@ -161,7 +164,10 @@ Session open_session(RestoredModel model, const SessionOptions& options, const P
   imaging::DatasetOptions dataset = options.dataset;
   dataset.labelled = options.labelled;
   dataset.threads = options.threads;
-  session.dataset = imaging::shifted(imaging::open_dataset(options.where, dataset), options.shifts, options.shift_seed);
+  const auto open = [&] { return imaging::open_dataset(options.where, dataset); };
+  session.dataset =
+      imaging::shifted(options.shelf == nullptr ? open() : options.shelf->dataset(options.shared.target, open),
+                       options.shifts, options.shift_seed);
 
   imaging::Pipeline pipeline = choose_pipeline(options, session);
   session.preprocess = pipeline.name;
@@ -174,8 +180,15 @@ Session open_session(RestoredModel model, const SessionOptions& options, const P
   imaging::StoreOptions store;
   store.threads = options.threads;
   if (options.memory > 0) store.memory = std::min(store.memory, options.memory / 4);
+  const Shape wanted = wanted_shape(session.model);
+  const auto load = [&] {
+    return std::make_shared<imaging::SampleStore>(session.dataset, pipeline, wanted, store, progress);
+  };
   session.store =
-      std::make_unique<imaging::SampleStore>(session.dataset, pipeline, wanted_shape(session.model), store, progress);
+      options.shelf == nullptr
+          ? load()
+          : options.shelf->store(
+                fmt::format("{}\n{}\n{}", options.shared.samples, wanted.text(), session.preprocess_sha256), load);
   fill_groups(session);
   const Shape& sample = session.store->shape();
   if (const Shape made_for = session.model.input(); sample != made_for && made_for.elements() != 0)
@@ -190,8 +203,12 @@ Session open_session(RestoredModel model, const SessionOptions& options, const P
   engine.threads = options.threads;
   engine.all_outputs = options.all_outputs;
   engine.memory = options.memory - options.memory / 4;
+  const auto compile = [&] { return std::make_shared<adapt::Engine>(session.model.graph, engine); };
   try {
-    session.engine = std::make_unique<adapt::Engine>(session.model.graph, engine);
+    // With a source sample, the network itself depends on data.
+    session.engine = options.shelf == nullptr || options.source
+                         ? compile()
+                         : options.shelf->engine(fmt::format("{}\n{}", options.shared.model, sample.text()), compile);
   } catch (const Error&) {
     rethrow_at(session.model.checkpoint.file_name);
   }

@@ -288,22 +288,26 @@ Node parse(std::string_view text, const std::string& source) {
   }
 }
 
+void set_at(Node& root, std::string_view path, const Place& place, Node value) {
+  Node* node = &root;
+  for (std::size_t begin = 0; begin <= path.size();) {
+    const std::size_t end = std::min(path.find('.', begin), path.size());
+    const std::string key(path.substr(begin, end - begin));
+    if (key.empty()) fail(place, fmt::format("an empty key in '{}'; expected key.key", printable(path)));
+    node = &child_of(*node, key, place);
+    begin = end + 1;
+  }
+  *node = std::move(value);
+}
+
 void set(Node& root, std::string_view assignment) {
   const std::size_t equals = assignment.find('=');
   const std::string path(assignment.substr(0, equals));
   const Place place{fmt::format("--set {}", printable(path)), 0, 0};
   if (equals == std::string_view::npos) fail(place, "no '='; expected --set key.key=value");
   Node value = parse(assignment.substr(equals + 1), place.text());
-  Node* node = &root;
-  for (std::size_t begin = 0; begin <= path.size();) {
-    const std::size_t end = std::min(path.find('.', begin), path.size());
-    const std::string key = path.substr(begin, end - begin);
-    if (key.empty()) fail(place, "an empty key; expected --set key.key=value");
-    node = &child_of(*node, key, place);
-    begin = end + 1;
-  }
   move_to(value, place);
-  *node = std::move(value);
+  set_at(root, path, place, std::move(value));
 }
 
 std::string emit(const Node& root) {

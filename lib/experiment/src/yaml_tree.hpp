@@ -54,6 +54,8 @@ inline constexpr std::size_t kMaxDepth = 32;
 /// Applies `a.b=value` (the argument of --set) to a tree: maps are made where they are missing, `modes.1.batch` indexes
 /// a list from 0. The new nodes' place reads `--set a.b`.
 void set(Node& root, std::string_view assignment);
+/// The same with a node; maps that are made for it stand at `place`, and so do errors.
+void set_at(Node& root, std::string_view path, const Place& place, Node value);
 
 /// Block style, flow style for lists and maps of scalars.
 [[nodiscard]] std::string emit(const Node& root);

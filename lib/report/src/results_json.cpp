@@ -303,6 +303,7 @@ std::string results_json(const RunResults& run) {
   const View view(run);
   Json out = Json::object(
       {{"schema", 1},
+       {"id", text_or_null(run.id)},
        {"name", run.name},
        {"protocol", run.protocol},
        {"split", split_json(run.split)},

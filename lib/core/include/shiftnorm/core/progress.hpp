@@ -14,7 +14,12 @@ namespace shiftnorm {
 struct Progress {
   std::function<void(std::string_view stage, std::int64_t done, std::int64_t total)> report;
   const std::atomic<bool>* cancelled = nullptr;
+  /// What the next stages belong to: `kind` is "run" or "mode", an empty name ends it. Called between stages.
+  std::function<void(std::string_view kind, std::string_view name)> enter;
 
+  void within(std::string_view kind, std::string_view name) const {
+    if (enter) enter(kind, name);
+  }
   void tell(std::string_view stage, std::int64_t done, std::int64_t total) const {
     if (report) report(stage, done, total);
   }

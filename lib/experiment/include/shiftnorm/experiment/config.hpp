@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -106,6 +107,9 @@ struct ConfigOptions {
 /// The same experiment with every default written out. Relative input paths are rewritten so that they hold from
 /// `folder`, the run folder that keeps the text.
 [[nodiscard]] std::string resolved_yaml(const Config& config, const std::filesystem::path& folder);
+/// The same with every input path as `rewritten` gives it.
+[[nodiscard]] std::string yaml_with_paths(
+    const Config& config, const std::function<std::filesystem::path(const std::filesystem::path&)>& rewritten);
 /// The same with every input path cut to its last part, for pages that are passed on: folders may carry names of
 /// people.
 [[nodiscard]] std::string shareable_yaml(const Config& config);

@@ -94,6 +94,7 @@ struct SplitFacts {
 
 /// Everything a run found out: what results.json, predictions.csv and report.html are written from.
 struct RunResults {
+  std::string id;  ///< address by content (run_key); empty: not known
   std::string name, protocol = "transductive", program_version, instruction_set, config_yaml, command;
   std::uint64_t seed = 0;
   std::string model_sha256, model_file, architecture, preprocess, preprocess_sha256, fingerprint;

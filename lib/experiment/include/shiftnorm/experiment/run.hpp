@@ -23,6 +23,8 @@ struct RunOptions {
   std::string command;        ///< for the report; no paths
   bool show_domains = false;  ///< names of domains that tell a site
   bool small_cohort = false;  ///< export from however few patients
+  std::string id;             ///< run_key() of it, for results; empty: unknown
+  Shelf* shelf = nullptr;     ///< what runs after one another have in common
 };
 
 /// An adapted checkpoint and where it goes, relative to the run folder unless absolute.

@@ -26,6 +26,14 @@ struct SourceSample {
   std::vector<imaging::Shift> shifts;
 };
 
+class Shelf;
+
+/// Names of what a session takes from a shelf: texts that tell everything the thing depends on.
+struct SharedKeys {
+  std::string model, target, samples;
+  void fill(const Config& config);
+};
+
 struct SessionOptions {
   std::filesystem::path checkpoint;
   NetworkSource network;  ///< empty: the file holds its graph
@@ -42,14 +50,16 @@ struct SessionOptions {
   bool all_outputs = false;        ///< of networks with several: modes give all of them
   int threads = 1;
   std::uint64_t memory = 0;  ///< bytes in all; 0: half of what is free
+  Shelf* shelf = nullptr;    ///< what other sessions left there is taken, and what is made is left there
+  SharedKeys shared;         ///< with a shelf
 };
 
 /// A network, its data and the engine, ready to run modes on.
 struct Session {
   RestoredModel model;
   std::shared_ptr<const imaging::Dataset> dataset;
-  std::unique_ptr<imaging::SampleStore> store;
-  std::unique_ptr<adapt::Engine> engine;
+  std::shared_ptr<imaging::SampleStore> store;
+  std::shared_ptr<adapt::Engine> engine;
   adapt::Images images;  ///< of the store
   OutputKind outputs = OutputKind::logits;
   std::string preprocess;          ///< preset name, "custom" or "none"

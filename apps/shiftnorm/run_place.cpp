@@ -1,0 +1,62 @@
+#include "run_place.hpp"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <chrono>
+
+#include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/file.hpp"
+#include "shiftnorm/experiment/results_store.hpp"
+#include "shiftnorm/report/report.hpp"
+
+namespace shiftnorm::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kMostResults = std::uint64_t{256} << 20;
+
+}  // namespace
+
+RunPlace place_of(const Options& options, const std::string& name) {
+  RunPlace place;
+  place.folder = options.text("out", (fs::path("runs") / name).string());
+  // Outside of runs/ nothing is written that was not named.
+  place.store = options.text("store", options.has("out") ? "" : "runs/runs.sqlite");
+  place.resume = options.has("resume");
+  return place;
+}
+
+std::optional<FinishedRun> finished_run(const fs::path& folder, const std::string& id) {
+  const fs::path file = folder / "results.json";
+  if (!fs::is_regular_file(file)) return std::nullopt;
+  try {
+    FinishedRun found;
+    const std::vector<std::byte> bytes = read_file(file, kMostResults);
+    found.text = as_text(bytes);
+    found.results = container::parse_json(found.text);
+    const container::Json* known = found.results.find("id");
+    if (known == nullptr || !known->is_string() || known->as_string() != id) return std::nullopt;
+    return found;
+  } catch (const FormatError&) {  // not a finished run's, then
+    return std::nullopt;
+  }
+}
+
+void record_run(const RunPlace& place, const experiment::RunResults& results, const fs::path& folder,
+                const std::string& sweep) {
+  if (place.store.empty()) return;
+  experiment::RunRecord record =
+      experiment::read_record(container::parse_json(report::results_json(results)), results.config_yaml);
+  record.sweep = sweep;
+  record.finished = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
+                                fmt::gmtime(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now())));
+  const fs::path beside = fs::absolute(place.store).lexically_normal().parent_path();
+  const fs::path relative = fs::absolute(folder).lexically_normal().lexically_relative(beside);
+  if (!relative.empty() && *relative.begin() != "..") record.folder = relative.generic_string();
+  fs::create_directories(beside);
+  experiment::ResultsStore(place.store, experiment::ResultsStore::Access::write).put(record);
+}
+
+}  // namespace shiftnorm::app

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+
+#include "shiftnorm/core/progress.hpp"
+#include "shiftnorm/experiment/config.hpp"
+#include "shiftnorm/experiment/run.hpp"
+#include "shiftnorm/experiment/shelf.hpp"
+
+namespace shiftnorm::experiment {
+
+/// The address of a run by its content: SHA-256 over the resolved configuration with the content of its inputs (the
+/// checkpoint's bytes, the data's fingerprint, tables) in place of their paths, the program's version, the instruction
+/// set and the schema of results. The name is no part of it: the same inputs are the same run under any name.
+/// Restores the network and lists the data on the way, so that what is wrong with them is told before anything is run.
+/// Errors  as restore() and imaging::open_dataset, for the whole configuration.
+[[nodiscard]] std::string run_key(const Config& config, const RunOptions& options, Shelf& shelf);
+
+/// Of a run's data with its preprocessing: runs with equal ones can share their samples.
+[[nodiscard]] std::string data_key(const Config& config);
+
+}  // namespace shiftnorm::experiment

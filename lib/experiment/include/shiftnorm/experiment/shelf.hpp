@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "shiftnorm/adapt/engine.hpp"
+#include "shiftnorm/experiment/model.hpp"
+#include "shiftnorm/imaging/dataset.hpp"
+#include "shiftnorm/imaging/kept_images.hpp"
+#include "shiftnorm/imaging/sample_store.hpp"
+
+namespace shiftnorm::experiment {
+
+/// What the runs of a sweep have in common: networks are restored and compiled once, images decoded once per data set,
+/// and samples prepared once for runs that follow each other on the same data. Keys are texts that tell everything the
+/// thing depends on; who gives them says what that is. Not thread-safe.
+class Shelf {
+ public:
+  explicit Shelf(std::uint64_t image_bytes = std::uint64_t{2} << 30) : image_bytes_(image_bytes) {}
+
+  using Restore = std::function<RestoredModel()>;
+  using Open = std::function<std::unique_ptr<imaging::Dataset>()>;
+  using Load = std::function<std::shared_ptr<imaging::SampleStore>()>;
+  using Compile = std::function<std::shared_ptr<adapt::Engine>()>;
+
+  [[nodiscard]] const RestoredModel& model(const std::string& key, const Restore& restore);
+  [[nodiscard]] std::unique_ptr<imaging::Dataset> dataset(const std::string& key, const Open& open);
+  /// Only the last one is kept.
+  [[nodiscard]] std::shared_ptr<imaging::SampleStore> store(const std::string& key, const Load& load);
+  [[nodiscard]] std::shared_ptr<adapt::Engine> engine(const std::string& key, const Compile& compile);
+  /// SHA-256 of a file; empty if there is no such file.
+  [[nodiscard]] const std::string& file_hash(const std::string& path);
+  /// Dataset::fingerprint() of a data set opened here.
+  [[nodiscard]] const std::string& fingerprint(const std::string& key, const imaging::Dataset& dataset);
+
+ private:
+  std::uint64_t image_bytes_;
+  std::map<std::string, RestoredModel> models_;
+  std::map<std::string, imaging::KeptImages> datasets_;
+  std::map<std::string, std::shared_ptr<adapt::Engine>> engines_;
+  std::map<std::string, std::string> file_hashes_, fingerprints_;
+  std::string store_key_;
+  std::shared_ptr<imaging::SampleStore> store_;
+};
+
+}  // namespace shiftnorm::experiment

@@ -1,0 +1,140 @@
+#include "shiftnorm/experiment/sweep.hpp"
+
+#include <fmt/format.h>
+
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <set>
+
+#include "shiftnorm/core/error.hpp"
+#include "shiftnorm/experiment/run.hpp"
+#include "shiftnorm/experiment/run_key.hpp"
+#include "support/shared_data.hpp"
+#include "support_network.hpp"
+
+using namespace shiftnorm;
+using Catch::Matchers::Equals;
+
+namespace {
+
+const std::string kBase =
+    "name: x\nmodel: {checkpoint: net.safetensors, architecture: cifar_resnet20}\npreprocess: cifar10\n"
+    "data: {target: {path: images.npy}}\nmodes: [source, {policy: blend, prior_images: 16}]\n";
+
+experiment::Sweep parsed(const std::string& sweep) { return experiment::parse_sweep(kBase + sweep, "x.yaml", {}); }
+
+void check_error(const std::string& sweep, const std::string& message) {
+  INFO(sweep);
+  CHECK_THROWS_AS(parsed(sweep), ConfigError);
+  CHECK_THROWS_WITH(parsed(sweep), Equals(message));
+}
+
+}  // namespace
+
+// Oracle: the product written out by hand.
+TEST_CASE("a sweep is the product of its lists, the last key fastest", "[experiment]") {
+  const experiment::Sweep sweep =
+      parsed("sweep: {data.target.shift: [{contrast: 2}, {fog: 5}], seed: [1, 2], modes.1.prior_images: [4]}\n");
+  CHECK(sweep.name == "x");
+  CHECK(sweep.keys == std::vector<std::string>{"data.target.shift", "seed", "modes.1.prior_images"});
+  REQUIRE(sweep.runs.size() == 4);
+  CHECK(sweep.runs[0].values == std::vector<std::string>{"contrast: 2", "1", "4"});
+  CHECK(sweep.runs[1].config.seed == 2);
+  CHECK(sweep.runs[1].config.target.shifts == std::vector<imaging::Shift>{{"contrast", 2}});
+  CHECK(sweep.runs[2].config.target.shifts == std::vector<imaging::Shift>{{"fog", 5}});
+  CHECK(sweep.runs[3].readable == "fog-5_seed-2_prior_images-4");
+  CHECK(*sweep.runs[3].config.modes[1].prior_images == 4);
+  CHECK(parsed("").runs.size() == 1);
+  CHECK(parsed("").keys.empty());
+}
+
+TEST_CASE("maps in a sweep change several keys together, and folders stay out of names", "[experiment]") {
+  const experiment::Sweep sweep =
+      parsed("sweep: {model: [{checkpoint: /home/someone/a.th, architecture: cifar_resnet56}]}\n");
+  REQUIRE(sweep.runs.size() == 1);
+  CHECK(sweep.runs[0].config.model.architecture == "cifar_resnet56");
+  CHECK(sweep.runs[0].config.model.checkpoint == "/home/someone/a.th");
+  CHECK(sweep.runs[0].values[0] == "checkpoint: a.th, architecture: cifar_resnet56");
+}
+
+TEST_CASE("every run of a sweep is checked before any is started", "[experiment]") {
+  check_error("sweep: {sead: [1]}\n", "x.yaml:6:9: sead is no key; nearest is 'seed'");
+  check_error("sweep: {seed: [1, no]}\n", "x.yaml:6:19: seed = no; expected an integer of at least 0");
+  check_error("sweep: {data.target.shift: [{fog: 6}]}\n",
+              "x.yaml:6:35: data.target.shift.fog = 6; expected an integer from 1 to 5");
+  check_error("sweep: {seed: 3}\n", "x.yaml:6:15: sweep.seed = 3; expected a list of one or more");
+  check_error("sweep: {seed: []}\n", "x.yaml:6:15: sweep.seed = a list; expected a list of one or more");
+  check_error("sweep: [1]\n", "x.yaml:6:8: sweep = a list; expected keys with lists, e.g. seed: [1, 2]");
+  check_error("sweep: {name: [a, b]}\n",
+              "x.yaml:6:9: sweep.name: changes nothing that a run finds out; expected another key");
+  check_error("sweep: {data.target: [{path: a}], data.target.shift: [{fog: 1}]}\n",
+              "x.yaml:6:35: sweep.data.target.shift: one of it and data.target is inside the other; expected one of "
+              "them");
+  check_error("sweep: {modes.7.batch: [4]}\n", "x.yaml:6:9: '7' indexes a list of 2; expected a number from 0 to 1");
+  std::string many = "sweep: {seed: [0";
+  for (int i = 1; i < 101; ++i) many += fmt::format(", {}", i);
+  many += "], data.target.limit.images: [1";
+  for (int i = 2; i < 102; ++i) many += fmt::format(", {}", i);
+  CHECK_THROWS_WITH(parsed(many + "]}\n"), Catch::Matchers::Contains("more than 10000 runs"));
+}
+
+// Law: the address depends on what goes in, and on nothing else.
+TEST_CASE("a run's address follows its inputs", "[experiment]") {
+  const test::TempDir dir;
+  test::write_random_network(dir.path() / "net.safetensors", "cifar_resnet20", "");
+  test::write_random_arrays(dir.path() / "images.npy", 12, 32);
+  const auto key = [&](const std::string& more, const std::string& version = "1") {
+    const experiment::Config config = experiment::parse_config(kBase + more, "x.yaml", {dir.path(), {}});
+    experiment::Shelf shelf;
+    experiment::RunOptions options;
+    options.program_version = version;
+    return experiment::run_key(config, options, shelf);
+  };
+  const std::string first = key("");
+  CHECK(first.size() == 64);
+  CHECK(key("seed: 0\n") == first);  // the default, spelled out
+  std::set<std::string> keys{first, key("seed: 1\n"), key("evaluate: {interval: {level: 0.9}}\n"), key("", "2"),
+                             key("export: {mode: blend, path: b.safetensors}\n")};
+  std::filesystem::copy_file(dir.path() / "images.npy", dir.path() / "same.npy");
+  const experiment::Config elsewhere = experiment::parse_config(kBase, "x.yaml", {dir.path(), {"name=other"}});
+  experiment::Shelf shelf;
+  experiment::RunOptions options;
+  options.program_version = "1";
+  CHECK(experiment::run_key(elsewhere, options, shelf) == first);  // the name is no input
+
+  std::fstream images(dir.path() / "images.npy", std::ios::in | std::ios::out | std::ios::binary);
+  images.seekp(-1, std::ios::end);
+  images.put('\x7f');
+  images.close();
+  keys.insert(key(""));
+  test::write_random_network(dir.path() / "net.safetensors", "cifar_resnet20", "module.");
+  keys.insert(key(""));
+  CHECK(keys.size() == 7);
+}
+
+// Law: sharing changes no result.
+TEST_CASE("runs that share network, images and engine give what each gives by itself", "[experiment]") {
+  const test::TempDir dir;
+  test::write_random_network(dir.path() / "net.safetensors", "cifar_resnet20", "");
+  test::write_random_arrays(dir.path() / "images.npy", 12, 32);
+  const experiment::Sweep sweep = experiment::parse_sweep(
+      kBase + "sweep: {data.target.shift: [{contrast: 4}, {gaussian_noise: 3}], seed: [1, 2]}\n", "x.yaml",
+      {dir.path(), {}});
+  experiment::Shelf shelf;
+  std::set<std::vector<double>> different;
+  for (const experiment::SweepRun& run : sweep.runs) {
+    experiment::RunOptions shared, alone;
+    shared.shelf = &shelf;
+    const experiment::RunOutcome one = experiment::run_experiment(run.config, shared, {});
+    const experiment::RunOutcome other = experiment::run_experiment(run.config, alone, {});
+    CHECK(one.results.id.size() == 64);
+    CHECK(other.results.id.empty());
+    CHECK(one.results.fingerprint == other.results.fingerprint);
+    for (std::size_t mode = 0; mode < 2; ++mode) {
+      CHECK(one.results.modes[mode].probabilities == other.results.modes[mode].probabilities);
+      different.insert(one.results.modes[mode].probabilities);
+    }
+    CHECK(one.statistics == other.statistics);
+  }
+  CHECK(different.size() == 6);  // contrast draws nothing, so that both seeds give the same
+}
