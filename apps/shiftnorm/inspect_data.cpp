@@ -59,6 +59,7 @@ void inspect_data(const std::string& where, const Options& options, Console& con
   if (thumbnails > 0 && !options.has("html"))
     throw ConfigError("--thumbnails: pictures stand on a page; expected --html FILE beside it");
   OutputFiles files;
+  expect_identities(options, files);
   if (options.has("html")) files.expect("html", options.text("html"));
   std::optional<imaging::Pipeline> pipeline;
   if (options.has("preprocess")) pipeline = preprocess_of(options);
@@ -79,10 +80,9 @@ void inspect_data(const std::string& where, const Options& options, Console& con
   data.notes = dataset->notes(pipeline.value_or(imaging::Pipeline{}));
   if (pipeline) add_preprocessed(data, dataset, *pipeline, threads_of(options), console.progress());
   if (thumbnails > 0) add_thumbnails(data, *dataset, findings, pipeline.value_or(imaging::Pipeline{}), thumbnails);
-  if (options.has("html")) {
-    files.set(options.text("html"), report::data_html(data));
-    files.write();
-  }
+  if (options.has("html")) files.set(options.text("html"), report::data_html(data));
+  set_identities(options, *dataset, files, console);
+  files.write();
   if (!console.json()) return say(data, findings, pixels, console);
   Json document = report::data_json(data);
   if (pixels) document.set("pixels", pixels_json(*dataset, findings));

@@ -7,6 +7,7 @@
 
 #include "console.hpp"
 #include "options.hpp"
+#include "output_files.hpp"
 #include "shiftnorm/adapt/mode.hpp"
 #include "shiftnorm/experiment/run.hpp"
 #include "shiftnorm/experiment/session.hpp"
@@ -26,6 +27,10 @@ namespace shiftnorm::app {
 
 /// What table_options() say. Errors  ConfigError naming the option.
 void read_table_options(const Options& options, imaging::DatasetOptions& dataset);
+
+/// --identify: checked before the work, filled after it.
+void expect_identities(const Options& options, OutputFiles& files);
+void set_identities(const Options& options, const imaging::Dataset& data, OutputFiles& files, Console& console);
 
 /// --domain and what belongs to it.
 [[nodiscard]] std::optional<experiment::DomainConfig> domain_of(const Options& options);

@@ -68,6 +68,12 @@ bool tells_site(std::string_view column) {
   });
 }
 
+Groups column_groups(const Session& session, const std::string& column) {
+  std::vector<std::string> values;
+  for (std::size_t i = 0; i < session.store->size(); ++i) values.push_back(value_of(session.store->sample(i), column));
+  return grouped(values, false);
+}
+
 Domains find_domains(const Session& session, const DomainConfig& config) {
   struct Members {
     std::vector<std::size_t> listed, images;
@@ -117,10 +123,7 @@ ModeReport report_domains(const Scorer& scorer, const adapt::Mode& mode, const D
   for (const adapt::ModeResult& part : results.domains) all.adapted_images += part.adapted_images;
   ModeReport report = scorer.report(mode, all);
   for (std::size_t d = 0; d < domains.names.size(); ++d) {
-    Scorer of_domain = scorer;
-    of_domain.labels.clear();
-    for (const std::size_t i : domains.images[d]) of_domain.labels.push_back(scorer.labels[i]);
-    ModeReport part = of_domain.report(treated[d].mode, rows_of(results, domains.images[d]));
+    ModeReport part = scorer.on(domains.images[d]).report(treated[d].mode, rows_of(results, domains.images[d]));
     DomainReport& domain = report.domains.emplace_back();
     domain.name = domains.names[d];
     domain.images = static_cast<std::int64_t>(domains.images[d].size());
@@ -141,10 +144,15 @@ ModeReport report_domains(const Scorer& scorer, const adapt::Mode& mode, const D
   return report;
 }
 
-DataFacts data_facts(const Session& session, const Domains& domains, std::size_t domain) {
-  DataFacts facts = data_facts(session);
+DataFacts data_facts(const Session& session, const Domains& domains, std::size_t domain,
+                     std::span<const adapt::LeftOut> left_out) {
+  const std::vector<std::size_t>& images = domains.images[domain];
+  std::vector<adapt::LeftOut> within;
+  for (const adapt::LeftOut& one : left_out)
+    within.push_back({static_cast<std::size_t>(std::ranges::find(images, one.image) - images.begin()), one.reason});
+  DataFacts facts = data_facts(session, images, within);
   facts.fingerprint = session.dataset->fingerprint(domains.listed[domain]);
-  facts.bad = domains.bad[domain];
+  facts.bad = *facts.bad + domains.bad[domain];
   return facts;
 }
 
