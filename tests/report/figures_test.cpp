@@ -108,6 +108,22 @@ TEST_CASE("Ties make a ROC curve straight", "[report]") {
     CHECK_THAT(page, Catch::Contains(row));
 }
 
+TEST_CASE("Subgroups, findings and streams have their parts of the page", "[report]") {
+  experiment::RunResults run = test::small_run({true, false, true, true}, {true, true, true, true});
+  for (const char* absent : {"<h2>Subgroups", "<h2>Findings", "<h2>Stream"})
+    CHECK(report::report_html(run).find(absent) == std::string::npos);
+  run.modes[1].subgroups = {{"sex", "<f>", 3, 2, {{"accuracy", {0.75, {}}, metrics::Interval{0.5, 1}}}},
+                            {"sex", "m", 1, 0, {{"accuracy", {std::nullopt, "no labels"}, std::nullopt}}}};
+  run.modes[1].findings = {{"effusion", 4, 1, {{"accuracy", {0.25, {}}, std::nullopt}}}};
+  run.modes[1].stream = {{2, 2, 0.5, 1.0}, {2, 0, 0, 0}, {2, 1, 0.0, 1.0}};
+  const std::string page = report::report_html(run);
+  // Shares of all labelled images: (0.5 * 2 + 0 * 1) / 3 and 1.
+  for (const char* text : {"&lt;f&gt;", "75.0 %<br><span class=\"quiet\">50.0 to 100.0", "no labels", "effusion",
+                           "before 33.3 %, after 100.0 % of 3 labelled images", "id=\"stream-1-adabn-t\""})
+    CHECK_THAT(page, Catch::Contains(text));
+  CHECK(report::report_pictures(run).size() == count(page, "<svg "));
+}
+
 TEST_CASE("A heat map shows every value and what is missing", "[report]") {
   const report::HeatMap map{
       "Gain <b>", "Shift", "Mode", {"noise", "blur & fog"}, {"adabn", "off"}, {0.12, -0.3, std::nan(""), 0.0},

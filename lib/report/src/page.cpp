@@ -60,6 +60,13 @@ std::string results_sections(const View& view) {
          section("Domains",
                  "Each image was measured with its own domain, and evaluated under that domain's statistics.",
                  domains_table(view)) +
+         section("Subgroups", "The same images by what else is known of them; small groups have wide intervals.",
+                 subgroups_table(view)) +
+         section("Findings", "Each over the images of which it is known; the scores above are means over findings.",
+                 findings_table(view)) +
+         section("Stream",
+                 "Share of each batch that was right before it was measured (grey) and once it had been (blue).",
+                 figures_html(stream_figures(view), "wide")) +
          section("Difference to source", differences,
                  differences_table(view) + figures_html(difference_figures(view))) +
          section("Predicted classes", "How many images each mode gives to each class." + labels,
@@ -120,7 +127,7 @@ std::vector<Picture> report_pictures(const experiment::RunResults& run) {
   const View view(run);
   std::vector<Picture> out;
   for (const auto figures : {bar_figures, difference_figures, class_figures, roc_figures, reliability_figures,
-                             drift_figures, settling_figures})
+                             drift_figures, settling_figures, stream_figures})
     for (const Figure& figure : figures(view)) out.push_back({figure.file + ".svg", standalone(figure)});
   return out;
 }

@@ -30,6 +30,10 @@ std::string provenance(const View& view) {
   rows += fact("Program", "shiftnorm " + run.program_version);
   rows += fact("Instruction set", run.instruction_set);
   rows += fact("Protocol", run.protocol);
+  if (run.split)
+    rows += fact("Split", fmt::format("by {}: {} measured, {} scored", run.split->by,
+                                      count_text(run.split->adapt_images, "image"), run.split->evaluate_images));
+  if (run.stream_batch > 0) rows += fact("Stream", fmt::format("batches of {}", run.stream_batch));
   rows += fact("Seed", std::to_string(run.seed));
   rows += fact("Checkpoint", run.model_file);
   rows += fact("Checkpoint SHA-256", run.model_sha256, true);
@@ -48,8 +52,10 @@ std::string provenance(const View& view) {
                              run.label_counts->file, run.label_counts->matched, run.label_counts->images_without_label,
                              run.label_counts->labels_without_image, run.label_counts->ambiguous));
   if (run.resamples > 0)
-    rows += fact("Intervals", fmt::format("{}, percentile bootstrap over images, {} resamples", level_text(run.level),
-                                          run.resamples));
+    rows +=
+        fact("Intervals", fmt::format("{}, bootstrap over {}s{}, {} resamples", level_text(run.level), run.interval_by,
+                                      run.clusters > 0 ? fmt::format(" ({})", run.clusters) : "", run.resamples));
+  if (run.patients) rows += fact("Patients", std::to_string(*run.patients));
   if (run.load_seconds > 0) rows += fact("Loading", seconds_text(run.load_seconds) + " s");
   if (!run.exported_file.empty())
     rows += fact("Exported", fmt::format("{} as {}", run.exported_mode, run.exported_file));

@@ -19,7 +19,11 @@ namespace shiftnorm::report {
 [[nodiscard]] std::vector<Figure> drift_figures(const View& view);        ///< one per set of statistics measured
 [[nodiscard]] std::vector<Figure> settling_figures(const View& view);     ///< the same: whether images were enough
 
-[[nodiscard]] std::string scores_table(const View& view);  ///< modes x metrics with intervals
+[[nodiscard]] std::vector<Figure> stream_figures(const View& view);  ///< streaming: one per mode
+
+[[nodiscard]] std::string subgroups_table(const View& view);  ///< modes x subgroups
+[[nodiscard]] std::string findings_table(const View& view);   ///< findings x modes
+[[nodiscard]] std::string scores_table(const View& view);     ///< modes x metrics with intervals
 [[nodiscard]] std::string differences_table(const View& view);
 [[nodiscard]] std::string recall_table(const View& view);  ///< classes x modes
 [[nodiscard]] std::string confusion_matrices(const View& view);
