@@ -120,7 +120,9 @@ Finding examine_one(const imaging::Dataset& dataset, const fs::path& root, std::
   Finding finding;
   finding.id = dataset.samples()[index].id;
   const bool dicom = dataset.reader() == imaging::Reader::dicom;
-  finding.format = dicom ? "dicom" : fs::is_regular_file(root / finding.id) ? format_of(root / finding.id) : "array";
+  finding.format = dicom                                             ? "dicom"
+                   : fs::is_regular_file(root / dataset.path(index)) ? format_of(root / dataset.path(index))
+                                                                     : "array";
   try {
     histogram = dicom              ? examine_object(dataset, index, finding)
                 : dataset.images() ? examine_image(dataset, index, pixels, finding)
