@@ -72,7 +72,7 @@ ExitCode run(const Options& options, Console& console) {
   console.info(fmt::format("{}: {} images, {} bad, {} BatchNorms on {} levels", config.name, results.images,
                            results.bad.size(), results.batchnorms, results.levels));
   write_run_folder(job.folder, outcome, console.log());
-  console.say(table_of(results) + domain_table_of(results));
+  console.say(table_of(results) + domain_table_of(results) + recommendation_line(results));
   console.say(fmt::format("results are in {}\n", job.folder.string()));
   if (console.json()) write_stdout(report::results_json(results) + "\n");
   return judge_bad(console, limit, results.images, static_cast<std::int64_t>(results.bad.size()));
