@@ -82,7 +82,7 @@ ExitCode run_alone(const experiment::Config& config, const RunPlace& place, expe
   write_run_folder(job.folder, outcome, console.log());
   identities.write();
   record_run(place, results, job.folder, "");
-  console.say(table_of(results) + domain_table_of(results));
+  console.say(table_of(results) + domain_table_of(results) + recommendation_line(results));
   console.say(fmt::format("results are in {}\n", job.folder.string()));
   if (console.json()) write_stdout(report::results_json(results));
   return judge_bad(console, limit, results.images, static_cast<std::int64_t>(results.bad.size()));

@@ -67,6 +67,14 @@ std::string table(const std::vector<Row>& rows) {
 
 }  // namespace
 
+std::string recommendation_line(const RunResults& results) {
+  if (!results.recommendation) return {};
+  const experiment::Recommendation& told = *results.recommendation;
+  return fmt::format("without labels: {}{}. {}\n", told.mode.value_or("cannot tell"),
+                     told.mode ? fmt::format(" (confidence {})", told.confidence) : "",
+                     told.because.empty() ? "" : told.because.front());
+}
+
 std::string table_of(const RunResults& results) {
   if (results.modes.empty()) return {};
   std::vector<Row> rows(1, {"mode"});

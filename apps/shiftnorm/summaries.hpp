@@ -8,6 +8,8 @@
 
 namespace shiftnorm::app {
 
+/// What is recommended without labels, and the first reason, in one line; empty where it was switched off.
+[[nodiscard]] std::string recommendation_line(const experiment::RunResults& results);
 /// The lines that people see on stdout after `run` and `evaluate`: one row per mode, scores with their intervals.
 [[nodiscard]] std::string table_of(const experiment::RunResults& results);
 

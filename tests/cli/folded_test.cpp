@@ -132,5 +132,5 @@ TEST_CASE("a source sample of few classes is warned of", "[cli]") {
       done(place, {"recalibrate", "net.safetensors", "--arch", "cifar_resnet20", "--data", "images", "--preprocess",
                    "cifar10", "--source-data", "images", "--out", "x.safetensors"})
           .err,
-      Catch::Matchers::Contains("the source sample is not used: no BatchNorm of net.safetensors is folded away"));
+      Catch::Matchers::Contains("the source sample is not measured: no BatchNorm of net.safetensors is folded away"));
 }

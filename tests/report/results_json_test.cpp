@@ -27,9 +27,9 @@ TEST_CASE("results.json has its documented keys", "[report]") {
   CHECK(target.at("patients").is_null());
   CHECK(target.at("fingerprint").is_string());
   CHECK(json.at("bad").as_array().at(0).at("id").as_string() == "dog/0107.jpg");
-  CHECK(json.at("recommendation").at("mode").as_string() == "blend16");
-  CHECK(json.at("recommendation").at("confidence").as_string() == "high");
-  CHECK(json.at("recommendation").at("because").as_array().size() > 1);
+  CHECK(json.at("verdict").at("mode").as_string() == "blend16");
+  CHECK(json.at("verdict").at("confidence").as_string() == "high");
+  CHECK(json.at("verdict").at("because").as_array().size() > 1);
 
   const Json& adabn = json.at("modes").as_array().at(1);
   CHECK(adabn.at("name").as_string() == "adabn");
@@ -71,8 +71,8 @@ TEST_CASE("results.json holds confusion and class scores that agree", "[report]"
 TEST_CASE("results.json without labels says why there is no score", "[report]") {
   const Json json = container::parse_json(report::results_json(test::unlabelled_run()));
   CHECK(json.at("data").at("target").at("labelled").as_integer() == 0);
-  CHECK(json.at("recommendation").at("mode").is_null());
-  CHECK(json.at("recommendation").at("confidence").as_string() == "cannot tell");
+  CHECK(json.at("verdict").at("mode").is_null());
+  CHECK(json.at("verdict").at("confidence").as_string() == "cannot tell");
   for (const Json& mode : json.at("modes").as_array()) {
     CHECK(mode.at("metrics").at("accuracy").at("value").is_null());
     CHECK(mode.at("metrics").at("accuracy").at("reason").as_string() == "the images have no labels");

@@ -15,7 +15,7 @@ struct Said {
 
 Said said(const experiment::RunResults& run) {
   const Json json = container::parse_json(report::results_json(run));
-  const Json& it = json.at("recommendation");
+  const Json& it = json.at("verdict");
   Said out{it.at("mode").is_null() ? "" : it.at("mode").as_string(),
            it.at("because").as_array().at(0).as_string(),
            it.at("confidence").as_string(),

@@ -326,6 +326,8 @@ constexpr Field<EvaluateConfig> kEvaluate[] = {
      [](const EvaluateConfig& e) { return write_texts(e.subgroups); }},
     {"interval", [](const Cursor& c, EvaluateConfig& e) { read_map(c, kInterval, e); },
      [](const EvaluateConfig& e) { return write_map(kInterval, e); }},
+    {"label_free", [](const Cursor& c, EvaluateConfig& e) { e.label_free = c.truth(); },
+     [](const EvaluateConfig& e) { return Node::scalar(e.label_free ? "true" : "false"); }},
 };
 
 constexpr Field<ExportConfig> kExport[] = {

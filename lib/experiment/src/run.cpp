@@ -7,6 +7,7 @@
 #include <numeric>
 #include <set>
 
+#include "labelled_source.hpp"
 #include "run_session.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/text.hpp"
@@ -389,6 +390,13 @@ class Runner {
   FileStems stems_;
 };
 
+/// Sigmoid outputs are no choice among classes.
+void advise(RunResults& results, const Session& session, const std::optional<metrics::Predictions>& source) {
+  if (session.classifies() && session.outputs != OutputKind::sigmoid)
+    fill_label_free(results, source ? &*source : nullptr);
+  results.recommendation = recommend(results);
+}
+
 }  // namespace
 
 bool BadLimit::exceeded(Seen seen) const {
@@ -453,6 +461,12 @@ RunOutcome run_experiment(const Config& config, const RunOptions& options, const
   Runner runner(config, options, session, outcome, progress);
   for (const adapt::Mode& mode : config.modes) runner.run(mode);
   runner.finish();
+  if (config.evaluate.label_free) {
+    std::optional<metrics::Predictions> source;
+    if (config.source)
+      source = labelled_source(*session_options(config, options).source, config, session, options, progress);
+    advise(results, session, source);
+  }
   return outcome;
 }
 

@@ -108,7 +108,7 @@ void bring_back_folded(const SessionOptions& options, const imaging::Pipeline& p
   }
   if (layers.empty()) {
     session.notes.push_back(fmt::format(
-        "the source sample is not used: no BatchNorm of {} is folded away, the file holds their source statistics",
+        "the source sample is not measured: no BatchNorm of {} is folded away, the file holds their source statistics",
         model.checkpoint.file_name));
     return;
   }

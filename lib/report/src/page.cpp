@@ -20,16 +20,23 @@ std::string header(const View& view) {
   return fmt::format("<h1>{}</h1>\n<p>{}</p>\n", html(run.name), html(line));
 }
 
+std::string list_of(const std::vector<std::string>& lines) {
+  std::string out;
+  for (const std::string& line : lines) out += fmt::format("<li>{}</li>\n", html(line));
+  return out.empty() ? out : "<ul>\n" + out + "</ul>\n";
+}
+
 std::string verdict_section(const View& view) {
   const Verdict said = verdict(view);
   std::string out =
       fmt::format("<section class=\"verdict\" aria-label=\"Verdict\">\n<h2>{}</h2>\n", html(said.headline));
   out += fmt::format("<p><b>Recommendation:</b> {} <span class=\"quiet\">confidence: {}</span></p>\n",
                      said.mode ? html(*said.mode) : "none", html(said.confidence));
-  if (said.because.empty()) return out + "</section>\n";
-  out += "<ul>\n";
-  for (const std::string& line : said.because) out += fmt::format("<li>{}</li>\n", html(line));
-  return out + "</ul>\n</section>\n";
+  out += list_of(said.because);
+  if (const auto& told = view.results.recommendation)
+    out += fmt::format("<p><b>Without labels:</b> {} <span class=\"quiet\">confidence: {}</span></p>\n{}",
+                       told->mode ? html(*told->mode) : "none", html(told->confidence), list_of(told->because));
+  return out + "</section>\n";
 }
 
 std::string definitions(const View& view) {

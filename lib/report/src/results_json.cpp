@@ -109,17 +109,17 @@ Json reliability_json(const ModeReport& mode) {
   return out;
 }
 
-Json patterns_json(const std::vector<std::string>& patterns) {
+Json texts_json(const std::vector<std::string>& texts) {
   Json out = Json::array();
-  for (const std::string& pattern : patterns) out.push(pattern);
+  for (const std::string& text : texts) out.push(text);
   return out;
 }
 
 /// Only what the user restricted.
 Json layers_json(const adapt::LayerRule& rule) {
   Json out = Json::object();
-  if (!rule.include.empty()) out.set("include", patterns_json(rule.include));
-  if (!rule.exclude.empty()) out.set("exclude", patterns_json(rule.exclude));
+  if (!rule.include.empty()) out.set("include", texts_json(rule.include));
+  if (!rule.exclude.empty()) out.set("exclude", texts_json(rule.exclude));
   if (rule.first) out.set("first", *rule.first);
   if (rule.last) out.set("last", *rule.last);
   if (rule.min_level) out.set("min_level", *rule.min_level);
@@ -217,6 +217,21 @@ Json domain_reports_json(const View& view, const ModeReport& mode) {
   return out;
 }
 
+Json label_free_json(const experiment::LabelFree& from) {
+  Json shares = Json::array();
+  for (const double share : from.shares) shares.push(share);
+  return Json::object({{"images", from.images},
+                       {"confidence", from.confidence},
+                       {"agreement_with_source", value_or_null(from.agreement)},
+                       {"nuclear_norm", value_or_null(from.nuclear_norm)},
+                       {"dispersion", value_or_null(from.dispersion)},
+                       {"effective_classes", from.effective_classes},
+                       {"predicted_shares", std::move(shares)},
+                       {"atc", value_or_null(from.atc)},
+                       {"cot", value_or_null(from.cot)},
+                       {"label_shift", value_or_null(from.label_shift)}});
+}
+
 Json mode_json(const View& view, const ModeReport& report) {
   Json out = Json::object({{"name", report.mode.name},
                            {"policy", adapt::name_of(report.mode.policy)},
@@ -232,6 +247,7 @@ Json mode_json(const View& view, const ModeReport& report) {
   if (!report.note.empty()) out.set("note", report.note);
   if (!report.drift.empty()) out.set("drift", drift_json(report));
   if (!report.settling.layers.empty()) out.set("settling", settling_json(report.settling));
+  if (report.label_free) out.set("label_free", label_free_json(*report.label_free));
   if (!report.domains.empty()) out.set("domains", domain_reports_json(view, report));
   if (!report.after.empty()) out.set("after", after_json(view, report.after.front()));
   if (!report.stream.empty()) out.set("stream", stream_json(report));
@@ -243,7 +259,14 @@ Json mode_json(const View& view, const ModeReport& report) {
   return out;
 }
 
-Json recommendation_json(const View& view) {
+Json recommendation_json(const RunResults& run) {
+  if (!run.recommendation) return {};
+  return Json::object({{"mode", value_or_null(run.recommendation->mode)},
+                       {"because", texts_json(run.recommendation->because)},
+                       {"confidence", run.recommendation->confidence}});
+}
+
+Json verdict_json(const View& view) {
   const Verdict said = verdict(view);
   Json because = Json::array({Json(said.headline)});
   for (const std::string& line : said.because) because.push(line);
@@ -331,7 +354,8 @@ std::string results_json(const RunResults& run) {
   for (const ModeReport& mode : run.modes) modes.push(mode_json(view, mode));
   out.set("classes", std::move(classes));
   out.set("modes", std::move(modes));
-  out.set("recommendation", recommendation_json(view));
+  out.set("verdict", verdict_json(view));
+  out.set("recommendation", recommendation_json(run));
   out.set("export", run.exported_file.empty()
                         ? Json()
                         : Json::object({{"mode", run.exported_mode}, {"file", run.exported_file}}));

@@ -68,6 +68,7 @@ struct EvaluateConfig {
   metrics::IntervalKind interval = metrics::IntervalKind::percentile;
   std::int64_t resamples = 2000;
   double level = 0.95;
+  bool label_free = true;  ///< scores without labels, and the recommendation from them
 };
 
 struct ExportConfig {

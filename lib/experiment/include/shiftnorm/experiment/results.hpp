@@ -9,6 +9,7 @@
 
 #include "shiftnorm/adapt/mode.hpp"
 #include "shiftnorm/experiment/advice.hpp"
+#include "shiftnorm/experiment/recommend.hpp"
 #include "shiftnorm/imaging/dataset.hpp"
 #include "shiftnorm/metrics/metrics.hpp"
 #include "shiftnorm/stats/distance.hpp"
@@ -75,6 +76,7 @@ struct ModeReport {
   std::string note;                         ///< e.g. that `batch` makes an output depend on its batch mates
   std::vector<double> probabilities;        ///< [images, classes]: what predictions.csv lists
   double mean_confidence = 0, mean_entropy = 0;
+  std::optional<LabelFree> label_free;
   std::vector<DomainReport> domains;  ///< empty unless the data are parted into domains
   std::vector<SubgroupReport> subgroups;
   std::vector<FindingReport> findings;  ///< where images have several; `metrics` are then means over them
@@ -114,6 +116,7 @@ struct RunResults {
   std::optional<SplitFacts> split;    ///< held_out
   std::int64_t stream_batch = 0;      ///< streaming
   std::vector<ModeReport> modes;
+  std::optional<Recommendation> recommendation;  ///< without target labels; absent: not asked for
   std::string exported_mode, exported_file;
 };
 

@@ -12,8 +12,9 @@
 namespace shiftnorm::report {
 
 /// results.json, schema 1: stable keys in a fixed order. An undefined number is null beside a `reason`; without labels
-/// that is every metric. The confusion matrix is left out (null, with a reason) above 100 classes. `recommendation`
-/// holds the mode (null when that cannot be told), the reasons, and the confidence "high", "low" or "cannot tell".
+/// that is every metric. The confusion matrix is left out (null, with a reason) above 100 classes. `verdict`
+/// holds what target labels show: the mode (null when that cannot be told), the reasons, and the confidence "high",
+/// "low" or "cannot tell"; `recommendation` the same told without target labels, null where it was switched off.
 [[nodiscard]] std::string results_json(const experiment::RunResults& results);
 
 /// Whether the images were enough: part of results.json, and of the documents of single jobs. Numbers that cannot be
