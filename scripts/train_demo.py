@@ -4,8 +4,8 @@
 usage: train_demo.py PHANTOM_PROGRAM OUT.pth       (Debian: python3-torch, python3-pil, python3-numpy; CPU, some minutes)
 
 The network is the CIFAR ResNet-20 of He et al. 2016 (option-A shortcuts), which the program knows as `cifar_resnet20`;
-the images come from `phantom`, with seeds that neither the demonstration nor the evaluation below uses. Only scanner A
-is ever seen in training. Written as a float16 state_dict.
+the images come from `phantom`, as 8-bit PNG files, with seeds that neither the demonstration nor the evaluation below
+uses. Only scanner A is ever seen in training. Written as a float16 state_dict.
 """
 import argparse
 import copy
@@ -60,7 +60,8 @@ class CifarResNet20(nn.Module):
 def images(phantom, scanner, per_class, seed):
     """Network inputs and labels; classes in the order of their sorted folder names."""
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([phantom, folder, "--scanner", scanner, "--per-class", str(per_class), "--seed", str(seed)], check=True)
+        subprocess.run([phantom, folder, "--format", "png", "--scanner", scanner, "--per-class", str(per_class), "--seed", str(seed)],
+                       check=True)
         root = Path(folder, f"scanner-{scanner}")
         classes = sorted(p.name for p in root.iterdir())
         pixels = [np.asarray(Image.open(f)) for name in classes for f in sorted((root / name).iterdir())]

@@ -46,12 +46,12 @@ Ellipse in_lung(Random& random, double radius, double softness) {
   return {x, random.uniform(-0.50, low), radius, radius * random.uniform(0.85, 1.15), softness};
 }
 
-Patient draw(Finding finding, Random& random) {
+Patient draw(Finding finding, Random& random, Random& stance) {
   Patient p{};
   p.scale = random.uniform(0.92, 1.08);
-  p.shift_x = random.uniform(-0.06, 0.06);
-  p.shift_y = random.uniform(-0.06, 0.06);
-  p.shear = random.uniform(-0.05, 0.05);
+  p.shift_x = stance.uniform(-0.06, 0.06);
+  p.shift_y = stance.uniform(-0.06, 0.06);
+  p.shear = stance.uniform(-0.05, 0.05);
   p.trunk_density = random.uniform(0.60, 0.68);
   p.lung_density = random.uniform(0.34, 0.40);
   p.rib_contrast = random.uniform(0.05, 0.08);
@@ -108,8 +108,8 @@ double density(const Patient& p, double picture_x, double picture_y) {
 
 }  // namespace
 
-Picture chest(Finding finding, std::size_t side, Random& random) {
-  const Patient patient = draw(finding, random);
+Picture chest(Finding finding, std::size_t side, Random& body, Random& stance) {
+  const Patient patient = draw(finding, body, stance);
   constexpr std::size_t kSamples = 3;  // per pixel and direction: edges are averaged, not aliased
   Picture picture(side);
   const double step = 2.0 / static_cast<double>(side * kSamples);

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <array>
-#include <cstdint>
 #include <string_view>
 #include <vector>
 
@@ -10,7 +9,7 @@
 
 namespace shiftnorm::phantom {
 
-/// How a device turns density into grey values: 255 * (gain * blurred + offset + noise)^gamma, clipped to [0, 255].
+/// How a device turns density into grey levels: (gain * blurred + offset + noise)^gamma, clipped to [0, 1].
 struct Scanner {
   std::string_view name;
   double gain, offset;      ///< of the detector, full scale = 1
@@ -26,7 +25,11 @@ inline constexpr std::array kScanners{
     Scanner{"B", 0.85, 0.05, 0.80, 0.010, 0.020, 0.010},
 };
 
-/// The picture as the scanner stores it: 8-bit grey values, row-major.
-[[nodiscard]] std::vector<std::uint8_t> acquire(const Picture& picture, const Scanner& scanner, Random& random);
+/// Nothing in a drawing is finer than a picture of so many pixels a side; what a larger detector adds to it is noise.
+inline constexpr std::size_t kFinestDrawing = 256;
+
+/// The picture as the scanner's detector of `side` pixels sees it: grey levels in [0, 1], row-major.
+[[nodiscard]] std::vector<double> acquire(const Picture& picture, const Scanner& scanner, std::size_t side,
+                                          Random& random);
 
 }  // namespace shiftnorm::phantom

@@ -19,6 +19,7 @@ struct Command {
 [[nodiscard]] Command export_command();
 [[nodiscard]] Command inspect_command();
 [[nodiscard]] Command stats_command();
+[[nodiscard]] Command pull_command();
 [[nodiscard]] Command init_command();
 
 }  // namespace shiftnorm::app

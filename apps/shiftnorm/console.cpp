@@ -20,11 +20,9 @@ struct Level {
   const char* name;
   spdlog::level::level_enum level;
 };
-constexpr Level kLevels[] = {{"debug", spdlog::level::debug},
-                             {"info", spdlog::level::info},
-                             {"warn", spdlog::level::warn},
-                             {"error", spdlog::level::err},
-                             {"off", spdlog::level::off}};
+constexpr Level kLevels[] = {{"trace", spdlog::level::trace}, {"debug", spdlog::level::debug},
+                             {"info", spdlog::level::info},   {"warn", spdlog::level::warn},
+                             {"error", spdlog::level::err},   {"off", spdlog::level::off}};
 
 spdlog::level::level_enum parse_level(const std::string& name) {
   std::vector<std::string> names;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <numeric>
 #include <optional>
 
 #include "commands.hpp"
@@ -72,12 +73,14 @@ experiment::RunResults described(const experiment::Session& session, std::uint64
   return results;
 }
 
-experiment::Scorer scorer_of(const experiment::Session& session, const experiment::RunResults& results,
+/// By patient wherever patients are known.
+experiment::Scorer scorer_of(const experiment::Session& session, experiment::RunResults& results,
                              const experiment::SessionOptions& job) {
   experiment::EvaluateConfig evaluate;
-  for (const metrics::MetricSpec& metric : metrics::metric_table())
-    if (metric.by_default) evaluate.metrics.emplace_back(metric.name);
-  return {evaluate, results.seed, session.outputs, results.labels, job.threads, session.classifies()};
+  evaluate.metrics = experiment::default_metrics(!results.findings.empty());
+  std::vector<std::size_t> all(session.images.count);
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  return experiment::scorer_of(session, all, evaluate, results.seed, job.threads, false, results);
 }
 
 JobDocument document_of(const experiment::RunResults& results) {
@@ -141,6 +144,7 @@ ExitCode evaluate(const Options& options, Console& console) {
   if (options.has("predictions")) files.expect("--predictions", options.text("predictions"));
   if (options.has("outputs")) files.expect("--outputs", options.text("outputs"));
   if (options.has("quarantine")) files.expect("--quarantine", options.text("quarantine"));
+  expect_identities(options, files);
 
   const Progress progress = console.progress();
   experiment::Session session = experiment::open_session(job, progress);
@@ -181,6 +185,7 @@ ExitCode evaluate(const Options& options, Console& console) {
     document.outputs.set("outputs", options.text("outputs"));
   }
   if (options.has("quarantine")) files.set(options.text("quarantine"), quarantine_csv(results.bad));
+  set_identities(options, *session.dataset, files, console);
   files.write();
 
   warn_of_bad(console, results.bad);
@@ -192,6 +197,7 @@ ExitCode evaluate(const Options& options, Console& console) {
   if (results.label_counts) console.info(labels_line(*results.label_counts));
   console.say(table_of(results) + domain_table_of(results));
   document.domains = domains_json(results);
+  document.findings = findings_json(results.modes.front());
   if (console.json()) console.print(job_json(std::move(document)));
   return judge_bad(console, limit, results.images, static_cast<std::int64_t>(results.bad.size()));
 }

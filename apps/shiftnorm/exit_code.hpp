@@ -11,8 +11,8 @@ enum class ExitCode : int {
   our_fault = 1,
   usage = 2,         ///< wrong usage or configuration, or a refusal
   bad_input = 3,     ///< a missing, bad or unsupported input file
-  too_many_bad = 4,  ///< finished and written, but more inputs were bad than --max-bad allows
-  machine = 5,       ///< disk full, memory, permission
+  too_many_bad = 4,  ///< finished and written, but more inputs were bad than --max-bad allows; objects of a pull are missing
+  machine = 5,       ///< disk full, memory, permission, network
   interrupted = 130
 };
 

@@ -12,6 +12,7 @@
 #include "output_files.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/exec/instruction_set.hpp"
+#include "shiftnorm/experiment/cohort.hpp"
 #include "shiftnorm/experiment/statistics.hpp"
 #include "shiftnorm/zoo/zoo.hpp"
 
@@ -29,6 +30,7 @@ constexpr OptionSpec kExport[] = {
     {"fold", "", "for deployment: take BatchNorms into the layers before them (.onnx only)"},
     {"policy", "P",
      "adabn, blend, mixture, mean-only, variance-only or hybrid (default: adabn; source without --stats)"},
+    {"allow-small-cohort", "", "write statistics of fewer than 11 patients; the provenance says so"},
     {"prior-images", "N", "blend: the source counts as N images"},
     {"source-weight", "L", "blend: the source's weight, in [0, 1]"},
     {"layers", "RULE", "e.g. 'layer1.*,!*.bn2,last=4,min_level=2': the layers that take part"},
@@ -88,13 +90,19 @@ ExitCode export_checkpoint(const Options& options, Console& console) {
   const experiment::RestoredModel model =
       experiment::restore(options.positional(), measured_network(options, file ? file->architecture : std::string()));
   const Source source = file ? file_statistics(model, *file, mode) : own_statistics(model, mode);
-  const experiment::Exported exported = experiment::export_checkpoint(
-      model, source.statistics,
-      {out.filename().string(), mode, source.images, source.instruction_set, SHIFTNORM_VERSION, options.has("fold")},
-      source.data);
+  experiment::ExportFacts facts;
+  facts.file_name = out.filename().string();
+  facts.mode = mode;
+  facts.images = source.images;
+  facts.instruction_set = source.instruction_set;
+  facts.program_version = SHIFTNORM_VERSION;
+  facts.fold = options.has("fold");
+  facts.small_cohort = options.has("allow-small-cohort");
+  const experiment::Exported exported = experiment::export_checkpoint(model, source.statistics, facts, source.data);
   set_exported(files, out, exported);
   files.write();
 
+  for (const std::string& note : experiment::notes_on_cohort(source.data.patients)) console.warn(note);
   const std::string origin = file ? fmt::format(" from the statistics of {} images", source.images) : std::string();
   console.say(fmt::format("{}: {}{}{}\n", out.string(), mode.name, origin, conversion(exported)));
   if (console.json())

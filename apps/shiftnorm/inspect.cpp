@@ -21,6 +21,11 @@ constexpr OptionSpec kInspect[] = {
     {"pixels", "", "data: per image format, hash of the stored values and their range"},
     {"reader", "READER", "data: auto, folder, array, table or dicom"},
     {"layout", "LAYOUT", "data: the axes of an array, e.g. NHWC, NCT or NDHWC"},
+    {"preprocess", "NAME|FILE", "data: also the intensities after this preset, or YAML list of steps"},
+    {"domain", "KEY", "data: count by this column or DICOM attribute; may be repeated", true},
+    {"show-domains", "", "data: print values that tell a site, in place of domain-1, domain-2 .."},
+    {"html", "FILE", "data: the same as a page with histograms, without a pixel of the images"},
+    {"thumbnails", "N", "data: put the first N images on the page, small; never those that may show a name"},
 };
 
 /// Weights have dotted names or running statistics; arrays of images have neither.
@@ -32,7 +37,8 @@ bool holds_weights(const formats::Checkpoint& checkpoint) {
 
 bool is_data(const std::string& where, const Options& options) {
   if (options.has("arch") || options.has("stats")) return false;
-  for (const std::string_view of_data : {"reader", "layout", "pixels", "labels", "where"})
+  for (const std::string_view of_data :
+       {"reader", "layout", "pixels", "labels", "where", "preprocess", "domain", "html", "thumbnails"})
     if (options.has(of_data)) return true;
   const fs::path path = where;
   const std::string type = path.extension().string();
@@ -63,15 +69,15 @@ ExitCode inspect(const Options& options, Console& console) {
 }  // namespace
 
 Command inspect_command() {
-  return {{"inspect",
-           "shiftnorm inspect CHECKPOINT|DATA|STATS [--arch NAME] [--stats F] [--pixels] [--reader READER] [--layout "
-           "LAYOUT]",
-           "What is in a file or a data set: BatchNorms and their statistics; images, labels, what would be skipped.",
-           "CHECKPOINT, DATA or STATS",
-           true,
-           {kInspect, table_options()},
-           {}},
-          inspect};
+  return {
+      {"inspect",
+       "shiftnorm inspect CHECKPOINT|DATA|STATS [--arch NAME] [--stats F] [--pixels] [--preprocess NAME] [--html FILE]",
+       "What is in a file or a data set: BatchNorms and their statistics; images, labels, what would be skipped.",
+       "CHECKPOINT, DATA or STATS",
+       true,
+       {kInspect, table_options()},
+       {}},
+      inspect};
 }
 
 }  // namespace shiftnorm::app

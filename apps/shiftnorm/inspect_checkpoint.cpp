@@ -6,7 +6,9 @@
 #include "inspect.hpp"
 #include "job_options.hpp"
 #include "shiftnorm/adapt/engine.hpp"
+#include "shiftnorm/core/file.hpp"
 #include "shiftnorm/core/text.hpp"
+#include "shiftnorm/experiment/export.hpp"
 #include "shiftnorm/experiment/model.hpp"
 #include "shiftnorm/experiment/statistics.hpp"
 #include "shiftnorm/stats/distance.hpp"
@@ -63,6 +65,37 @@ std::vector<stats::LayerDistance> drift_of(const experiment::RestoredModel& mode
   adapt::Mode pure;
   const stats::Statistics target = from_option("stats", [&] { return experiment::applied(model, file, pure); });
   return stats::distances(adapt::source_statistics(model.graph, graph::batch_norms(model.graph)), target);
+}
+
+constexpr std::uint64_t kMaxProvenanceBytes = 1 << 20;
+
+/// What lies beside an adapted file; null where nothing does, or what does tells of another file.
+Json provenance_of(const std::string& where, const formats::Checkpoint& checkpoint, Console& console) {
+  const std::filesystem::path path = experiment::provenance_path(where);
+  if (!std::filesystem::is_regular_file(path)) return {};
+  try {
+    Json json = container::parse_json(as_text(read_file(path, kMaxProvenanceBytes)));
+    const Json* adapted = json.find("adapted_sha256");
+    if (adapted != nullptr && adapted->is_string() && adapted->as_string() == checkpoint.sha256) return json;
+    console.warn(fmt::format("{}: tells of another file than the one beside it", path.filename().string()));
+  } catch (const Error& e) {
+    console.warn(fmt::format("{}: {}", path.filename().string(), e.what()));
+  }
+  return {};
+}
+
+std::string provenance_text(const Json& json) {
+  const auto word = [](const Json* at, std::string_view key) {
+    const Json* found = at == nullptr ? nullptr : at->find(key);
+    if (found == nullptr || found->is_null()) return std::string("unknown");
+    return printable(found->is_string() ? found->as_string() : container::write_json(*found));
+  };
+  const Json* method = json.find("method");
+  return fmt::format(
+      "adapted by shiftnorm {}: {}, {}, {}, from {} images, {} patients; preprocess {}; source sha256 {}\n",
+      word(&json, "version"), word(method, "policy"), word(method, "semantics"), word(method, "estimator"),
+      word(&json, "images"), word(&json, "patients"), word(json.find("preprocessing"), "name"),
+      word(&json, "source_sha256"));
 }
 
 template <class T>
@@ -134,13 +167,16 @@ void inspect_checkpoint(const formats::Checkpoint& checkpoint, const Options& op
   std::optional<DistanceView> drift;
   if (file) drift = view_of(drift_of(*model, *file));
   const std::int64_t parameters = model ? model->parameters : experiment::count_parameters(checkpoint);
+  const Json provenance = provenance_of(options.positional(), checkpoint, console);
   if (console.json()) {
     Json document = json_of(checkpoint, parameters, rows);
+    document.set("provenance", provenance);
     if (drift) document.set("drift", std::move(drift->rows));
     console.print(document);
     return;
   }
   console.say(text_of(checkpoint, parameters, rows));
+  if (!provenance.is_null()) console.say(provenance_text(provenance));
   if (drift) console.say("\nfrom these statistics to the measured ones:\n" + drift->text);
 }
 

@@ -32,8 +32,11 @@ constexpr OptionSpec kData[] = {
 constexpr OptionSpec kTable[] = {
     {"labels", "CSV", "a table with a row for each image: labels, and columns for --where and --domain"},
     {"key", "COLUMN,..", "the table's columns that tell the image (default: path)"},
-    {"label", "COLUMN", "the table's column of class names (default: label)"},
+    {"label", "COLUMN,..",
+     "the table's column of class names (default: label), or several of findings: 0, 1, or nothing where not known"},
     {"patient", "COLUMN", "the table's column that tells patients apart (default: patient)"},
+    {"ids", "path|hash", "what outputs call the images (default: hash where the data tell patients, else path)"},
+    {"identify", "FILE", "also write which path each id stands for: FILE may name patients, mode 0600"},
     {"where", "K=V,..", "only images with one of these values in column or DICOM attribute K; may be repeated", true},
 };
 
@@ -165,8 +168,13 @@ experiment::NetworkSource network_of(const Options& options, const std::string& 
 void read_table_options(const Options& options, imaging::DatasetOptions& dataset) {
   dataset.labels.file = options.text("labels");
   if (options.has("key")) dataset.labels.key = parts(options.text("key"), ',');
-  dataset.labels.label = options.text("label");
+  const std::vector<std::string> labels = parts(options.text("label"), ',');
+  if (labels.size() > 1)
+    dataset.labels.findings = labels;
+  else
+    dataset.labels.label = labels[0];
   dataset.labels.patient = options.text("patient");
+  if (options.has("ids")) dataset.ids = from_option("ids", [&] { return experiment::parse_ids(options.text("ids")); });
   from_option("where", [&] {
     for (const std::string& condition : options.texts("where")) parse_where(condition, dataset.where);
   });
@@ -187,14 +195,17 @@ std::optional<experiment::DomainConfig> domain_of(const Options& options) {
   return domain;
 }
 
+imaging::Pipeline preprocess_of(const Options& options) {
+  return from_option("preprocess", [&] { return parse_preprocess(options.text("preprocess")); });
+}
+
 experiment::SessionOptions session_options_of(const Options& options) {
   experiment::SessionOptions session;
   session.checkpoint = options.positional();
   session.network = network_of(options);
   if (!options.has("data")) throw ConfigError("--data: missing; expected the folder or array file of the images");
   session.where = options.text("data");
-  if (options.has("preprocess"))
-    session.preprocess = from_option("preprocess", [&] { return parse_preprocess(options.text("preprocess")); });
+  if (options.has("preprocess")) session.preprocess = preprocess_of(options);
   session.dataset.reader =
       from_option("reader", [&] { return experiment::parse_reader(options.text("reader", "auto")); });
   session.dataset.layout = options.text("layout");
@@ -240,6 +251,18 @@ adapt::LayerRule parse_layers(const std::string& text) {
   adapt::LayerRule rule;
   for (const std::string& part : parts(text, ',')) parse_layer_part(part, rule);
   return rule;
+}
+
+void expect_identities(const Options& options, OutputFiles& files) {
+  if (options.has("identify")) files.expect("--identify", options.text("identify"));
+}
+
+void set_identities(const Options& options, const imaging::Dataset& data, OutputFiles& files, Console& console) {
+  if (!options.has("identify")) return;
+  const fs::path path = options.text("identify");
+  files.set_private(path, identities_csv(data));
+  console.warn(fmt::format("{}: tells which path each id stands for, and paths may name patients; its mode is 0600",
+                           path.filename().string()));
 }
 
 void warn_of_bad(Console& console, std::span<const imaging::Bad> bad) {

@@ -7,6 +7,7 @@
 
 #include "console.hpp"
 #include "options.hpp"
+#include "output_files.hpp"
 #include "shiftnorm/adapt/mode.hpp"
 #include "shiftnorm/experiment/run.hpp"
 #include "shiftnorm/experiment/session.hpp"
@@ -27,12 +28,17 @@ namespace shiftnorm::app {
 /// What table_options() say. Errors  ConfigError naming the option.
 void read_table_options(const Options& options, imaging::DatasetOptions& dataset);
 
+/// --identify: checked before the work, filled after it.
+void expect_identities(const Options& options, OutputFiles& files);
+void set_identities(const Options& options, const imaging::Dataset& data, OutputFiles& files, Console& console);
+
 /// --domain and what belongs to it.
 [[nodiscard]] std::optional<experiment::DomainConfig> domain_of(const Options& options);
 
 /// Errors  ConfigError naming the option.
 /// --arch or --graph; `absent`: the architecture when neither is given.
 [[nodiscard]] experiment::NetworkSource network_of(const Options& options, const std::string& absent = {});
+[[nodiscard]] imaging::Pipeline preprocess_of(const Options& options);  ///< --preprocess, which is given
 [[nodiscard]] experiment::SessionOptions session_options_of(const Options& options);
 /// The mode that --policy (or --mode) and the measuring options make; `policy` names the option.
 [[nodiscard]] adapt::Mode mode_of(const Options& options, std::string_view policy_option, std::string_view absent);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "commands.hpp"
+#include "shiftnorm/core/heap.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/exec/instruction_set.hpp"
 #include "shiftnorm/imaging/decoder_host.hpp"
@@ -15,10 +16,10 @@
 namespace shiftnorm::app {
 namespace {
 
-const std::array<Command, 7>& commands() {
-  static const std::array<Command, 7> all{run_command(),    recalibrate_command(), evaluate_command(),
+const std::array<Command, 8>& commands() {
+  static const std::array<Command, 8> all{run_command(),    recalibrate_command(), evaluate_command(),
                                           export_command(), inspect_command(),     stats_command(),
-                                          init_command()};
+                                          pull_command(),   init_command()};
   return all;
 }
 
@@ -80,6 +81,7 @@ int run_program(const std::vector<std::string>& tokens) {
 }  // namespace shiftnorm::app
 
 int main(int argc, char** argv) {
+  shiftnorm::keep_freed_memory();
   // Before threads and signal handlers: decoding helpers are forked from what the program is now.
   const shiftnorm::imaging::DecoderHost decoders;
   shiftnorm::app::install_signal_handlers();

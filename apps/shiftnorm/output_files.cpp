@@ -21,6 +21,8 @@ std::string csv_field(const std::string& text) {
   return quoted + "\"";
 }
 
+void write_bytes(const fs::path& path, std::span<const std::byte> bytes) { write_file(path, bytes); }
+
 bool writable(const fs::path& folder) { return ::access(folder.c_str(), W_OK | X_OK) == 0; }
 
 }  // namespace
@@ -39,7 +41,12 @@ void OutputFiles::expect(std::string_view name, const fs::path& path) {
 
 void OutputFiles::set(const fs::path& path, std::string_view text) {
   const std::span<const std::byte> bytes = as_bytes(text);
-  files_.push_back({path, {bytes.begin(), bytes.end()}});
+  files_.push_back({path, {bytes.begin(), bytes.end()}, false});
+}
+
+void OutputFiles::set_private(const fs::path& path, std::string_view text) {
+  set(path, text);
+  files_.back().secret = true;
 }
 
 void OutputFiles::write() const {
@@ -47,7 +54,7 @@ void OutputFiles::write() const {
   try {
     for (const File& file : files_) {
       const bool is_new = !fs::exists(file.path);
-      write_file(file.path, file.bytes);
+      (file.secret ? write_private_file : write_bytes)(file.path, file.bytes);
       if (is_new) fresh.push_back(file.path);
     }
   } catch (...) {
@@ -66,6 +73,15 @@ void set_exported(OutputFiles& files, const fs::path& path, const experiment::Ex
 
 std::string conversion(const experiment::Exported& exported) {
   return exported.converted.empty() ? std::string() : fmt::format(", converted {}", exported.converted);
+}
+
+std::string identities_csv(const imaging::Dataset& data) {
+  std::string text = "id,path\n";
+  for (std::size_t i = 0; i < data.samples().size(); ++i)
+    text += fmt::format("{},{}\n", csv_field(data.samples()[i].id), csv_field(data.path(i)));
+  for (const imaging::Place& place : data.other_places())
+    text += fmt::format("{},{}\n", csv_field(place.id), csv_field(place.path));
+  return text;
 }
 
 std::string quarantine_csv(std::span<const imaging::Bad> bad) {

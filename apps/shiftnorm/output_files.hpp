@@ -20,9 +20,10 @@ class OutputFiles {
   /// written to.
   void expect(std::string_view name, const std::filesystem::path& path);
   void set(const std::filesystem::path& path, std::vector<std::byte> bytes) {
-    files_.push_back({path, std::move(bytes)});
+    files_.push_back({path, std::move(bytes), false});
   }
   void set(const std::filesystem::path& path, std::string_view text);
+  void set_private(const std::filesystem::path& path, std::string_view text);  ///< mode 0600
   /// Each is whole or not there. Errors  MachineError; files that were new with this call are taken away again.
   void write() const;
 
@@ -30,6 +31,7 @@ class OutputFiles {
   struct File {
     std::filesystem::path path;
     std::vector<std::byte> bytes;
+    bool secret;
   };
   std::vector<File> files_;
 };
@@ -39,6 +41,9 @@ void set_exported(OutputFiles& files, const std::filesystem::path& path, const e
 
 /// ", converted from pytorch-zip to ONNX", for people; empty where the original's format was kept.
 [[nodiscard]] std::string conversion(const experiment::Exported& exported);
+
+/// `id,path`, a line for each sample and each other file with an id: what ids stand for.
+[[nodiscard]] std::string identities_csv(const imaging::Dataset& data);
 
 /// `id,reason,offset`, a line for each bad file. DICOM reasons are the names that docs/guide.md lists.
 [[nodiscard]] std::string quarantine_csv(std::span<const imaging::Bad> bad);

@@ -11,6 +11,7 @@
 #include "shiftnorm/core/file.hpp"
 #include "shiftnorm/exec/instruction_set.hpp"
 #include "shiftnorm/experiment/advice.hpp"
+#include "shiftnorm/experiment/cohort.hpp"
 #include "shiftnorm/experiment/domains.hpp"
 #include "shiftnorm/experiment/export.hpp"
 #include "shiftnorm/experiment/session.hpp"
@@ -31,11 +32,8 @@ constexpr OptionSpec kRecalibrate[] = {
      "adabn, blend, mixture, mean-only, variance-only, hybrid, source, disabled, identity or normalise-only (default: "
      "adabn); batch and instance can be evaluated, but no file holds them"},
     {"stats-out", "F", "also write what was measured, before the policy, as a statistics file (.bnstats)"},
+    {"allow-small-cohort", "", "write a checkpoint from fewer than 11 patients; its provenance says so"},
     {"resume", "", "go on from what an interrupted call with the same options left beside --out"},
-};
-
-constexpr RefusedOption kRefused[] = {
-    {"allow-small-cohort", "", "this version sets no minimum cohort"},
 };
 
 /// The statistics file that --stats-out asks for; the two outputs must not be one file.
@@ -57,6 +55,7 @@ struct Estimate {
   experiment::Session session;
   adapt::ModeResult result;
   experiment::ExportFacts facts;
+  experiment::DataFacts data;
   experiment::Settling settling;
 };
 
@@ -65,7 +64,7 @@ struct Job {
   experiment::SessionOptions options;
   adapt::Mode mode;
   fs::path out, kept;  ///< kept: what an interrupted estimate leaves behind
-  bool resume = false, automatic = false;
+  bool resume = false, automatic = false, small_cohort = false;
   std::optional<fs::path> statistics, quarantine;
   std::optional<experiment::DomainConfig> domain;
 };
@@ -76,6 +75,7 @@ experiment::ExportFacts facts_of(const Job& job, const fs::path& out, const adap
   facts.mode = mode;
   facts.instruction_set = exec::instruction_set();
   facts.program_version = SHIFTNORM_VERSION;
+  facts.small_cohort = job.small_cohort;
   if (job.options.dataset.limit.images)
     facts.drawn = fmt::format("{}{} images, seed {}", job.automatic ? "auto: " : "", *job.options.dataset.limit.images,
                               job.options.dataset.limit.seed);
@@ -125,9 +125,15 @@ experiment::Session opened(const Job& job, Console& console) {
   return session;
 }
 
+void check_patients(const Job& job, const std::optional<std::int64_t>& patients, const std::string& domain) {
+  if (adapt::measures(job.mode.policy)) experiment::check_cohort(patients, job.small_cohort, domain);
+}
+
 Estimate estimate(const Job& job, Console& console) {
   const Progress progress = console.progress();
-  Estimate e{opened(job, console), {}, facts_of(job, job.out, job.mode), {}};
+  Estimate e{opened(job, console), {}, facts_of(job, job.out, job.mode), {}, {}};
+  // Before the work: adapted weights must not be asked for in vain.
+  if (!job.out.empty() && !job.automatic) check_patients(job, e.session.patient_count(), {});
   stats::Statistics reached;
   if (job.resume && fs::exists(job.kept)) {
     try {
@@ -143,7 +149,8 @@ Estimate estimate(const Job& job, Console& console) {
     throw;
   }
   e.facts.images = e.result.adapted_images;
-  e.facts.left_out = static_cast<std::int64_t>(e.result.left_out.size());
+  e.data = experiment::data_facts(e.session, e.result.left_out);
+  e.data.drawn = e.facts.drawn;
   e.settling = experiment::settling_of(
       job.mode, e.result.measured, e.session.engine->source_known() ? e.session.engine->source() : stats::Statistics{},
       e.result.adapted_images);
@@ -182,6 +189,8 @@ fs::path index_path(const fs::path& out) { return out.string() + ".domains.json"
 DomainEstimates estimate_domains(const Job& job, Console& console) {
   DomainEstimates e{opened(job, console), {}, {}, {}};
   e.domains = experiment::find_domains(e.session, *job.domain);
+  for (std::size_t d = 0; d < e.domains.names.size(); ++d)
+    check_patients(job, experiment::data_facts(e.session, e.domains, d, {}).patients, e.domains.names[d]);
   e.treated = experiment::treatments(job.mode, e.domains, *job.domain);
   e.results = e.session.engine->run_domains(e.treated, e.session.images, false, logged(console.progress(), console));
   return e;
@@ -196,10 +205,8 @@ void add_domain_files(const Job& job, const DomainEstimates& e, OutputFiles& fil
     const adapt::ModeResult& result = e.results.domains[d];
     experiment::ExportFacts facts = facts_of(job, out, e.treated[d].mode);
     facts.images = result.adapted_images;
-    facts.left_out = static_cast<std::int64_t>(result.left_out.size());
     facts.domain = e.domains.names[d];
-    experiment::DataFacts data = experiment::data_facts(e.session, e.domains, d);
-    data.bad = data.bad.value_or(0) + facts.left_out;
+    experiment::DataFacts data = experiment::data_facts(e.session, e.domains, d, result.left_out);
     data.drawn = facts.drawn;
     if (job.statistics)
       files.set(statistics,
@@ -219,6 +226,8 @@ void say_domains(const Job& job, const DomainEstimates& e, Console& console) {
   for (std::size_t d = 0; d < e.treated.size(); ++d) {
     const adapt::Mode& mode = e.treated[d].mode;
     const std::size_t count = e.treated[d].images.size();
+    const auto patients = experiment::data_facts(e.session, e.domains, d, {}).patients;
+    for (const std::string& note : experiment::notes_on_cohort(patients, e.domains.names[d])) console.warn(note);
     if (mode.policy != job.mode.policy)
       console.warn(fmt::format("domain '{}' has {} images: blend with a prior of {:g} images in place of {}",
                                e.domains.names[d], count, *mode.prior_images, job.mode.name));
@@ -236,6 +245,7 @@ Job job_of(const Options& options) {
   job.options.modes = {job.mode};
   experiment::check_exportable(job.mode);
   job.resume = options.has("resume");
+  job.small_cohort = options.has("allow-small-cohort");
   job.automatic = options.text("max-images") == "auto";
   if (job.automatic && (!adapt::measures(job.mode.policy) || (job.mode.estimator != adapt::Estimator::population &&
                                                               job.mode.estimator != adapt::Estimator::batch_mean)))
@@ -296,8 +306,10 @@ ExitCode finish(JobDocument document, const experiment::BadLimit& limit, Console
   return judge_bad(console, limit, images, bad_files);
 }
 
-ExitCode recalibrate_domains(const Job& job, const experiment::BadLimit& limit, Console& console) {
+ExitCode recalibrate_domains(const Job& job, const Options& options, Console& console) {
+  const experiment::BadLimit limit = bad_limit_of(options);
   OutputFiles files;
+  expect_identities(options, files);
   files.expect("--out", index_path(job.out));
   if (job.statistics) files.expect("--stats-out", *job.statistics);
   if (job.quarantine) files.expect("--quarantine", *job.quarantine);
@@ -308,6 +320,7 @@ ExitCode recalibrate_domains(const Job& job, const experiment::BadLimit& limit, 
   for (const adapt::ModeResult& result : e.results.domains)
     left_out.insert(left_out.end(), result.left_out.begin(), result.left_out.end());
   if (job.quarantine) files.set(*job.quarantine, quarantine_csv(bad_of(e.session, left_out)));
+  set_identities(options, *e.session.dataset, files, console);
   files.write();
 
   JobDocument document = document_of(e.session, left_out.size(), limit);
@@ -319,8 +332,10 @@ ExitCode recalibrate_domains(const Job& job, const experiment::BadLimit& limit, 
   return finish(std::move(document), limit, console);
 }
 
-ExitCode recalibrate_whole(const Job& job, const experiment::BadLimit& limit, Console& console) {
+ExitCode recalibrate_whole(const Job& job, const Options& options, Console& console) {
+  const experiment::BadLimit limit = bad_limit_of(options);
   OutputFiles files;
+  expect_identities(options, files);
   if (!job.out.empty()) files.expect("--out", job.out);
   if (job.statistics) files.expect("--stats-out", *job.statistics);
 
@@ -330,13 +345,14 @@ ExitCode recalibrate_whole(const Job& job, const experiment::BadLimit& limit, Co
   const experiment::Session& session = e.session;
   if (job.statistics)
     files.set(*job.statistics,
-              stats::write_statistics(experiment::statistics_file(session, e.result.measured, e.facts)));
+              stats::write_statistics(experiment::statistics_file(session.model, e.result.measured, e.facts, e.data)));
   experiment::Exported exported;
   if (!job.out.empty()) {
-    exported = experiment::export_checkpoint(session, e.result.statistics, e.facts);
+    exported = experiment::export_checkpoint(session.model, e.result.statistics, e.facts, e.data);
     set_exported(files, job.out, exported);
   }
   if (job.quarantine) files.set(*job.quarantine, quarantine_csv(bad_of(session, e.result.left_out)));
+  set_identities(options, *session.dataset, files, console);
   files.write();
   fs::remove(job.kept);
 
@@ -350,6 +366,8 @@ ExitCode recalibrate_whole(const Job& job, const experiment::BadLimit& limit, Co
   if (!e.settling.layers.empty()) document.settling = report::settling_json(e.settling);
   warn_of(console, session, job.mode, e.result.left_out);
   for (const std::string& note : experiment::notes_on(job.mode, e.settling)) console.warn(note);
+  if (adapt::measures(job.mode.policy))
+    for (const std::string& note : experiment::notes_on_cohort(e.data.patients)) console.warn(note);
   const std::string written = (job.out.empty() ? *job.statistics : job.out).string();
   const std::string from =
       adapt::measures(job.mode.policy)
@@ -361,8 +379,7 @@ ExitCode recalibrate_whole(const Job& job, const experiment::BadLimit& limit, Co
 
 ExitCode recalibrate(const Options& options, Console& console) {
   const Job job = job_of(options);
-  const experiment::BadLimit limit = bad_limit_of(options);
-  return job.domain ? recalibrate_domains(job, limit, console) : recalibrate_whole(job, limit, console);
+  return job.domain ? recalibrate_domains(job, options, console) : recalibrate_whole(job, options, console);
 }
 
 }  // namespace
@@ -375,7 +392,7 @@ Command recalibrate_command() {
            "CHECKPOINT",
            true,
            {kRecalibrate, data_options(), table_options(), measure_options(), resource_options()},
-           kRefused},
+           {}},
           recalibrate};
 }
 

@@ -24,6 +24,8 @@ constexpr OptionSpec kRun[] = {
     {"set", "A.B=C", "change one key of the YAML; may be repeated", true},
     {"out", "DIR", "the run folder (default: runs/<name>)"},
     {"show-domains", "", "print the names of domains that tell a site"},
+    {"allow-small-cohort", "", "export from fewer than 11 patients; the provenance says so"},
+    {"identify", "FILE", "also write which path each id stands for: FILE may name patients, mode 0600"},
     {"dry-run", "", "check the YAML, print it with every default, and stop"},
 };
 constexpr RefusedOption kRefused[] = {{"resume", "", "this version starts a run from its beginning"}};
@@ -52,6 +54,7 @@ ExitCode run(const Options& options, Console& console) {
   job.threads = threads_of(options);
   job.memory = options.bytes("memory");
   job.show_domains = options.has("show-domains");
+  job.small_cohort = options.has("allow-small-cohort");
   const experiment::Config config = experiment::read_config(yaml, {options.text("root"), options.texts("set")});
   job.folder = options.text("out", (fs::path("runs") / config.name).string());
   if (options.has("dry-run")) return dry_run(config, job.folder, console);
@@ -59,6 +62,8 @@ ExitCode run(const Options& options, Console& console) {
   check_folder_can_be_made(job.folder);
   if (config.exported && config.exported->path.is_absolute())
     OutputFiles().expect("export.path", config.exported->path);
+  OutputFiles identities;
+  expect_identities(options, identities);
   job.program_version = SHIFTNORM_VERSION;
   job.instruction_set = exec::instruction_set();
   job.command = fmt::format("shiftnorm run {}", yaml.filename().string());
@@ -71,7 +76,9 @@ ExitCode run(const Options& options, Console& console) {
   if (results.label_counts) console.info(labels_line(*results.label_counts));
   console.info(fmt::format("{}: {} images, {} bad, {} BatchNorms on {} levels", config.name, results.images,
                            results.bad.size(), results.batchnorms, results.levels));
+  set_identities(options, *outcome.dataset, identities, console);
   write_run_folder(job.folder, outcome, console.log());
+  identities.write();
   console.say(table_of(results) + domain_table_of(results) + recommendation_line(results));
   console.say(fmt::format("results are in {}\n", job.folder.string()));
   if (console.json()) write_stdout(report::results_json(results) + "\n");

@@ -60,6 +60,9 @@ void write_all(const fs::path& folder, const experiment::RunOutcome& outcome, co
   write_file(folder / "config.yaml", outcome.config_yaml);
   write_file(folder / "predictions.csv", report::predictions_csv(results));
   write_file(folder / "report.html", report::report_html(results));
+  fs::create_directories(folder / "figures");
+  for (const report::Picture& picture : report::report_pictures(results))
+    write_file(folder / "figures" / picture.name, picture.svg);
   write_file(folder / "quarantine.csv", quarantine_csv(results.bad));
   write_file(folder / "run.log", log);
   write_file(folder / "results.json", report::results_json(results));

@@ -42,7 +42,7 @@ Json header_json(const stats::StatisticsFile& file) {
                        {"shuffle", text_or_null(file.shuffle)},
                        {"images", file.images},
                        {"drawn", text_or_null(file.drawn)},
-                       {"patients", nullptr},
+                       {"patients", file.patients ? Json(*file.patients) : Json()},
                        {"model_sha256", printable(file.model_sha256)},
                        {"architecture", text_or_null(file.architecture)},
                        {"preprocess", Json::object({{"name", text_or_null(file.preprocess)},
@@ -53,9 +53,10 @@ Json header_json(const stats::StatisticsFile& file) {
 }
 
 std::string header_text(const std::string& where, const stats::StatisticsFile& file) {
-  return fmt::format("{}: {}, {}{}; {} images, {} layers\nmodel {} ({}), preprocessing {}, {}, version {}\n",
+  return fmt::format("{}: {}, {}{}; {} images{}, {} layers\nmodel {} ({}), preprocessing {}, {}, version {}\n",
                      printable(name_of(where)), file.semantics, file.estimator,
-                     file.batch > 0 ? fmt::format(", batches of {}", file.batch) : "", file.images, file.layers.size(),
+                     file.batch > 0 ? fmt::format(", batches of {}", file.batch) : "", file.images,
+                     file.patients ? fmt::format(" of {} patients", *file.patients) : "", file.layers.size(),
                      printable(file.model_sha256, 12), printable(file.architecture), printable(file.preprocess),
                      printable(file.instruction_set), printable(file.program_version));
 }

@@ -81,7 +81,13 @@ std::string table_of(const RunResults& results) {
   add_headings(results.modes.front(), rows[0]);
   for (const ModeReport& report : results.modes) {
     Row& row = rows.emplace_back(Row{report.mode.name});
-    add_scores(report, !results.modes.front().metrics.empty(), !report.probabilities.empty(), row);
+    const bool labelled = !results.modes.front().metrics.empty(), known = !report.probabilities.empty();
+    add_scores(report, labelled, known, row);
+    for (const ModeReport& after : report.after) {
+      if (after.probabilities == report.probabilities) continue;  // nothing was measured in between
+      Row& later = rows.emplace_back(Row{report.mode.name + ", after"});
+      add_scores(after, labelled, known, later);
+    }
   }
   return table(rows);
 }
@@ -107,14 +113,6 @@ std::string labels_line(const imaging::LabelCounts& counts) {
   return fmt::format("{}: {} images matched, {} images without a label, {} labels without an image, {} ambiguous",
                      counts.file, counts.matched, counts.images_without_label, counts.labels_without_image,
                      counts.ambiguous);
-}
-
-Json labels_json(const imaging::LabelCounts& counts) {
-  return Json::object({{"file", counts.file},
-                       {"matched", counts.matched},
-                       {"images_without_label", counts.images_without_label},
-                       {"labels_without_image", counts.labels_without_image},
-                       {"ambiguous", counts.ambiguous}});
 }
 
 Json metrics_json(const std::vector<MetricResult>& results) {
@@ -149,6 +147,17 @@ Json domains_json(const RunResults& results) {
   return list;
 }
 
+Json findings_json(const ModeReport& report) {
+  if (report.findings.empty()) return {};
+  Json list = Json::array();
+  for (const experiment::FindingReport& finding : report.findings)
+    list.push(Json::object({{"name", finding.name},
+                            {"known", finding.known},
+                            {"positive", finding.positive},
+                            {"metrics", metrics_json(finding.metrics)}}));
+  return list;
+}
+
 Json job_json(JobDocument document) {
   Json json = Json::object(
       {{"schema", 1},
@@ -161,6 +170,7 @@ Json job_json(JobDocument document) {
        {"outputs", std::move(document.outputs)},
        {"metrics", std::move(document.metrics)}});
   if (document.settling) json.set("settling", std::move(*document.settling));
+  if (!document.findings.is_null()) json.set("findings", std::move(document.findings));
   if (!document.domains.is_null()) json.set("domains", std::move(document.domains));
   return json;
 }

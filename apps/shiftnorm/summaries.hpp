@@ -19,8 +19,6 @@ namespace shiftnorm::app {
 /// What became of a table of labels, on one line.
 [[nodiscard]] std::string labels_line(const imaging::LabelCounts& counts);
 
-[[nodiscard]] container::Json labels_json(const imaging::LabelCounts& counts);
-
 /// `metrics` of the JSON document of `evaluate`: value, low, high; `value` null with its `reason` where undefined.
 [[nodiscard]] container::Json metrics_json(const experiment::ModeReport& report, bool labelled);
 
@@ -32,9 +30,12 @@ struct JobDocument {
   container::Json outputs = container::Json::object(), metrics = container::Json::object();
   std::optional<container::Json> settling;  ///< whether the images were enough, where something was measured
   container::Json domains;                  ///< a list; null: one domain
+  container::Json findings;                 ///< a list; null: one label per image
 };
 /// Per domain its images, the policy used and its metrics; null without domains.
 [[nodiscard]] container::Json domains_json(const experiment::RunResults& results);
+/// Of each finding how many images tell it and its metrics; null where images have one label.
+[[nodiscard]] container::Json findings_json(const experiment::ModeReport& report);
 [[nodiscard]] container::Json job_json(JobDocument document);
 
 /// Distances of layers as a table for people and as rows for --json; `stats diff` and `inspect --stats` print them.

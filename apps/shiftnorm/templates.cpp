@@ -38,27 +38,29 @@ export: {mode: adabn, path: adapted.pth}   # same format as the checkpoint; only
 )";
 
 constexpr std::string_view kDicom =
-    R"(# An experiment on radiographs. This version reads them as 8- or 16-bit grey PNG or TIFF files in class folders,
-# not as DICOM objects: export them first, without burnt-in names.
+    R"(# An experiment on a hospital's radiographs: DICOM objects, labels in a spreadsheet.
 # Check it with:  shiftnorm run dicom.yaml --dry-run      Run it with:  shiftnorm run dicom.yaml
 name: radiographs                     # results go to runs/radiographs unless --out
-seed: 7                               # of everything that is drawn: shuffles, resamples, limits
+seed: 7                               # of everything that is drawn: splits, shuffles, resamples, limits
 
 model:
-  checkpoint: chest_resnet18.pth      # .pth, .th or .safetensors; paths are relative to this file, or to --root
-  architecture: resnet18              # the file holds weights only; `shiftnorm inspect FILE` shows what is in it
+  checkpoint: densenet121.pth         # .pth, .th or .safetensors; paths are relative to this file, or to --root
+  architecture: densenet121           # the file holds weights only; `shiftnorm inspect FILE` shows what is in it
 
-preprocess:                           # must be what the network was trained with
-  - {resize: 256, interpolation: bilinear, antialias: true}
-  - {center_crop: 224}
-  - {convert: RGB}                    # grey to three equal channels
-  - to_float: {}                      # divides by 255 or 65535, as the file has bits
-  - normalize: {mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225]}
+preprocess: cxr-chexnet               # must be what the network was trained with; its first step says how stored values
+                                      # become a picture (configs/presets)
 
 data:
   target:
-    path: radiographs                 # one folder per finding; without class folders: no labels
+    path: archive                     # a folder of DICOM objects, whatever they are called; zip archives too
+    labels: labels.csv                # one row per key; images without a row are measured, not scored
+    key: AccessionNumber              # or SOPInstanceUID, StudyInstanceUID, [PatientID, StudyDate], path ..
+    label: finding                    # a column of class names, or a list of columns with 0 and 1: [Edema, Nodule]
+    # where: {Modality: [CR, DX], ViewPosition: [PA, AP]}
+    # domain: ManufacturerModelName   # statistics for each scanner by itself
     # limit: {images: 1000}           # drawn with the seed
+
+protocol: {kind: held_out, adapt: 0.5, by: patient}   # or transductive: measured and scored on the same images
 
 modes:                                # what BatchNorm does; `source` first, so that the others are compared with it
   - source                            # the statistics of the file: the other hospital's
@@ -68,9 +70,10 @@ modes:                                # what BatchNorm does; `source` first, so 
 
 evaluate:
   metrics: [accuracy, balanced_accuracy, ece, nll]
-  interval: {method: bootstrap, resamples: 2000, level: 0.95}
+  interval: {method: bootstrap, by: patient, resamples: 2000, level: 0.95}   # images of one patient are drawn together
+  # subgroups: [ViewPosition, ManufacturerModelName]   # scored by themselves
 
-export: {mode: adabn, path: adapted.pth}   # same format as the checkpoint; only BatchNorm vectors differ
+export: {mode: adabn, path: adapted.pth}   # of 11 patients or more; only BatchNorm vectors differ from the checkpoint
 )";
 
 constexpr std::string_view kCifar10 = R"(# An experiment on small images with a CIFAR-10 network.

@@ -50,7 +50,8 @@ TEST_CASE("a DICOM archive recalibrates a checkpoint and leaves no identifier an
   const std::vector<std::string> job{"net.safetensors", "--arch",      "cifar_resnet20", "--data", "archive",
                                      "--preprocess",    "steps.yaml",  "--max-bad",      "2",      "--quarantine",
                                      "bad.csv",         "--log-level", "debug",          "--json"};
-  std::vector<std::string> recalibrate{"recalibrate", "--out", "adapted.safetensors", "--stats-out", "s.bnstats"};
+  std::vector<std::string> recalibrate{"recalibrate", "--out",     "adapted.safetensors",
+                                       "--stats-out", "s.bnstats", "--allow-small-cohort"};
   recalibrate.insert(recalibrate.end(), job.begin(), job.end());
   const Call call = test::shiftnorm(place.path(), recalibrate);
   INFO(call.err);
@@ -87,7 +88,7 @@ TEST_CASE("attributes select DICOM objects on the command line", "[cli]") {
   const auto with = [&](const std::string& filter) {
     return test::shiftnorm(place.path(), {"recalibrate", "net.safetensors", "--arch", "cifar_resnet20", "--data",
                                           "archive", "--preprocess", "steps.yaml", "--max-bad", "2", "--where", filter,
-                                          "--out", "adapted.safetensors"});
+                                          "--allow-small-cohort", "--out", "adapted.safetensors"});
   };
   CHECK(with("Modality=CR").exit == 0);
   CHECK(with("Modality=MR").exit == 3);

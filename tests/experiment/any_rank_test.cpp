@@ -183,8 +183,8 @@ TEST_CASE("sequences, volumes and vectors are recalibrated as PyTorch does it", 
   // What is written back is the file's own: its statistics under `source` are adabn's.
   adapt::Mode mode;
   const adapt::ModeResult result = session.engine->run(mode, session.images, nullptr, {});
-  const experiment::Exported exported =
-      experiment::export_checkpoint(session, result.statistics, {"net.safetensors", mode, kCount, "", ""});
+  const experiment::Exported exported = experiment::export_checkpoint(
+      session.model, result.statistics, {"net.safetensors", mode, kCount, "", ""}, experiment::data_facts(session, {}));
   experiment::Session last =
       experiment::open_session(one.build(one.open).restored(exported.bytes), on((dir.path() / "x.npy").string()), {});
   const std::vector<float> after = outputs(last, adapt::Policy::source);

@@ -46,8 +46,8 @@ TEST_CASE("values of one domain are told without regard to case and blanks", "[e
   CHECK(masked.names == Strings{"domain-1", "domain-2", "unknown"});
   CHECK(masked.images == shown.images);
   // One domain's data are what a run on them alone would record.
-  CHECK(data_facts(session, shown, 1).fingerprint != session.dataset->fingerprint());
-  CHECK(data_facts(session, shown, 1).fingerprint == session.dataset->fingerprint({3}));
+  CHECK(data_facts(session, shown, 1, {}).fingerprint != session.dataset->fingerprint());
+  CHECK(data_facts(session, shown, 1, {}).fingerprint == session.dataset->fingerprint({3}));
 }
 
 TEST_CASE("columns that name places, people or devices are told from kinds", "[experiment]") {

@@ -36,7 +36,7 @@ TinyObject object(const std::string& uid, std::uint16_t level, const std::string
 }
 
 std::shared_ptr<const Dataset> open(const fs::path& folder, const TempDir& key, DatasetOptions options = {}) {
-  options.dicom.key_folder = key.path();
+  options.key_folder = key.path();
   return open_dataset(folder.string(), options);
 }
 

@@ -12,7 +12,7 @@ std::string little(std::uint32_t value, int size) {
 std::string element(std::uint32_t tag, const std::string& vr, const std::string& value) {
   const auto n = static_cast<std::uint32_t>(value.size());
   const std::string head = little(tag >> 16, 2) + little(tag & 0xffffU, 2) + vr;
-  const bool wide = vr == "OB" || vr == "OW" || vr == "UN";
+  const bool wide = vr == "OB" || vr == "OW" || vr == "UN" || vr == "UT";
   return head + (wide ? little(0, 2) + little(n, 4) : little(n, 2)) + value;
 }
 

@@ -4,6 +4,7 @@
 #include "label_join.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/file.hpp"
+#include "shiftnorm/core/project_key.hpp"
 #include "shiftnorm/imaging/dataset.hpp"
 #include "support.hpp"
 #include "support/shared_data.hpp"
@@ -39,6 +40,12 @@ struct Folder {
 Strings ids(const Dataset& data) {
   Strings out;
   for (const Sample& sample : data.samples()) out.push_back(sample.id);
+  return out;
+}
+
+Strings paths(const Dataset& data) {
+  Strings out;
+  for (std::size_t i = 0; i < data.samples().size(); ++i) out.push_back(data.path(i));
   return out;
 }
 
@@ -92,26 +99,68 @@ TEST_CASE("Extra columns, patients, where and limit", "[imaging]") {
       "path,finding,scanner,patient\na/1.bmp,x,A,p1\na/2.bmp,x,B,p1\nb/1.bmp,y,B,p2\nb/2.bmp,y,B,p3\nc/3.bmp,x,C,\n";
   DatasetOptions options;
   options.labels.label = "finding";
+  options.key_folder = folder.dir.path();
   options.keep = {"scanner"};
   options.where = {{"scanner", {"B", "C"}}};
   const auto data = folder.open(options, text);
-  CHECK(ids(*data) == Strings{"a/2.bmp", "b/1.bmp", "b/2.bmp", "c/3.bmp"});
+  CHECK(paths(*data) == Strings{"a/2.bmp", "b/1.bmp", "b/2.bmp", "c/3.bmp"});
   CHECK(labels(*data) == std::vector<std::int32_t>{0, 1, 1, 0});
   CHECK(data->samples()[0].attributes == std::map<std::string, std::string>{{"scanner", "B"}});
-  CHECK(data->samples()[0].patient == "p1");
+  // Whoever has the key can tell ids and patients again, and nobody else.
+  const ProjectKey key(folder.dir.path());
+  CHECK(data->samples()[0].id == key.id("file", "a/2.bmp"));
+  CHECK(data->samples()[0].patient == key.id("patient", std::string("\0p1", 3)));
+  CHECK(data->samples()[1].patient == key.id("patient", std::string("\0p2", 3)));
   CHECK(data->samples()[3].patient.empty());
   CHECK(data->decode(3).height == 2);
-  REQUIRE(data->selection_notes().size() == 1);
-  CHECK(data->selection_notes()[0] == "4 of 5 samples are chosen by scanner");
+  CHECK(data->selection_notes() ==
+        Strings{"1 images without a patient in the table; they count as one", "4 of 5 samples are chosen by scanner"});
 
   options.limit.per_class = 1;
-  CHECK(ids(*folder.open(options, text)) == Strings{"a/2.bmp", "b/1.bmp"});
+  CHECK(paths(*folder.open(options, text)) == Strings{"a/2.bmp", "b/1.bmp"});
   options.where = {{"scanner", {"D"}}};
   CHECK_THAT(error_of<FormatError>([&] { return folder.open(options, text); }),
              Contains("none of 5 samples has the values asked for of scanner"));
   options.where = {{"scaner", {"D"}}};
   CHECK_THAT(error_of<ConfigError>([&] { return folder.open(options, text); }),
              Contains("the samples have no 'scaner'; nearest is 'scanner'"));
+}
+
+TEST_CASE("What images are called: their path, or a keyed hash of it", "[imaging]") {
+  const Folder folder;
+  DatasetOptions options;
+  options.key_folder = folder.dir.path() / "project";
+  const std::string where = (folder.dir.path() / "set").string();
+  CHECK(open_dataset(where, options)->samples()[0].id == "a/1.bmp");
+  CHECK_FALSE(fs::exists(options.key_folder));
+  options.ids = Ids::hash;
+  const auto hashed = open_dataset(where, options);
+  CHECK(hashed->samples()[0].id == ProjectKey(options.key_folder).id("file", "a/1.bmp"));
+  CHECK(hashed->path(0) == "a/1.bmp");
+  CHECK(hashed->fingerprint() == open_dataset(where, {})->fingerprint());
+  options.ids = Ids::path;
+  CHECK(open_dataset(where, options)->samples()[0].id == "a/1.bmp");
+  CHECK_THAT(error_of<ConfigError>([&] { return folder.open(options, "path,patient\na/1.bmp,p\n"); }),
+             Contains("ids = path: the data tell patients"));
+}
+
+// Oracle: how the files are made.
+TEST_CASE("Samples of the same values are told, whatever file they came in", "[imaging]") {
+  const TempDir dir;
+  const auto bmp = [](std::byte first) {
+    std::vector<std::byte> bytes = flat_bmp(2, 2, 9);
+    bytes[54] = first;
+    return bytes;
+  };
+  put(dir.path() / "a.bmp", bmp(std::byte{1}));
+  put(dir.path() / "b.bmp", bmp(std::byte{1}));
+  put(dir.path() / "c.bmp", bmp(std::byte{2}));
+  put(dir.path() / "flat.bmp", flat_bmp(2, 2, 9));
+  const auto data = open_dataset(dir.path().string(), {});
+  CHECK(data->content(0) == data->content(1));
+  CHECK(data->content(0) != data->content(2));
+  CHECK_FALSE(data->content(0).empty());
+  CHECK(data->content(3).empty());
 }
 
 TEST_CASE("Classes of a table: given, numbers, or sorted names", "[imaging]") {
@@ -207,6 +256,40 @@ TEST_CASE("Keys are compared as they are written, and near misses are told", "[i
   CHECK_THAT(notes("a\\1.png", "a/1.png").at(0), Contains("with / in place of"));
   CHECK_THAT(notes("images/1.png", "1.png").at(0), Contains("by the file's name without its folders"));
   CHECK(notes("x", "y").empty());
+}
+
+// Worked by hand: CheXpert's way of writing findings.
+TEST_CASE("Several findings, known or not", "[imaging]") {
+  const Folder folder;
+  using Known = std::vector<std::int8_t>;
+  DatasetOptions options;
+  options.labels.findings = {"Edema", "Nodule"};
+  const char* text = "path,Nodule,Edema,label\na/1.bmp,1.0,0.0,x\na/2.bmp,-1.0,,y\nb/1.bmp,,,\nb/2.bmp,nan,1,z\n";
+  const auto data = folder.open(options, text);
+  CHECK(data->classes() == Strings{"Edema", "Nodule"});
+  const auto known = [&](std::size_t i) { return data->samples()[i].findings; };
+  CHECK(known(0) == Known{0, 1});
+  CHECK(known(1) == Known{-1, -1});
+  CHECK(known(3) == Known{1, -1});
+  CHECK(known(4) == Known{-1, -1});  // c/3.bmp is in no row
+  CHECK(labels(*data) == std::vector<std::int32_t>(5, -1));
+  CHECK(data->label_counts()->matched == 2);
+  CHECK(data->label_counts()->images_without_label == 3);
+
+  // The network's outputs by their names: findings that the table lacks are not known.
+  options.classes = {"Nodule", "Mass", "Edema"};
+  CHECK(folder.open(options, text)->samples()[0].findings == Known{1, -1, 0});
+  options.classes = {"Nodule", "Mass"};
+  CHECK_THAT(error_of<ConfigError>([&] { return folder.open(options, text); }),
+             Contains("labels.csv: column 'Edema' is none of the classes; expected one of Nodule, Mass"));
+  options.classes.clear();
+  CHECK_THAT(error_of<FormatError>([&] { return folder.open(options, "path,Edema,Nodule\na/1.bmp,yes,0\n"); }),
+             Contains("labels.csv: line 2: column 'Edema' holds no finding; expected 0 or 1") && !Contains("yes"));
+  CHECK_THAT(
+      error_of<FormatError>([&] { return folder.open(options, "path,Edema,Nodule\na/1.bmp,1,0\na/1.bmp,1,1\n"); }),
+      Contains("lines 2 and 3 have one key and differ in 'Nodule'"));
+  options.labels.findings = {"Edema", "Noduel"};
+  CHECK_THAT(error_of<ConfigError>([&] { return folder.open(options, text); }), Contains("nearest is 'Nodule'"));
 }
 
 TEST_CASE("The tables of the conformance tree", "[imaging]") {

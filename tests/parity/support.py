@@ -216,8 +216,8 @@ def set_training(model, training):
         bn.train(training)
 
 
-def run(*arguments, expect=0):
-    done = subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True)
+def run(*arguments, expect=0, folder=None):
+    done = subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True, cwd=folder)
     assert done.returncode == expect, f"{' '.join(map(str, arguments))}\nexit {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 

@@ -81,6 +81,12 @@ StatisticsFile batch_file(std::span<const Image> part) {
   return file;
 }
 
+StatisticsFile of_patients(std::span<const Image> part, const char* fingerprint, std::optional<std::int64_t> patients) {
+  StatisticsFile file = file_of(part, fingerprint);
+  file.patients = patients;
+  return file;
+}
+
 /// The file with one array replaced, or left out when none is given.
 std::vector<std::byte> with(const std::string& name, const std::optional<Array>& array) {
   const std::vector<Image> all = images(3);
@@ -245,4 +251,18 @@ TEST_CASE("Statistics that are not finite are not written", "[stats]") {
   StatisticsFile file = file_of(all, "f");
   file.layers[1].mean[0] = NAN;
   CHECK_THROWS_WITH(write_statistics(file), Contains("layer 'head.bn': its statistics are not finite"));
+}
+
+TEST_CASE("Patients add up, and nobody counts twice", "[stats]") {
+  const std::vector<Image> all = images(6);
+  const std::span<const Image> first(all.data(), 3), second(all.data() + 3, 3);
+  const auto patients = [&](std::optional<std::int64_t> a, std::optional<std::int64_t> b, const char* data_of_b) {
+    const StatisticsFile total = merged(
+        std::vector<NamedStatistics>{{"a", of_patients(first, "f", a)}, {"b", of_patients(second, data_of_b, b)}});
+    return read_statistics(write_statistics(total)).patients;
+  };
+  CHECK(patients(5, 8, "g") == 13);
+  CHECK(patients(5, std::nullopt, "g") == 5);
+  CHECK(patients(std::nullopt, std::nullopt, "g") == std::nullopt);
+  CHECK(patients(5, 8, "f") == 8);
 }

@@ -63,7 +63,9 @@ std::vector<std::byte> read_file(const std::filesystem::path& path, std::uint64_
   return bytes;
 }
 
-void write_file(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+namespace {
+
+void write_with_mode(const std::filesystem::path& path, std::span<const std::byte> bytes, mode_t mode) {
   // Renaming over a device or a pipe would put a plain file in its place.
   struct stat target {};
   if (::stat(path.c_str(), &target) == 0 && !S_ISREG(target.st_mode) && !S_ISDIR(target.st_mode))
@@ -74,9 +76,9 @@ void write_file(const std::filesystem::path& path, std::span<const std::byte> by
   static std::atomic<std::uint64_t> counter{0};
   const std::string beside =
       (path.parent_path() / fmt::format(".{}.{}-{}", path.filename().string(), ::getpid(), counter++)).string();
-  int fd = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  int fd = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
   if (fd < 0 && errno == EEXIST && ::unlink(beside.c_str()) == 0)
-    fd = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    fd = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
   if (fd < 0) fail(path, "cannot be created", errno);
   Descriptor file(fd);
   const auto give_up = [&](std::string_view what, int error) {
@@ -92,6 +94,15 @@ void write_file(const std::filesystem::path& path, std::span<const std::byte> by
   if (::fsync(file.get()) != 0) give_up("cannot be flushed", errno);
   if (file.close() != 0) give_up("cannot be closed", errno);
   if (::rename(beside.c_str(), path.c_str()) != 0) give_up("cannot be renamed into place", errno);
+}
+
+}  // namespace
+
+void write_file(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+  write_with_mode(path, bytes, 0666);
+}
+void write_private_file(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+  write_with_mode(path, bytes, 0600);
 }
 
 void write_file(const std::filesystem::path& path, std::string_view text) { write_file(path, as_bytes(text)); }

@@ -46,7 +46,7 @@ constexpr Field<ModelConfig> kModel[] = {
        const std::string name = c.text();
        for (const OutputName& known : kOutputs)
          if (known.name == name) m.outputs = known.kind;
-       if (!m.outputs) c.wrong("logits or probabilities (this version scores one label per image)");
+       if (!m.outputs) c.wrong("logits, probabilities or sigmoid");
      },
      [](const ModelConfig& m) {
        for (const OutputName& known : kOutputs)
@@ -159,23 +159,41 @@ Node write_frames(const DataConfig& data) {
   return data.dicom.frames == imaging::Frames::at_most ? write_map(kMostFrames, data) : Node{};
 }
 
-/// A column of the table; `folder`: the class folders of DICOM objects.
+/// A column of the table, or a list of columns with a finding each; `folder`: the class folders of DICOM objects.
 void read_label(const Cursor& c, DataConfig& data) {
-  if (c.text() == "folder")
+  if (c.node().kind == Node::Kind::sequence)
+    data.labels.findings = c.texts();
+  else if (c.text() == "folder")
     data.dicom.label_folders = true;
   else
     data.labels.label = c.text();
 }
 Node write_label(const DataConfig& data) {
   if (data.dicom.label_folders) return write_text("folder");
+  if (!data.labels.findings.empty()) return write_texts(data.labels.findings);
   return data.labels.label.empty() ? Node{} : write_text(data.labels.label);
+}
+
+struct IdsName {
+  std::string_view name;
+  imaging::Ids ids;
+};
+constexpr IdsName kIds[] = {{"path", imaging::Ids::path}, {"hash", imaging::Ids::hash}};
+
+void read_ids(const Cursor& c, DataConfig& data) {
+  data.ids = c.placed([&] { return parse_ids(c.text()); });
+}
+Node write_ids(const DataConfig& data) {
+  for (const IdsName& known : kIds)
+    if (known.ids == data.ids) return write_text(known.name);
+  return {};
 }
 
 constexpr Field<DataConfig> kData[] = {
     {"path",
      [](const Cursor& c, DataConfig& d) {
        d.path = c.input_path();
-       d.dicom.key_folder = c.context().base;
+       d.key_folder = c.context().base;
      },
      [](const DataConfig& d) { return write_text(d.path.string()); }, true},
     {"limit", read_limit,
@@ -190,6 +208,7 @@ constexpr Field<DataConfig> kData[] = {
     {"label", read_label, write_label},
     {"patient", [](const Cursor& c, DataConfig& d) { d.labels.patient = c.text(); },
      [](const DataConfig& d) { return d.labels.patient.empty() ? Node{} : write_text(d.labels.patient); }},
+    {"ids", read_ids, write_ids},
     {"shift", read_shift, write_shift},
     {"domain", read_domain, [](const DataConfig& d) { return d.domain ? write_map(kDomain, *d.domain) : Node{}; }},
     {"where", read_where, write_where},
@@ -216,21 +235,57 @@ constexpr Field<Config> kDataSets[] = {
      [](const Config& config) { return write_texts(config.classes); }},
 };
 
-constexpr Field<Config> kProtocol[] = {
-    {"kind",
-     [](const Cursor& c, Config&) {
-       if (c.text() != "transductive")
-         c.fail(fmt::format("{} = {}; this version runs transductive", c.path(), c.node().describe()));
-     },
-     [](const Config&) { return write_text("transductive"); }, true},
+struct ProtocolName {
+  std::string_view name;
+  ProtocolKind kind;
+};
+constexpr ProtocolName kProtocols[] = {{"transductive", ProtocolKind::transductive},
+                                       {"held_out", ProtocolKind::held_out},
+                                       {"streaming", ProtocolKind::streaming}};
+
+void read_kind(const Cursor& c, ProtocolConfig& protocol) {
+  const std::string name = c.text();
+  const auto known = std::ranges::find(kProtocols, name, &ProtocolName::name);
+  if (known == std::end(kProtocols)) c.wrong("transductive, held_out or streaming");
+  protocol.kind = known->kind;
+}
+
+void read_share(const Cursor& c, ProtocolConfig& protocol) {
+  protocol.adapt = c.number(0, 1);
+  if (protocol.adapt == 0 || protocol.adapt == 1) c.wrong("a number between 0 and 1");
+}
+
+template <ProtocolKind kind>
+bool is(const ProtocolConfig& protocol) {
+  return protocol.kind == kind;
+}
+
+constexpr Field<ProtocolConfig> kProtocol[] = {
+    {"kind", read_kind, [](const ProtocolConfig& p) { return write_text(name_of(p.kind)); }, true},
+    {"adapt", read_share,
+     [](const ProtocolConfig& p) { return is<ProtocolKind::held_out>(p) ? write_number(p.adapt) : Node{}; }},
+    {"by", [](const Cursor& c, ProtocolConfig& p) { p.by = c.text(); },
+     [](const ProtocolConfig& p) { return p.by.empty() ? Node{} : write_text(p.by); }},
+    {"batch", [](const Cursor& c, ProtocolConfig& p) { p.batch = c.integer(1, std::int64_t{1} << 30); },
+     [](const ProtocolConfig& p) { return is<ProtocolKind::streaming>(p) ? write_integer(p.batch) : Node{}; }},
 };
 
 void read_protocol(const Cursor& c, Config& config) {
-  // The kind first: the keys of the other protocols would otherwise be called unknown before it is said what is
-  // missing.
-  if (const Node* kind = c.node().find("kind"); kind != nullptr)
-    kProtocol[0].read(Cursor(*kind, below(c.path(), "kind"), c.context()), config);
-  read_map(c, kProtocol, config);
+  ProtocolConfig& protocol = config.protocol;
+  read_map(c, kProtocol, protocol);
+  const auto only = [&](std::string_view key, ProtocolKind kind) {
+    if (protocol.kind != kind && c.node().find(key) != nullptr)
+      c.fail(fmt::format("{} has {} with kind {}; expected it with {} alone", c.path(), key, name_of(protocol.kind),
+                         name_of(kind)));
+  };
+  only("adapt", ProtocolKind::held_out);
+  only("by", ProtocolKind::held_out);
+  only("batch", ProtocolKind::streaming);
+  if (protocol.kind == ProtocolKind::streaming && config.target.domain)
+    c.fail(
+        fmt::format("{}.kind = streaming keeps one set of statistics, and data.target.domain makes several; expected "
+                    "one of them",
+                    c.path()));
 }
 
 constexpr double kLeastLevel = 0.5, kMostLevel = 0.9999;
@@ -249,7 +304,8 @@ constexpr Field<EvaluateConfig> kInterval[] = {
      [](const EvaluateConfig& e) { return write_integer(e.resamples); }},
     {"level", [](const Cursor& c, EvaluateConfig& e) { e.level = c.number(kLeastLevel, kMostLevel); },
      [](const EvaluateConfig& e) { return write_number(e.level); }},
-    {"by", nullptr, nullptr, false, "this version resamples images"},
+    {"by", [](const Cursor& c, EvaluateConfig& e) { e.by = c.text(); },
+     [](const EvaluateConfig& e) { return e.by.empty() ? Node{} : write_text(e.by); }},
 };
 
 constexpr Field<EvaluateConfig> kEvaluate[] = {
@@ -265,6 +321,8 @@ constexpr Field<EvaluateConfig> kEvaluate[] = {
        }
      },
      [](const EvaluateConfig& e) { return write_texts(e.metrics); }},
+    {"subgroups", [](const Cursor& c, EvaluateConfig& e) { e.subgroups = c.texts(); },
+     [](const EvaluateConfig& e) { return write_texts(e.subgroups); }},
     {"interval", [](const Cursor& c, EvaluateConfig& e) { read_map(c, kInterval, e); },
      [](const EvaluateConfig& e) { return write_map(kInterval, e); }},
     {"label_free", [](const Cursor& c, EvaluateConfig& e) { e.label_free = c.truth(); },
@@ -276,6 +334,8 @@ constexpr Field<ExportConfig> kExport[] = {
      [](const ExportConfig& e) { return write_text(e.mode); }, true},
     {"path", [](const Cursor& c, ExportConfig& e) { e.path = c.text(); },
      [](const ExportConfig& e) { return write_text(e.path.string()); }, true},
+    {"allow_small_cohort", [](const Cursor& c, ExportConfig& e) { e.small_cohort = c.truth(); },
+     [](const ExportConfig& e) { return e.small_cohort ? Node::scalar("true") : Node{}; }},
 };
 
 void read_export(const Cursor& c, Config& config) {
@@ -315,7 +375,7 @@ constexpr Field<Config> kConfig[] = {
      }},
     {"data", [](const Cursor& c, Config& config) { read_map(c, kDataSets, config); },
      [](const Config& c) { return write_map(kDataSets, c); }, true},
-    {"protocol", read_protocol, [](const Config& c) { return write_map(kProtocol, c); }},
+    {"protocol", read_protocol, [](const Config& c) { return write_map(kProtocol, c.protocol); }},
     {"modes", [](const Cursor& c, Config& config) { read_modes(c, config.modes); },
      [](const Config& c) { return write_modes(c.modes); }, true},
     {"sweep", nullptr, nullptr, false, "this version runs one configuration at a time; --set changes one"},
@@ -348,9 +408,9 @@ Config parse_config(std::string_view text, const std::string& file_name, const C
   ReadContext context{options.root, 0};
   Config config;
   config.name = fs::path(file_name).stem().string();
-  for (const metrics::MetricSpec& metric : metrics::metric_table())
-    if (metric.by_default) config.evaluate.metrics.emplace_back(metric.name);
   read_map(Cursor(root, "", context), kConfig, config);
+  if (config.evaluate.metrics.empty())
+    config.evaluate.metrics = default_metrics(!config.target.labels.findings.empty());
   return config;
 }
 
@@ -371,6 +431,21 @@ std::string shareable_yaml(const Config& config) {
   });
 }
 
+std::string_view name_of(ProtocolKind kind) {
+  for (const ProtocolName& known : kProtocols)
+    if (known.kind == kind) return known.name;
+  throw Error("a protocol without a name");
+}
+
+std::vector<std::string> default_metrics(bool findings) {
+  // What one threshold says of a finding depends on how often it occurs; rankings do not.
+  if (findings) return {"auroc", "average_precision"};
+  std::vector<std::string> names;
+  for (const metrics::MetricSpec& metric : metrics::metric_table())
+    if (metric.by_default) names.emplace_back(metric.name);
+  return names;
+}
+
 imaging::Reader parse_reader(std::string_view name) {
   std::vector<std::string> names;
   for (const ReaderName& known : kReaders) {
@@ -380,6 +455,12 @@ imaging::Reader parse_reader(std::string_view name) {
   const std::string near = nearest(name, names);
   throw ConfigError(fmt::format("no reader '{}'; {}", printable(name),
                                 near.empty() ? "expected one of " + join(names) : "nearest is '" + near + "'"));
+}
+
+imaging::Ids parse_ids(std::string_view name) {
+  for (const IdsName& known : kIds)
+    if (known.name == name) return known.ids;
+  throw ConfigError(fmt::format("'{}'; expected path or hash", printable(name)));
 }
 
 std::string_view name_of(imaging::Reader reader) {

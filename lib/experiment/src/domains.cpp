@@ -16,22 +16,9 @@ namespace {
 
 using container::Json;
 
-/// Ends trimmed, blanks inside made one, ASCII letters lower case.
-std::string normalised(std::string_view value) {
-  std::string out;
-  for (const char c : value) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool blank = byte <= 0x20;
-    if (blank && (out.empty() || out.back() == ' ')) continue;
-    out += blank ? ' ' : byte < 0x80 ? static_cast<char>(std::tolower(byte)) : c;
-  }
-  if (out.ends_with(' ')) out.pop_back();
-  return out.empty() ? "unknown" : out;
-}
-
 std::string value_of(const imaging::Sample& sample, const std::string& key) {
   const auto found = sample.attributes.find(key);
-  return normalised(found == sample.attributes.end() ? std::string_view() : found->second);
+  return domain_value(found == sample.attributes.end() ? std::string_view() : found->second);
 }
 
 /// Policies that use what few images said without asking the source.
@@ -57,16 +44,34 @@ Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json
 
 }  // namespace
 
+std::string domain_value(std::string_view value) {
+  std::string out;
+  for (const char c : value) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool blank = byte <= 0x20;
+    if (blank && (out.empty() || out.back() == ' ')) continue;
+    out += blank ? ' ' : byte < 0x80 ? static_cast<char>(std::tolower(byte)) : c;
+  }
+  if (out.ends_with(' ')) out.pop_back();
+  return out.empty() ? "unknown" : out;
+}
+
 bool tells_site(std::string_view column) {
   constexpr std::array<std::string_view, 21> kWords{
       "institution", "station",  "hospital", "clinic",  "site", "center",    "centre",
       "department",  "address",  "city",     "country", "name", "person",    "physician",
       "doctor",      "operator", "serial",   "patient", "uid",  "accession", "birth"};
-  const std::string lower = normalised(column);
+  const std::string lower = domain_value(column);
   return std::ranges::any_of(kWords, [&](std::string_view word) {
     // "ManufacturerModelName" names a make of scanner, not one of them.
     return lower.find(word) != std::string::npos && !(word == "name" && lower.find("model") != std::string::npos);
   });
+}
+
+Groups column_groups(const Session& session, const std::string& column) {
+  std::vector<std::string> values;
+  for (std::size_t i = 0; i < session.store->size(); ++i) values.push_back(value_of(session.store->sample(i), column));
+  return grouped(values, false);
 }
 
 Domains find_domains(const Session& session, const DomainConfig& config) {
@@ -118,10 +123,7 @@ ModeReport report_domains(const Scorer& scorer, const adapt::Mode& mode, const D
   for (const adapt::ModeResult& part : results.domains) all.adapted_images += part.adapted_images;
   ModeReport report = scorer.report(mode, all);
   for (std::size_t d = 0; d < domains.names.size(); ++d) {
-    Scorer of_domain = scorer;
-    of_domain.labels.clear();
-    for (const std::size_t i : domains.images[d]) of_domain.labels.push_back(scorer.labels[i]);
-    ModeReport part = of_domain.report(treated[d].mode, rows_of(results, domains.images[d]));
+    ModeReport part = scorer.on(domains.images[d]).report(treated[d].mode, rows_of(results, domains.images[d]));
     DomainReport& domain = report.domains.emplace_back();
     domain.name = domains.names[d];
     domain.images = static_cast<std::int64_t>(domains.images[d].size());
@@ -132,6 +134,7 @@ ModeReport report_domains(const Scorer& scorer, const adapt::Mode& mode, const D
     domain.mean_entropy = part.mean_entropy;
     if (const stats::Statistics& measured = results.domains[d].measured; !measured.empty() && !source.empty())
       domain.drift = stats::distances(source, measured);
+    domain.settling = settling_of(treated[d].mode, results.domains[d].measured, source, domain.images);
     if (domain.fell_back)
       report.note +=
           fmt::format("{}domain '{}' has {} images: {} with a prior of {:g} images in place of {}",
@@ -141,10 +144,15 @@ ModeReport report_domains(const Scorer& scorer, const adapt::Mode& mode, const D
   return report;
 }
 
-DataFacts data_facts(const Session& session, const Domains& domains, std::size_t domain) {
-  DataFacts facts = data_facts(session);
+DataFacts data_facts(const Session& session, const Domains& domains, std::size_t domain,
+                     std::span<const adapt::LeftOut> left_out) {
+  const std::vector<std::size_t>& images = domains.images[domain];
+  std::vector<adapt::LeftOut> within;
+  for (const adapt::LeftOut& one : left_out)
+    within.push_back({static_cast<std::size_t>(std::ranges::find(images, one.image) - images.begin()), one.reason});
+  DataFacts facts = data_facts(session, images, within);
   facts.fingerprint = session.dataset->fingerprint(domains.listed[domain]);
-  facts.bad = domains.bad[domain];
+  facts.bad = *facts.bad + domains.bad[domain];
   return facts;
 }
 

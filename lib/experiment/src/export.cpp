@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <optional>
 
 #include "deploy.hpp"
@@ -11,6 +12,7 @@
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/hash.hpp"
 #include "shiftnorm/core/text.hpp"
+#include "shiftnorm/experiment/cohort.hpp"
 #include "shiftnorm/formats/convert.hpp"
 #include "shiftnorm/graph/fold.hpp"
 
@@ -95,6 +97,12 @@ Json strings(const std::vector<std::string>& texts) {
   Json json = Json::array();
   for (const std::string& text : texts) json.push(text);
   return json;
+}
+
+/// Exact from the smallest cohort on: a count of few people tells of each.
+Json patients_told(const std::optional<std::int64_t>& patients) {
+  if (patients && *patients < kSmallestCohort) return Json(fmt::format("< {}", kSmallestCohort));
+  return or_null(patients);
 }
 
 Json layers_of(const adapt::LayerRule& rule) {
@@ -188,6 +196,7 @@ Exported export_checkpoint(const RestoredModel& model, const stats::Statistics& 
   check_exportable(facts.mode);
   const adapt::Mode& mode = facts.mode;
   const bool measured = adapt::measures(mode.policy);
+  if (measured) check_cohort(data.patients, facts.small_cohort, facts.domain);
   Json preprocessing = Json::object({{"name", data.preprocess}, {"sha256", data.preprocess_sha256}});
   preprocessing.set("steps", data.preprocess_yaml.empty() ? Json() : Json(data.preprocess_yaml));
   Json method = Json::object({{"policy", adapt::name_of(mode.policy)}});
@@ -210,7 +219,8 @@ Exported export_checkpoint(const RestoredModel& model, const stats::Statistics& 
                                   {"data_fingerprint", data.fingerprint},
                                   {"domain", facts.domain.empty() ? Json() : Json(facts.domain)},
                                   {"images", measured ? facts.images : std::int64_t{0}},
-                                  {"patients", nullptr},
+                                  {"patients", measured ? patients_told(data.patients) : Json()},
+                                  {"cohort", measured ? Json(cohort_text(data.patients)) : Json()},
                                   {"drawn", data.drawn.empty() ? Json() : Json(data.drawn)},
                                   {"bad", or_null(data.bad)}});
   if (!data.source_fingerprint.empty())
@@ -223,23 +233,32 @@ Exported export_checkpoint(const RestoredModel& model, const stats::Statistics& 
   return exported;
 }
 
-DataFacts data_facts(const Session& session) {
+DataFacts data_facts(const Session& session, std::span<const adapt::LeftOut> left_out) {
+  std::vector<std::size_t> all(session.store->size());
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  DataFacts facts = data_facts(session, all, left_out);
+  facts.fingerprint = session.dataset->fingerprint();  // of bad files too
+  facts.bad = *facts.bad + static_cast<std::int64_t>(session.store->bad().size());
+  return facts;
+}
+
+DataFacts data_facts(const Session& session, std::span<const std::size_t> images,
+                     std::span<const adapt::LeftOut> left_out) {
   DataFacts facts;
   facts.preprocess = session.preprocess;
   facts.preprocess_yaml = session.preprocess_yaml;
   facts.preprocess_sha256 = session.preprocess_sha256;
-  facts.fingerprint = session.dataset->fingerprint();
   facts.source_fingerprint = session.source_fingerprint;
   facts.source_images = session.source_images;
-  facts.bad = static_cast<std::int64_t>(session.store->bad().size());
+  facts.bad = static_cast<std::int64_t>(left_out.size());
+  std::vector<std::size_t> listed, used;
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    listed.push_back(session.store->listed(images[i]));
+    if (std::ranges::find(left_out, i, &adapt::LeftOut::image) == left_out.end()) used.push_back(images[i]);
+  }
+  facts.fingerprint = session.dataset->fingerprint(std::move(listed));
+  if (session.patients.known()) facts.patients = among(session.patients, used).count;
   return facts;
-}
-
-Exported export_checkpoint(const Session& session, const stats::Statistics& statistics, const ExportFacts& facts) {
-  DataFacts data = data_facts(session);
-  data.bad = data.bad.value_or(0) + facts.left_out;
-  data.drawn = facts.drawn;
-  return export_checkpoint(session.model, statistics, facts, data);
 }
 
 }  // namespace shiftnorm::experiment

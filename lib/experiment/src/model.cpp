@@ -152,7 +152,27 @@ Shape RestoredModel::input() const {
   return Shape(std::vector<std::int64_t>(shape->extents().begin() + 1, shape->extents().end()));
 }
 
+namespace {
+
+/// Weights of an ONNX file stand in initialisers and in nodes (Constant, ConstantOfShape), and what is computed from
+/// weights alone stands for them: counted is what nodes take in. Single numbers are the arithmetic's.
+std::int64_t count_used(const graph::Graph& graph) {
+  std::set<graph::ValueId> counted;
+  for (const graph::BatchNorm& layer : graph::batch_norms(graph)) counted.insert({layer.mean, layer.variance});
+  std::int64_t parameters = 0;
+  for (const graph::Node& node : graph.nodes())
+    for (const graph::ValueId id : node.inputs) {
+      if (id == graph::kNone || !graph.value(id).parameter || graph.value(id).integers) continue;
+      if (graph.value(id).shape->rank() > 0 && counted.insert(id).second)
+        parameters += graph.value(id).shape->elements();
+    }
+  return parameters;
+}
+
+}  // namespace
+
 std::int64_t count_parameters(const Checkpoint& checkpoint) {
+  if (checkpoint.graph && checkpoint.format == "onnx") return count_used(*checkpoint.graph);
   std::set<std::string> statistics;
   if (checkpoint.graph) {
     for (const graph::BatchNorm& layer : graph::batch_norms(*checkpoint.graph))

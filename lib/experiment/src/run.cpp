@@ -3,16 +3,43 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <numeric>
+#include <set>
 
 #include "labelled_source.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/text.hpp"
+#include "shiftnorm/experiment/cohort.hpp"
 #include "shiftnorm/experiment/domains.hpp"
+#include "shiftnorm/experiment/protocol.hpp"
 #include "shiftnorm/experiment/scoring.hpp"
 #include "shiftnorm/experiment/statistics.hpp"
 
 namespace shiftnorm::experiment {
 namespace {
+
+/// Columns and attributes that anything asks of the target.
+std::vector<std::string> columns_of(const Config& config) {
+  std::set<std::string> columns(config.evaluate.subgroups.begin(), config.evaluate.subgroups.end());
+  if (config.target.domain) columns.insert(config.target.domain->key);
+  for (const std::string& by : {config.protocol.by, config.evaluate.by})
+    if (!by.empty() && by != "patient" && by != "image") columns.insert(by);
+  return {columns.begin(), columns.end()};
+}
+
+std::vector<std::size_t> every(std::size_t count) {
+  std::vector<std::size_t> all(count);
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  return all;
+}
+
+/// Images of two ascending lists.
+std::vector<std::size_t> in_both(const std::vector<std::size_t>& a, const std::vector<std::size_t>& b) {
+  std::vector<std::size_t> out;
+  std::ranges::set_intersection(a, b, std::back_inserter(out));
+  return out;
+}
 
 SessionOptions session_options(const Config& config, const RunOptions& options) {
   SessionOptions session;
@@ -24,8 +51,10 @@ SessionOptions session_options(const Config& config, const RunOptions& options) 
   session.dataset.layout = config.target.layout;
   session.dataset.classes = config.classes;
   session.dataset.labels = config.target.labels;
+  session.dataset.ids = config.target.ids;
+  session.dataset.key_folder = config.target.key_folder;
   session.dataset.where = config.target.where;
-  if (config.target.domain) session.dataset.keep = {config.target.domain->key};
+  session.dataset.keep = columns_of(config);
   session.dataset.dicom = config.target.dicom;
   session.shifts = config.target.shifts;
   session.shift_seed = config.seed;
@@ -38,6 +67,8 @@ SessionOptions session_options(const Config& config, const RunOptions& options) 
     sample.dataset.labels = config.source->labels;
     sample.dataset.where = config.source->where;
     sample.dataset.dicom = config.source->dicom;
+    sample.dataset.ids = config.source->ids;
+    sample.dataset.key_folder = config.source->key_folder;
     sample.shifts = config.source->shifts;
   }
   session.modes = config.modes;
@@ -58,13 +89,15 @@ class Runner {
         session_(session),
         outcome_(outcome),
         progress_(progress),
-        scorer_{config.evaluate,        config.seed,     session.outputs,
-                outcome.results.labels, options.threads, session.classifies()} {
-    if (!config.target.domain) return;
-    domain_config_ = *config.target.domain;
-    domain_config_.shown = options.show_domains;
-    domains_ = find_domains(session, domain_config_);
-    outcome.results.domain_key = domains_->key;
+        split_(held_out() ? split_images(session, config.protocol, config.seed)
+                          : Split{"", every(session.images.count), every(session.images.count)}),
+        adapt_(subset(session.images, split_.adapt)),
+        evaluate_(subset(session.images, split_.evaluate)),
+        scorer_(scorer_of(session, split_.evaluate, config.evaluate, config.seed, options.threads, options.show_domains,
+                          outcome.results)) {
+    describe_protocol();
+    if (config.target.domain) part_into_domains();
+    if (!domains_) check_patients(facts_of({}).patients, {});
   }
 
   void run(const adapt::Mode& mode) {
@@ -77,6 +110,8 @@ class Runner {
     try {
       if (domains_)
         run_domains(mode, named);
+      else if (streaming())
+        run_stream(mode, named);
       else
         run_whole(mode, named);
     } catch (const Error&) {
@@ -89,12 +124,25 @@ class Runner {
     std::vector<ModeReport>& modes = outcome_.results.modes;
     const auto source = std::ranges::find_if(
         modes, [](const ModeReport& report) { return report.mode.policy == adapt::Policy::source; });
-    for (ModeReport& report : modes)
-      if (source != modes.end() && &report != &*source) scorer_.compare(report, *source);
+    for (ModeReport& report : modes) {
+      if (source == modes.end() || &report == &*source) continue;
+      scorer_.compare(report, *source);
+      for (ModeReport& after : report.after) scorer_.compare(after, *source);
+    }
     if (domains_) outcome_.domains_json = domain_index(domains_->key, domain_files_);
   }
 
  private:
+  /// Before the work: an export that will be refused at the end must not be waited for.
+  void check_patients(const std::optional<std::int64_t>& patients, const std::string& domain) {
+    const auto mode = std::ranges::find_if(config_.modes, [&](const adapt::Mode& m) { return exports(m); });
+    if (mode == config_.modes.end() || !adapt::measures(mode->policy)) return;
+    check_cohort(patients, small_cohort(), domain);
+    for (std::string& note : notes_on_cohort(patients, domain)) outcome_.notes.push_back(std::move(note));
+  }
+  [[nodiscard]] bool small_cohort() const {
+    return options_.small_cohort || (config_.exported && config_.exported->small_cohort);
+  }
   [[nodiscard]] bool exports(const adapt::Mode& mode) const {
     return config_.exported && config_.exported->mode == mode.name;
   }
@@ -110,7 +158,7 @@ class Runner {
     known.images = result.adapted_images;
     known.instruction_set = options_.instruction_set;
     known.program_version = options_.program_version;
-    known.left_out = static_cast<std::int64_t>(result.left_out.size());
+    known.small_cohort = small_cohort();
     return known;
   }
   [[nodiscard]] const stats::Statistics& source() const {
@@ -123,42 +171,182 @@ class Runner {
     std::string& all = outcome_.results.modes.back().note;
     all += fmt::format("{}{}", all.empty() ? "" : "; ", note);
   }
-  void tell_left_out(const adapt::Mode& mode, const adapt::ModeResult& result) {
+  void tell_left_out(const adapt::Mode& mode, const adapt::ModeResult& result, const std::vector<std::size_t>& images) {
     for (const adapt::LeftOut& one : result.left_out)
-      tell(mode, fmt::format("{}: {}; left out", outcome_.results.ids.at(one.image), one.reason));
+      tell(mode, fmt::format("{}: {}; left out", session_.store->sample(images.at(one.image)).id, one.reason));
+  }
+  /// The images that a mode's batches are made of.
+  [[nodiscard]] const std::vector<std::size_t>& grouped_images(const adapt::Mode& mode) const {
+    return adapt::measures(mode.policy) ? split_.adapt : split_.evaluate;
+  }
+  void tell_of_batches(const adapt::Mode& mode) {
+    std::vector<std::int32_t> labels;
+    for (const std::size_t i : grouped_images(mode)) labels.push_back(session_.store->sample(i).label);
+    for (const std::string& note : notes_on_batches(mode, labels)) tell(mode, note);
+    if (held_out() && !adapt::exportable(mode.policy))
+      tell(mode, "takes its statistics from the images that are scored, held out or not");
+  }
+
+  [[nodiscard]] bool held_out() const { return config_.protocol.kind == ProtocolKind::held_out; }
+  [[nodiscard]] bool streaming() const { return config_.protocol.kind == ProtocolKind::streaming; }
+  [[nodiscard]] DataFacts facts_of(std::span<const adapt::LeftOut> left_out) const {
+    return held_out() ? data_facts(session_, split_.adapt, left_out) : data_facts(session_, left_out);
+  }
+
+  void describe_protocol() {
+    RunResults& results = outcome_.results;
+    results.protocol = name_of(config_.protocol.kind);
+    results.labels = scorer_.labels;
+    results.findings = scorer_.findings;
+    if (streaming()) results.stream_batch = config_.protocol.batch;
+    if (!held_out()) return;
+    results.ids.clear();
+    for (const std::size_t i : split_.evaluate) results.ids.push_back(session_.store->sample(i).id);
+    SplitFacts& facts = results.split.emplace();
+    facts.by = split_.by;
+    facts.share = config_.protocol.adapt;
+    facts.adapt_images = static_cast<std::int64_t>(split_.adapt.size());
+    facts.evaluate_images = static_cast<std::int64_t>(split_.evaluate.size());
+    if (!session_.patients.known()) return;
+    facts.adapt_patients = among(session_.patients, split_.adapt).count;
+    facts.evaluate_patients = among(session_.patients, split_.evaluate).count;
+  }
+
+  void part_into_domains() {
+    domain_config_ = *config_.target.domain;
+    domain_config_.shown = options_.show_domains;
+    domains_ = find_domains(session_, domain_config_);
+    outcome_.results.domain_key = domains_->key;
+    scored_ = *domains_;
+    for (std::size_t d = 0; held_out() && d < domains_->names.size(); ++d) {
+      std::vector<std::size_t>&measured = domains_->images[d], &scored = scored_.images[d];
+      measured = in_both(measured, split_.adapt);
+      const std::vector<std::size_t> left = in_both(scored, split_.evaluate);
+      if (measured.empty() || left.empty())
+        throw ConfigError(fmt::format(
+            "protocol held_out leaves domain '{}' with {} images to adapt on and {} to score; expected both "
+            "(another share, another seed, or fewer domains)",
+            domains_->names[d], measured.size(), left.size()));
+      scored.clear();
+      for (const std::size_t i : left)
+        scored.push_back(
+            static_cast<std::size_t>(std::ranges::lower_bound(split_.evaluate, i) - split_.evaluate.begin()));
+      domains_->listed[d].clear();
+      for (const std::size_t i : measured) domains_->listed[d].push_back(session_.store->listed(i));
+      domains_->bad[d] = 0;
+    }
+    for (std::size_t d = 0; d < domains_->names.size(); ++d)
+      check_patients(data_facts(session_, *domains_, d, {}).patients, domains_->names[d]);
   }
 
   void run_whole(const adapt::Mode& mode, const Progress& progress) {
-    // The same object twice: transductive, so a layerwise sweep's last frontier is the prediction.
-    const adapt::ModeResult result = session_.engine->run(mode, session_.images, &session_.images, progress);
+    // Transductive is the same object twice: a layerwise sweep's last frontier is then the prediction.
+    const adapt::Images& measured = held_out() ? adapt_ : evaluate_;
+    finish_mode(mode, session_.engine->run(mode, measured, &evaluate_, progress));
+  }
+
+  void run_stream(const adapt::Mode& asked, const Progress& progress) {
+    const adapt::Mode mode = in_stream(asked, config_.protocol.batch);
+    Streamed streamed = stream(*session_.engine, mode, config_.protocol.batch, session_.images, progress);
+    adapt::ModeResult after;
+    after.outputs = std::move(streamed.after);
+    after.seconds = streamed.result.seconds;
+    finish_mode(mode, streamed.result);
+    ModeReport& report = outcome_.results.modes.back();
+    ModeReport later = scorer_.report(mode, after);
+    if (scorer_.findings.empty()) report.stream = batches_of(report, later);
+    report.after.push_back(std::move(later));
+    if (mode.semantics != asked.semantics)
+      tell(mode, fmt::format("semantics {} needs all images at once: in a stream each batch is normalised by its own "
+                             "statistics (semantics {})",
+                             adapt::name_of(asked.semantics), adapt::name_of(mode.semantics)));
+    if (!adapt::exportable(mode.policy)) tell(mode, "keeps nothing from batch to batch: before and after are one");
+  }
+
+  /// How many of each batch's images were right.
+  [[nodiscard]] std::vector<StreamBatch> batches_of(const ModeReport& before, const ModeReport& after) const {
+    std::vector<StreamBatch> out;
+    if (scorer_.labelled().empty() || before.probabilities.empty()) return out;
+    const std::size_t images = scorer_.labels.size(), size = static_cast<std::size_t>(config_.protocol.batch);
+    const auto guesses = [&](const ModeReport& report) {
+      return metrics::predicted({static_cast<std::int64_t>(report.probabilities.size() / images),
+                                 std::vector<std::int32_t>(images, 0), report.probabilities});
+    };
+    const std::vector<std::int32_t> first = guesses(before), second = guesses(after);
+    for (std::size_t begin = 0; begin < images; begin += size) {
+      StreamBatch& batch = out.emplace_back();
+      std::int64_t right_before = 0, right_after = 0;
+      for (std::size_t i = begin; i < std::min(images, begin + size); ++i) {
+        ++batch.images;
+        if (scorer_.labels[i] < 0) continue;
+        ++batch.labelled;
+        right_before += first[i] == scorer_.labels[i] ? 1 : 0;
+        right_after += second[i] == scorer_.labels[i] ? 1 : 0;
+      }
+      if (batch.labelled == 0) continue;
+      batch.before = static_cast<double>(right_before) / static_cast<double>(batch.labelled);
+      batch.after = static_cast<double>(right_after) / static_cast<double>(batch.labelled);
+    }
+    return out;
+  }
+
+  /// The report of a mode's outputs, its statistics file and its export.
+  void finish_mode(const adapt::Mode& mode, const adapt::ModeResult& result) {
     outcome_.results.modes.push_back(scorer_.report(mode, result));
     ModeReport& report = outcome_.results.modes.back();
     report.settling = settling_of(mode, result.measured, source(), result.adapted_images);
     for (const std::string& note : notes_on(mode, report.settling)) tell(mode, note);
-    for (const std::string& note : notes_on_batches(mode, outcome_.results.labels)) tell(mode, note);
-    tell_left_out(mode, result);
+    tell_of_batches(mode);
+    tell_left_out(mode, result, grouped_images(mode));
     const std::filesystem::path path = exports(mode) ? config_.exported->path : std::filesystem::path();
     const ExportFacts known = facts(path, mode, result);
+    const DataFacts data = facts_of(result.left_out);
     if (!result.measured.empty()) {
       if (!source().empty()) report.drift = stats::distances(source(), result.measured);
-      outcome_.statistics.emplace_back(stems_.take(mode.name),
-                                       stats::write_statistics(statistics_file(session_, result.measured, known)));
+      outcome_.statistics.emplace_back(stems_.take(mode.name), stats::write_statistics(statistics_file(
+                                                                   session_.model, result.measured, known, data)));
     }
     if (path.empty()) return;
-    outcome_.exported.push_back({path, export_checkpoint(session_, result.statistics, known)});
+    outcome_.exported.push_back({path, export_checkpoint(session_.model, result.statistics, known, data)});
     exported_as(mode, path);
+  }
+
+  /// Domains one after the other, each measured on its own part and scored on the other.
+  [[nodiscard]] adapt::DomainResults run_held_out(const std::vector<adapt::Domain>& treated, const Progress& progress) {
+    adapt::DomainResults all;
+    for (std::size_t d = 0; d < treated.size(); ++d) {
+      const adapt::Images measured = subset(session_.images, treated[d].images),
+                          scored = subset(evaluate_, scored_.images[d]);
+      adapt::ModeResult one = session_.engine->run(treated[d].mode, measured, &scored, progress);
+      const auto width = static_cast<std::size_t>(one.outputs->width);
+      if (!all.outputs)
+        all.outputs.emplace(adapt::Outputs{one.outputs->width, std::vector<float>(evaluate_.count * width)});
+      for (std::size_t i = 0; i < scored.count; ++i)
+        std::copy_n(one.outputs->values.begin() + static_cast<std::ptrdiff_t>(i * width), width,
+                    all.outputs->values.begin() + static_cast<std::ptrdiff_t>(scored_.images[d][i] * width));
+      all.seconds.adapt += one.seconds.adapt;
+      all.seconds.evaluate += one.seconds.evaluate;
+      one.outputs.reset();
+      // As run_domains() counts: over all images.
+      for (adapt::LeftOut& left : one.left_out)
+        left.image = adapt::exportable(treated[d].mode.policy) ? treated[d].images[left.image]
+                                                               : split_.evaluate[scored_.images[d][left.image]];
+      all.domains.push_back(std::move(one));
+    }
+    return all;
   }
 
   void run_domains(const adapt::Mode& mode, const Progress& progress) {
     const std::vector<adapt::Domain> treated = treatments(mode, *domains_, domain_config_);
-    const adapt::DomainResults results = session_.engine->run_domains(treated, session_.images, true, progress);
-    outcome_.results.modes.push_back(report_domains(scorer_, mode, *domains_, treated, results, source()));
-    for (const std::string& note : notes_on_batches(mode, outcome_.results.labels)) tell(mode, note);
+    const adapt::DomainResults results = held_out()
+                                             ? run_held_out(treated, progress)
+                                             : session_.engine->run_domains(treated, session_.images, true, progress);
+    outcome_.results.modes.push_back(report_domains(scorer_, mode, scored_, treated, results, source()));
+    tell_of_batches(mode);
     for (std::size_t d = 0; d < treated.size(); ++d) {
       const adapt::ModeResult& result = results.domains[d];
-      tell_left_out(mode, result);
-      DataFacts data = data_facts(session_, *domains_, d);
-      data.bad = data.bad.value_or(0) + static_cast<std::int64_t>(result.left_out.size());
+      tell_left_out(mode, result, every(session_.images.count));
+      const DataFacts data = data_facts(session_, *domains_, d, result.left_out);
       const std::filesystem::path path =
           exports(mode) ? domain_path(config_.exported->path, domains_->stems[d]) : std::filesystem::path();
       ExportFacts known = facts(path, treated[d].mode, result);
@@ -187,9 +375,12 @@ class Runner {
   Session& session_;
   RunOutcome& outcome_;
   const Progress& progress_;
+  Split split_;
+  adapt::Images adapt_, evaluate_;
   Scorer scorer_;
   DomainConfig domain_config_;
-  std::optional<Domains> domains_;
+  std::optional<Domains> domains_;  ///< images: of the store, those that are measured
+  Domains scored_;                  ///< images: by their place among those that are scored
   std::vector<DomainFile> domain_files_;
   FileStems stems_;
 };
@@ -232,11 +423,13 @@ RunResults describe(const Session& session) {
   results.images = static_cast<std::int64_t>(session.store->size());
   results.skipped = session.dataset->skipped();
   if (const imaging::LabelCounts* counts = session.dataset->label_counts()) results.label_counts = *counts;
-  results.patients = session.patients();
+  results.patients = session.patient_count();
+  results.repeated = session.repeated();
   results.bad = session.store->bad();
   results.classes = output_names(session);
   results.ids = session.ids();
   results.labels = session.labels();
+  results.findings = session.findings();
   results.load_seconds = session.load_seconds;
   return results;
 }
@@ -245,6 +438,7 @@ RunOutcome run_experiment(const Config& config, const RunOptions& options, const
   Session session = open_session(session_options(config, options), progress);
   RunOutcome outcome;
   outcome.notes = session.notes;
+  outcome.dataset = session.dataset;
   RunResults& results = outcome.results;
   results = describe(session);
   results.name = config.name;

@@ -6,27 +6,68 @@
 #include <cmath>
 
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/experiment/domains.hpp"
 
 namespace shiftnorm::experiment {
 namespace {
 
-std::vector<double> to_probabilities(const adapt::Outputs& outputs, OutputKind kind) {
-  if (kind == OutputKind::logits) return metrics::softmax(outputs.values, outputs.width);
-  return {outputs.values.begin(), outputs.values.end()};
+std::vector<double> to_probabilities(const adapt::Outputs& outputs, OutputKind kind, bool findings) {
+  if (kind != OutputKind::logits) return {outputs.values.begin(), outputs.values.end()};
+  if (!findings) return metrics::softmax(outputs.values, outputs.width);
+  std::vector<double> out;
+  for (const float v : outputs.values) out.push_back(1 / (1 + std::exp(-static_cast<double>(v))));
+  return out;
 }
 
-metrics::Predictions labelled_rows(const std::vector<double>& probabilities, const std::vector<std::int32_t>& labels) {
-  metrics::Predictions predictions;
-  if (labels.empty()) return predictions;
-  const std::size_t width = probabilities.size() / labels.size();
-  predictions.classes = static_cast<std::int64_t>(width);
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    if (labels[i] < 0) continue;
-    predictions.labels.push_back(labels[i]);
-    const auto row = probabilities.begin() + static_cast<std::ptrdiff_t>(i * width);
-    predictions.probabilities.insert(predictions.probabilities.end(), row, row + static_cast<std::ptrdiff_t>(width));
+/// What is scored: the rows of images that have a label, or a finding that is known.
+struct Answers {
+  std::size_t images = 0;
+  metrics::Predictions one;     ///< of images with one label each
+  metrics::MultiLabel several;  ///< of images with several findings
+  bool findings = false;
+
+  [[nodiscard]] metrics::Resampled prepared(const metrics::MetricSpec& metric) const {
+    return findings ? metrics::over_findings(metric, several) : metric.prepare(one);
   }
-  return predictions;
+};
+
+Answers answers(const std::vector<double>& probabilities, const Scorer& scorer) {
+  Answers out;
+  const std::vector<std::size_t> rows = scorer.labelled();
+  out.images = rows.size();
+  out.findings = !scorer.findings.empty();
+  const std::size_t all = scorer.labels.size();
+  const std::size_t width = all == 0 ? 0 : probabilities.size() / all;
+  out.one.classes = out.several.outputs = static_cast<std::int64_t>(width);
+  for (const std::size_t i : rows) {
+    const std::span<const double> row(probabilities.data() + i * width, width);
+    std::vector<double>& to = out.findings ? out.several.probabilities : out.one.probabilities;
+    to.insert(to.end(), row.begin(), row.end());
+    if (!out.findings) {
+      out.one.labels.push_back(scorer.labels[i]);
+      continue;
+    }
+    const auto known = scorer.findings.begin() + static_cast<std::ptrdiff_t>(i * width);
+    out.several.labels.insert(out.several.labels.end(), known, known + static_cast<std::ptrdiff_t>(width));
+  }
+  return out;
+}
+
+metrics::Score score_of(const metrics::Resampled& statistic, std::size_t images) {
+  return statistic(std::vector<std::uint32_t>(images, 1));
+}
+
+/// The bootstrap over some images of the scorer.
+metrics::Bootstrap bootstrap_on(const Scorer& scorer, std::span<const std::size_t> images) {
+  metrics::Bootstrap options{scorer.evaluate.resamples, scorer.evaluate.level, scorer.seed, scorer.threads,
+                             scorer.evaluate.interval};
+  options.clusters = among(scorer.clusters, images).of;
+  return options;
+}
+
+/// Whether some of these images are no separate evidence.
+bool clustered(const Scorer& scorer, std::span<const std::size_t> images) {
+  return scorer.clusters.known() && among(scorer.clusters, images).count < images.size();
 }
 
 /// Means over the images of the largest probability and of the entropy (nats); images without finite outputs left out.
@@ -55,6 +96,52 @@ std::string note_on(const adapt::Mode& mode) {
   return {};
 }
 
+/// Each finding by itself, over the images of which it is known.
+std::vector<FindingReport> findings_of(const Scorer& scorer, const Answers& scored,
+                                       const std::vector<std::size_t>& rows) {
+  std::vector<FindingReport> out;
+  for (std::int64_t output = 0; output < scored.several.outputs; ++output) {
+    const metrics::Finding finding = metrics::finding(scored.several, output);
+    const auto index = static_cast<std::size_t>(output);
+    FindingReport& report = out.emplace_back();
+    report.name = index < scorer.finding_names.size() ? scorer.finding_names[index] : fmt::format("output {}", output);
+    report.known = static_cast<std::int64_t>(finding.images.size());
+    report.positive = std::ranges::count(finding.predictions.labels, 1);
+    std::vector<std::size_t> images;
+    for (const std::size_t i : finding.images) images.push_back(rows[i]);
+    const metrics::Bootstrap bootstrap = bootstrap_on(scorer, images);
+    for (const std::string& name : scorer.evaluate.metrics) {
+      if (images.empty()) {
+        report.metrics.push_back({name, {std::nullopt, "no image tells it"}, std::nullopt});
+        continue;
+      }
+      const metrics::Resampled statistic = metrics::metric(name).prepare(finding.predictions);
+      report.metrics.push_back(
+          {name, score_of(statistic, images.size()), metrics::bootstrap_interval(statistic, images.size(), bootstrap)});
+    }
+  }
+  return out;
+}
+
+SubgroupReport of_subgroup(const Scorer& scorer, const Subgroup& subgroup, const adapt::Mode& mode,
+                           const adapt::Outputs& outputs) {
+  const Scorer part = scorer.on(subgroup.images);
+  adapt::ModeResult rows;
+  rows.outputs.emplace().width = outputs.width;
+  const auto width = static_cast<std::ptrdiff_t>(outputs.width);
+  for (const std::size_t i : subgroup.images) {
+    const auto row = outputs.values.begin() + static_cast<std::ptrdiff_t>(i) * width;
+    rows.outputs->values.insert(rows.outputs->values.end(), row, row + width);
+  }
+  SubgroupReport out{subgroup.column,
+                     subgroup.name,
+                     static_cast<std::int64_t>(subgroup.images.size()),
+                     static_cast<std::int64_t>(part.labelled().size()),
+                     {}};
+  out.metrics = part.report(mode, rows).metrics;
+  return out;
+}
+
 }  // namespace
 
 ModeReport Scorer::report(const adapt::Mode& mode, const adapt::ModeResult& result) const {
@@ -73,50 +160,115 @@ ModeReport Scorer::report(const adapt::Mode& mode, const adapt::ModeResult& resu
                                report.note.empty() ? "" : "; ");
     return report;
   }
-  report.probabilities = to_probabilities(*result.outputs, outputs);
-  if (outputs == OutputKind::sigmoid) {
+  report.probabilities = to_probabilities(*result.outputs, outputs, !findings.empty());
+  if (outputs == OutputKind::sigmoid && findings.empty()) {
     report.note += fmt::format("{}outputs are sigmoids, one answer each: metrics of one label per image do not apply",
                                report.note.empty() ? "" : "; ");
     return report;
   }
-  fill_certainty(report, labels.size());
+  if (findings.empty()) fill_certainty(report, labels.size());
 
-  const metrics::Predictions predictions = labelled_rows(report.probabilities, labels);
-  if (predictions.images() == 0) return report;
-  const metrics::Bootstrap bootstrap{evaluate.resamples, evaluate.level, seed, threads, evaluate.interval};
+  const std::vector<std::size_t> rows = labelled();
+  if (rows.empty()) return report;
+  const Answers scored = answers(report.probabilities, *this);
+  const metrics::Bootstrap bootstrap = bootstrap_on(*this, rows);
   for (const std::string& name : evaluate.metrics) {
-    const metrics::MetricSpec& metric = metrics::metric(name);
+    const metrics::Resampled statistic = scored.prepared(metrics::metric(name));
     report.metrics.push_back(
-        {name, metrics::score(metric, predictions), metrics::bootstrap_interval(metric, predictions, bootstrap)});
+        {name, score_of(statistic, rows.size()), metrics::bootstrap_interval(statistic, rows.size(), bootstrap)});
   }
-  report.per_class = metrics::per_class(predictions);
-  report.confusion = metrics::confusion_matrix(predictions);
-  report.reliability = metrics::reliability(predictions);
+  if (scored.findings) {
+    report.findings = findings_of(*this, scored, rows);
+  } else {
+    report.per_class = metrics::per_class(scored.one);
+    report.confusion = metrics::confusion_matrix(scored.one);
+    report.reliability = metrics::reliability(scored.one);
+  }
+  for (const Subgroup& subgroup : subgroups)
+    report.subgroups.push_back(of_subgroup(*this, subgroup, mode, *result.outputs));
   return report;
 }
 
 void Scorer::compare(ModeReport& report, const ModeReport& source) const {
-  if (!classifies || outputs == OutputKind::sigmoid) return;
-  const metrics::Predictions before = labelled_rows(source.probabilities, labels);
-  const metrics::Predictions after = labelled_rows(report.probabilities, labels);
-  if (after.images() == 0) return;
-  const metrics::Bootstrap bootstrap{evaluate.resamples, evaluate.level, seed, threads, evaluate.interval};
+  if (!classifies || (outputs == OutputKind::sigmoid && findings.empty())) return;
+  const std::vector<std::size_t> rows = labelled();
+  if (rows.empty()) return;
+  const Answers before = answers(source.probabilities, *this), after = answers(report.probabilities, *this);
+  const metrics::Bootstrap bootstrap = bootstrap_on(*this, rows);
+  const bool together = clustered(*this, rows);
   for (const std::string& name : evaluate.metrics) {
-    const auto paired = metrics::bootstrap_paired(metrics::metric(name), before, after, bootstrap);
+    const metrics::MetricSpec& metric = metrics::metric(name);
+    const auto paired =
+        metrics::bootstrap_paired(before.prepared(metric), after.prepared(metric), rows.size(), bootstrap);
     if (!paired) continue;
-    Comparison comparison{name, paired->difference, paired->interval, "bootstrap", paired->p};
-    if (name == "accuracy") {
+    Comparison comparison{name, paired->difference, paired->interval, together ? "clustered bootstrap" : "bootstrap",
+                          paired->p};
+    if (name == "accuracy" && !after.findings && !together) {
       comparison.test = "mcnemar";
-      comparison.p = metrics::mcnemar(before, after).p;
+      comparison.p = metrics::mcnemar(before.one, after.one).p;
     }
-    if (name == "auroc" && after.classes == 2) {
-      if (const auto delong = metrics::delong_paired(before, after, evaluate.level)) {
+    if (name == "auroc" && !after.findings && !together && after.one.classes == 2) {
+      if (const auto delong = metrics::delong_paired(before.one, after.one, evaluate.level)) {
         comparison.test = "delong";
         comparison.p = delong->p;
       }
     }
     report.versus_source.push_back(std::move(comparison));
   }
+}
+
+std::vector<std::size_t> Scorer::labelled() const {
+  std::vector<std::size_t> rows;
+  const std::size_t width = labels.empty() ? 0 : findings.size() / labels.size();
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    const std::span<const std::int8_t> own(findings.data() + i * width, width);
+    if (labels[i] >= 0 || std::ranges::any_of(own, [](std::int8_t known) { return known >= 0; })) rows.push_back(i);
+  }
+  return rows;
+}
+
+Scorer Scorer::on(std::span<const std::size_t> images) const {
+  Scorer part = *this;
+  part.subgroups.clear();
+  part.labels.clear();
+  part.findings.clear();
+  part.clusters = among(clusters, images);
+  const std::size_t width = labels.empty() ? 0 : findings.size() / labels.size();
+  for (const std::size_t i : images) {
+    part.labels.push_back(labels.at(i));
+    const auto own = findings.begin() + static_cast<std::ptrdiff_t>(i * width);
+    part.findings.insert(part.findings.end(), own, own + static_cast<std::ptrdiff_t>(width));
+  }
+  return part;
+}
+
+Scorer scorer_of(const Session& session, const std::vector<std::size_t>& images, const EvaluateConfig& evaluate,
+                 std::uint64_t seed, int threads, bool show_names, RunResults& results) {
+  Scorer all{evaluate, seed, session.outputs, session.labels(), threads, session.classifies(), session.findings()};
+  all.finding_names = session.dataset->classes();
+  results.interval_by = !evaluate.by.empty() ? evaluate.by : session.patients.known() ? "patient" : "image";
+  if (results.interval_by == "patient" && !session.patients.known())
+    throw ConfigError(
+        "evaluate.interval.by = patient: the data tell no patients; expected image, a column, or a table with patients "
+        "(data.target.patient)");
+  if (results.interval_by == "patient")
+    all.clusters = session.patients;
+  else if (results.interval_by != "image")
+    all.clusters = column_groups(session, results.interval_by);
+  Scorer scorer = all.on(images);
+  const std::vector<std::size_t> scored = scorer.labelled();
+  results.clusters =
+      scorer.clusters.known() ? among(scorer.clusters, scored).count : static_cast<std::int64_t>(scored.size());
+  for (const std::string& column : evaluate.subgroups) {
+    const Domains parts = find_domains(session, {.key = column, .shown = show_names});
+    for (std::size_t d = 0; d < parts.names.size(); ++d) {
+      Subgroup subgroup{column, parts.names[d], {}};
+      for (std::size_t i = 0; i < images.size(); ++i)
+        if (std::ranges::binary_search(parts.images[d], images[i])) subgroup.images.push_back(i);
+      if (!subgroup.images.empty()) scorer.subgroups.push_back(std::move(subgroup));
+    }
+  }
+  return scorer;
 }
 
 }  // namespace shiftnorm::experiment

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <set>
 
 #include "shiftnorm/container/json.hpp"
 #include "shiftnorm/core/error.hpp"
@@ -86,6 +85,20 @@ OutputKind told_by_network(const RestoredModel& model) {
   return OutputKind::logits;
 }
 
+/// Who and what the samples have in common.
+void fill_groups(Session& session) {
+  std::vector<std::string> patients, pixels;
+  for (std::size_t i = 0; i < session.store->size(); ++i) {
+    patients.push_back(session.store->sample(i).patient);
+    pixels.push_back(session.dataset->content(session.store->listed(i)));
+  }
+  const bool any = std::ranges::any_of(patients, [](const std::string& patient) { return !patient.empty(); });
+  if (any) session.patients = grouped(patients, false);
+  session.pixels = grouped(pixels, true);
+  if (const std::int64_t n = session.repeated(); n > 0)
+    session.notes.push_back(fmt::format("{} images have the pixels of an earlier one under another name", n));
+}
+
 void check_classes(const Session& session, const std::string& where) {
   const std::vector<std::string>& classes = session.dataset->classes();
   if (classes.empty() || !session.classifies() || std::cmp_equal(classes.size(), session.engine->outputs())) return;
@@ -102,20 +115,27 @@ std::vector<std::int32_t> Session::labels() const {
   return out;
 }
 
+std::vector<std::int8_t> Session::findings() const {
+  std::vector<std::int8_t> out;
+  for (std::size_t i = 0; i < store->size(); ++i) {
+    const std::vector<std::int8_t>& own = store->sample(i).findings;
+    out.insert(out.end(), own.begin(), own.end());
+  }
+  return out;
+}
+
 std::vector<std::string> Session::ids() const {
   std::vector<std::string> out;
   for (std::size_t i = 0; i < store->size(); ++i) out.push_back(store->sample(i).id);
   return out;
 }
 
-std::optional<std::int64_t> Session::patients() const {
-  std::set<std::string_view> patients;
-  for (std::size_t i = 0; i < store->size(); ++i) {
-    if (store->sample(i).patient.empty()) return std::nullopt;
-    patients.insert(store->sample(i).patient);
-  }
-  return static_cast<std::int64_t>(patients.size());
+std::optional<std::int64_t> Session::patient_count() const {
+  if (!patients.known()) return std::nullopt;
+  return patients.count;
 }
+
+std::int64_t Session::repeated() const { return static_cast<std::int64_t>(pixels.of.size()) - pixels.count; }
 
 std::int64_t Session::levels() const {
   std::int64_t highest = 0;
@@ -156,6 +176,7 @@ Session open_session(RestoredModel model, const SessionOptions& options, const P
   if (options.memory > 0) store.memory = std::min(store.memory, options.memory / 4);
   session.store =
       std::make_unique<imaging::SampleStore>(session.dataset, pipeline, wanted_shape(session.model), store, progress);
+  fill_groups(session);
   const Shape& sample = session.store->shape();
   if (const Shape made_for = session.model.input(); sample != made_for && made_for.elements() != 0)
     session.notes.push_back(fmt::format(
@@ -175,7 +196,12 @@ Session open_session(RestoredModel model, const SessionOptions& options, const P
     rethrow_at(session.model.checkpoint.file_name);
   }
   // Classes of folders are one label per image; sigmoid outputs are not told apart by them.
-  if (options.labelled && session.outputs != OutputKind::sigmoid) check_classes(session, options.where);
+  const bool findings = !session.store->sample(0).findings.empty();
+  if (options.labelled && findings && session.outputs == OutputKind::probabilities)
+    throw ConfigError(
+        "label: several findings per image, and the network's outputs are probabilities of which one is true; expected "
+        "a network with sigmoid outputs or logits");
+  if (options.labelled && (findings || session.outputs != OutputKind::sigmoid)) check_classes(session, options.where);
   session.images.count = session.store->size();
   session.images.load = [store_of = session.store.get()](std::size_t index, std::span<float> dst) {
     store_of->load(index, dst);

@@ -46,11 +46,6 @@ std::string job_of(const Session& session, const ExportFacts& facts) {
 
 }  // namespace
 
-stats::StatisticsFile statistics_file(const Session& session, const stats::Statistics& measured,
-                                      const ExportFacts& facts) {
-  return statistics_file(session.model, measured, facts, data_facts(session));
-}
-
 stats::StatisticsFile statistics_file(const RestoredModel& model, const stats::Statistics& measured,
                                       const ExportFacts& facts, const DataFacts& data) {
   stats::StatisticsFile file;
@@ -67,6 +62,7 @@ stats::StatisticsFile statistics_file(const RestoredModel& model, const stats::S
   file.preprocess_sha256 = data.preprocess_sha256;
   file.fingerprints = {data.fingerprint};
   file.images = facts.images;
+  file.patients = data.patients;
   file.drawn = facts.drawn;
   file.instruction_set = facts.instruction_set;
   file.program_version = facts.program_version;
@@ -76,7 +72,7 @@ stats::StatisticsFile statistics_file(const RestoredModel& model, const stats::S
 
 std::vector<std::byte> write_interrupted(const Session& session, const stats::Statistics& reached,
                                          const ExportFacts& facts) {
-  stats::StatisticsFile file = statistics_file(session, reached, facts);
+  stats::StatisticsFile file = statistics_file(session.model, reached, facts, data_facts(session, {}));
   for (const stats::LayerStatistics& layer : reached) file.images = std::max(file.images, layer.images);
   file.job = job_of(session, facts);
   return stats::write_statistics(file);
@@ -143,8 +139,14 @@ stats::Statistics applied(const RestoredModel& model, const stats::StatisticsFil
 }
 
 DataFacts data_facts(const stats::StatisticsFile& file) {
-  return {file.preprocess, file.preprocess_steps, file.preprocess_sha256, join(file.fingerprints, 1 << 20), {}, 0, {},
-          file.drawn};
+  DataFacts facts;
+  facts.preprocess = file.preprocess;
+  facts.preprocess_yaml = file.preprocess_steps;
+  facts.preprocess_sha256 = file.preprocess_sha256;
+  facts.fingerprint = join(file.fingerprints, 1 << 20);
+  facts.drawn = file.drawn;
+  facts.patients = file.patients;
+  return facts;
 }
 
 }  // namespace shiftnorm::experiment

@@ -15,6 +15,7 @@
 #include "shiftnorm/container/npy.hpp"
 #include "shiftnorm/container/safetensors.hpp"
 #include "shiftnorm/container/zip.hpp"
+#include "shiftnorm/core/content_hash.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/file.hpp"
 #include "shiftnorm/core/hash.hpp"
@@ -199,6 +200,10 @@ class ArrayDataset final : public Dataset {
   }
 
   [[nodiscard]] std::string digest(std::size_t index) const override { return sha256_hex(stored(index)); }
+  [[nodiscard]] std::string content(std::size_t index) const override {
+    const Bytes bytes = stored(index);
+    return all_alike(bytes, size_of(data_.dtype())) ? std::string() : content_hash(bytes);
+  }
 
  private:
   [[nodiscard]] Shape stored_shape() const {

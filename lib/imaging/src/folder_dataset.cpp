@@ -128,6 +128,7 @@ class FolderDataset final : public Dataset {
     throw Error("an image folder was asked for arrays; expected decode()");
   }
   [[nodiscard]] std::string digest(std::size_t index) const override { return files_->digest(index); }
+  [[nodiscard]] std::string content(std::size_t index) const override { return files_->content(index); }
 
  private:
   std::vector<Sample> samples_;

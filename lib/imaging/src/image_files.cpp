@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "decode_image.hpp"
+#include "shiftnorm/core/content_hash.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/file.hpp"
 #include "shiftnorm/core/hash.hpp"
@@ -15,9 +16,18 @@ constexpr std::uint64_t kFileLimit = std::uint64_t{512} << 20;  ///< bytes of on
 
 }  // namespace
 
-ImageFiles::ImageFiles(std::vector<std::filesystem::path> paths) : paths_(std::move(paths)), digests_(paths_.size()) {}
+ImageFiles::ImageFiles(std::vector<std::filesystem::path> paths)
+    : paths_(std::move(paths)), digests_(paths_.size()), contents_(paths_.size()) {}
 
-Image ImageFiles::decode(std::size_t index) const { return decode_image(read(index)); }
+Image ImageFiles::decode(std::size_t index) const {
+  Image image = decode_image(read(index));
+  contents_.set(index, content_of(image));
+  return image;
+}
+
+std::string ImageFiles::content(std::size_t index) const {
+  return contents_.get(index, [&] { static_cast<void>(decode(index)); });
+}
 
 std::string ImageFiles::digest(std::size_t index) const {
   if (std::string known = known_digest(index); !known.empty()) return known;
@@ -55,6 +65,12 @@ std::vector<std::byte> ImageFiles::read(std::size_t index) const {
   else if (first != now)
     throw FormatError("has changed since it was first read; expected the same bytes");
   return bytes;
+}
+
+std::string content_of(const Image& image) {
+  const std::span<const std::byte> values = std::as_bytes(std::span(image.pixels));
+  if (all_alike(values, static_cast<std::size_t>(image.channels) * sizeof(std::uint16_t))) return {};
+  return fmt::format("{} {} {} {} {}", image.height, image.width, image.channels, image.bits, content_hash(values));
 }
 
 std::string id_of(const std::string& path) {

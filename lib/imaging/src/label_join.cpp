@@ -144,7 +144,8 @@ Table read_table(const std::filesystem::path& file, const LabelTable& columns) {
   const std::vector<std::byte> bytes = read_file(file, kMostTableBytes);
   try {
     table.csv = container::parse_csv(as_text(bytes));
-    table.label = column_or(table.csv, columns.label, "label");
+    for (const std::string& name : columns.findings) table.findings.push_back(column_named(table.csv, name));
+    if (table.findings.empty()) table.label = column_or(table.csv, columns.label, "label");
     table.patient = column_or(table.csv, columns.patient, "patient");
   } catch (const Error&) {
     rethrow_at(table.name);
@@ -171,6 +172,7 @@ void find_key(Table& table, const std::vector<std::string>& given, const std::ve
 Join join_table(const Table& table, std::span<const Sample> samples, const std::vector<std::string>& decisive) {
   std::vector<std::size_t> agreeing;
   if (table.label) agreeing.push_back(*table.label);
+  agreeing.insert(agreeing.end(), table.findings.begin(), table.findings.end());
   if (table.patient) agreeing.push_back(*table.patient);
   for (const std::string& name : decisive)
     if (const auto column = table.csv.find(name)) agreeing.push_back(*column);
@@ -199,8 +201,12 @@ Join join_table(const Table& table, std::span<const Sample> samples, const std::
     joined.rows.push_back(matched ? found->second : Join::kNone);
     if (matched) used.insert(found->second);
     if (!matched && !key.empty()) lonely.push_back(key);
-    const bool labelled = matched && table.label && !table.csv.field(found->second, *table.label).empty();
-    ++(labelled || (matched && !table.label) ? joined.counts.matched : joined.counts.images_without_label);
+    const bool labels = table.label || !table.findings.empty();
+    const bool labelled = matched && (table.label ? !table.csv.field(found->second, *table.label).empty()
+                                                  : std::ranges::any_of(table.findings, [&](std::size_t column) {
+                                                      return finding_of(table, found->second, column) >= 0;
+                                                    }));
+    ++(labelled || (matched && !labels) ? joined.counts.matched : joined.counts.images_without_label);
   }
   std::vector<std::string> unused;
   for (const auto& [key, row] : row_of)
@@ -215,6 +221,20 @@ Join join_table(const Table& table, std::span<const Sample> samples, const std::
   if (!lonely.empty() && !unused.empty())
     for (std::string& hint : hints(table.name, unused, lonely)) joined.notes.push_back(std::move(hint));
   return joined;
+}
+
+std::int8_t finding_of(const Table& table, std::size_t row, std::size_t column) {
+  const std::string text = lower(std::string(table.csv.field(row, column)));
+  if (text.empty() || text == "nan") return -1;
+  double value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc{} || stop != end || (value != 0 && value != 1 && value != -1))
+    throw FormatError(
+        fmt::format("{}: line {}: column '{}' holds no finding; expected 0 or 1, or nothing, -1 or nan "
+                    "where it is not known",
+                    table.name, table.csv.line(row), printable(table.csv.columns()[column])));
+  return static_cast<std::int8_t>(value);
 }
 
 std::vector<std::string> classes_of(const Table& table, const std::vector<std::string>& given) {

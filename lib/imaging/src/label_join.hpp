@@ -18,6 +18,7 @@ struct Table {
   container::CsvTable csv;
   std::vector<std::size_t> key;
   std::optional<std::size_t> label, patient;
+  std::vector<std::size_t> findings;  ///< columns; then there is no label
 };
 
 /// Reads a table; its key is found later. Errors  FormatError with the file's name; ConfigError for a column that is
@@ -39,6 +40,10 @@ struct Join {
 /// Errors  FormatError: rows of one key that differ, keys that samples of several patients share.
 [[nodiscard]] Join join_table(const Table& table, std::span<const Sample> samples,
                               const std::vector<std::string>& decisive);
+
+/// What a field of a column of findings says: 0, 1 (also 0.0, 1.0), or -1 where it is empty, -1 or nan.
+/// Errors  FormatError naming line and column, not the value.
+[[nodiscard]] std::int8_t finding_of(const Table& table, std::size_t row, std::size_t column);
 
 /// Class names of a column of labels, in the order of their indices: those given; else 0, 1 .. the largest where all
 /// labels are such numbers; else the labels, sorted.

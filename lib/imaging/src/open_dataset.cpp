@@ -49,6 +49,8 @@ std::vector<std::string> keys_of(const Dataset& data) {
   return {names.begin(), names.end()};
 }
 
+bool names_classes(const Table& table) { return table.label || !table.findings.empty(); }
+
 /// Columns are the table's where it has them and attributes of the objects otherwise. What the objects are chosen by
 /// here is taken out of `options`.
 std::unique_ptr<Dataset> open_objects(const fs::path& path, const std::vector<Table>& tables, DatasetOptions& options) {
@@ -62,8 +64,13 @@ std::unique_ptr<Dataset> open_objects(const fs::path& path, const std::vector<Ta
     if (!in_table(column)) plain.dicom.where[column] = values;
   for (const std::string& column : options.keep)
     if (!in_table(column)) plain.keep.push_back(column);
+  for (const std::string& attribute : options.dicom.keep) {
+    if (std::ranges::find(options.keep, attribute) != options.keep.end()) continue;
+    plain.keep.push_back(attribute);
+    options.keep.push_back(attribute);
+  }
   std::erase_if(options.where, [&](const auto& condition) { return !in_table(condition.first); });
-  if (!tables.empty() && tables[0].label) plain.classes = {};  // they are the names of the table's labels
+  if (!tables.empty() && names_classes(tables[0])) plain.classes = {};  // they are the names of the table's labels
   if (tables.empty())
     options.limit = {};  // the objects' own business, which tells what belongs to a series
   else
@@ -121,13 +128,13 @@ std::unique_ptr<Dataset> open_dataset(const std::string& where, const DatasetOpt
   } else {
     DatasetOptions plain = options;
     plain.limit = {};
-    if (beside && tables[0].label) plain.classes = {};  // they are the names of the table's labels
+    if (beside && names_classes(tables[0])) plain.classes = {};  // they are the names of the table's labels
     for (const auto& [column, values] : options.where) plain.keep.push_back(column);
     all = open_files(path, key, folder, plain);
   }
   if (beside) find_key(tables.back(), options.labels.key, keys_of(*all));
-  const bool everything =
-      tables.empty() && chosen.where.empty() && chosen.keep.empty() && !chosen.limit.per_class && !chosen.limit.images;
+  const bool everything = tables.empty() && chosen.where.empty() && chosen.keep.empty() && !chosen.limit.per_class &&
+                          !chosen.limit.images && options.ids == Ids::by_data;
   return everything ? std::move(all) : select_samples(std::move(all), tables, chosen);
 }
 

@@ -278,6 +278,7 @@ std::size_t SampleStore::size() const noexcept { return state_->usable.size(); }
 const Sample& SampleStore::sample(std::size_t index) const {
   return state_->dataset->samples().at(state_->usable.at(index));
 }
+std::size_t SampleStore::listed(std::size_t index) const { return state_->usable.at(index); }
 const std::vector<Bad>& SampleStore::bad() const noexcept { return state_->bad; }
 const Shape& SampleStore::shape() const noexcept { return state_->shape; }
 

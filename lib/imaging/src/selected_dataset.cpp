@@ -9,6 +9,7 @@
 
 #include "limit.hpp"
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/project_key.hpp"
 #include "shiftnorm/core/text.hpp"
 
 namespace shiftnorm::imaging {
@@ -21,10 +22,11 @@ class SelectedDataset final : public Dataset {
     std::vector<std::string> wanted = options.keep;
     for (const auto& [column, values] : options.where) wanted.push_back(column);
     for (const Table& table : tables) take(table, options.classes, wanted);
-    const auto labelled = [](const Table& table) { return table.label.has_value(); };
+    const auto labelled = [](const Table& table) { return table.label || !table.findings.empty(); };
     if (options.labelled && !tables.empty() && std::ranges::none_of(tables, labelled))
       notes_.push_back(fmt::format("{}: has no column 'label', and none was named", tables.back().name));
     check_columns(wanted, tables);
+    name_samples(tables, options);
 
     rows_.resize(samples_.size());
     for (std::size_t i = 0; i < rows_.size(); ++i) rows_[i] = i;
@@ -44,6 +46,9 @@ class SelectedDataset final : public Dataset {
   [[nodiscard]] Image decode(std::size_t index) const override { return all_->decode(rows_.at(index)); }
   [[nodiscard]] Tensor array(std::size_t index) const override { return all_->array(rows_.at(index)); }
   [[nodiscard]] std::string digest(std::size_t index) const override { return all_->digest(rows_.at(index)); }
+  [[nodiscard]] std::string content(std::size_t index) const override { return all_->content(rows_.at(index)); }
+  [[nodiscard]] std::string path(std::size_t index) const override { return all_->path(rows_.at(index)); }
+  [[nodiscard]] std::vector<Place> other_places() const override { return all_->other_places(); }
   [[nodiscard]] const LabelCounts* label_counts() const override { return counts_ ? &*counts_ : nullptr; }
   [[nodiscard]] std::vector<std::string> selection_notes() const override { return notes_; }
   [[nodiscard]] Reader reader() const override { return all_->reader(); }
@@ -71,20 +76,66 @@ class SelectedDataset final : public Dataset {
       classes_ = classes_of(table, classes);
       for (const std::string& name : classes_) index.emplace(name, static_cast<std::int32_t>(index.size()));
     }
+    const std::vector<std::size_t> outputs = name_findings(table, classes);
     for (std::size_t i = 0; i < samples_.size(); ++i) {
       Sample& sample = samples_[i];
-      if (table.label) sample.label = -1;
+      if (table.label || !table.findings.empty()) sample.label = -1;
+      if (!table.findings.empty()) sample.findings.assign(classes_.size(), -1);
       const std::size_t row = joined.rows[i];
       if (row == Join::kNone) continue;
       if (table.label)
         if (const std::string_view label = table.csv.field(row, *table.label); !label.empty())
           sample.label = index.find(label)->second;
+      for (std::size_t f = 0; f < outputs.size(); ++f)
+        sample.findings[outputs[f]] = finding_of(table, row, table.findings[f]);
       if (table.patient)
         if (const std::string_view patient = table.csv.field(row, *table.patient); !patient.empty())
-          sample.patient = patient;
+          sample.patient = patient;  // hashed by name_samples()
       for (const std::string& name : wanted)
         if (const auto column = table.csv.find(name)) sample.attributes[name] = table.csv.field(row, *column);
     }
+  }
+
+  /// Which of the classes each column of findings is; without given ones the columns are the classes.
+  std::vector<std::size_t> name_findings(const Table& table, const std::vector<std::string>& given) {
+    if (table.findings.empty()) return {};
+    std::vector<std::string> columns;
+    for (const std::size_t column : table.findings) columns.push_back(table.csv.columns()[column]);
+    classes_ = given.empty() ? columns : given;
+    std::vector<std::size_t> outputs;
+    for (const std::string& name : columns) {
+      const auto found = std::ranges::find(classes_, name);
+      if (found == classes_.end())
+        throw ConfigError(fmt::format("{}: column '{}' is none of the classes; expected one of {}", table.name,
+                                      printable(name), join(classes_)));
+      outputs.push_back(static_cast<std::size_t>(found - classes_.begin()));
+    }
+    return outputs;
+  }
+
+  /// Ids and patients become keyed hashes where the data tell patients, or where it is asked for. Objects have such ids
+  /// already; a table may tell their patients anew.
+  void name_samples(const std::vector<Table>& tables, const DatasetOptions& options) {
+    const bool of_table = std::ranges::any_of(tables, [](const Table& table) { return table.patient.has_value(); });
+    const bool objects = reader() == Reader::dicom;
+    if (options.ids == Ids::path && (of_table || objects))
+      throw ConfigError("ids = path: the data tell patients, whose paths may name them; expected hash");
+    const bool hashed = !objects && (of_table || options.ids == Ids::hash);
+    if (!of_table && !hashed) return;
+    const ProjectKey key(options.key_folder);
+    std::size_t unknown = 0;
+    for (std::size_t i = 0; i < samples_.size(); ++i) {
+      Sample& sample = samples_[i];
+      if (hashed) sample.id = key.id("file", sample.id);
+      if (!of_table || sample.patient == all_->samples()[i].patient) {
+        unknown += sample.patient.empty() ? 1 : 0;
+        continue;
+      }
+      // As an object of that PatientID without an issuer.
+      sample.patient = key.id("patient", std::string(1, '\0') + sample.patient);
+    }
+    if (of_table && unknown > 0)
+      notes_.push_back(fmt::format("{} images without a patient in the table; they count as one", unknown));
   }
 
   void check_columns(const std::vector<std::string>& wanted, const std::vector<Table>& tables) const {

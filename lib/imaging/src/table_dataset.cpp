@@ -27,6 +27,7 @@ class TableDataset final : public Dataset {
     throw Error("a table of images was asked for arrays; expected decode()");
   }
   [[nodiscard]] std::string digest(std::size_t index) const override { return files_.digest(index); }
+  [[nodiscard]] std::string content(std::size_t index) const override { return files_.content(index); }
 
  private:
   std::vector<Sample> samples_;

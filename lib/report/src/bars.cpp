@@ -72,12 +72,12 @@ void draw_mode(Svg& svg, const View& view, const ModeReport& mode, const std::st
   if (range) svg.whisker(scale.x(range->low), scale.x(range->high), y + 25);
 }
 
-std::string picture(const View& view, const std::string& metric, std::size_t number) {
+Figure picture(const View& view, const std::string& metric, std::size_t number) {
   const Scale scale = scale_of(view, metric);
   const double bottom = kTop + kRow * static_cast<double>(view.results.modes.size());
   const Display shown = display(metric);
-  Svg svg(fmt::format("bars-{}", number), kWidth, bottom + kAxis, fmt::format("{} of each mode", shown.title),
-          described(view, metric));
+  const std::string file = fmt::format("bars-{}-{}", number, slug(metric));
+  Svg svg(file, kWidth, bottom + kAxis, fmt::format("{} of each mode", shown.title), described(view, metric));
   draw_axis(svg, metric, scale, bottom);
   if (const std::optional<double> base = source_value(view, metric))
     svg.line("reference", scale.x(*base), kTop, scale.x(*base), bottom);
@@ -86,25 +86,23 @@ std::string picture(const View& view, const std::string& metric, std::size_t num
     draw_mode(svg, view, mode, metric, scale, y);
     y += kRow;
   }
-  return fmt::format("<figure><figcaption>{} <span class=\"quiet\">{}</span></figcaption>\n{}</figure>\n",
-                     html(shown.title), higher_is_better(metric) ? "higher is better" : "lower is better",
-                     std::move(svg).finish());
+  return {file,
+          shown.title,
+          higher_is_better(metric) ? "higher is better" : "lower is better",
+          std::move(svg).finish(),
+          {}};
 }
 
 }  // namespace
 
-std::string bars(const View& view) {
-  std::string out;
-  std::size_t number = 0;
+std::vector<Figure> bar_figures(const View& view) {
+  std::vector<Figure> out;
   for (const std::string& metric : view.metrics) {
     const bool any =
         std::ranges::any_of(view.results.modes, [&](const ModeReport& m) { return value_of(m, metric).has_value(); });
-    if (any) out += picture(view, metric, ++number);
+    if (any) out.push_back(picture(view, metric, out.size() + 1));
   }
-  if (out.empty()) return {};
-  const std::string_view source = view.source == nullptr ? "" : " Source is grey; the dashed line is its value.";
-  return fmt::format("<p class=\"lead\">Whiskers are {} intervals.{}</p>\n<div class=\"figures\">\n{}</div>\n",
-                     level_text(view.results.level), source, out);
+  return out;
 }
 
 }  // namespace shiftnorm::report

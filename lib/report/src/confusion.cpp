@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "document.hpp"
 #include "format.hpp"
 #include "sections.hpp"
 
@@ -40,7 +41,7 @@ std::string matrix(const View& view, const ModeReport& mode, std::size_t classes
     rows += fmt::format("<th scope=\"col\"><span>{}</span></th>", html(shortened(class_name(view, c), 14)));
   rows += "</tr></thead>\n<tbody>\n";
   for (std::size_t truth = 0; truth < classes; ++truth) rows += row(view, mode, truth, classes);
-  return boxed_table("confusion", mode.mode.name, rows + "</tbody>");
+  return "<div>" + boxed_table("confusion", mode.mode.name, rows + "</tbody>") + "</div>\n";
 }
 
 std::string commonest(const View& view, const ModeReport& mode, std::size_t classes) {
@@ -59,7 +60,8 @@ std::string commonest(const View& view, const ModeReport& mode, std::size_t clas
     rows += fmt::format("<tr><th scope=\"row\">{}</th><td class=\"left\">{}</td><td>{}</td></tr>\n",
                         html(class_name(view, cells[i] / classes)), html(class_name(view, cells[i] % classes)),
                         mode.confusion[cells[i]]);
-  return boxed_table("numbers", fmt::format("{}: the commonest confusions", mode.mode.name), rows + "</tbody>");
+  return fmt::format("<div>{}</div>\n",
+                     boxed_table("numbers", mode.mode.name + ": the commonest confusions", rows + "</tbody>"));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "document.hpp"
 #include "format.hpp"
 #include "sections.hpp"
 #include "svg.hpp"
@@ -54,16 +55,16 @@ double reach(const std::vector<const ModeReport*>& modes, const std::string& met
 
 std::string tick_text(double value) { return value == 0 ? "0" : fmt::format("{:+g}", value); }
 
-std::string picture(const View& view, const std::string& metric, std::size_t number) {
+Figure picture(const View& view, const std::string& metric, std::size_t number) {
   const std::vector<const ModeReport*> modes = compared(view, metric);
-  if (modes.empty()) return {};
   const double half = reach(modes, metric), bottom = kTop + kRow * static_cast<double>(modes.size());
   const auto x = [&](double v) { return kMargin + (v / half + 1) / 2 * (kWidth - 2 * kMargin); };
   const Display shown = display(metric);
   std::string description;
   for (const ModeReport* mode : modes)
     description += mode->mode.name + ' ' + difference_text(metric, find_comparison(*mode, metric)->difference) + "; ";
-  Svg svg(fmt::format("difference-{}", number), kWidth, bottom + kAxis, shown.title + ": difference to source",
+  const std::string file = fmt::format("difference-{}-{}", number, slug(metric));
+  Svg svg(file, kWidth, bottom + kAxis, shown.title + ": difference to source",
           description + (higher_is_better(metric) ? "right of zero is better." : "left of zero is better."));
   constexpr int kParts = 4;
   for (int i = 0; i <= kParts; ++i) {
@@ -83,19 +84,21 @@ std::string picture(const View& view, const std::string& metric, std::size_t num
     svg.circle(judged(view, *c) == "no difference shown" ? "dot open" : "dot", x(c->difference), y + 25, 3.5);
     y += kRow;
   }
-  return fmt::format("<figure><figcaption>{} <span class=\"quiet\">{}{}</span></figcaption>\n{}</figure>\n",
-                     html(shown.title), shown.percent ? "points, " : "",
-                     higher_is_better(metric) ? "right is better" : "left is better", std::move(svg).finish());
+  return {file,
+          shown.title,
+          fmt::format("{}{}", shown.percent ? "points, " : "",
+                      higher_is_better(metric) ? "right is better" : "left is better"),
+          std::move(svg).finish(),
+          {}};
 }
 
 }  // namespace
 
-std::string difference_plot(const View& view) {
-  std::string out;
-  std::size_t number = 0;
-  for (const std::string& metric : view.metrics) out += picture(view, metric, ++number);
-  if (out.empty()) return {};
-  return "<div class=\"figures\">\n" + out + "</div>\n";
+std::vector<Figure> difference_figures(const View& view) {
+  std::vector<Figure> out;
+  for (const std::string& metric : view.metrics)
+    if (!compared(view, metric).empty()) out.push_back(picture(view, metric, out.size() + 1));
+  return out;
 }
 
 std::string differences_table(const View& view) {

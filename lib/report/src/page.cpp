@@ -1,37 +1,13 @@
 #include <fmt/format.h>
 
+#include "document.hpp"
 #include "format.hpp"
 #include "sections.hpp"
-#include "shiftnorm/core/hash.hpp"
 #include "shiftnorm/report/report.hpp"
 #include "verdict.hpp"
 
 namespace shiftnorm::report {
 namespace {
-
-/// SHA-256 in base64, as a Content-Security-Policy names a script.
-std::string policy_hash(std::string_view text) {
-  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const std::string hex = sha256_hex(text) + "00";  // 33 bytes: whole groups of three
-  std::string out;
-  for (std::size_t i = 0; i < hex.size(); i += 6) {
-    const unsigned long group = std::stoul(hex.substr(i, 6), nullptr, 16);
-    for (const unsigned shift : {18U, 12U, 6U, 0U}) out += kDigits[(group >> shift) & 63U];
-  }
-  out.back() = '=';
-  return out;
-}
-
-/// The browser is told to fetch nothing and to run our script only: a second lock behind the escaping.
-std::string head(const experiment::RunResults& run) {
-  return fmt::format(
-      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
-      "script-src 'sha256-{}'\">\n"
-      "<title>{}: shiftnorm report</title>\n<style>{}</style>\n</head>\n<body>\n",
-      policy_hash(script()), html(run.name), style_sheet());
-}
 
 std::string header(const View& view) {
   const experiment::RunResults& run = view.results;
@@ -41,7 +17,7 @@ std::string header(const View& view) {
   if (!run.architecture.empty()) line += " · " + run.architecture;
   line += fmt::format(" · {} · {} protocol · seed {}", count_text(run.batchnorms, "BatchNorm layer"), run.protocol,
                       run.seed);
-  return fmt::format("<header>\n<h1>{}</h1>\n<p>{}</p>\n</header>\n", html(run.name), html(line));
+  return fmt::format("<h1>{}</h1>\n<p>{}</p>\n", html(run.name), html(line));
 }
 
 std::string list_of(const std::vector<std::string>& lines) {
@@ -63,13 +39,6 @@ std::string verdict_section(const View& view) {
   return out + "</section>\n";
 }
 
-/// A heading with a line under it; nothing at all where there is no content.
-std::string section(std::string_view title, std::string_view lead, const std::string& content) {
-  if (content.empty()) return {};
-  return fmt::format("<section>\n<h2>{}</h2>\n{}{}</section>\n", title,
-                     lead.empty() ? "" : fmt::format("<p class=\"lead\">{}</p>\n", lead), content);
-}
-
 std::string definitions(const View& view) {
   std::string out;
   for (const metrics::MetricSpec& spec : metrics::metric_table())
@@ -79,43 +48,87 @@ std::string definitions(const View& view) {
   return out.empty() ? out : "<dl>\n" + out + "</dl>\n";
 }
 
+std::string bars(const View& view) {
+  const std::string figures = figures_html(bar_figures(view));
+  if (figures.empty()) return {};
+  return fmt::format("<p class=\"lead\">Whiskers are {} intervals.{}</p>\n{}", level_text(view.results.level),
+                     view.source == nullptr ? "" : " Source is grey; the dashed line is its value.", figures);
+}
+
 std::string results_sections(const View& view) {
   const std::string differences = fmt::format(
       "On the same images: the difference, its {} interval, the test named in the heading. Better and worse allow for "
       "the number of modes compared; an open dot means that no difference is shown.",
       level_text(view.results.level));
+  const std::string labels = view.labelled > 0 ? " The lines across are the labels." : "";
+  const std::string grey = view.source == nullptr ? "" : " Grey: source.";
   return section("Scores", "The small figures are the interval. Click a heading to sort.",
                  scores_table(view) + bars(view) + definitions(view)) +
          section("Domains",
                  "Each image was measured with its own domain, and evaluated under that domain's statistics.",
                  domains_table(view)) +
-         section("Difference to source", differences, differences_table(view) + difference_plot(view)) +
-         section("Classes", "Share of each class's images that were recognised; a stronger shade is more.",
+         section("Difference to source", differences,
+                 differences_table(view) + figures_html(difference_figures(view))) +
+         section("Predicted classes", "How many images each mode gives to each class." + labels,
+                 figures_html(class_figures(view))) +
+         section("Recall", "Share of each class's images that were recognised; a stronger shade is more.",
                  recall_table(view)) +
          section("Confusion",
                  "Rows are labels, columns predictions, numbers images; shaded by the share of the row. The outlined "
                  "diagonal is right.",
                  confusion_matrices(view)) +
+         section("ROC",
+                 "True positives (vertical, %) against false positives, each class against the rest; the line is the "
+                 "mean over classes, the thin ones are the classes." +
+                     grey,
+                 figures_html(roc_figures(view), "small")) +
          section("Reliability",
                  "Accuracy (vertical, %) against confidence; on the dashed line the network is as right as it is sure. "
                  "Below, how many images have that confidence.",
-                 reliability_diagrams(view));
+                 figures_html(reliability_figures(view), "small"));
+}
+
+std::string statistics_sections(const View& view) {
+  return section("Drift",
+                 "How far the statistics of each BatchNorm layer moved from the source's, all channels together. Bars "
+                 "above 1: "
+                 "the variance grew.",
+                 figures_html(drift_figures(view), "wide")) +
+         section("Enough images?",
+                 fmt::format("How far each layer's statistics may be off for want of images, in standard deviations "
+                             "(vertical, each line is ten times the one below). Below {:g}, the dashed line, a layer "
+                             "counts as settled. The grey line is the shift itself: an error near it has drowned it.",
+                             stats::kSettled),
+                 figures_html(settling_figures(view), "wide"));
+}
+
+std::string sweep_section(const std::vector<HeatMap>& sweep) {
+  std::string out;
+  for (std::size_t i = 0; i < sweep.size(); ++i) out += heat_map_html(sweep[i], i + 1);
+  return section("Sweep", "This run is one of several.", out);
 }
 
 }  // namespace
 
-std::string report_html(const experiment::RunResults& run) {
+std::string report_html(const experiment::RunResults& run, const std::vector<HeatMap>& sweep) {
   const View view(run);
-  std::string out = head(run) + header(view) + "<main>\n" + verdict_section(view) + results_sections(view);
-  out += section("Confidence and time",
-                 "Confidence is the largest probability of an image. Images per second count the adapting or "
-                 "evaluating stage alone.",
-                 cost_table(view));
-  out += section("Bad images", "They could not be read, and are in no number above.", bad_images(view));
-  out += section("Provenance", "", provenance(view));
-  out += section("To repeat this run", "", repetition(view));
-  out += fmt::format("</main>\n<footer>shiftnorm {}</footer>\n<script>{}</script>\n</body>\n</html>\n",
-                     html(run.program_version), script());
+  std::string main = verdict_section(view) + results_sections(view) + statistics_sections(view) + sweep_section(sweep);
+  main += section("Confidence and time",
+                  "Confidence is the largest probability of an image. Images per second count the adapting or "
+                  "evaluating stage alone.",
+                  cost_table(view));
+  main += section("Bad images", "They could not be read, and are in no number above.", bad_images(view));
+  main += section("Provenance", "", provenance(view));
+  main += section("To repeat this run", "", repetition(view));
+  return document(run.name + ": shiftnorm report", header(view), main, run.program_version);
+}
+
+std::vector<Picture> report_pictures(const experiment::RunResults& run) {
+  const View view(run);
+  std::vector<Picture> out;
+  for (const auto figures : {bar_figures, difference_figures, class_figures, roc_figures, reliability_figures,
+                             drift_figures, settling_figures})
+    for (const Figure& figure : figures(view)) out.push_back({figure.file + ".svg", standalone(figure)});
   return out;
 }
 

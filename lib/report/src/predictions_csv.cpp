@@ -21,6 +21,21 @@ std::string csv_field(const std::string& text) {
   return out + '"';
 }
 
+/// The class, or the findings of all outputs: `1;0;;1`, nothing where one is not known.
+std::string label_field(const RunResults& run, std::size_t image) {
+  if (run.findings.empty()) {
+    const std::int32_t label = run.labels.empty() ? -1 : run.labels[image];
+    return label < 0 ? "" : std::to_string(label);
+  }
+  const std::size_t width = run.findings.size() / run.ids.size();
+  std::string text;
+  for (std::size_t k = 0; k < width; ++k) {
+    const std::int8_t known = run.findings[image * width + k];
+    text += fmt::format("{}{}", k > 0 ? ";" : "", known < 0 ? "" : known > 0 ? "1" : "0");
+  }
+  return text;
+}
+
 /// Classes of a mode's outputs; the same for all modes of a run.
 std::size_t classes_of(const RunResults& run) {
   std::size_t classes = 0;
@@ -53,9 +68,9 @@ std::string predictions_csv(const RunResults& run) {
     const std::vector<std::int32_t> guess = metrics::predicted(
         {static_cast<std::int64_t>(classes), std::vector<std::int32_t>(run.ids.size(), 0), mode.probabilities});
     for (std::size_t i = 0; i < run.ids.size(); ++i) {
-      const std::int32_t label = run.labels.empty() ? -1 : run.labels[i];
-      out += csv_field(run.ids[i]) + ',' + (label < 0 ? "" : std::to_string(label)) + ',' + name + ',' +
-             (guess[i] < 0 ? "" : std::to_string(guess[i]));
+      const bool one = run.findings.empty() && guess[i] >= 0;
+      out += fmt::format("{},{},{},{}", csv_field(run.ids[i]), label_field(run, i), name,
+                         one ? std::to_string(guess[i]) : "");
       for (const double p : std::span(mode.probabilities).subspan(i * classes, classes)) {
         out += ',';
         if (!std::isnan(p)) fmt::format_to(std::back_inserter(out), "{:.9g}", p);

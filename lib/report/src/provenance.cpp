@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "document.hpp"
 #include "format.hpp"
 #include "sections.hpp"
 
@@ -7,12 +8,6 @@ namespace shiftnorm::report {
 namespace {
 
 constexpr std::size_t kMostBad = 50;
-
-std::string line(std::string_view name, const std::string& value, bool code = false) {
-  if (value.empty()) return {};
-  return fmt::format("<tr><th scope=\"row\">{}</th><td>{}{}{}</td></tr>\n", name, code ? "<code>" : "", html(value),
-                     code ? "</code>" : "");
-}
 
 }  // namespace
 
@@ -32,32 +27,32 @@ std::string bad_images(const View& view) {
 std::string provenance(const View& view) {
   const experiment::RunResults& run = view.results;
   std::string rows = "<tbody>\n";
-  rows += line("Program", "shiftnorm " + run.program_version);
-  rows += line("Instruction set", run.instruction_set);
-  rows += line("Protocol", run.protocol);
-  rows += line("Seed", std::to_string(run.seed));
-  rows += line("Checkpoint", run.model_file);
-  rows += line("Checkpoint SHA-256", run.model_sha256, true);
-  rows += line("Architecture", run.architecture);
-  rows += line("BatchNorm layers", fmt::format("{} in {}", run.batchnorms, count_text(run.levels, "level")));
-  rows += line("Parameters", std::to_string(run.parameters));
-  rows += line("Preprocessing", run.preprocess);
-  rows += line("Preprocessing SHA-256", run.preprocess_sha256, true);
-  rows += line("Data fingerprint", run.fingerprint, true);
-  rows += line("Images", fmt::format("{} used, {} labelled, {} skipped, {} bad", run.images, view.labelled, run.skipped,
+  rows += fact("Program", "shiftnorm " + run.program_version);
+  rows += fact("Instruction set", run.instruction_set);
+  rows += fact("Protocol", run.protocol);
+  rows += fact("Seed", std::to_string(run.seed));
+  rows += fact("Checkpoint", run.model_file);
+  rows += fact("Checkpoint SHA-256", run.model_sha256, true);
+  rows += fact("Architecture", run.architecture);
+  rows += fact("BatchNorm layers", fmt::format("{} in {}", run.batchnorms, count_text(run.levels, "level")));
+  rows += fact("Parameters", std::to_string(run.parameters));
+  rows += fact("Preprocessing", run.preprocess);
+  rows += fact("Preprocessing SHA-256", run.preprocess_sha256, true);
+  rows += fact("Data fingerprint", run.fingerprint, true);
+  rows += fact("Images", fmt::format("{} used, {} labelled, {} skipped, {} bad", run.images, view.labelled, run.skipped,
                                      run.bad.size()));
   if (run.label_counts)
-    rows += line("Labels",
+    rows += fact("Labels",
                  fmt::format("{}: {} images matched, {} without a label, {} labels without an image, {} "
                              "ambiguous",
                              run.label_counts->file, run.label_counts->matched, run.label_counts->images_without_label,
                              run.label_counts->labels_without_image, run.label_counts->ambiguous));
   if (run.resamples > 0)
-    rows += line("Intervals", fmt::format("{}, percentile bootstrap over images, {} resamples", level_text(run.level),
+    rows += fact("Intervals", fmt::format("{}, percentile bootstrap over images, {} resamples", level_text(run.level),
                                           run.resamples));
-  if (run.load_seconds > 0) rows += line("Loading", seconds_text(run.load_seconds) + " s");
+  if (run.load_seconds > 0) rows += fact("Loading", seconds_text(run.load_seconds) + " s");
   if (!run.exported_file.empty())
-    rows += line("Exported", fmt::format("{} as {}", run.exported_mode, run.exported_file));
+    rows += fact("Exported", fmt::format("{} as {}", run.exported_mode, run.exported_file));
   return boxed_table("words untitled", "Provenance", rows + "</tbody>");
 }
 

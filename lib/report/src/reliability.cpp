@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "document.hpp"
 #include "format.hpp"
 #include "sections.hpp"
 #include "svg.hpp"
@@ -44,34 +45,43 @@ void draw_bins(Svg& svg, const std::vector<ReliabilityBin>& bins) {
     svg.text(v == 0 ? "tick" : v == 1 ? "tick end" : "tick mid", x_of(v), base + 15, fmt::format("{:g}", 100 * v));
 }
 
-std::string picture(const ModeReport& mode, std::size_t number) {
+std::string numbers(const std::vector<ReliabilityBin>& bins) {
+  std::string rows = "<thead><tr>" + column("Confidence, %", false) + column("Accuracy, %", true) +
+                     column("Images", true) + "</tr></thead>\n<tbody>\n";
+  for (const ReliabilityBin& bin : bins)
+    if (bin.count > 0)
+      rows += fmt::format(
+          "<tr><td data-v=\"{0:.6f}\">{0:.1f}</td><td data-v=\"{1:.6f}\">{1:.1f}</td><td "
+          "data-v=\"{2}\">{2}</td></tr>\n",
+          100 * bin.confidence, 100 * bin.accuracy, bin.count);
+  return rows + "</tbody>";
+}
+
+Figure picture(const ModeReport& mode, std::size_t number) {
   std::string description = "Accuracy against confidence by bin: ";
   for (const ReliabilityBin& bin : mode.reliability)
     if (bin.count > 0)
       description += fmt::format("confidence {:.0f} %, accuracy {:.0f} %, {}; ", 100 * bin.confidence,
                                  100 * bin.accuracy, count_text(bin.count, "image"));
-  Svg svg(fmt::format("reliability-{}", number), kWidth, kTop + kSide + kGap + kHistogram + 34,
-          "Reliability of " + mode.mode.name, description);
+  const std::string file = fmt::format("reliability-{}-{}", number, slug(mode.mode.name));
+  Svg svg(file, kWidth, kTop + kSide + kGap + kHistogram + 34, "Reliability of " + mode.mode.name, description);
   draw_frame(svg);
   draw_bins(svg, mode.reliability);
   svg.text("quiet mid", x_of(0.5), kTop + kSide + kGap + kHistogram + 30, "confidence, %");
   const std::optional<double> ece = value_of(mode, "ece");
-  return fmt::format("<figure><figcaption>{} <span class=\"quiet\">{}</span></figcaption>\n{}</figure>\n",
-                     html(mode.mode.name), ece ? "ECE " + value_text("ece", *ece) : "", std::move(svg).finish());
+  return {file, mode.mode.name, ece ? "ECE " + value_text("ece", *ece) : "", std::move(svg).finish(),
+          numbers(mode.reliability)};
 }
 
 }  // namespace
 
-std::string reliability_diagrams(const View& view) {
-  std::string out;
-  std::size_t number = 0;
+std::vector<Figure> reliability_figures(const View& view) {
+  std::vector<Figure> out;
   for (const ModeReport& mode : view.results.modes) {
-    ++number;
     const bool any = std::ranges::any_of(mode.reliability, [](const ReliabilityBin& bin) { return bin.count > 0; });
-    if (any) out += picture(mode, number);
+    if (any) out.push_back(picture(mode, out.size() + 1));
   }
-  if (out.empty()) return {};
-  return "<div class=\"figures small\">\n" + out + "</div>\n";
+  return out;
 }
 
 }  // namespace shiftnorm::report

@@ -151,6 +151,56 @@ Json drift_json(const Report& mode) {
   return out;
 }
 
+Json subgroups_json(const View& view, const ModeReport& mode) {
+  Json out = Json::array();
+  for (const experiment::SubgroupReport& group : mode.subgroups)
+    out.push(Json::object({{"column", group.column},
+                           {"name", group.name},
+                           {"images", group.images},
+                           {"labelled", group.labelled},
+                           {"metrics", metrics_json(view, group)}}));
+  return out;
+}
+
+Json findings_json(const View& view, const ModeReport& mode) {
+  Json out = Json::array();
+  for (const experiment::FindingReport& finding : mode.findings)
+    out.push(Json::object({{"name", finding.name},
+                           {"known", finding.known},
+                           {"positive", finding.positive},
+                           {"metrics", metrics_json(view, finding)}}));
+  return out;
+}
+
+Json stream_json(const ModeReport& mode) {
+  Json out = Json::array();
+  for (const experiment::StreamBatch& batch : mode.stream)
+    out.push(Json::object({{"images", batch.images},
+                           {"labelled", batch.labelled},
+                           {"accuracy_before", batch.labelled > 0 ? Json(batch.before) : Json()},
+                           {"accuracy_after", batch.labelled > 0 ? Json(batch.after) : Json()}}));
+  return out;
+}
+
+/// Of the predictions that were made once each batch had been measured too.
+Json after_json(const View& view, const ModeReport& after) {
+  return Json::object({{"metrics", metrics_json(view, after)},
+                       {"versus_source", versus_json(view, after)},
+                       {"mean_confidence", after.mean_confidence},
+                       {"mean_entropy", after.mean_entropy}});
+}
+
+Json split_json(const std::optional<experiment::SplitFacts>& split) {
+  if (!split) return {};
+  const auto side = [](std::int64_t images, const std::optional<std::int64_t>& patients) {
+    return Json::object({{"images", images}, {"patients", value_or_null(patients)}});
+  };
+  return Json::object({{"by", split->by},
+                       {"share", split->share},
+                       {"adapt", side(split->adapt_images, split->adapt_patients)},
+                       {"evaluate", side(split->evaluate_images, split->evaluate_patients)}});
+}
+
 Json domain_reports_json(const View& view, const ModeReport& mode) {
   Json out = Json::array();
   for (const experiment::DomainReport& domain : mode.domains) {
@@ -161,6 +211,7 @@ Json domain_reports_json(const View& view, const ModeReport& mode) {
     one.set("metrics", metrics_json(view, domain));
     one.set("mean_confidence", domain.mean_confidence).set("mean_entropy", domain.mean_entropy);
     if (!domain.drift.empty()) one.set("drift", drift_json(domain));
+    if (!domain.settling.layers.empty()) one.set("settling", settling_json(domain.settling));
     out.push(std::move(one));
   }
   return out;
@@ -198,6 +249,10 @@ Json mode_json(const View& view, const ModeReport& report) {
   if (!report.settling.layers.empty()) out.set("settling", settling_json(report.settling));
   if (report.label_free) out.set("label_free", label_free_json(*report.label_free));
   if (!report.domains.empty()) out.set("domains", domain_reports_json(view, report));
+  if (!report.after.empty()) out.set("after", after_json(view, report.after.front()));
+  if (!report.stream.empty()) out.set("stream", stream_json(report));
+  if (!report.subgroups.empty()) out.set("subgroups", subgroups_json(view, report));
+  if (!report.findings.empty()) out.set("findings", findings_json(view, report));
   out.set("per_class", per_class_json(view, report));
   add_confusion(out, report);
   out.set("reliability", reliability_json(report));
@@ -245,6 +300,7 @@ Json target_json(const View& view) {
                        {"skipped", run.skipped},
                        {"bad", static_cast<std::int64_t>(run.bad.size())},
                        {"patients", value_or_null(run.patients)},
+                       {"repeated_pixels", run.repeated},
                        {"labels", labels_json(run)},
                        {"domain", domains_json(run)},
                        {"fingerprint", text_or_null(run.fingerprint)}});
@@ -272,6 +328,8 @@ std::string results_json(const RunResults& run) {
       {{"schema", 1},
        {"name", run.name},
        {"protocol", run.protocol},
+       {"split", split_json(run.split)},
+       {"stream_batch", run.stream_batch > 0 ? Json(run.stream_batch) : Json()},
        {"seed", run.seed},
        {"program", Json::object({{"version", run.program_version}, {"instruction_set", run.instruction_set}})},
        {"model", Json::object({{"sha256", text_or_null(run.model_sha256)},
@@ -283,7 +341,11 @@ std::string results_json(const RunResults& run) {
        {"preprocess",
         Json::object({{"name", text_or_null(run.preprocess)}, {"sha256", text_or_null(run.preprocess_sha256)}})},
        {"data", Json::object({{"target", target_json(view)}})},
-       {"interval", Json::object({{"method", "bootstrap"}, {"resamples", run.resamples}, {"level", run.level}})},
+       {"interval", Json::object({{"method", "bootstrap"},
+                                  {"by", run.interval_by},
+                                  {"clusters", run.clusters},
+                                  {"resamples", run.resamples},
+                                  {"level", run.level}})},
        {"seconds", Json::object({{"load", run.load_seconds}})}});
   Json classes = Json::array(), bad = Json::array(), modes = Json::array();
   for (const std::string& name : run.classes) classes.push(name);

@@ -2,29 +2,36 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "figure.hpp"
 #include "view.hpp"
 
-/// The parts of the page, each a complete piece of HTML, empty where the run has nothing to show in it.
+/// The parts of the page: tables as complete pieces of HTML, pictures as figures, empty where the run has nothing to
+/// show in them.
 namespace shiftnorm::report {
 
-[[nodiscard]] std::string scores_table(const View& view);     ///< modes x metrics with intervals
-[[nodiscard]] std::string bars(const View& view);             ///< one picture per metric
-[[nodiscard]] std::string difference_plot(const View& view);  ///< differences to source with their intervals
+[[nodiscard]] std::vector<Figure> bar_figures(const View& view);          ///< one per metric
+[[nodiscard]] std::vector<Figure> difference_figures(const View& view);   ///< to source, with intervals, one per metric
+[[nodiscard]] std::vector<Figure> reliability_figures(const View& view);  ///< one per mode
+[[nodiscard]] std::vector<Figure> roc_figures(const View& view);          ///< one per mode, the classes' mean
+[[nodiscard]] std::vector<Figure> class_figures(const View& view);        ///< predicted against labels, one per mode
+[[nodiscard]] std::vector<Figure> drift_figures(const View& view);        ///< one per set of statistics measured
+[[nodiscard]] std::vector<Figure> settling_figures(const View& view);     ///< the same: whether images were enough
+
+[[nodiscard]] std::string scores_table(const View& view);  ///< modes x metrics with intervals
 [[nodiscard]] std::string differences_table(const View& view);
 [[nodiscard]] std::string recall_table(const View& view);  ///< classes x modes
 [[nodiscard]] std::string confusion_matrices(const View& view);
-[[nodiscard]] std::string reliability_diagrams(const View& view);
 [[nodiscard]] std::string cost_table(const View& view);     ///< confidence, entropy, seconds, notes
 [[nodiscard]] std::string domains_table(const View& view);  ///< modes x domains; empty without domains
 [[nodiscard]] std::string bad_images(const View& view);
 [[nodiscard]] std::string provenance(const View& view);
 [[nodiscard]] std::string repetition(const View& view);  ///< the command and the resolved configuration
 
-[[nodiscard]] std::string_view style_sheet();
+[[nodiscard]] std::string style_sheet();
 [[nodiscard]] std::string_view script();
-
-/// A table inside a box that scrolls by itself, reachable with the keyboard. `style` names CSS classes of the table.
-[[nodiscard]] std::string boxed_table(std::string_view style, std::string_view caption, std::string_view rows);
+/// What pictures need of it when they stand alone, in light colours.
+[[nodiscard]] std::string picture_style();
 
 }  // namespace shiftnorm::report

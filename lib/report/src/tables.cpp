@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
+#include "document.hpp"
 #include "format.hpp"
 #include "sections.hpp"
 
@@ -11,11 +13,6 @@ namespace {
 
 using experiment::MetricResult;
 using experiment::ModeReport;
-
-std::string column(std::string_view title, bool descending_first) {
-  return fmt::format("<th scope=\"col\" data-first=\"{}\">{}</th>", descending_first ? "descending" : "ascending",
-                     html(title));
-}
 
 /// The best shown value of a metric; modes that print the same digits share it.
 std::optional<std::string> best_text(const View& view, const std::string& metric) {
@@ -74,18 +71,34 @@ std::string recall_cell(const ModeReport& mode, std::size_t c) {
                      *recall.value, 100 * *recall.value);
 }
 
-}  // namespace
+// Longer tables scroll by themselves; the longest are cut.
+constexpr std::size_t kTall = 30, kMostClasses = 200;
 
-std::string boxed_table(std::string_view style, std::string_view caption, std::string_view rows) {
-  return fmt::format(
-      "<div class=\"scroll\" role=\"region\" aria-label=\"{1}\" tabindex=\"0\"><table "
-      "class=\"{0}\">\n<caption>{1}</caption>\n{2}\n</table></div>\n",
-      style, html(caption), rows);
+/// Of too many those whose recall differs most between the modes.
+std::vector<std::size_t> shown_classes(const View& view, std::size_t classes) {
+  std::vector<std::size_t> order(classes);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  if (classes <= kMostClasses) return order;
+  std::vector<double> spread(classes);
+  for (std::size_t c = 0; c < classes; ++c) {
+    double low = 1, high = 0;
+    for (const ModeReport& mode : view.results.modes)
+      if (c < mode.per_class.size() && mode.per_class[c].recall.value) {
+        low = std::min(low, *mode.per_class[c].recall.value);
+        high = std::max(high, *mode.per_class[c].recall.value);
+      }
+    spread[c] = high - low;
+  }
+  std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) { return spread[a] > spread[b]; });
+  order.resize(kMostClasses);
+  return order;
 }
+
+}  // namespace
 
 std::string scores_table(const View& view) {
   if (view.metrics.empty()) return {};
-  std::string rows = "<thead><tr><th scope=\"col\">Mode</th>";
+  std::string rows = "<thead><tr>" + column("Mode", false, true);
   std::vector<std::optional<std::string>> best;
   for (const std::string& metric : view.metrics) {
     rows += column(display(metric).title, higher_is_better(metric));
@@ -107,10 +120,10 @@ std::string recall_table(const View& view) {
   std::size_t classes = 0;
   for (const ModeReport& mode : view.results.modes) classes = std::max(classes, mode.per_class.size());
   if (classes == 0) return {};
-  std::string rows = "<thead><tr><th scope=\"col\">Class</th>" + column("Images", true);
+  std::string rows = "<thead><tr>" + column("Class", false, true) + column("Images", true);
   for (const ModeReport& mode : view.results.modes) rows += column(mode.mode.name, true);
   rows += "</tr></thead>\n<tbody>\n";
-  for (std::size_t c = 0; c < classes; ++c) {
+  for (const std::size_t c : shown_classes(view, classes)) {
     std::int64_t support = 0;
     for (const ModeReport& mode : view.results.modes)
       if (c < mode.per_class.size()) support = mode.per_class[c].support;
@@ -119,12 +132,19 @@ std::string recall_table(const View& view) {
     for (const ModeReport& mode : view.results.modes) rows += recall_cell(mode, c);
     rows += "</tr>\n";
   }
-  return boxed_table("numbers sortable", "Recall of each class, %", rows + "</tbody>");
+  std::string out = boxed_table(classes > kTall ? "numbers sortable tall" : "numbers sortable",
+                                "Recall of each class, %", rows + "</tbody>");
+  if (classes > kMostClasses)
+    out += fmt::format(
+        "<p class=\"lead\">The {} of {} classes on which the modes differ most; <code>results.json</code> "
+        "has all.</p>\n",
+        kMostClasses, classes);
+  return out;
 }
 
 std::string cost_table(const View& view) {
   if (view.results.modes.empty()) return {};
-  std::string rows = "<thead><tr><th scope=\"col\">Mode</th>" + column("Mean confidence", true) +
+  std::string rows = "<thead><tr>" + column("Mode", false, true) + column("Mean confidence", true) +
                      column("Mean entropy, nats", false) + column("Adapt, s", false) + column("Evaluate, s", false) +
                      column("Images/s", true) + "</tr></thead>\n<tbody>\n";
   std::string notes;

@@ -64,6 +64,8 @@ Verdict without_scores(const View& view) {
 
 /// Other modes whose accuracy the paired test cannot tell from the best one's.
 std::optional<std::string> rivals(const View& view, const ModeReport& best) {
+  // McNemar takes images for separate evidence, which those of one patient are not.
+  if (view.results.clusters > 0 && view.results.clusters < view.labelled) return std::nullopt;
   const std::optional<metrics::Predictions> ours = labelled_predictions(view, best);
   if (!ours) return std::nullopt;
   std::vector<std::string> names;
@@ -111,6 +113,14 @@ std::vector<std::string> reasons(const View& view, const ModeReport& best, const
                                 best.mode.name));
   if (view.results.protocol == "transductive")
     lines.emplace_back("Transductive: the statistics were taken, without labels, from the images that are scored.");
+  if (view.results.protocol == "held_out")
+    lines.push_back(
+        fmt::format("Held out: the statistics were taken from {} other images; nothing of a {} lies on both "
+                    "sides.",
+                    view.results.split->adapt_images, view.results.split->by));
+  if (view.results.protocol == "streaming")
+    lines.push_back(
+        fmt::format("Streaming: each batch of {} was predicted before it was measured.", view.results.stream_batch));
   return lines;
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 namespace shiftnorm::report {
 
@@ -13,6 +14,9 @@ using experiment::ModeReport;
 
 View::View(const experiment::RunResults& run) : results(run) {
   labelled = std::ranges::count_if(run.labels, [](std::int32_t label) { return label >= 0; });
+  const std::size_t width = run.ids.empty() ? 0 : run.findings.size() / run.ids.size();
+  for (std::size_t i = 0; width > 0 && i < run.ids.size(); ++i)
+    labelled += std::ranges::any_of(std::span(run.findings).subspan(i * width, width), [](int k) { return k >= 0; });
   classes = static_cast<std::int64_t>(run.classes.size());
   for (const ModeReport& mode : run.modes) {
     if (source == nullptr && mode.mode.policy == adapt::Policy::source) source = &mode;
@@ -74,6 +78,7 @@ std::optional<metrics::Predictions> labelled_predictions(const View& view, const
     const auto row = mode.probabilities.begin() + static_cast<std::ptrdiff_t>(i * classes);
     predictions.probabilities.insert(predictions.probabilities.end(), row, row + static_cast<std::ptrdiff_t>(classes));
   }
+  if (predictions.labels.empty()) return std::nullopt;
   return predictions;
 }
 

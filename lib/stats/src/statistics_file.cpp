@@ -269,6 +269,7 @@ void read_metadata(const std::map<std::string, std::string>& metadata, Statistic
     if (const auto found = metadata.find(std::string(field.key)); found != metadata.end())
       file.*field.member = found->second;
   file.images = parse_count(metadata, "images");
+  if (metadata.contains("patients")) file.patients = parse_count(metadata, "patients");
   file.batch = metadata.contains("batch") ? parse_count(metadata, "batch") : 0;
   if (const auto found = metadata.find("data_fingerprint"); found != metadata.end())
     for (std::size_t begin = 0; begin <= found->second.size();) {
@@ -335,6 +336,20 @@ void add_layer(const LayerStatistics& part, bool in_batches, LayerStatistics& to
     total.spread = {};
 }
 
+/// A file merged with itself holds no more people than it did.
+std::optional<std::int64_t> patients_of(std::span<const NamedStatistics> parts) {
+  std::optional<std::int64_t> sum, most;
+  std::vector<std::string> data;
+  for (const NamedStatistics& part : parts) {
+    data.insert(data.end(), part.file.fingerprints.begin(), part.file.fingerprints.end());
+    if (!part.file.patients) continue;
+    sum = std::min(kMostCounted, sum.value_or(0) + *part.file.patients);
+    most = std::max(most.value_or(0), *part.file.patients);
+  }
+  std::ranges::sort(data);
+  return std::ranges::adjacent_find(data) == data.end() ? sum : most;
+}
+
 }  // namespace
 
 Pooling pooling_of(std::string_view semantics, std::string_view estimator) {
@@ -347,6 +362,7 @@ std::vector<std::byte> write_statistics(const StatisticsFile& file) {
   for (const TextField& field : kTexts)
     if (!(file.*field.member).empty()) metadata.emplace(field.key, file.*field.member);
   if (file.batch > 0) metadata.emplace("batch", std::to_string(file.batch));
+  if (file.patients) metadata.emplace("patients", std::to_string(*file.patients));
   std::string fingerprints;
   for (const std::string& one_of : file.fingerprints) fingerprints += (fingerprints.empty() ? "" : ",") + one_of;
   if (!fingerprints.empty()) metadata.emplace("data_fingerprint", fingerprints);
@@ -390,6 +406,7 @@ StatisticsFile merged(std::span<const NamedStatistics> parts) {
   check_whole_batches(parts);
 
   StatisticsFile total = parts[0].file;
+  total.patients = patients_of(parts);
   for (const NamedStatistics& part : parts.subspan(1)) {
     total.images += part.file.images;
     total.fingerprints.insert(total.fingerprints.end(), part.file.fingerprints.begin(), part.file.fingerprints.end());

@@ -10,12 +10,15 @@
 #include <set>
 #include <unordered_map>
 
+#include "contents.hpp"
 #include "dicom/helper_pool.hpp"
 #include "dicom/listing.hpp"
 #include "dicom/pixel_chain.hpp"
+#include "dicom/transfer_syntax.hpp"
 #include "limit.hpp"
-#include "project_key.hpp"
+#include "shiftnorm/core/content_hash.hpp"
 #include "shiftnorm/core/hash.hpp"
+#include "shiftnorm/core/project_key.hpp"
 #include "shiftnorm/core/text.hpp"
 
 namespace shiftnorm::imaging::dicom {
@@ -24,7 +27,7 @@ namespace {
 namespace fs = std::filesystem;
 
 /// One sample: a frame of an object.
-struct Place {
+struct FrameOf {
   std::size_t object = 0;
   std::int64_t frame = 0;
 };
@@ -51,13 +54,25 @@ std::vector<std::int64_t> chosen_frames(const ObjectFacts& facts, const DicomOpt
   throw Error("a frame rule without a meaning");
 }
 
+/// Of the stored values, which another transfer syntax or UID does not change.
+std::string content_of(const StoredFrame& frame) {
+  const PixelModule& m = frame.module;
+  if (all_alike(frame.values, static_cast<std::size_t>(m.samples * m.value_bytes()))) return {};
+  return fmt::format("{} {} {} {} {}", m.rows, m.columns, m.samples, dtype_of(m), content_hash(frame.values));
+}
+
 class DicomDataset final : public Dataset {
  public:
-  DicomDataset(const fs::path& where, const DatasetOptions& options) : key_(options.dicom.key_folder) {
+  DicomDataset(const fs::path& where, const DatasetOptions& options) : key_(options.key_folder) {
     Listing listing = list_objects(where, options, pool_);
-    for (const Listing::Left& left : listing.skipped) skipped_.push_back({file_id(left.source), left.reason});
-    for (const Listing::Left& left : listing.bad)
+    for (const Listing::Left& left : listing.skipped) {
+      skipped_.push_back({file_id(left.source), left.reason});
+      other_places_.push_back({skipped_.back().id, left.source.shown});
+    }
+    for (const Listing::Left& left : listing.bad) {
       bad_.push_back({file_id(left.source), left.reason, left.kind, left.offset});
+      other_places_.push_back({bad_.back().id, left.source.shown});
+    }
     objects_ = std::move(listing.images);
     name_classes(options);
     make_samples(options);
@@ -65,6 +80,7 @@ class DicomDataset final : public Dataset {
       throw FormatError(fmt::format("holds no DICOM image that can be read ({} skipped, {} bad{})", skipped_.size(),
                                     bad_.size(), bad_.empty() ? "" : ": the first is " + bad_.front().reason));
     digests_.resize(objects_.size());
+    contents_ = std::make_unique<Contents>(samples_.size());
   }
 
   [[nodiscard]] const std::vector<Sample>& samples() const override { return samples_; }
@@ -77,6 +93,13 @@ class DicomDataset final : public Dataset {
   [[nodiscard]] std::vector<std::string> notes(const Pipeline& pipeline) const override;
   [[nodiscard]] std::optional<PixelAudit> audit(std::size_t index) const override;
   [[nodiscard]] std::string digest(std::size_t index) const override;
+  [[nodiscard]] std::string content(std::size_t index) const override {
+    return contents_->get(index, [&] { static_cast<void>(decode(index)); });
+  }
+  [[nodiscard]] std::string path(std::size_t index) const override {
+    return objects_[places_[index].object].source.shown;
+  }
+  [[nodiscard]] std::vector<Place> other_places() const override { return other_places_; }
   [[nodiscard]] std::string fingerprint(std::vector<std::size_t> samples) const override;
 
   [[nodiscard]] Image decode(std::size_t index) const override;
@@ -86,7 +109,7 @@ class DicomDataset final : public Dataset {
 
   /// The frame of a sample, from a helper. A file that is not the one that was listed is a fault.
   [[nodiscard]] Frame read(std::size_t index) const {
-    const Place& place = places_[index];
+    const FrameOf& place = places_[index];
     return read_frame(place.object, place.frame);
   }
 
@@ -104,12 +127,14 @@ class DicomDataset final : public Dataset {
   mutable HelperPool pool_;
   std::vector<Found> objects_;
   std::vector<Sample> samples_;
-  std::vector<Place> places_;  ///< by sample
+  std::vector<FrameOf> places_;  ///< by sample
   std::vector<std::string> classes_;
   std::vector<Bad> skipped_, bad_;
+  std::vector<Place> other_places_;
   std::unordered_map<std::string, std::shared_ptr<Series>> series_;
   mutable std::mutex mutex_;
   mutable std::vector<std::string> digests_;  ///< by object: SHA-256 of its bytes as first read; empty until then
+  std::unique_ptr<Contents> contents_;
 };
 
 /// The values of all samples of one series; lives no longer than its data set.
@@ -144,6 +169,7 @@ Image DicomDataset::decode(std::size_t index) const {
   const auto series = series_.find(objects_[places_[index].object].facts.series);
   if (series != series_.end()) frame->series = series->second;
   const PixelModule& m = frame->stored.module;
+  contents_->set(index, content_of(frame->stored));
   return {.height = m.rows, .width = m.columns, .channels = m.samples, .bits = 0, .frame = std::move(frame)};
 }
 
@@ -169,7 +195,7 @@ std::map<std::string, std::string> keys_of(const Found& found) {
 
 void DicomDataset::make_samples(const DatasetOptions& options) {
   std::vector<Sample> all;
-  std::vector<Place> places;
+  std::vector<FrameOf> places;
   for (std::size_t o = 0; o < objects_.size(); ++o) {
     const Found& found = objects_[o];
     const ObjectFacts& facts = found.facts;
@@ -202,7 +228,7 @@ void DicomDataset::make_samples(const DatasetOptions& options) {
 
 std::string DicomDataset::patient_of(const ObjectFacts& facts) const {
   if (!facts.patient.empty()) return key_.id("patient", facts.issuer + '\0' + facts.patient);
-  return facts.study.empty() ? std::string() : key_.id("study", facts.study);
+  return key_.id("study", facts.study);  // objects without either are one group
 }
 
 void DicomDataset::check_unchanged(std::size_t object, const Answer& answer) const {
@@ -262,11 +288,12 @@ std::vector<std::string> DicomDataset::notes(const Pipeline& pipeline) const {
 }
 
 std::optional<PixelAudit> DicomDataset::audit(std::size_t index) const {
-  const Place& place = places_[index];
+  const FrameOf& place = places_[index];
   if (index > 0 && places_[index - 1].object == place.object) return std::nullopt;
   const Found& found = objects_[place.object];
   PixelAudit audit;
   audit.transfer_syntax = found.facts.transfer_syntax;
+  if (const TransferSyntax* known = transfer_syntax(audit.transfer_syntax)) audit.transfer_syntax_name = known->name;
   Sha256 hash;
   for (std::int64_t f = 0; f < found.facts.frames; ++f) {
     const Frame frame = read_frame(place.object, f);
@@ -281,6 +308,7 @@ std::optional<PixelAudit> DicomDataset::audit(std::size_t index) const {
     audit.max = first.max;
     audit.mean = first.mean;
     audit.voi = first.voi;
+    audit.values = first.values;
     if (!first.voi.empty() && first.voi != "none") audit.voi_mean = first.voi_mean;
   }
   audit.stored_sha256 = hash.hex();
@@ -288,7 +316,7 @@ std::optional<PixelAudit> DicomDataset::audit(std::size_t index) const {
 }
 
 std::string DicomDataset::digest(std::size_t index) const {
-  const Place& place = places_[index];
+  const FrameOf& place = places_[index];
   const auto known = [&] {
     const std::lock_guard lock(mutex_);
     return digests_[place.object];

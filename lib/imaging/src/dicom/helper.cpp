@@ -10,8 +10,10 @@
 #include <cmath>
 #include <fstream>
 
+#include "dicom/answer_memory.hpp"
 #include "dicom/service.hpp"
 #include "dicom/wire.hpp"
+#include "shiftnorm/core/heap.hpp"
 
 namespace shiftnorm::imaging::dicom {
 namespace {
@@ -44,21 +46,12 @@ void limit_time(const std::string& path, const Limits& limits) {
   ::setrlimit(RLIMIT_CPU, &time);
 }
 
-bool leave(int memory, const std::vector<std::byte>& bytes) {
-  std::size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t n = ::pwrite(memory, bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    done += static_cast<std::size_t>(n);
-  }
-  return true;
-}
-
 }  // namespace
 
 void serve(int line, int memory, const Limits& limits) {
+  AnswerMemory answers(memory);
   limit_memory(limits);
+  keep_freed_memory();
   Service service(limits);
   std::vector<std::byte> packet(kMostRequest);
   while (true) {
@@ -69,8 +62,9 @@ void serve(int line, int memory, const Limits& limits) {
     limit_time(request.path, limits);
     Done done;
     std::vector<std::byte> bytes;
+    Answer answer;
     try {
-      const Answer answer = service.answer(request);
+      answer = service.answer(request);
       done.tired = answer.fault == Reason::limit;
       bytes = to_bytes(answer);
     } catch (const ConfigError& e) {
@@ -78,7 +72,8 @@ void serve(int line, int memory, const Limits& limits) {
       bytes = to_bytes(std::string(e.what()));
     }
     done.bytes = bytes.size();
-    if (!leave(memory, bytes)) return;
+    done.values = answer.frame.values.size();
+    if (!answers.write(bytes, 0) || !answers.write(answer.frame.values, done.bytes)) return;
     if (::send(line, &done, sizeof done, MSG_NOSIGNAL) != static_cast<ssize_t>(sizeof done)) return;
   }
 }

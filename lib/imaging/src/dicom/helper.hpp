@@ -8,7 +8,8 @@ namespace shiftnorm::imaging::dicom {
 
 /// What a helper tells when an answer lies in its memory file.
 struct Done {
-  std::uint64_t bytes = 0;
+  std::uint64_t bytes = 0;     ///< of the fields
+  std::uint64_t values = 0;    ///< stored values of a frame, behind them
   bool configuration = false;  ///< the bytes are the text of a ConfigError
   bool tired = false;          ///< memory ran out: end this helper and take another
 };

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "dicom/answer_memory.hpp"
 #include "dicom/nursery.hpp"
 #include "dicom/service.hpp"
 
@@ -26,6 +27,7 @@ class HelperPool {
  private:
   struct Worker {
     Nursery::Helper helper;
+    AnswerMemory answers;
     std::string last_path;
   };
   Worker take(const std::string& path);

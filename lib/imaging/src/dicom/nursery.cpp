@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -15,6 +14,7 @@
 #include <cstring>
 #include <set>
 
+#include "dicom/answer_memory.hpp"
 #include "dicom/helper.hpp"
 #include "dicom/object.hpp"
 #include "shiftnorm/core/error.hpp"
@@ -181,8 +181,7 @@ Nursery::~Nursery() {
 Nursery::Helper Nursery::start_helper() {
   std::array<Descriptor, 2> ends = make_line();
   Helper helper;
-  helper.memory = Descriptor(::memfd_create("shiftnorm-answer", MFD_CLOEXEC));
-  if (helper.memory.get() < 0) machine("no memory file");
+  helper.memory = Descriptor(AnswerMemory::create());
   const std::array<int, kPassed> passed{ends[1].get(), helper.memory.get()};
   const std::lock_guard lock(mutex_);
   helper.pid = ask(line_.get(), {Order::start, -1}, passed).pid;

@@ -54,27 +54,41 @@ bool is_padding(const FrameRules& rules, std::int64_t stored) {
   return rules.padding_low && stored >= *rules.padding_low && stored <= *rules.padding_high;
 }
 
-/// What `f` gives for every value of the frame. Frames of up to 16 bits have few different values, so that each is
-/// worked out once.
-template <class F>
-void map_values(const StoredFrame& frame, F f, std::vector<float>& out, std::size_t stride, std::size_t channel) {
-  const Stored stored(frame);
-  const std::size_t n = out.size() / stride;
-  if (frame.module.value_bytes() > 2) {
-    for (std::size_t i = 0; i < n; ++i) out[i * stride + channel] = static_cast<float>(f(stored[i]));
-    return;
-  }
-  const std::int64_t low = frame.module.is_signed ? -32768 : 0;
-  std::vector<float> table(65536);
-  std::vector<char> known(65536, 0);
+/// What `f` gives for every value of the frame, `stride` apart. Frames of up to 16 bits have few different values, so
+/// that each from the least to the most is worked out once.
+template <class Cell, class F, class Out>
+void map_by_table(const StoredFrame& frame, F f, Out* out, std::size_t n, std::size_t stride) {
+  const std::byte* const bytes = frame.values.data();
+  const auto cell = [bytes](std::size_t i) {
+    Cell value;
+    std::memcpy(&value, bytes + i * sizeof(Cell), sizeof(Cell));
+    return value;
+  };
+  Cell least = cell(0), most = least;
   for (std::size_t i = 0; i < n; ++i) {
-    const std::int64_t s = stored[i];
-    const auto at = static_cast<std::size_t>(s - low);
-    if (known[at] == 0) {
-      table[at] = static_cast<float>(f(s));
-      known[at] = 1;
+    least = std::min(least, cell(i));
+    most = std::max(most, cell(i));
+  }
+  std::vector<Out> table;
+  for (std::int64_t s = least; s <= most; ++s) table.push_back(f(s));
+  const Out* const entries = table.data();
+  for (std::size_t i = 0; i < n; ++i) out[i * stride] = entries[static_cast<int>(cell(i)) - static_cast<int>(least)];
+}
+
+template <class F, class Out>
+void map_values(const StoredFrame& frame, F f, Out* out, std::size_t n, std::size_t stride) {
+  const bool is_signed = frame.module.is_signed;
+  switch (frame.module.value_bytes()) {
+    case 1:
+      return is_signed ? map_by_table<std::int8_t>(frame, f, out, n, stride)
+                       : map_by_table<std::uint8_t>(frame, f, out, n, stride);
+    case 2:
+      return is_signed ? map_by_table<std::int16_t>(frame, f, out, n, stride)
+                       : map_by_table<std::uint16_t>(frame, f, out, n, stride);
+    default: {
+      const Stored stored(frame);
+      for (std::size_t i = 0; i < n; ++i) out[i * stride] = f(stored[i]);
     }
-    out[i * stride + channel] = table[at];
   }
 }
 
@@ -148,24 +162,37 @@ std::vector<Curve> curves_of(const Frame& frame, const Voi& voi) {
   throw Error("a VOI rule that was not settled");
 }
 
+std::uint16_t in_8_bits(float y) {
+  return static_cast<std::uint16_t>(std::lround(std::clamp(static_cast<double>(y), 0.0, 1.0) * 255.0));
+}
+
 Image show_grey(const Frame& frame, const Voi& voi) {
   const PixelModule& module = frame.stored.module;
   const FrameRules& rules = frame.rules;
   const std::vector<Curve> curves = curves_of(frame, voi);
-  Image image{
-      .height = module.rows, .width = module.columns, .channels = static_cast<std::int64_t>(curves.size()), .bits = 0};
-  image.reals.resize(image.values());
+  Image image{.height = module.rows,
+              .width = module.columns,
+              .channels = static_cast<std::int64_t>(curves.size()),
+              .bits = voi.quantize8 || voi.equalize ? 8 : 0};
   const bool raw = voi.rule == VoiRule::none;
   const bool inverted = module.photometric == Photometric::monochrome1 && !raw;
-  for (std::size_t c = 0; c < curves.size(); ++c)
-    map_values(
-        frame.stored,
-        [&](std::int64_t s) {
-          if (!raw && is_padding(rules, s)) return 0.0;
-          const double y = curves[c](s);
-          return inverted ? 1.0 - y : y;
-        },
-        image.reals, curves.size(), c);
+  const std::size_t n = image.values() / curves.size();
+  for (std::size_t c = 0; c < curves.size(); ++c) {
+    const auto level = [&](std::int64_t s) {
+      if (!raw && is_padding(rules, s)) return 0.0F;
+      const double y = curves[c](s);
+      return static_cast<float>(inverted ? 1.0 - y : y);
+    };
+    // Straight to 8 bits where that is what is wanted: the picture of reals would be four times as large.
+    if (image.bits == 0) {
+      image.reals.resize(image.values());
+      map_values(frame.stored, level, image.reals.data() + c, n, curves.size());
+    } else {
+      image.pixels.resize(image.values());
+      map_values(
+          frame.stored, [&](std::int64_t s) { return in_8_bits(level(s)); }, image.pixels.data() + c, n, curves.size());
+    }
+  }
   return image;
 }
 
@@ -197,9 +224,7 @@ Image show_colour(const Frame& frame) {
 void quantize(Image& image) {
   image.bits = 8;
   image.pixels.resize(image.reals.size());
-  std::ranges::transform(image.reals, image.pixels.begin(), [](float y) {
-    return static_cast<std::uint16_t>(std::lround(std::clamp(static_cast<double>(y), 0.0, 1.0) * 255.0));
-  });
+  std::ranges::transform(image.reals, image.pixels.begin(), in_8_bits);
   image.reals.clear();
 }
 
@@ -377,18 +402,44 @@ Colours colours_of(const Frame& frame) {
 Image show(const Frame& frame, const Voi& given) {
   const Voi voi = settle(given, frame.rules.modality).voi;
   const bool grey = frame.stored.module.grey();
+  if ((voi.equalize || voi.quantize8) && voi.rule == VoiRule::none)
+    throw ConfigError("voi none with quantize8 or equalize; expected a rule that gives values from 0 to 1");
   Image image = grey ? show_grey(frame, voi) : show_colour(frame);
-  if (voi.equalize || voi.quantize8) {
-    if (voi.rule == VoiRule::none)
-      throw ConfigError("voi none with quantize8 or equalize; expected a rule that gives values from 0 to 1");
-    quantize(image);
-  }
+  if ((voi.equalize || voi.quantize8) && image.bits == 0) quantize(image);
   if (voi.equalize) {
     const Stored stored(frame.stored);
     equalize(image, [&](std::size_t i) { return !grey || !is_padding(frame.rules, stored[i]); });
   }
   return voi.ignore_aspect ? image : squared(std::move(image), frame.rules.aspect);
 }
+
+namespace {
+
+Histogram histogram_of(const Frame& frame) {
+  const bool whole =
+      frame.rules.slope == std::floor(frame.rules.slope) && frame.rules.intercept == std::floor(frame.rules.intercept);
+  Histogram histogram = whole ? Histogram(0) : Histogram();
+  if (frame.stored.module.value_bytes() <= 2) {
+    for (const auto& [value, count] : count_values(frame)) histogram.add(value, count);
+    return histogram;
+  }
+  // So many different values that counting them would take more memory than the frame.
+  const Stored stored(frame.stored);
+  const auto n = static_cast<std::size_t>(frame.stored.module.frame_values());
+  for (std::size_t i = 0; i < n; ++i)
+    if (!is_padding(frame.rules, stored[i])) histogram.add(modality_value(frame.rules, stored[i]));
+  return histogram;
+}
+
+Histogram histogram_of(const Colours& colours) {
+  std::vector<std::int64_t> counts(std::size_t{1} << 16);  // what 16 bits hold; palettes give 8
+  for (const std::uint32_t value : colours.values) ++counts[std::min<std::size_t>(value, counts.size() - 1)];
+  Histogram histogram(0);
+  for (std::size_t value = 0; value < counts.size(); ++value) histogram.add(static_cast<double>(value), counts[value]);
+  return histogram;
+}
+
+}  // namespace
 
 FrameAudit audit(const Frame& frame) {
   const PixelModule& module = frame.stored.module;
@@ -403,12 +454,14 @@ FrameAudit audit(const Frame& frame) {
     const Colours colours = colours_of(frame);
     for (std::size_t i = 0; i < colours.values.size(); ++i) take(colours.values[i], i == 0);
     out.mean = sum / static_cast<double>(colours.values.size());
+    out.values = histogram_of(colours);
     return out;
   }
   const Stored stored(frame.stored);
   const auto n = static_cast<std::size_t>(module.frame_values());
   for (std::size_t i = 0; i < n; ++i) take(modality_value(frame.rules, stored[i]), i == 0);
   out.mean = sum / static_cast<double>(n);
+  out.values = histogram_of(frame);
   const std::optional<Curve> curve = file_curve(frame.rules, 0);
   out.voi = !curve                            ? "none"
             : !frame.rules.voi_tables.empty() ? "lut"

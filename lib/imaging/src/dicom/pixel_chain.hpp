@@ -61,6 +61,7 @@ struct Colours {
 struct FrameAudit {
   double min = 0, max = 0, mean = 0;  ///< after the modality step, padding included; colours: over R, G and B
   std::string voi;                    ///< "lut", "window:LINEAR" ..., "none"; empty for colours
+  Histogram values;                   ///< after the modality step, padding left out; colours: R, G and B
   double voi_mean = 0;                ///< after the file's first VOI and MONOCHROME1; 0 where voi is "none"
 };
 [[nodiscard]] FrameAudit audit(const Frame& frame);

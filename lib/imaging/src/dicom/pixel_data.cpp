@@ -142,12 +142,15 @@ void extract(std::vector<std::byte>& values, const PixelModule& m) {
   if (down == 0 && spare == 0) return;
   const Cell mask = static_cast<Cell>(static_cast<Cell>(~Cell{0}) >> spare);
   const Cell sign = static_cast<Cell>(Cell{1} << (m.bits_stored - 1));
-  for (std::size_t at = 0; at < values.size(); at += sizeof(Cell)) {
+  const Cell extended = m.is_signed ? sign : Cell{0};
+  std::byte* const begin = values.data();
+  const std::size_t size = values.size();
+  for (std::size_t at = 0; at < size; at += sizeof(Cell)) {
     Cell cell;
-    std::memcpy(&cell, values.data() + at, sizeof(Cell));
+    std::memcpy(&cell, begin + at, sizeof(Cell));
     cell = static_cast<Cell>(static_cast<Cell>(cell >> down) & mask);
-    if (m.is_signed && (cell & sign) != 0) cell = static_cast<Cell>(cell | static_cast<Cell>(~mask));
-    std::memcpy(values.data() + at, &cell, sizeof(Cell));
+    cell = static_cast<Cell>(static_cast<Cell>(cell ^ extended) - extended);  // extends the sign
+    std::memcpy(begin + at, &cell, sizeof(Cell));
   }
 }
 

@@ -87,7 +87,7 @@ void fields(Wire& w, PixelModule& m) {
 }
 template <class Wire>
 void fields(Wire& w, StoredFrame& f) {
-  w(f.module), w(f.values);
+  w(f.module);  // the values lie behind all fields, so that they are copied once
 }
 template <class Wire>
 void fields(Wire& w, LookupTable& t) {

@@ -24,12 +24,15 @@ class ShiftedDataset final : public Dataset {
   }
   [[nodiscard]] Image decode(std::size_t index) const override {
     Image image = inner_->decode(index);
-    for (const Shift& shift : shifts_) image = apply_shift(shift, image, seed_, samples()[index].id);
+    for (const Shift& shift : shifts_) image = apply_shift(shift, image, seed_, inner_->path(index));
     return image;
   }
   [[nodiscard]] Tensor array(std::size_t index) const override { return inner_->array(index); }
   [[nodiscard]] bool integers() const override { return inner_->integers(); }
   [[nodiscard]] std::string digest(std::size_t index) const override { return inner_->digest(index); }
+  [[nodiscard]] std::string content(std::size_t index) const override { return inner_->content(index); }
+  [[nodiscard]] std::string path(std::size_t index) const override { return inner_->path(index); }
+  [[nodiscard]] std::vector<Place> other_places() const override { return inner_->other_places(); }
   [[nodiscard]] const LabelCounts* label_counts() const override { return inner_->label_counts(); }
   [[nodiscard]] std::vector<std::string> selection_notes() const override { return inner_->selection_notes(); }
   /// Of the data and of what is done to them.

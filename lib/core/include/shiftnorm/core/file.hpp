@@ -23,6 +23,8 @@ inline constexpr std::uint64_t kDefaultFileLimit = std::uint64_t{8} << 30;
 /// removed.
 void write_file(const std::filesystem::path& path, std::span<const std::byte> bytes);
 void write_file(const std::filesystem::path& path, std::string_view text);
+/// The same with mode 0600 from its first byte on, also over a file that others could read.
+void write_private_file(const std::filesystem::path& path, std::span<const std::byte> bytes);
 
 [[nodiscard]] inline std::span<const std::byte> as_bytes(std::string_view text) noexcept {
   return {reinterpret_cast<const std::byte*>(text.data()), text.size()};

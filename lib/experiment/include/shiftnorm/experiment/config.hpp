@@ -44,10 +44,26 @@ struct DataConfig {
   std::map<std::string, std::vector<std::string>> where;
   std::optional<DomainConfig> domain;
   imaging::DicomOptions dicom;
+  imaging::Ids ids = imaging::Ids::by_data;
+  std::filesystem::path key_folder;  ///< of the key that ids are hashed with: the YAML's
 };
 
+enum class ProtocolKind { transductive, held_out, streaming };
+
+/// Which images are measured, and which scored.
+struct ProtocolConfig {
+  ProtocolKind kind = ProtocolKind::transductive;
+  double adapt = 0.5;  ///< held_out: the share of images that is measured
+  std::string by;      ///< held_out: what is never parted, "patient", "image" or a column; empty: patient where known
+  std::int64_t batch = 64;  ///< streaming
+};
+[[nodiscard]] std::string_view name_of(ProtocolKind kind);
+
 struct EvaluateConfig {
-  std::vector<std::string> metrics;  ///< of metrics::metric_table()
+  std::vector<std::string> metrics;    ///< of metrics::metric_table()
+  std::vector<std::string> subgroups;  ///< columns or attributes whose values are scored by themselves
+  /// What is resampled whole: "patient", "image" or a column; empty: patient where known, else image.
+  std::string by;
   metrics::IntervalKind interval = metrics::IntervalKind::percentile;
   std::int64_t resamples = 2000;
   double level = 0.95;
@@ -57,6 +73,7 @@ struct EvaluateConfig {
 struct ExportConfig {
   std::string mode;            ///< the name of one of the modes
   std::filesystem::path path;  ///< relative: to the run folder
+  bool small_cohort = false;   ///< from however few patients
 };
 
 /// An experiment, checked: every default is spelled out and every path resolved.
@@ -68,6 +85,7 @@ struct Config {
   std::optional<DataConfig> source;
   DataConfig target;
   std::vector<std::string> classes;  ///< in the order of the network's outputs; empty: the sorted folder names
+  ProtocolConfig protocol;
   std::vector<adapt::Mode> modes;
   EvaluateConfig evaluate;
   std::optional<ExportConfig> exported;
@@ -77,6 +95,9 @@ struct ConfigOptions {
   std::filesystem::path root;     ///< inputs are relative to it; empty: to the YAML's folder
   std::vector<std::string> sets;  ///< `a.b=c`; paths in them are relative to the working directory
 };
+
+/// What is scored when nobody says: of one label per image, or of several findings.
+[[nodiscard]] std::vector<std::string> default_metrics(bool findings);
 
 /// Errors  ConfigError `file.yaml:LINE:COLUMN: key.path = found; expected` (or `--set key.path: ...`), FormatError if
 ///         the file is missing. Unknown keys name the nearest, keys given twice and impossible modes are refused.
@@ -98,6 +119,7 @@ struct ConfigOptions {
 [[nodiscard]] imaging::Reader parse_reader(
     std::string_view name);  ///< auto, folder, array, table, dicom; ConfigError with the nearest
 [[nodiscard]] std::string_view name_of(imaging::Reader reader);
+[[nodiscard]] imaging::Ids parse_ids(std::string_view name);  ///< path or hash; ConfigError
 /// One class name per line, blank lines left out, in the order of the network's outputs.
 [[nodiscard]] std::vector<std::string> read_classes(const std::filesystem::path& path);
 

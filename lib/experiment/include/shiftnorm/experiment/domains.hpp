@@ -32,6 +32,11 @@ struct Domains {
 [[nodiscard]] Domains find_domains(const Session& session, const DomainConfig& config);
 inline constexpr std::size_t kMostDomains = 1000;
 
+/// A value as domains compare it: ends trimmed, blanks inside made one, ASCII letters lower case; none is `unknown`.
+[[nodiscard]] std::string domain_value(std::string_view value);
+/// Images with the same value of a column or attribute, compared as domains are.
+[[nodiscard]] Groups column_groups(const Session& session, const std::string& column);
+
 /// Whether a column's values name a place, a person or a device rather than a kind of image.
 [[nodiscard]] bool tells_site(std::string_view column);
 
@@ -45,7 +50,8 @@ inline constexpr std::size_t kMostDomains = 1000;
                                         const stats::Statistics& source);
 
 /// For exports and statistics of one domain.
-[[nodiscard]] DataFacts data_facts(const Session& session, const Domains& domains, std::size_t domain);
+[[nodiscard]] DataFacts data_facts(const Session& session, const Domains& domains, std::size_t domain,
+                                   std::span<const adapt::LeftOut> left_out);
 
 /// `folder/adapted.pth` for the domain `b`: `folder/adapted.b.pth`.
 [[nodiscard]] std::filesystem::path domain_path(const std::filesystem::path& file, std::string_view stem);

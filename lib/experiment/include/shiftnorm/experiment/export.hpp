@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "shiftnorm/adapt/engine.hpp"
 #include "shiftnorm/adapt/mode.hpp"
 #include "shiftnorm/experiment/session.hpp"
 #include "shiftnorm/stats/statistics.hpp"
@@ -32,9 +34,9 @@ struct ExportFacts {
   std::int64_t images = 0;  ///< that the statistics were measured on
   std::string instruction_set, program_version;
   bool fold = false;          ///< ONNX only: take BatchNorms into the layers before them
-  std::int64_t left_out = 0;  ///< images whose activations were not finite
   std::string drawn;          ///< how the images were chosen of more; empty: all there were
   std::string domain{};       ///< its name, if the images are those of one domain
+  bool small_cohort = false;  ///< fewer than kSmallestCohort patients will do
 };
 
 /// The data that statistics were measured on, and how they entered the network.
@@ -43,23 +45,25 @@ struct DataFacts {
   std::string fingerprint;
   std::string source_fingerprint;  ///< of a source sample, see Session
   std::int64_t source_images = 0;
-  std::optional<std::int64_t> bad;  ///< files left out; absent: a statistics file does not tell
-  std::string drawn;                ///< as in ExportFacts
+  std::optional<std::int64_t> bad;       ///< files left out; absent: a statistics file does not tell
+  std::string drawn;                     ///< as in ExportFacts
+  std::optional<std::int64_t> patients;  ///< whose images were measured; absent: the data do not tell
 };
 
-/// Of a session's whole data set.
-[[nodiscard]] DataFacts data_facts(const Session& session);
+/// Of a session's whole data set, without images that were left out while measuring.
+[[nodiscard]] DataFacts data_facts(const Session& session, std::span<const adapt::LeftOut> left_out);
+/// Of some of its images; left_out: by their place among these.
+[[nodiscard]] DataFacts data_facts(const Session& session, std::span<const std::size_t> images,
+                                   std::span<const adapt::LeftOut> left_out);
 
 /// The extensions .onnx and .safetensors of the file's name convert, any other keeps the container. A file that is
 /// made here, not patched, holds the provenance too: `shiftnorm` in ONNX's metadata_props, safetensors' __metadata__.
 /// Errors  ConfigError for policies that no file can hold (`batch`, `instance`), with the reason, and for folding into
 ///         something else than ONNX; FormatError if a statistic is not finite or the file lacks a vector that must
-///         change; UnsupportedError for an ONNX file above 2 GiB or a fold that does not keep the outputs; as
-///         formats::patched.
+///         change; as check_cohort(); UnsupportedError for an ONNX file above 2 GiB or a fold that does not keep the
+///         outputs; as formats::patched.
 [[nodiscard]] Exported export_checkpoint(const RestoredModel& model, const stats::Statistics& statistics,
                                          const ExportFacts& facts, const DataFacts& data);
-[[nodiscard]] Exported export_checkpoint(const Session& session, const stats::Statistics& statistics,
-                                         const ExportFacts& facts);
 
 /// ConfigError with the reason unless a file can hold what the mode's policy uses.
 void check_exportable(const adapt::Mode& mode);

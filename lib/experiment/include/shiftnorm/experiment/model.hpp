@@ -63,7 +63,8 @@ struct NetworkSource {
 /// it.
 void fit_input(RestoredModel& model, const Shape& sample);
 
-/// Floating-point numbers of the file without running statistics: what PyTorch counts as parameters.
+/// Floating-point numbers of the file without running statistics: what PyTorch counts as parameters. ONNX: those that
+/// the network's nodes use, wherever they stand.
 [[nodiscard]] std::int64_t count_parameters(const formats::Checkpoint& checkpoint);
 
 }  // namespace shiftnorm::experiment

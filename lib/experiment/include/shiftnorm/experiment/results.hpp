@@ -40,6 +40,27 @@ struct DomainReport {
   std::vector<MetricResult> metrics;
   double mean_confidence = 0, mean_entropy = 0;
   std::vector<stats::LayerDistance> drift;
+  Settling settling;  ///< of its own images; no layers if nothing was measured
+};
+
+/// How images with one value of a column fared.
+struct SubgroupReport {
+  std::string column, name;
+  std::int64_t images = 0, labelled = 0;
+  std::vector<MetricResult> metrics;
+};
+
+/// One of several findings, over the images of which it is known.
+struct FindingReport {
+  std::string name;
+  std::int64_t known = 0, positive = 0;
+  std::vector<MetricResult> metrics;
+};
+
+/// One batch of a stream: shares of its labelled images that were right before and after it was measured.
+struct StreamBatch {
+  std::int64_t images = 0, labelled = 0;
+  double before = 0, after = 0;
 };
 
 struct ModeReport {
@@ -57,6 +78,20 @@ struct ModeReport {
   double mean_confidence = 0, mean_entropy = 0;
   std::optional<LabelFree> label_free;
   std::vector<DomainReport> domains;  ///< empty unless the data are parted into domains
+  std::vector<SubgroupReport> subgroups;
+  std::vector<FindingReport> findings;  ///< where images have several; `metrics` are then means over them
+  /// Streaming: of the same images, each predicted once its batch had been measured too; one or none. What stands here
+  /// beside it is of predictions before.
+  std::vector<ModeReport> after;
+  std::vector<StreamBatch> stream;
+};
+
+/// Which images a held-out run measured, and which it scored.
+struct SplitFacts {
+  std::string by;
+  double share = 0;
+  std::int64_t adapt_images = 0, evaluate_images = 0;
+  std::optional<std::int64_t> adapt_patients, evaluate_patients;
 };
 
 /// Everything a run found out: what results.json, predictions.csv and report.html are written from.
@@ -66,13 +101,19 @@ struct RunResults {
   std::string model_sha256, model_file, architecture, preprocess, preprocess_sha256, fingerprint;
   std::int64_t batchnorms = 0, levels = 0, parameters = 0, images = 0, skipped = 0;
   std::vector<imaging::Bad> bad;
-  std::vector<std::string> classes, ids;
+  std::vector<std::string> classes, ids;             ///< ids: of images that are scored
   std::string domain_key;                            ///< empty: one domain
-  std::vector<std::int32_t> labels;                  ///< -1: none
+  std::vector<std::int32_t> labels;                  ///< of images that are scored; -1: none
+  std::vector<std::int8_t> findings;                 ///< [ids, classes], as in imaging::Sample; empty: one label each
   std::optional<imaging::LabelCounts> label_counts;  ///< where a table gave them
-  std::optional<std::int64_t> patients;              ///< where every image tells its own
+  std::optional<std::int64_t> patients;              ///< where images tell theirs
+  std::int64_t repeated = 0;                         ///< images whose pixels an earlier one has
   double load_seconds = 0, level = 0.95;
   std::int64_t resamples = 0;
+  std::string interval_by = "image";  ///< what was resampled whole
+  std::int64_t clusters = 0;          ///< so many of them were scored
+  std::optional<SplitFacts> split;    ///< held_out
+  std::int64_t stream_batch = 0;      ///< streaming
   std::vector<ModeReport> modes;
   std::optional<Recommendation> recommendation;  ///< without target labels; absent: not asked for
   std::string exported_mode, exported_file;

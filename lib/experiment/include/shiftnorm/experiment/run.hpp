@@ -22,6 +22,7 @@ struct RunOptions {
   std::string program_version, instruction_set;
   std::string command;        ///< for the report; no paths
   bool show_domains = false;  ///< names of domains that tell a site
+  bool small_cohort = false;  ///< export from however few patients
 };
 
 /// An adapted checkpoint and where it goes, relative to the run folder unless absolute.
@@ -39,6 +40,7 @@ struct RunOutcome {
   std::string domains_json;        ///< the index of what belongs to which domain; empty without domains
   std::string config_yaml;         ///< the resolved configuration, runnable from the run folder
   std::vector<std::string> notes;  ///< warnings, one line each
+  std::shared_ptr<const imaging::Dataset> dataset;  ///< the target
 };
 
 /// The whole experiment: restore, load, every mode on one engine and the same images, scores, export.

@@ -10,6 +10,7 @@
 #include "shiftnorm/adapt/engine.hpp"
 #include "shiftnorm/core/progress.hpp"
 #include "shiftnorm/experiment/config.hpp"
+#include "shiftnorm/experiment/groups.hpp"
 #include "shiftnorm/experiment/model.hpp"
 #include "shiftnorm/imaging/dataset.hpp"
 #include "shiftnorm/imaging/sample_store.hpp"
@@ -56,12 +57,17 @@ struct Session {
   std::string preprocess_sha256;   ///< of imaging::canonical
   std::string source_fingerprint;  ///< of the source sample where one was measured, else empty
   std::int64_t source_images = 0;
+  Groups patients;  ///< of usable samples, those that tell none as one; not known where no sample tells its own
+  Groups pixels;    ///< samples of the same values
   double load_seconds = 0;
   std::vector<std::string> notes;  ///< what the user should know, one line each
 
   [[nodiscard]] std::vector<std::int32_t> labels() const;  ///< per usable sample, -1: none
+  /// Per usable sample and class, as in imaging::Sample; empty where samples have one label each, or none.
+  [[nodiscard]] std::vector<std::int8_t> findings() const;
   [[nodiscard]] std::vector<std::string> ids() const;
-  [[nodiscard]] std::optional<std::int64_t> patients() const;  ///< nothing unless every usable sample tells its own
+  [[nodiscard]] std::optional<std::int64_t> patient_count() const;  ///< nothing where they are not known
+  [[nodiscard]] std::int64_t repeated() const;                      ///< samples whose pixels an earlier one has
   [[nodiscard]] std::int64_t levels() const;
   [[nodiscard]] bool classifies() const;  ///< the first output is one vector for each sample
 };

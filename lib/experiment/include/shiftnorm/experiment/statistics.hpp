@@ -13,8 +13,6 @@
 namespace shiftnorm::experiment {
 
 /// What a mode measured, with everything that the file keeps beside it. `measured`: adapt::ModeResult's.
-[[nodiscard]] stats::StatisticsFile statistics_file(const Session& session, const stats::Statistics& measured,
-                                                    const ExportFacts& facts);
 [[nodiscard]] stats::StatisticsFile statistics_file(const RestoredModel& model, const stats::Statistics& measured,
                                                     const ExportFacts& facts, const DataFacts& data);
 

@@ -11,6 +11,7 @@
 
 #include "shiftnorm/core/array.hpp"
 #include "shiftnorm/core/progress.hpp"
+#include "shiftnorm/imaging/histogram.hpp"
 
 namespace shiftnorm::imaging {
 
@@ -33,9 +34,12 @@ struct Image {
 
 /// One sample of a data set: what names it in outputs, its label, and how to get it.
 struct Sample {
-  std::string id;           ///< relative path with '/' or "name[index]" for arrays
+  std::string id;           ///< relative path with '/' or "name[index]" for arrays; a keyed hash where `Ids` says so
   std::int32_t label = -1;  ///< index into Dataset::classes; -1: none
-  std::string patient{};    ///< whose it is, for counts and groups (DICOM: a keyed hash); empty: unknown. Never printed
+  std::string patient{};    ///< keyed hash of whose it is, for counts and groups; empty: unknown. Never printed
+  /// Of several findings at once, one for each of Dataset::classes: there (1), not there (0), not known (-1). Empty:
+  /// the data have one label per sample, or none.
+  std::vector<std::int8_t> findings{};
   /// What tables may be joined by besides the id, by the names that a table's columns have. Never printed.
   std::map<std::string, std::string> keys{};
   /// What else is known of it and was asked for (DatasetOptions::keep).
@@ -57,6 +61,11 @@ struct Bad {
   std::optional<std::uint64_t> offset{};  ///< DICOM: where in the object, in bytes
 };
 
+/// What an id stands for. For lists that are asked for, and nothing else: paths may name patients.
+struct Place {
+  std::string id, path;  ///< path: relative to the data set, `archive!member` for what lies in one
+};
+
 /// What became of a table of labels (counts of samples, and of rows without one).
 struct LabelCounts {
   std::string file;  ///< without folders
@@ -65,11 +74,12 @@ struct LabelCounts {
 
 /// What `inspect --pixels` says of one file beside its decoded values.
 struct PixelAudit {
-  std::string transfer_syntax, dtype, stored_sha256;
+  std::string transfer_syntax, transfer_syntax_name, dtype, stored_sha256;
   std::vector<std::int64_t> shape;    ///< frames, rows, columns, samples; the first only if there are several
   double min = 0, max = 0, mean = 0;  ///< of frame 0 after the modality step
   std::string voi;                    ///< "lut", "window:LINEAR", ..., "none"; empty for colours
   std::optional<double> voi_mean{};   ///< of frame 0, in [0, 1]
+  Histogram values{};                 ///< of frame 0 after the modality step, padding left out; colours: R, G and B
 };
 
 struct Pipeline;
@@ -99,6 +109,12 @@ class Dataset {
   /// file. Thread-safe.
   [[nodiscard]] virtual std::optional<PixelAudit> audit(std::size_t index) const;
   [[nodiscard]] virtual std::string digest(std::size_t index) const = 0;  ///< SHA-256 of the stored bytes
+  /// The same text for samples of the same values, whatever file they came in; empty where all values of a sample are
+  /// one, which tells nothing. Cheap once the sample was decoded; thread-safe. Errors  as decode().
+  [[nodiscard]] virtual std::string content(std::size_t index) const = 0;
+  [[nodiscard]] virtual std::string path(std::size_t index) const { return samples().at(index).id; }  ///< as in Place
+  /// Of bad and skipped files that have an id.
+  [[nodiscard]] virtual std::vector<Place> other_places() const { return {}; }
   /// Of the table that labels came from; null without one.
   [[nodiscard]] virtual const LabelCounts* label_counts() const { return nullptr; }
   /// What became of tables and filters, for the user, one line each.
@@ -114,7 +130,8 @@ struct LabelTable {
   std::filesystem::path file{};    ///< empty: none; WHERE itself may be a table
   std::vector<std::string> key{};  ///< columns that tell the sample together; empty: path, id, or the samples' keys
   std::string label{};             ///< column of class names; empty: `label`, if there is one
-  std::string patient{};           ///< column that tells the patient; empty: `patient`, if there is one
+  std::vector<std::string> findings{};  ///< instead: columns of 0 and 1; empty, -1 and nan are not known
+  std::string patient{};                ///< column that tells the patient; empty: `patient`, if there is one
 };
 
 /// Which frames of a multi-frame object are samples. `by_kind`: all of enhanced CT, MR and PET, else the middle one.
@@ -125,12 +142,17 @@ struct DicomOptions {
   Frames frames = Frames::by_kind;
   std::int64_t most_frames = 1;                             ///< at_most: so many, evenly spread
   std::map<std::string, std::vector<std::string>> where{};  ///< attribute keyword -> values that are kept
-  std::filesystem::path key_folder{};                       ///< holds `.shiftnorm/key`; empty: the working directory
+  std::vector<std::string> keep{};                          ///< attributes that Sample::attributes is to hold
   bool label_folders = false;                               ///< the first folder below the root is the class
 };
 
+/// What samples are called in outputs: their path (arrays: the array's name and index), or a keyed hash of it.
+enum class Ids { by_data, path, hash };  ///< by_data: hash where the data name patients
+
 struct DatasetOptions {
   Limit limit{};
+  Ids ids = Ids::by_data;
+  std::filesystem::path key_folder{};  ///< holds `.shiftnorm/key`; empty: the working directory
   Reader reader = Reader::automatic;
   std::string layout{};                ///< arrays: the axes by their letters (check_layout); empty: told from the shape
   std::vector<std::string> classes{};  ///< given order of class names; empty: sorted folder names

@@ -33,6 +33,7 @@ class SampleStore {
 
   [[nodiscard]] std::size_t size() const noexcept;  ///< usable samples, in data set order
   [[nodiscard]] const Sample& sample(std::size_t index) const;
+  [[nodiscard]] std::size_t listed(std::size_t index) const;  ///< its index in the data set
   [[nodiscard]] const std::vector<Bad>& bad() const noexcept;
   [[nodiscard]] const Shape& shape() const noexcept;  ///< of one sample, without N
   /// Writes sample `index` as the network's float input, planar; dst.size() == shape().elements(). Thread-safe.

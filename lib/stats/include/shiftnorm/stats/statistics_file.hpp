@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,8 +27,9 @@ struct StatisticsFile {
   std::string preprocess, preprocess_steps, preprocess_sha256;  ///< name, YAML, hash of the canonical form
   std::vector<std::string> fingerprints;                        ///< of the data; several after a merge
   std::int64_t images = 0;
-  std::string drawn;  ///< how they were chosen of more, for people; empty: all there were
-  std::string job;    ///< of an interrupted estimate: hash of everything it depends on; empty: finished
+  std::optional<std::int64_t> patients;  ///< whose images they are, exact; absent: the data do not tell
+  std::string drawn;                     ///< how they were chosen of more, for people; empty: all there were
+  std::string job;  ///< of an interrupted estimate: hash of everything it depends on; empty: finished
   std::string instruction_set, program_version;
   Statistics layers;
 };
@@ -47,6 +49,7 @@ struct NamedStatistics {
 };
 
 /// As if all images had been measured in one run, to the last bit of every sum; the order of the parts does not matter.
+/// Patients add up, parts that do not tell theirs as none; those of parts measured on the same data count once.
 /// Batches must be whole, but for one part: a run ends with one ragged batch at most.
 /// Errors  ConfigError with the reason: semantics or estimators that do not merge, parts that differ in model,
 ///         preprocessing, method, instruction set or measured layers; fewer than two parts.

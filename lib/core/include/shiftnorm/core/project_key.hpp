@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace shiftnorm::imaging {
+namespace shiftnorm {
 
 /// The secret of a project, with which identifiers become ids that nobody else can trace back.
 class ProjectKey {
@@ -21,4 +21,4 @@ class ProjectKey {
   std::vector<std::byte> bytes_;
 };
 
-}  // namespace shiftnorm::imaging
+}  // namespace shiftnorm

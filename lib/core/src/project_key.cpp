@@ -1,4 +1,4 @@
-#include "project_key.hpp"
+#include "shiftnorm/core/project_key.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -12,7 +12,7 @@
 #include "shiftnorm/core/file.hpp"
 #include "shiftnorm/core/hash.hpp"
 
-namespace shiftnorm::imaging {
+namespace shiftnorm {
 namespace {
 
 namespace fs = std::filesystem;
@@ -59,4 +59,4 @@ std::string ProjectKey::id(std::string_view kind, std::string_view value) const 
   return hmac_sha256_hex(bytes_, text).substr(0, kIdDigits);
 }
 
-}  // namespace shiftnorm::imaging
+}  // namespace shiftnorm

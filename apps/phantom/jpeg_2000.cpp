@@ -1,0 +1,81 @@
+#include "jpeg_2000.hpp"
+
+#include <openjpeg.h>
+
+#include <algorithm>
+#include <bit>
+#include <memory>
+
+#include "shiftnorm/core/error.hpp"
+
+namespace shiftnorm::phantom {
+namespace {
+
+/// A file in memory, as OpenJPEG writes it: it goes back to fill in lengths.
+struct Target {
+  std::vector<std::uint8_t> bytes;
+  std::size_t at = 0;
+};
+
+OPJ_SIZE_T write_some(void* buffer, OPJ_SIZE_T count, void* user) {
+  auto& target = *static_cast<Target*>(user);
+  target.bytes.resize(std::max(target.bytes.size(), target.at + count));
+  std::copy_n(static_cast<const std::uint8_t*>(buffer), count,
+              target.bytes.begin() + static_cast<std::ptrdiff_t>(target.at));
+  target.at += count;
+  return count;
+}
+
+OPJ_BOOL seek_to(OPJ_OFF_T position, void* user) {
+  static_cast<Target*>(user)->at = static_cast<std::size_t>(position);
+  return OPJ_TRUE;
+}
+
+OPJ_OFF_T skip_some(OPJ_OFF_T count, void* user) {
+  static_cast<Target*>(user)->at += static_cast<std::size_t>(count);
+  return count;
+}
+
+struct CodecDeleter {
+  void operator()(opj_codec_t* codec) const { opj_destroy_codec(codec); }
+};
+struct StreamDeleter {
+  void operator()(opj_stream_t* stream) const { opj_stream_destroy(stream); }
+};
+struct ImageDeleter {
+  void operator()(opj_image_t* image) const { opj_image_destroy(image); }
+};
+
+}  // namespace
+
+std::vector<std::uint8_t> encode_jpeg_2000(std::span<const std::uint16_t> values, std::size_t side, int bits) {
+  opj_image_cmptparm_t component{};
+  component.dx = component.dy = 1;
+  component.w = component.h = static_cast<OPJ_UINT32>(side);
+  component.prec = static_cast<OPJ_UINT32>(bits);
+  const std::unique_ptr<opj_image_t, ImageDeleter> image(opj_image_create(1, &component, OPJ_CLRSPC_GRAY));
+  const std::unique_ptr<opj_codec_t, CodecDeleter> codec(opj_create_compress(OPJ_CODEC_J2K));
+  const std::unique_ptr<opj_stream_t, StreamDeleter> stream(opj_stream_default_create(OPJ_FALSE));
+  if (!image || !codec || !stream) throw MachineError("OpenJPEG cannot start: memory is short");
+  image->x1 = image->y1 = static_cast<OPJ_UINT32>(side);
+  std::copy(values.begin(), values.end(), image->comps[0].data);
+
+  Target target;
+  opj_stream_set_user_data(stream.get(), &target, nullptr);
+  opj_stream_set_write_function(stream.get(), write_some);
+  opj_stream_set_seek_function(stream.get(), seek_to);
+  opj_stream_set_skip_function(stream.get(), skip_some);
+  opj_cparameters_t parameters;
+  opj_set_default_encoder_parameters(&parameters);
+  parameters.tcp_numlayers = 1;
+  parameters.cp_disto_alloc = 1;  // with rate 0: nothing is thrown away
+  // OpenJPEG refuses more halvings than the picture has pixels for.
+  parameters.numresolution = std::min(parameters.numresolution, static_cast<int>(std::bit_width(side)));
+  if (opj_setup_encoder(codec.get(), &parameters, image.get()) == OPJ_FALSE ||
+      opj_start_compress(codec.get(), image.get(), stream.get()) == OPJ_FALSE ||
+      opj_encode(codec.get(), stream.get()) == OPJ_FALSE || opj_end_compress(codec.get(), stream.get()) == OPJ_FALSE)
+    throw Error("OpenJPEG cannot encode a picture");
+  return std::move(target.bytes);
+}
+
+}  // namespace shiftnorm::phantom

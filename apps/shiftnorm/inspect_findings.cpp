@@ -1,0 +1,214 @@
+#include "inspect_findings.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <exception>
+#include <fstream>
+#include <mutex>
+#include <thread>
+
+#include "shiftnorm/core/hash.hpp"
+#include "shiftnorm/core/text.hpp"
+
+namespace shiftnorm::app {
+namespace {
+
+namespace fs = std::filesystem;
+using container::Json;
+using imaging::Histogram;
+
+struct Magic {
+  std::string_view bytes, format;
+};
+constexpr Magic kMagic[] = {{"\xff\xd8\xff", "jpeg"},
+                            {"\x89PNG", "png"},
+                            {std::string_view("II*\0", 4), "tiff"},
+                            {std::string_view("MM\0*", 4), "tiff"},
+                            {"BM", "bmp"}};
+
+/// By content, as the decoder does.
+std::string format_of(const fs::path& file) {
+  std::array<char, 8> head{};
+  std::ifstream stream(file, std::ios::binary);
+  stream.read(head.data(), head.size());
+  const std::string_view found(head.data(), static_cast<std::size_t>(stream.gcount()));
+  for (const Magic& magic : kMagic)
+    if (found.starts_with(magic.bytes)) return std::string(magic.format);
+  return "unknown";
+}
+
+Histogram measure(Finding& finding, const imaging::Image& image) {
+  std::vector<std::int64_t> counts(std::size_t{1} << image.bits);
+  for (const std::uint16_t v : image.pixels) ++counts.at(v);
+  Histogram histogram(0);
+  double sum = 0;
+  for (std::size_t v = 0; v < counts.size(); ++v) {
+    histogram.add(static_cast<double>(v), counts[v]);
+    sum += static_cast<double>(v) * static_cast<double>(counts[v]);
+  }
+  finding.min = histogram.min();
+  finding.max = histogram.max();
+  finding.values = histogram.values();
+  finding.mean = sum / static_cast<double>(histogram.values());
+  return histogram;
+}
+
+/// Hash of the values as a dense little-endian array of the stored type.
+std::string hash_of(const imaging::Image& image) {
+  if (image.bits == 16) return sha256_hex(std::as_bytes(std::span<const std::uint16_t>(image.pixels)));
+  std::vector<std::byte> narrow;
+  narrow.reserve(image.pixels.size());
+  for (const std::uint16_t v : image.pixels) narrow.push_back(static_cast<std::byte>(v));
+  return sha256_hex(narrow);
+}
+
+Histogram examine_image(const imaging::Dataset& dataset, std::size_t index, bool pixels, Finding& finding) {
+  const imaging::Image image = dataset.decode(index);
+  finding.shape = {image.height, image.width, image.channels};
+  finding.dtype = image.bits == 8 ? "uint8" : "uint16";
+  finding.group = finding.dtype;
+  if (pixels) finding.sha256 = hash_of(image);
+  return measure(finding, image);
+}
+
+Histogram examine_array(const imaging::Dataset& dataset, std::size_t index, bool pixels, Finding& finding) {
+  const Tensor tensor = dataset.array(index);
+  finding.shape = tensor.shape.extents();
+  finding.dtype = finding.group = "float32";
+  Histogram histogram = dataset.integers() ? Histogram(0) : Histogram();
+  if (tensor.values.empty()) return histogram;
+  if (pixels) finding.sha256 = sha256_hex(std::as_bytes(std::span<const float>(tensor.values)));
+  double sum = 0;
+  for (const float v : tensor.values) {
+    histogram.add(v);
+    sum += v;
+  }
+  finding.min = *std::ranges::min_element(tensor.values);
+  finding.max = *std::ranges::max_element(tensor.values);
+  finding.values = static_cast<std::int64_t>(tensor.values.size());
+  finding.mean = sum / static_cast<double>(tensor.values.size());
+  return histogram;
+}
+
+/// A DICOM object: everything is measured on stored values, before the pixel chain.
+Histogram examine_object(const imaging::Dataset& dataset, std::size_t index, Finding& finding) {
+  const std::optional<imaging::PixelAudit> audit = dataset.audit(index);
+  finding.counted = audit.has_value();
+  if (!audit) return Histogram();
+  finding.format = "dicom";
+  finding.transfer_syntax = audit->transfer_syntax;
+  finding.transfer_syntax_name = audit->transfer_syntax_name;
+  finding.sha256 = audit->stored_sha256;
+  finding.dtype = audit->dtype;
+  finding.shape = audit->shape;
+  finding.min = audit->min;
+  finding.max = audit->max;
+  finding.mean = audit->mean;
+  finding.values = audit->values.values();
+  finding.voi = audit->voi;
+  finding.voi_mean = audit->voi_mean;
+  finding.group = code_of(dataset.samples()[index], "Modality");
+  if (finding.voi.empty()) finding.group += ", colour";
+  return audit->values;
+}
+
+Finding examine_one(const imaging::Dataset& dataset, const fs::path& root, std::size_t index, bool pixels,
+                    Histogram& histogram) {
+  Finding finding;
+  finding.id = dataset.samples()[index].id;
+  const bool dicom = dataset.reader() == imaging::Reader::dicom;
+  finding.format = dicom ? "dicom" : fs::is_regular_file(root / finding.id) ? format_of(root / finding.id) : "array";
+  try {
+    histogram = dicom              ? examine_object(dataset, index, finding)
+                : dataset.images() ? examine_image(dataset, index, pixels, finding)
+                                   : examine_array(dataset, index, pixels, finding);
+  } catch (const Error& e) {
+    finding.bad = e.what();
+    // A fault of DICOM reads `reason: detail`.
+    if (dicom) finding.kind = finding.bad.substr(0, finding.bad.find(':'));
+  }
+  return finding;
+}
+
+}  // namespace
+
+Findings examine(const imaging::Dataset& dataset, const fs::path& root, bool pixels, int threads,
+                 const Progress& progress) {
+  Findings all;
+  std::vector<Finding>& findings = all.samples;
+  findings.resize(dataset.samples().size());
+  std::atomic<std::size_t> next{0};
+  std::atomic<std::int64_t> done{0};
+  std::exception_ptr error;
+  std::mutex mutex;
+  const auto work = [&] {
+    try {
+      for (std::size_t i = next++; i < findings.size(); i = next++) {
+        progress.check();
+        Histogram histogram;
+        findings[i] = examine_one(dataset, root, i, pixels, histogram);
+        const std::lock_guard lock(mutex);
+        if (histogram.values() + histogram.not_finite() > 0) all.intensities[findings[i].group].merge(histogram);
+        progress.tell("inspect", ++done, static_cast<std::int64_t>(findings.size()));
+      }
+    } catch (...) {
+      const std::lock_guard lock(mutex);
+      error = std::current_exception();
+      next = findings.size();
+    }
+  };
+  {
+    std::vector<std::jthread> helpers;
+    for (int t = 1; t < threads; ++t) helpers.emplace_back(work);
+    work();
+  }
+  if (error) std::rethrow_exception(error);
+  return all;
+}
+
+std::string code_of(const imaging::Sample& sample, const std::string& attribute) {
+  constexpr std::size_t kLongest = 16;
+  const auto found = sample.attributes.find(attribute);
+  if (found == sample.attributes.end() || found->second.empty()) return "unknown";
+  const std::string& value = found->second;
+  const bool code = value.size() <= kLongest && std::ranges::all_of(value, [](char c) {
+                      return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == ' ';
+                    });
+  return code ? value : "no code";
+}
+
+std::string size_text(const std::vector<std::int64_t>& shape) {
+  std::vector<std::string> parts;
+  for (const std::int64_t extent : shape) parts.push_back(std::to_string(extent));
+  return fmt::format("{}", fmt::join(parts, " x "));
+}
+
+Json finding_json(const Finding& f) {
+  if (!f.bad.empty())
+    return Json::object({{"id", printable(f.id, f.id.size() + 1)}, {"bad", printable(f.bad, f.bad.size() + 1)}});
+  Json shape = Json::array();
+  for (const std::int64_t extent : f.shape) shape.push(extent);
+  return Json::object({{"id", printable(f.id, f.id.size() + 1)},
+                       {"format", f.format},
+                       {"transfer_syntax", f.transfer_syntax.empty() ? Json() : Json(f.transfer_syntax)},
+                       {"sha256_stored", f.sha256},
+                       {"dtype", f.dtype},
+                       {"shape", std::move(shape)},
+                       {"min", f.min},
+                       {"max", f.max},
+                       {"mean", f.mean},
+                       {"voi", f.voi.empty() ? Json() : Json(f.voi)},
+                       {"voi_mean", f.voi_mean ? Json(*f.voi_mean) : Json()}});
+}
+
+std::string finding_text(const Finding& f) {
+  if (!f.bad.empty()) return fmt::format("bad: {}: {}\n", printable(f.id), printable(f.bad));
+  return fmt::format("{}: {} {} {} min {:g} max {:g} mean {:.6g}{} sha256 {}\n", printable(f.id), f.format,
+                     size_text(f.shape), f.dtype, f.min, f.max, f.mean,
+                     f.voi_mean ? fmt::format(" {} {:.6f}", f.voi, *f.voi_mean) : "", f.sha256);
+}
+
+}  // namespace shiftnorm::app

@@ -1,0 +1,125 @@
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <cmath>
+#include <set>
+
+#include "sample_run.hpp"
+#include "shiftnorm/core/error.hpp"
+#include "shiftnorm/report/report.hpp"
+
+using namespace shiftnorm;
+
+namespace {
+
+std::size_t count(const std::string& text, const std::string& what) {
+  std::size_t n = 0;
+  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++n;
+  return n;
+}
+
+/// 1000 classes, 300 layers, 10 modes.
+experiment::RunResults large_run() {
+  constexpr std::size_t kClasses = 1000, kImages = 300, kLayers = 300, kModes = 10;
+  experiment::RunResults run;
+  run.name = "large";
+  for (std::size_t c = 0; c < kClasses; ++c) run.classes.push_back("class of images number " + std::to_string(c));
+  for (std::size_t i = 0; i < kImages; ++i) {
+    run.ids.push_back(std::to_string(i));
+    run.labels.push_back(static_cast<std::int32_t>(i * 3));
+  }
+  run.images = kImages;
+  for (std::size_t m = 0; m < kModes; ++m) {
+    experiment::ModeReport& mode = run.modes.emplace_back();
+    mode.mode.name = "mode-" + std::to_string(m);
+    mode.mode.policy = m == 0 ? adapt::Policy::source : adapt::Policy::adabn;
+    mode.probabilities.assign(kImages * kClasses, 0.0005);
+    for (std::size_t i = 0; i < kImages; ++i) mode.probabilities[i * kClasses + (i * (m + 3)) % kClasses] = 0.5;
+    const metrics::Predictions p{kClasses, run.labels, mode.probabilities};
+    mode.metrics = {{"accuracy", metrics::score(metrics::metric("accuracy"), p), std::nullopt}};
+    mode.per_class = metrics::per_class(p);
+    mode.confusion = metrics::confusion_matrix(p);
+    mode.reliability = metrics::reliability(p);
+    for (std::size_t l = 0; m > 0 && l < kLayers; ++l) {
+      const std::string name = "features.denseblock4.denselayer" + std::to_string(l) + ".norm2";
+      const double v = 1 + static_cast<double>((l * m) % 17) / 10;
+      mode.drift.push_back({name, v, v, v, v, 0});
+      mode.settling.layers.push_back({name, v / 20, v});
+    }
+  }
+  return run;
+}
+
+}  // namespace
+
+// Oracle: the number that decision 0021 gives.
+TEST_CASE("A page of 1000 classes, 300 layers and 10 modes stays small", "[report]") {
+  const std::string page = report::report_html(large_run());
+  CHECK(page.size() < 4 * 1000 * 1000);
+  CHECK_THAT(page, Catch::Contains("The 200 of 1000 classes on which the modes differ most"));
+  CHECK_THAT(page, Catch::Contains("25 classes in a bar"));
+}
+
+TEST_CASE("Every picture of the page is a file too", "[report]") {
+  const experiment::RunResults run = test::sample_run(2);
+  const std::vector<report::Picture> pictures = report::report_pictures(run);
+  CHECK(pictures.size() == count(report::report_html(run), "<svg "));
+  std::set<std::string> names;
+  for (const report::Picture& picture : pictures) {
+    INFO(picture.name);
+    CHECK(names.insert(picture.name).second);
+    CHECK(picture.name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.") ==
+          std::string::npos);
+    CHECK(picture.svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox="));
+    CHECK(picture.svg.ends_with("</svg>\n"));
+    CHECK(picture.svg.find("var(--") == std::string::npos);
+  }
+}
+
+// Oracle: by hand. Both findings of class 1 stand above both of class 0 but one pair: the curve passes (0, 1/2), (1/2,
+// 1).
+TEST_CASE("A ROC curve goes through its points", "[report]") {
+  experiment::RunResults run;
+  run.classes = {"no", "yes"};
+  run.ids = {"a", "b", "c", "d"};
+  run.labels = {1, 0, 1, 0};
+  experiment::ModeReport& mode = run.modes.emplace_back();
+  mode.mode.name = "only";
+  for (const double p : {0.9, 0.6, 0.4, 0.1}) mode.probabilities.insert(mode.probabilities.end(), {1 - p, p});
+  const std::string page = report::report_html(run);
+  const auto row = [](const char* fpr, const char* tpr) {
+    return std::string(">") + fpr + "</td><td data-v=\"" + tpr + "\"";
+  };
+  CHECK_THAT(page, Catch::Contains(row("0.00", "0.500000")));
+  CHECK_THAT(page, Catch::Contains(row("0.45", "0.500000")));
+  CHECK_THAT(page, Catch::Contains(row("0.50", "1.000000")));
+  CHECK_THAT(page, Catch::Contains(row("1.00", "1.000000")));
+}
+
+// Law: scores that say nothing give the diagonal.
+TEST_CASE("Ties make a ROC curve straight", "[report]") {
+  experiment::RunResults run;
+  run.classes = {"no", "yes"};
+  run.ids = {"a", "b", "c"};
+  run.labels = {1, 0, 0};
+  run.modes.emplace_back().mode.name = "tied";
+  run.modes[0].probabilities.assign(6, 0.5);
+  const std::string page = report::report_html(run);
+  for (const char* row : {">0.25</td><td data-v=\"0.250000\"", ">0.75</td><td data-v=\"0.750000\""})
+    CHECK_THAT(page, Catch::Contains(row));
+}
+
+TEST_CASE("A heat map shows every value and what is missing", "[report]") {
+  const report::HeatMap map{
+      "Gain <b>", "Shift", "Mode", {"noise", "blur & fog"}, {"adabn", "off"}, {0.12, -0.3, std::nan(""), 0.0},
+      true,       true};
+  const std::string html = report::heat_map_html(map, 3);
+  for (const char* text : {">+12.0<", ">-30.0<", ">0.0<", ">none<", "blur &amp; fog", "Gain &lt;b&gt;",
+                           "noise, off: -30.0", "id=\"heat-map-3-Gain-b-t\""})
+    CHECK_THAT(html, Catch::Contains(text));
+  CHECK(count(html, "class=\"other cell\"") == 1);
+  CHECK_THAT(report::heat_map_svg(map), Catch::StartsWith("<svg xmlns="));
+  report::HeatMap wrong = map;
+  wrong.values.pop_back();
+  CHECK_THROWS_AS(report::heat_map_html(wrong), ShapeError);
+  CHECK_THAT(report::report_html({}, {map}), Catch::Contains("<h2>Sweep</h2>"));
+}
