@@ -102,7 +102,8 @@ ExitCode run(const Options& options, Console& console) {
   const experiment::Sweep sweep = experiment::read_sweep(yaml, {options.text("root"), options.texts("set")});
   const RunPlace place = place_of(options, sweep.name);
   if (!sweep.keys.empty() && options.has("identify"))
-    throw ConfigError("--identify: belongs to one data set, and the runs of a sweep may have several; expected one run");
+    throw ConfigError(
+        "--identify: belongs to one data set, and the runs of a sweep may have several; expected one run");
   if (!sweep.keys.empty()) return run_sweep(sweep, place, job, limit, options.has("dry-run"), console);
   const experiment::Config& config = sweep.runs[0].config;
   if (options.has("dry-run")) return dry_run(config, place.folder, console);

@@ -177,8 +177,7 @@ TEST_CASE("no command writes or prints what names a person, a place or a date", 
   call(with({"inspect", "archive", "--labels", "ambiguous.csv"}, {}), 3);
   call(with(with({"evaluate"}, job), {"--labels", "foreign.csv", "--key", "AccessionNumber"}), 2);
   call(with(with({"recalibrate"}, job), {"--where", "PatientID=MARKERID99", "--out", "n.safetensors"}), 3);
-  call({"run", "x.yaml", "--out", "run5", "--set", "protocol.kind=held_out", "--set", "protocol.by=image"},
-       2);
+  call({"run", "x.yaml", "--out", "run5", "--set", "protocol.kind=held_out", "--set", "protocol.by=image"}, 2);
   check_files(place, {"labels.csv", "ambiguous.csv", "foreign.csv"});
 }
 
