@@ -36,7 +36,7 @@ std::string path_of(const phantom::Exposure& e) {
 
 std::unique_ptr<imaging::Dataset> open(const fs::path& root, const TempDir& key) {
   imaging::DatasetOptions options;
-  options.dicom.key_folder = key.path();
+  options.key_folder = key.path();
   options.labels.file = root / "labels.csv";
   return imaging::open_dataset(root.string(), options);
 }
