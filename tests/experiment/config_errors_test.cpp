@@ -49,7 +49,8 @@ TEST_CASE("what the YAML says wrongly is named with its place and the nearest ke
       {with("evaluat: {}"), "x.yaml:5:1: evaluat is no key; nearest is 'evaluate'"},
       {with("evaluate: {metric: [accuracy]}"), "x.yaml:5:12: evaluate.metric is no key; nearest is 'metrics'"},
       {with("zzz: 1"),
-       "x.yaml:5:1: zzz is no key; expected one of name, seed, model, preprocess, data, protocol, modes, evaluate, "
+       "x.yaml:5:1: zzz is no key; expected one of name, seed, model, preprocess, data, protocol, modes, sweep, "
+       "evaluate, "
        "export"},
       {with("seed: -1"), "x.yaml:5:7: seed = -1; expected an integer of at least 0"},
       {with("seed: 1.5"), "x.yaml:5:7: seed = 1.5; expected an integer of at least 0"},

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "shiftnorm/core/file.hpp"
+#include "shiftnorm/experiment/sweep.hpp"
 #include "shiftnorm/metrics/metrics.hpp"
 #include "support/shared_data.hpp"
 
@@ -128,7 +129,7 @@ TEST_CASE("the shipped experiments are valid", "[experiment]") {
   for (const auto& entry : std::filesystem::directory_iterator(test::source_root() / "configs")) {
     if (entry.path().extension() != ".yaml") continue;
     INFO(entry.path().filename());
-    CHECK_NOTHROW(experiment::read_config(entry.path(), {}));
+    CHECK_NOTHROW(experiment::read_sweep(entry.path(), {}));
   }
 }
 
