@@ -1,6 +1,6 @@
 #include "convolution.hpp"
 
-#include <cstring>
+#include <algorithm>
 #include <optional>
 
 #include "onednn.hpp"
@@ -85,6 +85,29 @@ class Weighted final : public PrimitiveKernel<Primitive> {
   AlignedVector<float> weights_, bias_;
 };
 
+/// The fewest groups that fill whole blocks of channels together, so that JIT kernels take them; all of them otherwise.
+std::int64_t groups_to_join(const ConvolutionShape& s, std::int64_t block) {
+  const std::int64_t inputs = s.src[1] / s.groups, outputs = s.dst[1] / s.groups;
+  for (std::int64_t n = 1; n < s.groups; ++n)
+    if (s.groups % n == 0 && n * inputs % block == 0 && n * outputs % block == 0) return n;
+  return s.groups;
+}
+
+/// Weights of `joined` neighbouring groups as those of one, with zeros where a channel does not see another.
+Tensor join_groups(const Tensor& weights, std::int64_t groups, std::int64_t joined) {
+  const std::int64_t outputs = weights.shape[0] / groups;
+  const auto row = static_cast<std::size_t>(weights.shape.elements_from(1));
+  std::vector<std::int64_t> extents = weights.shape.extents();
+  extents[1] *= joined;
+  Tensor wide{Shape(extents)};
+  for (std::int64_t o = 0; o < weights.shape[0]; ++o) {
+    const auto place = static_cast<std::size_t>(o / outputs % joined);
+    std::copy_n(weights.values.data() + static_cast<std::size_t>(o) * row, row,
+                wide.values.data() + (static_cast<std::size_t>(o) * static_cast<std::size_t>(joined) + place) * row);
+  }
+  return wide;
+}
+
 bool just_in_time(const dnnl::convolution_forward::primitive_desc& pd) {
   const std::string name = pd.impl_info_str();
   return name.find("gemm") == std::string::npos && name.find("ref") == std::string::npos;
@@ -105,6 +128,15 @@ CompiledConvolution compile_convolution(const ConvolutionShape& shape, const Ten
     }
   }
   if (!plain_source) pd = describe(shape, plain, bias != nullptr, block, block);
+  // Groups that are no whole blocks (ResNeXt's 4 channels, many of RegNet's) have plain loops alone: products with
+  // zeros are faster by far. Depthwise convolutions have kernels of their own.
+  const bool depthwise = shape.groups == shape.src[1];
+  if (shape.groups > 1 && !depthwise && !just_in_time(*pd)) {
+    const std::int64_t joined = groups_to_join(shape, block);
+    ConvolutionShape wide = shape;
+    wide.groups /= joined;
+    if (joined > 1) return compile_convolution(wide, join_groups(weights, shape.groups, joined), bias, block, false);
+  }
   return {std::make_unique<Weighted<dnnl::convolution_forward>>(*pd, plain, weights, bias), plain_source};
 }
 
