@@ -1,5 +1,6 @@
 #include "thumbnail.hpp"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace shiftnorm::report {
@@ -47,8 +48,8 @@ std::string data_address(const Thumbnail& thumbnail) {
     for (std::size_t k = 0; k < 3; ++k) group = group << 8 | static_cast<std::uint8_t>(bytes[i + k]);
     for (const unsigned shift : {18U, 12U, 6U, 0U}) out += kDigits[(group >> shift) & 63U];
   }
-  out.resize(out.size() - padding);
-  return out.append(padding, '=');
+  std::fill_n(out.rbegin(), padding, '=');
+  return out;
 }
 
 }  // namespace shiftnorm::report
