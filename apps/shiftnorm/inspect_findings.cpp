@@ -4,13 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
-#include <exception>
 #include <fstream>
 #include <mutex>
-#include <thread>
 
 #include "shiftnorm/core/hash.hpp"
+#include "shiftnorm/core/parallel.hpp"
 #include "shiftnorm/core/text.hpp"
 
 namespace shiftnorm::app {
@@ -142,32 +140,16 @@ Findings examine(const imaging::Dataset& dataset, const fs::path& root, bool pix
   Findings all;
   std::vector<Finding>& findings = all.samples;
   findings.resize(dataset.samples().size());
-  std::atomic<std::size_t> next{0};
-  std::atomic<std::int64_t> done{0};
-  std::exception_ptr error;
+  std::int64_t done = 0;
   std::mutex mutex;
-  const auto work = [&] {
-    try {
-      for (std::size_t i = next++; i < findings.size(); i = next++) {
-        progress.check();
-        Histogram histogram;
-        findings[i] = examine_one(dataset, root, i, pixels, histogram);
-        const std::lock_guard lock(mutex);
-        if (histogram.values() + histogram.not_finite() > 0) all.intensities[findings[i].group].merge(histogram);
-        progress.tell("inspect", ++done, static_cast<std::int64_t>(findings.size()));
-      }
-    } catch (...) {
-      const std::lock_guard lock(mutex);
-      error = std::current_exception();
-      next = findings.size();
-    }
-  };
-  {
-    std::vector<std::jthread> helpers;
-    for (int t = 1; t < threads; ++t) helpers.emplace_back(work);
-    work();
-  }
-  if (error) std::rethrow_exception(error);
+  for_each_parallel(findings.size(), threads, [&](std::size_t i) {
+    progress.check();
+    Histogram histogram;
+    findings[i] = examine_one(dataset, root, i, pixels, histogram);
+    const std::lock_guard lock(mutex);
+    if (histogram.values() + histogram.not_finite() > 0) all.intensities[findings[i].group].merge(histogram);
+    progress.tell("inspect", ++done, static_cast<std::int64_t>(findings.size()));
+  });
   return all;
 }
 

@@ -1,13 +1,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <mutex>
-#include <thread>
 
 #include "inspect_summary.hpp"
 #include "shiftnorm/core/hash.hpp"
+#include "shiftnorm/core/parallel.hpp"
 #include "shiftnorm/imaging/sample_store.hpp"
 
 namespace shiftnorm::app {
@@ -74,37 +73,21 @@ void add_preprocessed(report::DataReport& report, const std::shared_ptr<const im
   const auto elements = static_cast<std::size_t>(store.shape().elements());
   std::vector<imaging::Histogram> histograms(channels);
   std::vector<std::vector<Sums>> sums(channels, std::vector<Sums>(store.size()));
-  std::atomic<std::size_t> next{0};
   std::mutex mutex;
-  std::exception_ptr error;
-  const auto work = [&] {
-    try {
-      std::vector<float> values(elements);
-      std::vector<imaging::Histogram> own(channels);
-      for (std::size_t i = next++; i < store.size(); i = next++) {
-        progress.check();
-        store.load(i, values);
-        for (std::size_t c = 0; c < channels; ++c)
-          for (const float v : std::span(values).subspan(c * (elements / channels), elements / channels)) {
-            own[c].add(v);
-            sums[c][i].sum += v;
-            sums[c][i].squares += static_cast<double>(v) * v;
-          }
+  for_each_parallel(store.size(), threads, [&](std::size_t i) {
+    progress.check();
+    std::vector<float> values(elements);
+    std::vector<imaging::Histogram> own(channels);
+    store.load(i, values);
+    for (std::size_t c = 0; c < channels; ++c)
+      for (const float v : std::span(values).subspan(c * (elements / channels), elements / channels)) {
+        own[c].add(v);
+        sums[c][i].sum += v;
+        sums[c][i].squares += static_cast<double>(v) * v;
       }
-      const std::lock_guard lock(mutex);
-      for (std::size_t c = 0; c < channels; ++c) histograms[c].merge(own[c]);
-    } catch (...) {
-      const std::lock_guard lock(mutex);
-      error = std::current_exception();
-      next = store.size();
-    }
-  };
-  {
-    std::vector<std::jthread> helpers;
-    for (int t = 1; t < threads; ++t) helpers.emplace_back(work);
-    work();
-  }
-  if (error) std::rethrow_exception(error);
+    const std::lock_guard lock(mutex);
+    for (std::size_t c = 0; c < channels; ++c) histograms[c].merge(own[c]);
+  });
   for (std::size_t c = 0; c < channels; ++c)
     report.after.push_back(distribution(channels == 1 ? "all values" : fmt::format("channel {}", c + 1),
                                         std::move(histograms[c]), sums[c]));

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "shiftnorm/core/text.hpp"
+#include "shiftnorm/experiment/config.hpp"
 #include "shiftnorm/experiment/domains.hpp"
 
 namespace shiftnorm::app {
@@ -53,17 +54,6 @@ std::optional<std::int64_t> different(const std::vector<const Sample*>& samples,
       values.insert(found->second);
   if (values.empty()) return std::nullopt;
   return static_cast<std::int64_t>(values.size());
-}
-
-std::string name_of(imaging::Reader reader) {
-  switch (reader) {
-    case imaging::Reader::array: return "array";
-    case imaging::Reader::table: return "table";
-    case imaging::Reader::dicom: return "dicom";
-    case imaging::Reader::folder:
-    case imaging::Reader::automatic: break;
-  }
-  return "folder";
 }
 
 /// Good samples, and the files among them.
@@ -152,7 +142,7 @@ DataReport summarise(const imaging::Dataset& dataset, const Findings& findings, 
                      bool shown) {
   const Good good = good_of(dataset, findings);
   DataReport out;
-  out.reader = name_of(dataset.reader());
+  out.reader = experiment::name_of(dataset.reader());
   out.images = static_cast<std::int64_t>(good.files.size());
   out.samples = static_cast<std::int64_t>(good.samples.size());
   out.skipped = dataset.skipped();

@@ -10,8 +10,8 @@
 
 #include "dicom/fault.hpp"
 #include "float_steps.hpp"
-#include "parallel.hpp"
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/parallel.hpp"
 #include "shiftnorm/core/text.hpp"
 
 namespace shiftnorm::imaging {

@@ -9,7 +9,7 @@
 #include <unordered_map>
 
 #include "dicom/layout.hpp"
-#include "parallel.hpp"
+#include "shiftnorm/core/parallel.hpp"
 
 namespace shiftnorm::imaging::dicom {
 namespace {

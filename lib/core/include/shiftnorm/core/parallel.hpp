@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-namespace shiftnorm::imaging {
+namespace shiftnorm {
 
 /// Calls work(i) for i in [0, n) from several threads. The first exception stops the others and is thrown here.
 template <class Work>
@@ -35,4 +35,4 @@ void for_each_parallel(std::size_t n, int threads, Work work) {
   if (error) std::rethrow_exception(error);
 }
 
-}  // namespace shiftnorm::imaging
+}  // namespace shiftnorm
