@@ -208,6 +208,12 @@ HWY_INLINE void map_vectors(const float* x, size_t n, float* dst, F f) {
   for_vectors(n, [&](auto d, size_t i) { hn::StoreU(f(d, hn::LoadU(d, x + i)), d, dst + i); });
 }
 
+/// 1 + exp(-x). Beyond 80 a quotient by it is 0 in float32 and the exponential would leave its range.
+template <class D, class V>
+HWY_INLINE V one_and_exp(D d, V x) {
+  return hn::Add(hn::Set(d, 1.0f), hn::Exp(d, hn::Min(hn::Neg(x), hn::Set(d, 80.0f))));
+}
+
 void unary(Unary op, float a, float b, const float* x, size_t n, float* dst) {
   switch (op) {
     case Unary::clip:
@@ -238,11 +244,8 @@ void unary(Unary op, float a, float b, const float* x, size_t n, float* dst) {
       });
     case Unary::tanh: return map_vectors(x, n, dst, [](auto d, auto v) { return hn::Tanh(d, v); });
     case Unary::sigmoid:
-      return map_vectors(x, n, dst, [](auto d, auto v) {
-        // Beyond 80 the result is 0 in float32 and the exponential would leave its range.
-        const auto e = hn::Exp(d, hn::Min(hn::Neg(v), hn::Set(d, 80.0f)));
-        return hn::Div(hn::Set(d, 1.0f), hn::Add(hn::Set(d, 1.0f), e));
-      });
+      return map_vectors(x, n, dst, [](auto d, auto v) { return hn::Div(hn::Set(d, 1.0f), one_and_exp(d, v)); });
+    case Unary::swish: return map_vectors(x, n, dst, [](auto d, auto v) { return hn::Div(v, one_and_exp(d, v)); });
   }
 }
 
