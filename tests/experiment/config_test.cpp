@@ -93,6 +93,12 @@ export: {mode: adabn, path: a.pth, allow_small_cohort: true}
 )"),
                                     std::string(R"(
 model: {checkpoint: x.pth}
+data: {target: {path: archive, label: {tag: PatientSex, map: {M: 1, "F:": "yes", "a b": zwei}}}, source: {path: s, label: {tag: Modality}}}
+protocol: {kind: held_out}
+modes: [adabn]
+)"),
+                                    std::string(R"(
+model: {checkpoint: x.pth}
 data: {target: {path: archive}}
 protocol: {kind: streaming, batch: 16}
 modes: [adabn]
@@ -119,6 +125,8 @@ modes: [adabn]
   CHECK(second.protocol.by == first.protocol.by);
   CHECK(second.protocol.batch == first.protocol.batch);
   CHECK(second.target.labels.findings == first.target.labels.findings);
+  CHECK(second.target.dicom.label.tag == first.target.dicom.label.tag);
+  CHECK(second.target.dicom.label.map == first.target.dicom.label.map);
   CHECK(second.target.ids == first.target.ids);
   CHECK(second.model.outputs == first.model.outputs);
   REQUIRE(second.preprocess.has_value() == first.preprocess.has_value());

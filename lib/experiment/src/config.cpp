@@ -160,9 +160,27 @@ Node write_frames(const DataConfig& data) {
   return data.dicom.frames == imaging::Frames::at_most ? write_map(kMostFrames, data) : Node{};
 }
 
-/// A column of the table, or a list of columns with a finding each; `folder`: the class folders of DICOM objects.
+constexpr Field<imaging::TagLabel> kTagLabel[] = {
+    {"tag", [](const Cursor& c, imaging::TagLabel& l) { l.tag = c.text(); },
+     [](const imaging::TagLabel& l) { return write_text(l.tag); }, true},
+    {"map",
+     [](const Cursor& c, imaging::TagLabel& l) {
+       if (c.node().kind != Node::Kind::map || c.node().members.empty()) c.wrong("a map from values to class names");
+       for (const yaml::Member& member : c.node().members) l.map[member.key] = c.child(member).text();
+     },
+     [](const imaging::TagLabel& l) {
+       Node node = l.map.empty() ? Node{} : Node::map();
+       for (const auto& [value, name] : l.map) node.add(value, write_text(name));
+       return node;
+     }},
+};
+
+/// A column of the table, or a list of columns with a finding each; `folder`: the class folders of DICOM objects; a
+/// map: an attribute of theirs.
 void read_label(const Cursor& c, DataConfig& data) {
-  if (c.node().kind == Node::Kind::sequence)
+  if (c.node().kind == Node::Kind::map)
+    read_map(c, kTagLabel, data.dicom.label);
+  else if (c.node().kind == Node::Kind::sequence)
     data.labels.findings = c.texts();
   else if (c.text() == "folder")
     data.dicom.label_folders = true;
@@ -170,6 +188,7 @@ void read_label(const Cursor& c, DataConfig& data) {
     data.labels.label = c.text();
 }
 Node write_label(const DataConfig& data) {
+  if (!data.dicom.label.tag.empty()) return write_map(kTagLabel, data.dicom.label);
   if (data.dicom.label_folders) return write_text("folder");
   if (!data.labels.findings.empty()) return write_texts(data.labels.findings);
   return data.labels.label.empty() ? Node{} : write_text(data.labels.label);

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -45,9 +46,12 @@ struct Join {
 /// Errors  FormatError naming line and column, not the value.
 [[nodiscard]] std::int8_t finding_of(const Table& table, std::size_t row, std::size_t column);
 
-/// Class names of a column of labels, in the order of their indices: those given; else 0, 1 .. the largest where all
-/// labels are such numbers; else the labels, sorted.
-/// Errors  ConfigError for a label that is none of the classes given.
+/// Class names in the order of their indices: those given; else 0, 1 .. the largest where all labels are such numbers;
+/// else the labels, sorted.
+/// Errors  ConfigError `where: ...` for a label that is none of the classes given.
+[[nodiscard]] std::vector<std::string> class_names(const std::set<std::string>& labels,
+                                                   const std::vector<std::string>& given, std::string_view where);
+/// Of the labels in a table's column.
 [[nodiscard]] std::vector<std::string> classes_of(const Table& table, const std::vector<std::string>& given);
 
 }  // namespace shiftnorm::imaging

@@ -49,6 +49,9 @@ std::vector<std::string> keys_of(const Dataset& data) {
   return {names.begin(), names.end()};
 }
 
+/// Whether the objects themselves are to say of which class they are.
+bool by_objects(const DicomOptions& dicom) { return dicom.label_folders || !dicom.label.tag.empty(); }
+
 bool names_classes(const Table& table) { return table.label || !table.findings.empty(); }
 
 /// Columns are the table's where it has them and attributes of the objects otherwise. What the objects are chosen by
@@ -110,6 +113,8 @@ std::unique_ptr<Dataset> open_dataset(const std::string& where, const DatasetOpt
       options.reader == Reader::dicom ||
       (automatic && (folder ? dicom::holds_dicom(path) : !named_like_table(path) && dicom::is_dicom_source(path)));
   if (!objects) check_reader(options.reader, path, folder);
+  if (!objects && !options.dicom.label.tag.empty())
+    throw ConfigError(fmt::format("{}: holds no DICOM objects; expected a label that is no tag", shown(path)));
 
   std::vector<Table> tables;
   DatasetOptions chosen = options;
@@ -117,6 +122,8 @@ std::unique_ptr<Dataset> open_dataset(const std::string& where, const DatasetOpt
   const bool beside = !options.labels.file.empty();
   if (beside) tables.push_back(read_table(options.labels.file, options.labels));
   if (objects) {
+    // A table beside them may have a column of that name for other ends.
+    if (beside && by_objects(options.dicom)) tables[0].label.reset();
     // Folders carry names of patients: errors do not name them.
     all = open_objects(path, tables, chosen);
   } else if (!folder && (options.reader == Reader::table || (!named_like_array(path) && named_like_table(path)))) {
