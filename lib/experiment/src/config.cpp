@@ -209,11 +209,21 @@ Node write_ids(const DataConfig& data) {
   return {};
 }
 
+/// The project's folder: the YAML's, unless that has no key and the working directory has one. An experiment that is
+/// repeated from a run folder is the same project's, and no key may come to lie there.
+fs::path project_of(const fs::path& base) {
+  const fs::path clean = fs::absolute(fs::path(".") / base / "").lexically_normal().parent_path();
+  if (clean.filename() == kKeptRuns && clean.parent_path().filename() == kProjectFolder)
+    return clean.parent_path().parent_path();
+  const auto has_key = [](const fs::path& folder) { return fs::exists(folder / kProjectFolder / "key"); };
+  return has_key(base) || !has_key(".") ? base : fs::path();
+}
+
 constexpr Field<DataConfig> kData[] = {
     {"path",
      [](const Cursor& c, DataConfig& d) {
        d.path = c.input_path();
-       d.key_folder = c.context().base;
+       d.key_folder = project_of(c.context().base);
      },
      [](const DataConfig& d) { return write_text(d.path.string()); }, true},
     {"limit", read_limit,
@@ -468,6 +478,25 @@ std::string shareable_yaml(const Config& config) {
   return with_paths(config, [](const fs::path& path) {
     return path.has_filename() ? path.filename() : path.parent_path().filename();
   });
+}
+
+std::string anonymous_yaml(const Config& config) {
+  constexpr std::string_view kKeptBack = "kept-back";
+  Config masked = config;
+  for (DataConfig* data : {&masked.target, masked.source ? &*masked.source : nullptr}) {
+    if (data == nullptr) continue;
+    data->path = kKeptBack;
+    if (!data->labels.file.empty()) data->labels.file = kKeptBack;
+    for (auto& [attribute, values] : data->where)
+      if (!imaging::names_nobody(attribute)) values = {std::string(kKeptBack)};
+    imaging::TagLabel& label = data->dicom.label;
+    if (imaging::names_nobody(label.tag)) continue;
+    std::map<std::string, std::string> classes;
+    for (const auto& [value, name] : label.map)
+      classes.emplace(fmt::format("{}-{}", kKeptBack, classes.size() + 1), name);
+    label.map = std::move(classes);
+  }
+  return shareable_yaml(masked);
 }
 
 std::string_view name_of(ProtocolKind kind) {

@@ -112,10 +112,10 @@ void bring_back_folded(const SessionOptions& options, const imaging::Pipeline& p
         model.checkpoint.file_name));
     return;
   }
-  const std::string name = std::filesystem::path(options.source->where).filename().string();
   const std::shared_ptr<const imaging::Dataset> dataset =
       imaging::shifted(imaging::open_dataset(options.source->where, options.source->dataset), options.source->shifts,
                        options.shift_seed);
+  const std::string name = imaging::shown_name(*dataset, options.source->where);
   if (dataset->images() != session.dataset->images())
     throw ConfigError(fmt::format("{}: {}; expected the kind of the target data", name,
                                   dataset->images() ? "holds images" : "holds arrays that enter as they are"));

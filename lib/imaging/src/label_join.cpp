@@ -138,9 +138,11 @@ std::optional<std::int32_t> index_of(std::string_view text) {
 
 }  // namespace
 
-Table read_table(const std::filesystem::path& file, const LabelTable& columns) {
+Table read_table(const std::filesystem::path& file, const LabelTable& columns, std::string_view unnamed) {
   Table table;
-  table.name = file.filename().string();
+  table.name = unnamed.empty() ? file.filename().string() : std::string(unnamed);
+  if (!unnamed.empty() && !std::filesystem::is_regular_file(file))
+    throw FormatError(fmt::format("{}: no such file; expected a table (.csv)", unnamed));
   const std::vector<std::byte> bytes = read_file(file, kMostTableBytes);
   try {
     table.csv = container::parse_csv(as_text(bytes));

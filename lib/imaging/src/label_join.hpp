@@ -15,16 +15,17 @@ namespace shiftnorm::imaging {
 
 /// A table with the columns that matter found.
 struct Table {
-  std::string name;  ///< of the file
+  std::string name;  ///< of the file, or what stands for it
   container::CsvTable csv;
   std::vector<std::size_t> key;
   std::optional<std::size_t> label, patient;
   std::vector<std::size_t> findings;  ///< columns; then there is no label
 };
 
-/// Reads a table; its key is found later. Errors  FormatError with the file's name; ConfigError for a column that is
-/// not there.
-[[nodiscard]] Table read_table(const std::filesystem::path& file, const LabelTable& columns);
+/// Reads a table; its key is found later. `unnamed`: what messages call it where its name may be a patient's; empty:
+/// by its name. Errors  FormatError; ConfigError for a column that is not there.
+[[nodiscard]] Table read_table(const std::filesystem::path& file, const LabelTable& columns,
+                               std::string_view unnamed = {});
 /// `given`: columns; without any, `path`, `id`, or those of `known` (names that the samples have keys by) that are
 /// there. Errors  ConfigError for a column that is not there.
 void find_key(Table& table, const std::vector<std::string>& given, const std::vector<std::string>& known);

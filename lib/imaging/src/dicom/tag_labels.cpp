@@ -1,10 +1,8 @@
 #include "dicom/tag_labels.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <set>
 
@@ -14,12 +12,6 @@
 
 namespace shiftnorm::imaging::dicom {
 namespace {
-
-/// Attributes with defined terms. Values of any other may name a person or a place, and class names are printed.
-constexpr std::array<std::string_view, 14> kTechnical{
-    "Modality",         "ViewPosition",         "Laterality",         "ImageLaterality",           "FrameLaterality",
-    "BodyPartExamined", "PatientPosition",      "PatientSex",         "PhotometricInterpretation", "ImageType",
-    "ConversionType",   "PresentationLUTShape", "PatientOrientation", "AcquisitionContrast"};
 
 struct Value {
   std::string text;  ///< as `comparable` gives it
@@ -79,12 +71,11 @@ class Labeller {
 }  // namespace
 
 TagLabels tag_labels(const TagLabel& label, const std::vector<std::string>& given, std::span<const Found> objects) {
-  const bool technical = std::ranges::find(kTechnical, label.tag) != kTechnical.end();
-  if (label.map.empty() && !technical)
+  if (label.map.empty() && !names_nobody(label.tag))
     throw ConfigError(
         fmt::format("label.tag = {}: its values might tell a person or a place, and class names are printed; expected "
-                    "a map from its values to class names, or one of {}",
-                    printable(label.tag), fmt::join(kTechnical, ", ")));
+                    "a map from its values to class names",
+                    printable(label.tag)));
   TagLabel whole = label;
   std::set<std::string> names;
   for (const Found& found : objects)

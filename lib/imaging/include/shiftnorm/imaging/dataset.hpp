@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "shiftnorm/core/array.hpp"
@@ -175,6 +176,15 @@ struct DatasetOptions {
 /// ConfigError unless the text names the axes of an array: N, then each of C, T, L, D, H, W at most once ("NTC"). The
 /// network takes them in that order.
 void check_layout(const std::string& letters);
+
+/// Whether no value of this DICOM attribute can tell a person, a place, a date or a number of theirs: those with
+/// defined terms, and makes of scanners.
+[[nodiscard]] bool names_nobody(std::string_view attribute);
+
+/// Objects always do; else whether a sample's patient is known.
+[[nodiscard]] bool tells_patients(const Dataset& data);
+/// What messages and pages call a data set: the last part of WHERE, unless it tells patients, whose names it may be.
+[[nodiscard]] std::string shown_name(const Dataset& data, const std::string& where);
 
 /// Opens WHERE: a folder that holds DICOM objects (or the DICOMDIR in it), an image folder (class folders, or none:
 /// unlabelled), `.npy`, `.npz`, `.safetensors`, each with `#key`, or a table (`.csv`, `.tsv`) with a column `path` of
