@@ -52,6 +52,15 @@ void SharedKeys::fill(const Config& config) {
   samples = data_key(config) + columns;
 }
 
+std::unique_ptr<imaging::Dataset> listed_target(const Config& config, const RunOptions& options, Shelf& shelf) {
+  SharedKeys keys;
+  keys.fill(config);
+  const SessionOptions session = session_options(config, options);
+  imaging::DatasetOptions dataset = session.dataset;
+  dataset.threads = options.threads;
+  return shelf.dataset(keys.target, [&] { return imaging::open_dataset(session.where, dataset); });
+}
+
 std::string run_key(const Config& config, const RunOptions& options, Shelf& shelf) {
   SharedKeys keys;
   keys.fill(config);
