@@ -463,8 +463,11 @@ RunOutcome run_experiment(const Config& config, const RunOptions& options, const
   runner.finish();
   if (config.evaluate.label_free) {
     std::optional<metrics::Predictions> source;
+    const std::size_t told = session.notes.size();
     if (config.source)
       source = labelled_source(*session_options(config, options).source, config, session, options, progress);
+    outcome.notes.insert(outcome.notes.end(), session.notes.begin() + static_cast<std::ptrdiff_t>(told),
+                         session.notes.end());
     advise(results, session, source);
   }
   return outcome;

@@ -9,6 +9,7 @@
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/graph/fold.hpp"
+#include "source_overlap.hpp"
 
 namespace shiftnorm::experiment {
 namespace {
@@ -123,6 +124,7 @@ void bring_back_folded(const SessionOptions& options, const imaging::Pipeline& p
   limits.threads = options.threads;
   if (options.memory > 0) limits.memory = std::min(limits.memory, options.memory / 4);
   const imaging::SampleStore store(dataset, pipeline, session.store->shape(), limits, progress);
+  compare_with_source(*dataset, store, true, session);
   measure(options, store, model.graph, layers, progress);
   graph::unfold(model.graph, layers);
 
