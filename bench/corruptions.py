@@ -12,6 +12,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from regret import FIT, HELD_OUT, MODES as RECOMMENDABLE
+
 GROUPS = {"noise": ("gaussian_noise", "shot_noise", "impulse_noise"), "blur": ("defocus_blur", "glass_blur", "motion_blur", "zoom_blur"),
           "weather": ("snow", "frost", "fog", "brightness"), "digital": ("contrast", "elastic_transform", "pixelate", "jpeg_compression")}
 TITLES = {"cifar_resnet20": "ResNet-20", "cifar_resnet56": "ResNet-56"}
@@ -30,6 +32,7 @@ class Cell:
         self.severity = int(severity or 0)
         self.images = results["data"]["target"]["images"]
         self.seconds = results["seconds"]["load"] + sum(sum(m["seconds"].values()) for m in results["modes"])
+        self.recommended = (results.get("recommendation") or {}).get("mode")
         self.accuracy, self.gain = {}, {}
         for mode in results["modes"]:
             self.accuracy[mode["name"]] = 100 * mode["metrics"]["accuracy"]["value"]
@@ -110,6 +113,19 @@ def claims(cells, networks):
            ", ".join(f"{TITLES.get(n, n)}: {a:.1f} % with it, {b:.1f} % without" for n, (a, b) in both.items()))
 
 
+def regret_table(cells, networks):
+    lines = ["| cells | recommendation where it tells | cannot tell | " + " | ".join(f"always {m}" for m in RECOMMENDABLE) + " |", "|---|" + "---|" * (2 + len(RECOMMENDABLE))]
+    lost = lambda c, mode: max(c.accuracy[m] for m in RECOMMENDABLE) - c.accuracy[mode]
+    both = lambda values: f"{mean(values):.2f}, {max(values):.1f}" if values else "–"
+    for network in networks:
+        for title, shifts in (("ten corruptions", FIT), ("five others", HELD_OUT), ("none", (CLEAN,))):
+            if some := of(cells, network, shifts):
+                told = [lost(c, c.recommended) for c in some if c.recommended]
+                lines.append(f"| {TITLES.get(network, network)}, {title} | {both(told)} | {len(some) - len(told)} of {len(some)} | " +
+                             " | ".join(both([lost(c, m) for c in some]) for m in RECOMMENDABLE) + " |")
+    return "\n".join(lines)
+
+
 def losses(cells, networks):
     out = []
     for network in networks:
@@ -138,7 +154,8 @@ def block(cells, planned, timed):
         lines += [table(cells, network, modes, every), ""]
         name = f"heat-map-difference-{network.replace('_', '-')}-adabn.svg"
         lines += [f"![{TITLES.get(network, network)}: adabn less source, in points, by corruption and severity](study/{name})", ""]
-    return "\n".join(lines).rstrip()
+    lines += ["Regret of the recommendation without labels (below) on these runs, in points: mean, largest.", "", regret_table(cells, networks)]
+    return "\n".join(lines)
 
 
 def main():
