@@ -104,7 +104,8 @@ TEST_CASE("run --resume does not compute a finished run again", "[cli]") {
 
 TEST_CASE("progress as JSON names the run, the mode and the stage", "[cli]") {
   const test::Workplace place;
-  place.write_yaml("s.yaml", "[source, adabn]", "sweep: {seed: [1, 2]}\n");
+  // Other images: on the same ones the second run would take everything over from the first.
+  place.write_yaml("s.yaml", "[source, adabn]", "sweep: {data.target.shift: [{fog: 1}, {fog: 2}]}\n");
   const Call call = test::shiftnorm(place.path(), {"run", "s.yaml", "--log-format", "json"});
   REQUIRE(call.exit == 0);
   std::map<std::string, int> ends;
@@ -118,8 +119,8 @@ TEST_CASE("progress as JSON names the run, the mode and the stage", "[cli]") {
     if (event.find("mode") == nullptr || event.at("done") != event.at("total")) continue;
     ++ends[event.at("run").as_string() + "/" + event.at("mode").as_string() + "/" + event.at("stage").as_string()];
   }
-  CHECK(ends == std::map<std::string, int>{{"seed = 1/adabn/adapt", 1},
-                                           {"seed = 1/source/evaluate", 1},
-                                           {"seed = 2/adabn/adapt", 1},
-                                           {"seed = 2/source/evaluate", 1}});
+  CHECK(ends == std::map<std::string, int>{{"shift = fog: 1/adabn/adapt", 1},
+                                           {"shift = fog: 1/source/evaluate", 1},
+                                           {"shift = fog: 2/adabn/adapt", 1},
+                                           {"shift = fog: 2/source/evaluate", 1}});
 }
