@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <bit>
 #include <catch2/catch.hpp>
 #include <map>
 
@@ -134,4 +135,104 @@ TEST_CASE("what is equal between modes and runs is carried through the network o
   // Another split is other work.
   CHECK(carried("source, adabn", 4, "protocol: {kind: held_out, adapt: 0.5}").first ==
         std::map<std::string, std::int64_t>{{"adapt", 12 * 19}, {"evaluate", 12 * 2}});
+}
+
+namespace {
+
+/// Keeps in memory; counts what was found.
+struct Memory {
+  std::map<std::string, std::vector<std::byte>> kept;
+  std::size_t found = 0;
+  KeptWork callbacks;
+  Memory() {
+    callbacks.find = [this](const std::string& key) -> std::optional<std::vector<std::byte>> {
+      const auto at = kept.find(key);
+      if (at == kept.end()) return std::nullopt;
+      ++found;
+      return at->second;
+    };
+    callbacks.keep = [this](const std::string& key, std::span<const std::byte> bytes) {
+      kept[key] = {bytes.begin(), bytes.end()};
+    };
+  }
+};
+
+RunOutcome run_with(const Config& config, const KeptWork* kept, const Progress& progress) {
+  Shelf shelf;
+  RunOptions options;
+  options.shelf = &shelf;
+  options.kept = kept;
+  return run_experiment(config, options, progress);
+}
+
+}  // namespace
+
+// Law: however often a run is stopped, the call that ends it finds out what an undisturbed one does.
+TEST_CASE("a run goes on from what stopped calls kept", "[experiment]") {
+  const Place place;
+  const auto [data, more] =
+      GENERATE(std::pair<std::string, std::string>{"", ""}, std::pair{"", "protocol: {kind: held_out, adapt: 0.5}"},
+               std::pair{", domain: {key: site, min_images: 8, prior_images: 4}", ""},
+               std::pair{"", "protocol: {kind: streaming, batch: 7}"});
+  INFO(data << " " << more);
+  const Config config = place.config(
+      "source, adabn, {name: b, policy: blend, prior_images: 8}, {name: e, policy: adabn, semantics: batch, "
+      "estimator: ema, batch: 6}, {name: i, policy: instance}, disabled",
+      data, more);
+  const RunOutcome whole = run_with(config, nullptr, {});
+  Memory memory;
+  RunOutcome last;
+  int stops = 0;
+  for (bool ended = false; !ended; ++stops) {
+    REQUIRE(stops < 60);
+    std::atomic<bool> stop = false;
+    std::atomic<int> told = 0;
+    Progress progress;
+    progress.cancelled = &stop;
+    // One thread's work, stopped a little later each time, so that every stage is cut somewhere.
+    progress.report = [&](std::string_view stage, std::int64_t, std::int64_t) {
+      if (stage != "load" && ++told > 40 + 35 * stops) stop = true;
+    };
+    try {
+      last = run_with(config, &memory.callbacks, progress);
+      ended = true;
+    } catch (const Interrupted&) {
+    }
+  }
+  CHECK(stops > 1);
+  CHECK(memory.found > 0);
+  REQUIRE(last.results.modes.size() == whole.results.modes.size());
+  for (std::size_t m = 0; m < whole.results.modes.size(); ++m) {
+    const ModeReport &a = whole.results.modes[m], &b = last.results.modes[m];
+    INFO(a.mode.name);
+    CHECK(a.probabilities == b.probabilities);
+    CHECK(a.note == b.note);
+    CHECK(a.taken.adapt == b.taken.adapt);
+    CHECK(a.taken.evaluate == b.taken.evaluate);
+    CHECK(a.metrics[0].score.value == b.metrics[0].score.value);
+    CHECK(a.settling.images == b.settling.images);
+    REQUIRE(a.settling.layers.size() == b.settling.layers.size());
+    for (std::size_t l = 0; l < a.settling.layers.size(); ++l)
+      // Not a number where an estimator does not tell.
+      CHECK(std::bit_cast<std::uint64_t>(a.settling.layers[l].error) ==
+            std::bit_cast<std::uint64_t>(b.settling.layers[l].error));
+    CHECK(a.after.size() == b.after.size());
+    if (!a.after.empty()) CHECK(a.after[0].probabilities == b.after[0].probabilities);
+  }
+  CHECK(last.statistics == whole.statistics);
+  CHECK(last.notes == whole.notes);
+
+  // Everything is there now, and nothing of it serves another configuration.
+  Carried counted;
+  static_cast<void>(run_with(config, &memory.callbacks, counted.progress));
+  counted.images.erase("load");
+  CHECK(counted.images.empty());
+  memory.found = 0;
+  Config other = config;
+  other.seed = 4;
+  static_cast<void>(run_with(other, &memory.callbacks, {}));
+  CHECK(memory.found == 0);
+  // A piece that was damaged is computed again.
+  for (auto& [key, bytes] : memory.kept) bytes.resize(bytes.size() / 2);
+  CHECK(run_with(config, &memory.callbacks, {}).statistics == whole.statistics);
 }

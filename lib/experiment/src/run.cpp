@@ -104,7 +104,7 @@ class Runner {
                                        : std::make_shared<SharedWork>(session.engine, session.store)),
         scorer_(scorer_of(session, split_.evaluate, config.evaluate, config.seed, options.threads, options.show_domains,
                           outcome.results)) {
-    work_->begin_run(outcome.results.id, config.modes);
+    work_->begin_run(outcome.results.id, config.modes, options.kept);
     describe_protocol();
     if (config.target.domain) part_into_domains();
     if (!domains_) check_patients(facts_of({}).patients, {});
@@ -269,7 +269,8 @@ class Runner {
 
   void run_stream(const adapt::Mode& asked, const Progress& progress) {
     const adapt::Mode mode = in_stream(asked, config_.protocol.batch);
-    Streamed streamed = stream(*session_.engine, mode, config_.protocol.batch, session_.images, progress);
+    SharedWork::StreamDone done = work_->run_stream(mode, config_.protocol.batch, progress);
+    Streamed& streamed = done.streamed;
     adapt::ModeResult after;
     after.outputs = std::move(streamed.after);
     after.seconds = streamed.result.seconds;
@@ -282,6 +283,7 @@ class Runner {
       tell(mode, fmt::format("semantics {} needs all images at once: in a stream each batch is normalised by its own "
                              "statistics (semantics {})",
                              adapt::name_of(asked.semantics), adapt::name_of(mode.semantics)));
+    tell_taken_over(std::move(done.taken));
     if (!adapt::exportable(mode.policy)) tell(mode, "keeps nothing from batch to batch: before and after are one");
   }
 
