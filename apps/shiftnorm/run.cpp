@@ -17,6 +17,7 @@
 #include "shiftnorm/experiment/sweep.hpp"
 #include "shiftnorm/report/report.hpp"
 #include "summaries.hpp"
+#include "unfinished_work.hpp"
 
 namespace shiftnorm::app {
 namespace {
@@ -69,13 +70,23 @@ ExitCode run_alone(const experiment::Config& config, const RunPlace& place, expe
         identities.write();
       }
       console.say(fmt::format("{}: is finished already; nothing is computed again\n", config.name));
+      UnfinishedWork(job.folder, true).discard();
       if (console.json()) write_stdout(finished->text);
       return ExitCode::done;
     }
   }
   console.info(fmt::format("{}: {} modes, seed {}", config.name, config.modes.size(), config.seed));
-  const experiment::RunOutcome outcome = experiment::run_experiment(config, job, console.progress());
-
+  UnfinishedWork work(job.folder, place.resume);
+  experiment::RunOutcome outcome;
+  try {
+    outcome = run_keeping(config, job, work, console.progress(), console);
+  } catch (const Interrupted&) {
+    if (!work.any()) throw;
+    console.fail({ExitCode::interrupted,
+                  fmt::format("interrupted; {} keeps what was computed; the same command with --resume goes on",
+                              work.folder().filename().string())});
+    return ExitCode::interrupted;
+  }
   const experiment::RunResults& results = outcome.results;
   for (const std::string& note : outcome.notes) console.warn(note);
   warn_of_bad(console, results.bad);
@@ -84,6 +95,7 @@ ExitCode run_alone(const experiment::Config& config, const RunPlace& place, expe
                            results.bad.size(), results.batchnorms, results.levels));
   set_identities(options, *outcome.dataset, identities, console);
   write_run_folder(job.folder, outcome, console.log());
+  work.discard();
   identities.write();
   record_run(place, results, job.folder, "");
   console.say(table_of(results) + domain_table_of(results) + recommendation_line(results));

@@ -15,6 +15,7 @@
 #include "shiftnorm/experiment/shelf.hpp"
 #include "shiftnorm/report/report.hpp"
 #include "shiftnorm/report/sweep_report.hpp"
+#include "unfinished_work.hpp"
 
 namespace shiftnorm::app {
 namespace {
@@ -126,6 +127,7 @@ class SweepJob {
         worst = failure.code;
       }
     }
+    discard_unfinished_in(place_.folder);
     write_summary();
     return worst;
   }
@@ -214,7 +216,8 @@ class SweepJob {
     job_.folder = place_.folder / cell.folder;
     const Progress progress = console_.progress();
     progress.within("run", values_of(*cell.run));
-    const experiment::RunOutcome outcome = experiment::run_experiment(cell.run->config, job_, progress);
+    UnfinishedWork work(job_.folder, place_.resume);
+    const experiment::RunOutcome outcome = run_keeping(cell.run->config, job_, work, progress, console_);
     progress.within("run", "");
     const experiment::RunResults& results = outcome.results;
     for (const std::string& note : outcome.notes)
@@ -222,6 +225,7 @@ class SweepJob {
     warn_of_bad(console_, results.bad);
     fs::create_directories(place_.folder);
     write_run_folder(job_.folder, outcome, console_.log());
+    work.discard();
     record_run(place_, results, job_.folder, sweep_.name);
     report::fill_cell(cell.found, container::parse_json(report::results_json(results)));
     cell.status = Status::finished;
