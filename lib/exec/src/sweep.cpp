@@ -12,6 +12,7 @@
 #include <string>
 
 #include "schedule.hpp"
+#include "traffic.hpp"
 #include "vector_kernels.hpp"
 #include "workers.hpp"
 
@@ -283,6 +284,9 @@ SweepEstimate Sweeper::estimate(const SweepRequest& request) const {
   const std::size_t carried = largest_group(request) * (runs_side_by_side(request, workers) ? workers : 1);
   SweepEstimate estimate;
   estimate.frontier_bytes = carried * schedule.frontier_floats * sizeof(float);
+  std::uint64_t images = 0;
+  for (const auto& group : request.groups) images += group.size();
+  estimate.moved_bytes = images * frontier_traffic(schedule, state_->program) * sizeof(float);
   estimate.local_bytes = workers * (schedule.local_floats * sizeof(float) + schedule.scratch_bytes);
   estimate.spills =
       estimate.frontier_bytes > (state_->options.memory != 0 ? state_->options.memory : half_of_free_memory());
