@@ -1,7 +1,7 @@
 // Rates of one zoo architecture with random weights: its bare convolutions, evaluation with source statistics, and
 // exact layerwise re-estimation, interleaved in one process. One JSON line.
-// usage: bench_network ARCHITECTURE THREADS IMAGES [ROUNDS=5] [SIDE=0: the architecture's own] [bare]
-// With `bare` only the convolutions are measured.
+// usage: bench_network ARCHITECTURE THREADS IMAGES [ROUNDS=5] [SIDE=0: the architecture's own] [bare|evaluate|adabn]
+// The last argument measures one of the three alone, for a profiler or a comparison with peers.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -48,7 +48,7 @@ double median(std::vector<double> v) {
 
 int main(int argc, char** argv) {
   if (argc < 4) {
-    std::fputs("usage: bench_network ARCHITECTURE THREADS IMAGES [ROUNDS] [SIDE] [bare]\n", stderr);
+    std::fputs("usage: bench_network ARCHITECTURE THREADS IMAGES [ROUNDS] [SIDE] [bare|evaluate|adabn]\n", stderr);
     return 2;
   }
   try {
@@ -69,7 +69,8 @@ int main(int argc, char** argv) {
                                  std::copy_n(pixels.data() + i % 16 * floats, floats, dst.data());
                                }};
     bench::BareConvolutions bare(graph, threads);
-    if (argc > 6 && std::string_view(argv[6]) == "bare") {
+    const std::string_view only = argc > 6 ? argv[6] : "";
+    if (only == "bare") {
       static_cast<void>(bare.rate(8));
       std::vector<double> rates;
       for (int round = 0; round < rounds; ++round) rates.push_back(bare.rate(count));
@@ -85,6 +86,19 @@ int main(int argc, char** argv) {
       return static_cast<double>(count) /
              std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     };
+    if (!only.empty()) {
+      std::vector<double> rates;
+      for (int round = 0; round < rounds; ++round)
+        rates.push_back(timed([&] {
+          if (only == "adabn")
+            static_cast<void>(engine.measure({}, images, {}));
+          else
+            static_cast<void>(engine.infer(engine.source(), images, {}));
+        }));
+      fmt::print("{{\"network\":\"{}\",\"threads\":{},\"images\":{},\"{}\":{:.3f}}}\n", argv[1], threads, count, only,
+                 median(rates));
+      return 0;
+    }
     std::vector<double> bare_rate, evaluate_rate, adabn_rate, evaluate_ratio, adabn_ratio, adabn_cost;
     static_cast<void>(bare.rate(8));  // warm-up
     for (int round = 0; round < rounds; ++round) {

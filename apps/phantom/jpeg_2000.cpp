@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <bit>
-#include <memory>
 
+#include "shiftnorm/core/c_handle.hpp"
 #include "shiftnorm/core/error.hpp"
 
 namespace shiftnorm::phantom {
@@ -36,16 +36,6 @@ OPJ_OFF_T skip_some(OPJ_OFF_T count, void* user) {
   return count;
 }
 
-struct CodecDeleter {
-  void operator()(opj_codec_t* codec) const { opj_destroy_codec(codec); }
-};
-struct StreamDeleter {
-  void operator()(opj_stream_t* stream) const { opj_stream_destroy(stream); }
-};
-struct ImageDeleter {
-  void operator()(opj_image_t* image) const { opj_image_destroy(image); }
-};
-
 }  // namespace
 
 std::vector<std::uint8_t> encode_jpeg_2000(std::span<const std::uint16_t> values, std::size_t side, int bits) {
@@ -53,9 +43,9 @@ std::vector<std::uint8_t> encode_jpeg_2000(std::span<const std::uint16_t> values
   component.dx = component.dy = 1;
   component.w = component.h = static_cast<OPJ_UINT32>(side);
   component.prec = static_cast<OPJ_UINT32>(bits);
-  const std::unique_ptr<opj_image_t, ImageDeleter> image(opj_image_create(1, &component, OPJ_CLRSPC_GRAY));
-  const std::unique_ptr<opj_codec_t, CodecDeleter> codec(opj_create_compress(OPJ_CODEC_J2K));
-  const std::unique_ptr<opj_stream_t, StreamDeleter> stream(opj_stream_default_create(OPJ_FALSE));
+  const CHandle<opj_image_t, opj_image_destroy> image(opj_image_create(1, &component, OPJ_CLRSPC_GRAY));
+  const CHandle<opj_codec_t, opj_destroy_codec> codec(opj_create_compress(OPJ_CODEC_J2K));
+  const CHandle<opj_stream_t, opj_stream_destroy> stream(opj_stream_default_create(OPJ_FALSE));
   if (!image || !codec || !stream) throw MachineError("OpenJPEG cannot start: memory is short");
   image->x1 = image->y1 = static_cast<OPJ_UINT32>(side);
   std::copy(values.begin(), values.end(), image->comps[0].data);

@@ -72,11 +72,7 @@ void inspect_data(const std::string& where, const Options& options, Console& con
   const fs::path root = fs::is_directory(where) ? fs::path(where) : fs::path(where).parent_path();
   const Findings findings = examine(*dataset, root, pixels, threads_of(options), console.progress());
   report::DataReport data = summarise(*dataset, findings, options.texts("domain"), options.has("show-domains"));
-  const fs::path path = fs::path(where).lexically_normal();
-  // Folders of an archive carry names of patients.
-  data.name = data.reader == "dicom" ? "DICOM data"
-              : path.has_filename()  ? printable(path.filename().string())
-                                     : printable(path.parent_path().filename().string());
+  data.name = printable(imaging::shown_name(*dataset, where));
   data.program_version = SHIFTNORM_VERSION;
   data.notes = dataset->notes(pipeline.value_or(imaging::Pipeline{}));
   if (pipeline) add_preprocessed(data, dataset, *pipeline, threads_of(options), console.progress());

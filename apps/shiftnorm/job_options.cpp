@@ -33,7 +33,10 @@ constexpr OptionSpec kTable[] = {
     {"labels", "CSV", "a table with a row for each image: labels, and columns for --where and --domain"},
     {"key", "COLUMN,..", "the table's columns that tell the image (default: path)"},
     {"label", "COLUMN,..",
-     "the table's column of class names (default: label), or several of findings: 0, 1, or nothing where not known"},
+     "the table's column of class names (default: label), or several of findings: 0, 1, or nothing where not known; "
+     "DICOM: folder takes the first folder"},
+    {"label-tag", "KEYWORD", "DICOM: the attribute whose value is the class, e.g. ViewPosition"},
+    {"label-map", "VALUE=CLASS,..", "the classes of that attribute's values; others have no label"},
     {"patient", "COLUMN", "the table's column that tells patients apart (default: patient)"},
     {"ids", "path|hash", "what outputs call the images (default: hash where the data tell patients, else path)"},
     {"identify", "FILE", "also write which path each id stands for: FILE may name patients, mode 0600"},
@@ -102,6 +105,39 @@ void parse_where(const std::string& text, std::map<std::string, std::vector<std:
     where[text.substr(0, equals)].push_back(std::move(value));
 }
 
+std::map<std::string, std::string> parse_label_map(const std::string& text) {
+  std::map<std::string, std::string> map;
+  for (const std::string& part : parts(text, ',')) {
+    const std::size_t equals = part.rfind('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == part.size())
+      throw ConfigError(fmt::format("'{}'; expected VALUE=CLASS", printable(part)));
+    if (!map.emplace(part.substr(0, equals), part.substr(equals + 1)).second)
+      throw ConfigError(
+          fmt::format("'{}' is given twice; expected each value once", printable(part.substr(0, equals))));
+  }
+  return map;
+}
+
+void read_label_options(const Options& options, imaging::DatasetOptions& dataset) {
+  if (options.has("label-map") && !options.has("label-tag"))
+    throw ConfigError("--label-map: expected --label-tag KEYWORD beside it");
+  if (options.has("label-tag")) {
+    if (options.has("label"))
+      throw ConfigError("--label-tag: says what the label is, and so does --label; expected one");
+    dataset.dicom.label.tag = options.text("label-tag");
+    if (options.has("label-map"))
+      dataset.dicom.label.map = from_option("label-map", [&] { return parse_label_map(options.text("label-map")); });
+    return;
+  }
+  const std::vector<std::string> labels = parts(options.text("label"), ',');
+  if (labels.size() > 1)
+    dataset.labels.findings = labels;
+  else if (labels[0] == "folder")
+    dataset.dicom.label_folders = true;
+  else
+    dataset.labels.label = labels[0];
+}
+
 using Count = std::optional<std::int64_t> adapt::LayerRule::*;
 struct CountKey {
   std::string_view key;
@@ -168,11 +204,7 @@ experiment::NetworkSource network_of(const Options& options, const std::string& 
 void read_table_options(const Options& options, imaging::DatasetOptions& dataset) {
   dataset.labels.file = options.text("labels");
   if (options.has("key")) dataset.labels.key = parts(options.text("key"), ',');
-  const std::vector<std::string> labels = parts(options.text("label"), ',');
-  if (labels.size() > 1)
-    dataset.labels.findings = labels;
-  else
-    dataset.labels.label = labels[0];
+  read_label_options(options, dataset);
   dataset.labels.patient = options.text("patient");
   if (options.has("ids")) dataset.ids = from_option("ids", [&] { return experiment::parse_ids(options.text("ids")); });
   from_option("where", [&] {

@@ -49,6 +49,10 @@ ExitCode run_alone(const experiment::Config& config, const RunPlace& place, expe
   if (place.resume) {
     job.id = experiment::run_key(config, job, shelf);
     if (const auto finished = finished_run(job.folder, job.id)) {
+      if (options.has("identify")) {
+        set_identities(options, *experiment::listed_target(config, job, shelf), identities, console);
+        identities.write();
+      }
       console.say(fmt::format("{}: is finished already; nothing is computed again\n", config.name));
       UnfinishedWork(job.folder, true).discard();
       if (console.json()) write_stdout(finished->text);

@@ -71,6 +71,11 @@ void write_all(const fs::path& folder, const experiment::RunOutcome& outcome, co
 }  // namespace
 
 void write_run_folder(const fs::path& folder, const experiment::RunOutcome& outcome, const std::string& log) {
+  if (outcome.kept_config) {
+    const auto& [file, yaml] = *outcome.kept_config;
+    fs::create_directories(file.parent_path());
+    write_private_file(file, as_bytes(yaml));
+  }
   if (fs::exists(folder)) {
     write_all(folder, outcome, log);
     return;

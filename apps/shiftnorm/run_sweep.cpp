@@ -15,6 +15,7 @@
 #include "shiftnorm/experiment/run_key.hpp"
 #include "shiftnorm/experiment/shelf.hpp"
 #include "shiftnorm/report/report.hpp"
+#include "shiftnorm/report/sweep_report.hpp"
 #include "unfinished_work.hpp"
 
 namespace shiftnorm::app {
@@ -34,8 +35,11 @@ struct Cell {
   const experiment::SweepRun* run = nullptr;
   std::string id, folder;  ///< the folder's name below the sweep's
   Status status = Status::waiting;
-  std::string reason;
-  std::vector<ScoreRecord> scores;
+  report::SweepCell found;  ///< what the page says of it
+  [[nodiscard]] const std::vector<ScoreRecord>& scores() const {
+    static const std::vector<ScoreRecord> none;
+    return found.record ? found.record->scores : none;
+  }
 };
 
 class SweepJob {
@@ -64,6 +68,8 @@ class SweepJob {
       cell.folder = fmt::format("{}-{}", cell.id.substr(0, kShortId), run.readable);
       const auto same = std::ranges::find(cells_, cell.id, &Cell::id);
       if (same != cells_.end()) cell.folder = same->folder;
+      cell.found.values = run.values;
+      cell.found.folder = cell.folder;
       cells_.push_back(std::move(cell));
       progress.tell("check", static_cast<std::int64_t>(cells_.size()), static_cast<std::int64_t>(sweep_.runs.size()));
     }
@@ -71,7 +77,7 @@ class SweepJob {
     for (Cell& cell : cells_)
       if (const auto found = finished_run(place_.folder / cell.folder, cell.id)) {
         cell.status = Status::finished;
-        cell.scores = experiment::read_record(found->results, "").scores;
+        report::fill_cell(cell.found, found->results);
       }
   }
 
@@ -96,7 +102,9 @@ class SweepJob {
           cells_, [&](const Cell& other) { return other.id == cell->id && other.status == Status::finished; });
       if (twin != cells_.end()) {
         cell->status = Status::finished;
-        cell->scores = twin->scores;
+        const std::vector<std::string> values = std::move(cell->found.values);
+        cell->found = twin->found;
+        cell->found.values = values;
         continue;
       }
       console_.info(fmt::format("{}: run {} of {}: {}", sweep_.name, number, cells_.size(), values_of(*cell->run)));
@@ -115,7 +123,7 @@ class SweepJob {
       } catch (const Error&) {
         const Failure failure = failure_of(std::current_exception());
         cell->status = Status::failed;
-        cell->reason = failure.text;
+        cell->found.reason = failure.text;
         console_.warn(fmt::format("{}: {}", values_of(*cell->run), failure.text));
         worst = failure.code;
       }
@@ -162,8 +170,11 @@ class SweepJob {
                                {"folder", cell.folder},
                                {"values", std::move(values)},
                                {"status", std::string(kStatus[static_cast<std::size_t>(cell.status)])}});
-      if (!cell.reason.empty()) run.set("reason", cell.reason);
+      if (!cell.found.reason.empty()) run.set("reason", cell.found.reason);
       run.set("modes", modes_json(cell));
+      if (const auto& told = cell.found.recommendation)
+        run.set("recommendation",
+                Json::object({{"mode", told->mode ? Json(*told->mode) : Json()}, {"confidence", told->confidence}}));
       runs.push(std::move(run));
     }
     return Json::object({{"schema", 1}, {"name", sweep_.name}, {"keys", std::move(keys)}, {"runs", std::move(runs)}});
@@ -174,7 +185,7 @@ class SweepJob {
     std::vector<std::string> modes;
     std::string metric;
     for (const Cell& cell : cells_)
-      for (const ScoreRecord& score : cell.scores) {
+      for (const ScoreRecord& score : cell.scores()) {
         if (metric.empty()) metric = score.metric;
         if (std::ranges::find(modes, score.mode) == modes.end()) modes.push_back(score.mode);
       }
@@ -188,10 +199,10 @@ class SweepJob {
       text += fmt::format("{:<{}}", values_of(*cell.run), width);
       for (const std::string& mode : modes) {
         const auto found = std::ranges::find_if(
-            cell.scores, [&](const ScoreRecord& s) { return s.mode == mode && s.metric == metric && s.value; });
+            cell.scores(), [&](const ScoreRecord& s) { return s.mode == mode && s.metric == metric && s.value; });
         const std::size_t column = std::max<std::size_t>(8, mode.size());
-        text += found == cell.scores.end() ? fmt::format("  {:>{}}", "-", column)
-                                           : fmt::format("  {:>{}.4f}", *found->value, column);
+        text += found == cell.scores().end() ? fmt::format("  {:>{}}", "-", column)
+                                             : fmt::format("  {:>{}.4f}", *found->value, column);
       }
       text += "\n";
     }
@@ -236,7 +247,7 @@ class SweepJob {
     write_run_folder(job_.folder, outcome, console_.log());
     work.discard();
     record_run(place_, results, job_.folder, sweep_.name);
-    cell.scores = experiment::read_record(container::parse_json(report::results_json(results)), "").scores;
+    report::fill_cell(cell.found, container::parse_json(report::results_json(results)));
     cell.status = Status::finished;
     return judge_bad(console_, limit, results.images, static_cast<std::int64_t>(results.bad.size()));
   }
@@ -245,10 +256,10 @@ class SweepJob {
 
   [[nodiscard]] static Json modes_json(const Cell& cell) {
     Json modes = Json::array();
-    for (auto at = cell.scores.begin(); at != cell.scores.end();) {
+    for (auto at = cell.scores().begin(); at != cell.scores().end();) {
       Json metrics = Json::object();
       const std::string& name = at->mode;
-      for (; at != cell.scores.end() && at->mode == name; ++at)
+      for (; at != cell.scores().end() && at->mode == name; ++at)
         metrics.set(at->metric, Json::object({{"value", number(at->value)},
                                               {"low", number(at->low)},
                                               {"high", number(at->high)},
@@ -275,7 +286,7 @@ class SweepJob {
     for (const std::string& key : sweep_.keys) text += fmt::format(",{}", quoted(key));
     text += ",mode,policy,metric,value,low,high,difference,difference_low,difference_high,test,p\n";
     for (const Cell& cell : cells_)
-      for (const ScoreRecord& s : cell.scores) {
+      for (const ScoreRecord& s : cell.scores()) {
         text += fmt::format("{},{}", cell.id.substr(0, kShortId), cell.folder);
         for (const std::string& value : cell.run->values) text += fmt::format(",{}", quoted(value));
         text += fmt::format(",{},{},{},{},{},{},{},{},{},{},{}\n", quoted(s.mode), s.policy, s.metric,
@@ -284,8 +295,23 @@ class SweepJob {
       }
     return text;
   }
+  void write_page() const {
+    report::SweepReport page;
+    page.name = sweep_.name;
+    page.program_version = job_.program_version;
+    page.keys = sweep_.keys;
+    page.command = job_.command;
+    page.config_yaml = experiment::shareable_yaml(sweep_.runs.front().config);
+    for (const Cell& cell : cells_) page.cells.push_back(cell.found);
+    fs::create_directories(place_.folder / "figures");
+    for (const report::Picture& picture : report::sweep_pictures(page))
+      write_file(place_.folder / "figures" / picture.name, picture.svg);
+    write_file(place_.folder / "report.html", report::sweep_html(page));
+  }
+
   void write_summary() const {
     fs::create_directories(place_.folder);
+    write_page();
     write_file(place_.folder / "sweep.csv", csv());
     write_file(place_.folder / "run.log", console_.log());
     write_file(place_.folder / "sweep.json", container::write_json(summary(), 2) + "\n");

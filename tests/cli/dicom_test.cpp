@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
@@ -79,6 +81,61 @@ TEST_CASE("a DICOM archive recalibrates a checkpoint and leaves no identifier an
       ++files;
     }
   CHECK(files >= 6);
+}
+
+// Oracle: the tags as they are written here; scores of known and unknown labels are the same as by a table.
+TEST_CASE("an attribute of DICOM objects is their label", "[cli]") {
+  const test::Workplace place(0);
+  fs::create_directories(place / "archive");
+  std::string table = "SOPInstanceUID,label\n";
+  for (int i = 0; i < 12; ++i) {
+    std::vector<std::uint16_t> values;
+    for (int p = 0; p < 256; ++p) values.push_back(static_cast<std::uint16_t>((p * 16 + i * 37) % 4096));
+    TinyObject tiny(16, 16, values);
+    const std::string uid = fmt::format("1.2.777.{}", i), clinic = fmt::format("MARKER CLINIC {}", i % 3);
+    tiny.text(0x00080018, "UI", uid).text(0x00100020, "LO", fmt::format("P{}", i)).text(0x00080080, "LO", clinic);
+    write_file(place / "archive" / std::to_string(i), tiny.bytes());
+    if (i % 3 < 2) table += fmt::format("{},c{}\n", uid, i % 3);
+  }
+  write_file(place / "labels.csv", table);
+  write_file(place / "steps.yaml", kSteps);
+  const auto evaluate = [&](std::vector<std::string> labels) {
+    labels.insert(labels.begin(), {"evaluate", "net.safetensors", "--arch", "cifar_resnet20", "--data", "archive",
+                                   "--preprocess", "steps.yaml", "--predictions", "p.csv", "--log-level", "trace"});
+    return test::shiftnorm(place.path(), labels);
+  };
+  write_file(place / "x.yaml",
+             "seed: 3\nmodel: {checkpoint: net.safetensors, architecture: cifar_resnet20}\n"
+             "preprocess: [{voi: bits}, {resize: [32, 32]}, {convert: RGB}, {to_float: {}}]\n"
+             "data: {classes: [c0, c1, c2, c3, c4, c5, c6, c7, c8, c9], target: {path: archive}}\n"
+             "modes: [source]\nevaluate: {metrics: [accuracy, nll], interval: {resamples: 100}}\n");
+  const auto run = [&](const std::string& label, const std::string& out) {
+    return test::shiftnorm(place.path(), {"run", "x.yaml", "--out", out, "--set", "data.target." + label, "--json"});
+  };
+  const Call by_tag = run("label={tag: InstitutionName, map: {marker clinic 0: c0, 'MARKER CLINIC 1': c1}}", "tag");
+  const Call by_table = run("labels=labels.csv", "table");
+  INFO(by_tag.err << by_table.err);
+  REQUIRE(by_tag.exit == 0);
+  REQUIRE(by_table.exit == 0);
+  CHECK_THAT(by_tag.err, Catch::Matchers::Contains(
+                             "InstitutionName: 8 images matched, 4 images without a label, 0 labels without"));
+  const std::string predictions(as_text(read_file(place / "tag" / "predictions.csv")));
+  CHECK_THAT(predictions, Catch::Matchers::Contains(",c0,source,") || Catch::Matchers::Contains(",0,source,"));
+  CHECK(predictions == as_text(read_file(place / "table" / "predictions.csv")));
+
+  // A network of ten outputs, and a map that names fewer classes.
+  CHECK_THAT(evaluate({"--label-tag", "InstitutionName", "--label-map", "MARKER CLINIC 0=a,MARKER CLINIC 1=b"}).err,
+             Catch::Matchers::Contains("2 classes (a, b); expected 10"));
+  const Call scored =
+      evaluate({"--label-tag", "InstitutionName", "--label-map", "MARKER CLINIC 0=0,MARKER CLINIC 1=9"});
+  INFO(scored.err);
+  CHECK(scored.exit == 0);
+  check_unmarked(scored.out + scored.err + std::string(as_text(read_file(place / "p.csv"))));
+  CHECK_THAT(scored.out, Catch::Matchers::Contains("accuracy"));
+  test::check_refused(place, {"inspect", "archive", "--label-tag", "InstitutionName"}, 2, "expected a map");
+  test::check_refused(place, {"inspect", "archive", "--label-map", "a=b"}, 2, "expected --label-tag");
+  test::check_refused(place, {"inspect", "archive", "--label-tag", "Modality", "--label", "x"}, 2, "expected one");
+  test::check_refused(place, {"inspect", "archive", "--label-tag", "Modality", "--label-map", "CR"}, 2, "VALUE=CLASS");
 }
 
 TEST_CASE("attributes select DICOM objects on the command line", "[cli]") {

@@ -93,6 +93,35 @@ TEST_CASE("an experiment runs on a folded network with data.source", "[cli]") {
   CHECK(std::filesystem::exists(place / "run/adapted.onnx"));
 }
 
+// Oracle: copies made here. Whose statistics were measured on what is scored is not held out.
+TEST_CASE("a source sample that the target has too is told, and refused where images are held out", "[cli]") {
+  const test::Workplace place;
+  write_folded(place);
+  write_file(place / "e.yaml",
+             "seed: 3\nmodel: {checkpoint: f.onnx}\npreprocess: cifar10\n"
+             "data: {target: {path: images}, source: {path: sample}}\n"
+             "modes: [source, adabn]\nevaluate: {interval: {resamples: 200}}\n");
+  for (int i = 0; i < 4; ++i) {
+    const std::string folder = "sample/" + std::string(1, static_cast<char>('a' + i));
+    std::filesystem::create_directories(place / folder);
+    test::write_bmp(place / (folder + "/0.bmp"), 32, 32, static_cast<unsigned>(5000 + i));
+  }
+  const test::Call apart = done(place, {"run", "e.yaml", "--out", "apart", "--set", "protocol.kind=held_out"});
+  CHECK_THAT(apart.err, !Catch::Matchers::Contains("in common"));
+  for (char c = 'a'; c <= 'j'; ++c)
+    for (const char* file : {"0.bmp", "1.bmp"})
+      std::filesystem::copy(place / ("images/" + std::string(1, c)) / file,
+                            place / ("sample/" + std::string(1, c == 'a' || c > 'd' ? 'a' : c) + "/" + c + file));
+  const test::Call shared = done(place, {"run", "e.yaml", "--out", "shared"});
+  CHECK_THAT(shared.err, Catch::Matchers::Contains("source and target have 0 patients and the pixels of 20 images"));
+  test::check_refused(place, {"run", "e.yaml", "--out", "split", "--quiet", "--set", "protocol.kind=held_out"}, 2,
+                      "data.source: 10 of the images that protocol held_out scores");
+  // A network with its own statistics learns nothing from it but how sure it may be.
+  const test::Call whole = done(place, {"run", "e.yaml", "--out", "whole", "--set", "protocol.kind=held_out", "--set",
+                                        "model={checkpoint: net.safetensors, architecture: cifar_resnet20}"});
+  CHECK_THAT(whole.err, Catch::Matchers::Contains("the pixels of 20 images in common"));
+}
+
 TEST_CASE("what a folded network does not allow is told before any image is read", "[cli]") {
   const test::Workplace place;
   write_folded(place);

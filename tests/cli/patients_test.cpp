@@ -114,6 +114,14 @@ TEST_CASE("the list of what ids stand for is the owner's alone, and the only one
   REQUIRE(::stat((place / "who.csv").c_str(), &facts) == 0);
   CHECK((facts.st_mode & 0777) == 0600);
   const std::string list(as_text(read_file(place / "who.csv")));
+  // Where nothing is left to compute it is written too.
+  const Call resumed = test::shiftnorm(place.path(), {"run", "x.yaml", "--set", "data.target.path=list.csv", "--out",
+                                                      "out", "--resume", "--identify", "later.csv"});
+  check_done(resumed);
+  CHECK_THAT(resumed.out, Contains("is finished already"));
+  CHECK(as_text(read_file(place / "later.csv")) == list);
+  REQUIRE(::stat((place / "later.csv").c_str(), &facts) == 0);
+  CHECK((facts.st_mode & 0777) == 0600);
   CHECK_THAT(list, Contains("images/a/0.bmp") && Contains("images/j/0.bmp"));
   const std::string predictions(as_text(read_file(place / "out/predictions.csv")));
   CHECK_THAT(predictions, !Contains(".bmp"));

@@ -61,7 +61,7 @@ std::vector<std::uint16_t> pixels_of(int i) {
 
 /// 24 images of twelve patients, two damaged files, and tables that label them.
 void put_archive(const test::Workplace& place) {
-  const fs::path root = place / "archive" / "MARKER^FOLDER";
+  const fs::path root = place / "MARKER^ARCHIVE" / "MARKER^FOLDER";
   fs::create_directories(root);
   std::string labels = "AccessionNumber,label,finding,other,scanner,remark\n";
   for (int i = 0; i < 26; ++i) {
@@ -77,9 +77,9 @@ void put_archive(const test::Workplace& place) {
     labels +=
         fmt::format("MARKERACC{},c{},{},{},{},MARKER REMARK\n", i, i % 10, i % 2, i % 3 - 1, i % 2 == 0 ? "x" : "y");
   }
-  write_file(place / "labels.csv", labels);
-  write_file(place / "ambiguous.csv", "PatientID,label\nMARKERID1,a\nMARKERID1,b\n");
-  write_file(place / "foreign.csv", "AccessionNumber,label\nMARKERACC1,c1\nmarkeracc2,c2\n");
+  write_file(place / "MARKER^LABELS.csv", labels);
+  write_file(place / "MARKER-AMBIGUOUS.csv", "PatientID,label\nMARKERID1,a\nMARKERID1,b\n");
+  write_file(place / "MARKER-FOREIGN.csv", "AccessionNumber,label\nMARKERACC1,c1\nmarkeracc2,c2\n");
   write_file(place / "steps.yaml", "- {voi: bits}\n- {resize: [32, 32]}\n- {convert: RGB}\n- {to_float: {}}\n");
 }
 
@@ -90,12 +90,16 @@ void check_unmarked(const std::string& where, const std::string& text) {
   }
 }
 
-/// Every file below the workplace that the program wrote.
+/// Every file below the workplace that the program wrote. What the project keeps for itself is its owner's alone.
 void check_files(const test::Workplace& place, const Strings& ours) {
   for (const std::string& file : test::files_below(place.path())) {
     const fs::path path = place / file;
-    if (!fs::is_regular_file(path) || file.starts_with("archive/") || file.starts_with("pictures/")) continue;
+    if (!fs::is_regular_file(path) || file.starts_with("MARKER^ARCHIVE/") || file.starts_with("pictures/")) continue;
     if (std::ranges::find(ours, file) != ours.end()) continue;
+    if (file.starts_with(".shiftnorm/")) {
+      CHECK(fs::status(path).permissions() == (fs::perms::owner_read | fs::perms::owner_write));
+      continue;
+    }
     check_unmarked(file, file);
     check_unmarked(file, std::string(as_text(read_file(path))));
   }
@@ -128,7 +132,8 @@ Strings with(const Strings& first, const Strings& more) {
 constexpr const char* kYaml =
     "seed: 3\nmodel: {checkpoint: net.safetensors, architecture: cifar_resnet20}\n"
     "preprocess: [{voi: bits}, {resize: [32, 32]}, {convert: RGB}, {to_float: {}}]\n"
-    "data: {target: {path: archive, labels: labels.csv, label: label}}\nmodes: [source, adabn, {policy: batch, batch: "
+    "data: {target: {path: MARKER^ARCHIVE, labels: MARKER^LABELS.csv, label: label}}\nmodes: [source, adabn, {policy: "
+    "batch, batch: "
     "4}]\n"
     "evaluate: {metrics: [accuracy], subgroups: [InstitutionName, StationName, Modality], interval: {resamples: "
     "100}}\n";
@@ -140,12 +145,13 @@ TEST_CASE("no command writes or prints what names a person, a place or a date", 
   const test::Workplace place(0);
   put_archive(place);
   const Caller call(place);
-  const Strings job{"net.safetensors", "--arch", "cifar_resnet20", "--data", "archive", "--preprocess", "steps.yaml",
-                    "--max-bad",       "10",     "--quarantine",   "bad.csv"};
-  const Strings labels{"--labels", "labels.csv", "--key", "AccessionNumber"};
+  const Strings job{"net.safetensors", "--arch",     "cifar_resnet20", "--data", "MARKER^ARCHIVE",
+                    "--preprocess",    "steps.yaml", "--max-bad",      "10",     "--quarantine",
+                    "bad.csv"};
+  const Strings labels{"--labels", "MARKER^LABELS.csv", "--key", "AccessionNumber"};
 
-  call({"inspect", "archive"});
-  call(with({"inspect", "archive", "--pixels", "--json"}, labels));
+  call({"inspect", "MARKER^ARCHIVE"});
+  call(with({"inspect", "MARKER^ARCHIVE", "--pixels", "--json"}, labels));
   call(with(with({"recalibrate"}, job),
             {"--out", "a.safetensors", "--semantics", "source", "--stats-out", "a.bnstats"}));
   call(with(with({"recalibrate"}, job), {"--where", "AccessionNumber=MARKERACC1,MARKERACC2", "--out", "b.safetensors",
@@ -173,12 +179,36 @@ TEST_CASE("no command writes or prints what names a person, a place or a date", 
   call(with({"run", "x.yaml", "--out", "run4", "--allow-small-cohort", "--set", "data.target.domain=InstitutionName"},
             exported));
 
+  call(with({"run", "x.yaml", "--out", "run6", "--store", "runs.sqlite", "--set",
+             "data.target.where={InstitutionName: [MARKER CLINIC], PatientID: [MARKERID2, MARKERID4]}", "--set",
+             "data.source={path: MARKER^ARCHIVE}", "--max-bad", "10"},
+            {}));
+  call(with({"run", "x.yaml", "--out", "run7", "--set",
+             "data.target={path: MARKER^ARCHIVE, label: {tag: InstitutionName, map: {MARKER CLINIC: c1, MARKER "
+             "HOSPITAL: c2}}}",
+             "--set", "data.classes=[c0, c1, c2, c3, c4, c5, c6, c7, c8, c9]", "--max-bad", "10"},
+            {}));
+  const std::string kept(as_text(read_file(place / "run7/config.yaml")));
+  CHECK_THAT(kept, Catch::Matchers::Contains("path: kept-back") && Catch::Matchers::Contains("kept-back-2: c2"));
+  // The whole configuration, which the project keeps, runs again and finds the project's key.
+  const std::size_t at = kept.find(".shiftnorm/runs/");
+  const std::string whole = kept.substr(at, kept.find(' ', at) - at);
+  call({"run", whole, "--out", "again", "--max-bad", "10"});
+  CHECK(read_file(place / "again/predictions.csv") == read_file(place / "run7/predictions.csv"));
+  call({"run", whole, "--out", "again", "--max-bad", "10", "--resume"});
+  call({"run", "x.yaml", "--out", "run8", "--set", "data.target.where={PatientID: [MARKERID77]}"}, 3);
+
   // What goes wrong must not tell either.
-  call(with({"inspect", "archive", "--labels", "ambiguous.csv"}, {}), 3);
-  call(with(with({"evaluate"}, job), {"--labels", "foreign.csv", "--key", "AccessionNumber"}), 2);
+  call(with({"inspect", "MARKER^ARCHIVE", "--labels", "MARKER-AMBIGUOUS.csv"}, {}), 3);
+  call(with(with({"evaluate"}, job), {"--labels", "MARKER-FOREIGN.csv", "--key", "AccessionNumber"}), 2);
   call(with(with({"recalibrate"}, job), {"--where", "PatientID=MARKERID99", "--out", "n.safetensors"}), 3);
+  call({"run", "x.yaml", "--out", "run8", "--set", "data.target.labels=MARKER-NONE.csv"}, 3);
+  call({"run", "x.yaml", "--out", "run8", "--set", "data.classes=[a, b]"}, 2);
+  call({"evaluate", "net.safetensors", "--arch", "cifar_resnet20", "--data", "MARKER^ARCHIVE", "--label-tag",
+        "InstitutionName", "--label-map", "MARKER CLINIC=a", "--preprocess", "steps.yaml"},
+       2);
   call({"run", "x.yaml", "--out", "run5", "--set", "protocol.kind=held_out", "--set", "protocol.by=image"}, 2);
-  check_files(place, {"labels.csv", "ambiguous.csv", "foreign.csv"});
+  check_files(place, {"x.yaml", "MARKER^LABELS.csv", "MARKER-AMBIGUOUS.csv", "MARKER-FOREIGN.csv"});
 }
 
 TEST_CASE("a table that names patients has its paths and patients kept back", "[cli]") {
@@ -192,23 +222,24 @@ TEST_CASE("a table that names patients has its paths and patients kept back", "[
   }
   write_file(place / "pictures/MARKER^FOLDER/MARKER24.bmp", "BM");
   list += "pictures/MARKER^FOLDER/MARKER24.bmp,c1,MARKERID3,MARKER\npictures/MARKER^NONE.bmp,c1,MARKERID4,MARKER\n";
-  write_file(place / "list.csv", list);
+  write_file(place / "MARKER^LIST.csv", list);
   const Caller call(place);
-  const Strings job{"net.safetensors", "--arch", "cifar_resnet20", "--data", "list.csv", "--preprocess", "cifar10",
-                    "--max-bad",       "10",     "--quarantine",   "bad.csv"};
-  call({"inspect", "list.csv", "--pixels"});
-  call({"inspect", "list.csv", "--pixels", "--json"});
+  const Strings job{"net.safetensors", "--arch",  "cifar_resnet20", "--data", "MARKER^LIST.csv",
+                    "--preprocess",    "cifar10", "--max-bad",      "10",     "--quarantine",
+                    "bad.csv"};
+  call({"inspect", "MARKER^LIST.csv", "--pixels"});
+  call({"inspect", "MARKER^LIST.csv", "--pixels", "--json"});
   call(with(with({"recalibrate"}, job), {"--out", "a.safetensors", "--stats-out", "a.bnstats", "--json"}));
   call(with(with({"recalibrate"}, job),
             {"--domain", "institution", "--domain-min-images", "2", "--out", "c.safetensors", "--allow-small-cohort"}));
   call(with(with({"evaluate"}, job), {"--mode", "adabn", "--predictions", "p.csv", "--outputs", "o.safetensors"}));
   write_file(place / "x.yaml",
              "seed: 3\nmodel: {checkpoint: net.safetensors, architecture: cifar_resnet20}\npreprocess: cifar10\n"
-             "data: {target: {path: list.csv}}\nmodes: [source, adabn]\n"
+             "data: {target: {path: MARKER^LIST.csv}}\nmodes: [source, adabn]\n"
              "evaluate: {metrics: [accuracy], subgroups: [institution], interval: {resamples: 100}}\n"
              "export: {mode: adabn, path: adapted.safetensors}\n");
   call({"run", "x.yaml", "--out", "run1", "--max-bad", "10"});
   call(
       {"run", "x.yaml", "--out", "run2", "--max-bad", "10", "--allow-small-cohort", "--set", "protocol.kind=held_out"});
-  check_files(place, {"list.csv"});
+  check_files(place, {"x.yaml", "MARKER^LIST.csv"});
 }

@@ -53,6 +53,17 @@ TEST_CASE("a sweep runs every cell once and sums up", "[cli]") {
           run.at("modes").as_array()[1].at("metrics").at("accuracy").at("value"));
   }
 
+  // The page links the page of every run, and its pictures are files.
+  const std::string page(as_text(read_file(place / "runs" / "s" / "report.html")));
+  for (const Json& run : runs) {
+    const std::string link = run.at("folder").as_string() + "/report.html";
+    CHECK_THAT(page, Contains("href=\"" + link + "\""));
+    CHECK(std::filesystem::exists(place / "runs" / "s" / link));
+    CHECK(run.at("recommendation").at("confidence").is_string());
+  }
+  CHECK_THAT(page, Contains("shiftnorm run s.yaml"));
+  CHECK(std::filesystem::exists(place / "runs" / "s" / "figures" / "heat-map-accuracy-adabn.svg"));
+
   // Nothing is computed again; a cell that is new is.
   CHECK(test::shiftnorm(place.path(), {"run", "s.yaml", "--resume", "--quiet"}).exit == 0);
   CHECK(result_times(place / "runs" / "s") == times);

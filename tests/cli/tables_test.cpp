@@ -64,8 +64,9 @@ TEST_CASE("a table is a data set, and labels for a folder", "[cli]") {
   for (const char* metric : {"accuracy", "nll", "ece"})
     CHECK(list.at("metrics").at(metric).at("value") == folder.at("metrics").at(metric).at("value"));
   CHECK(list.at("metrics").at("nll").at("low") != folder.at("metrics").at("nll").at("low"));
-  CHECK_THAT(joined.err, Catch::Matchers::Contains("labels.csv: 20 images matched, 0 images without a label, 0 labels "
-                                                   "without an image, 0 ambiguous"));
+  CHECK_THAT(joined.err,
+             Catch::Matchers::Contains("the table of labels: 20 images matched, 0 images without a label, 0 labels "
+                                       "without an image, 0 ambiguous"));
   const Json chosen = json_of(test::shiftnorm(
       place.path(), job("evaluate", "list.csv", {"--label", "finding", "--where", "finding=a,b", "--json"})));
   CHECK(chosen.at("images").as_integer() == 4);
@@ -170,8 +171,10 @@ TEST_CASE("evaluate and run score each domain under its own statistics", "[cli]"
   CHECK(std::filesystem::exists(place / "runs/d/domains.json"));
   const std::string page(as_text(read_file(place / "runs/d/report.html")));
   CHECK(page.find("Scores of each domain") != std::string::npos);
-  // The resolved configuration, which names its labels from the run folder, runs again.
-  CHECK(test::shiftnorm(place.path(), {"run", "runs/d/config.yaml", "--out", "again", "--show-domains", "--quiet"})
+  // The table tells patients: the project keeps the resolved configuration, which runs again.
+  const std::string id = results.at("id").as_string().substr(0, 16);
+  CHECK(test::shiftnorm(place.path(),
+                        {"run", ".shiftnorm/runs/" + id + ".yaml", "--out", "again", "--show-domains", "--quiet"})
             .exit == 0);
   CHECK(std::filesystem::exists(place / "again/x.st._elsewhere.safetensors"));
   test::check_refused(place, job("evaluate", "images", {"--domain", "scanner"}), 2,

@@ -74,10 +74,10 @@ TEST_CASE("Convolutions agree with plain loops", "[exec]") {
 
 TEST_CASE("Normalisation joins with activation and residual in every form", "[exec]") {
   const std::int64_t channels = GENERATE(16, 5, 40);
-  const int form = GENERATE(0, 1, 2, 3, 4, 5, 6);
+  const int form = GENERATE(range(0, 12));
   CAPTURE(channels, form);
   Graph g;
-  const ValueId x = conv(g, "c0", g.add_input("x", Shape{1, 3, 9, 7}), 3, channels);
+  const ValueId x = conv(g, "c0", g.add_input("x", Shape{1, 3, 21, 17}), 3, channels);
   const ValueId a = norm(g, "bn1", x, channels);
   const ValueId y = conv(g, "c1", x, channels, channels);
   ValueId out = a;
@@ -90,6 +90,23 @@ TEST_CASE("Normalisation joins with activation and residual in every form", "[ex
       break;                                                                 // both normalised
     case 4: out = g.add("Add", "add", {y, a}); break;                        // no activation
     case 5: out = g.add("Add", "add", {a, g.add("Relu", "r", {a})}); break;  // one value, two readers
+    case 6: out = g.add("Clip", "r6", {a, g.add_parameter("low", Shape{}), graph::kNone}); break;
+    case 7: out = g.add("Mul", "swish", {a, g.add("Sigmoid", "s", {a})}); break;
+    case 8: {  // a swish turned round, of a sum
+      const ValueId sum = g.add("Add", "add", {a, y});
+      out = g.add("Mul", "swish", {g.add("Sigmoid", "s", {sum}), sum});
+      break;
+    }
+    case 9: {  // a swish whose argument has another reader, and a product with another value's sigmoid
+      const ValueId swish = g.add("Mul", "swish", {a, g.add("Sigmoid", "s", {a})});
+      out = g.add("Mul", "gate", {g.add("Add", "add", {swish, a}), g.add("Sigmoid", "t", {y})});
+      break;
+    }
+    case 10: {  // a sigmoid with another reader than its product
+      const ValueId s = g.add("Sigmoid", "s", {a});
+      out = g.add("Add", "add", {g.add("Mul", "swish", {a, s}), s});
+      break;
+    }
     default:
       out =
           g.add("Add", "twice", {g.add("Add", "add", {a, norm(g, "bn2", y, channels)}), g.add("Add", "same", {y, y})});

@@ -59,7 +59,8 @@ std::set<std::string> schema_keys(const Json& root, const std::string& path) {
 /// What the parser itself lists as the keys of a map when it meets one that is like none of them.
 std::set<std::string> parser_keys(const std::string& path) {
   const std::string text =
-      "model: {checkpoint: a.th}\ndata: {target: {path: i, limit: {images: 1}, domain: {key: k}, frames: {max: 1}}, "
+      "model: {checkpoint: a.th}\ndata: {target: {path: i, limit: {images: 1}, domain: {key: k}, frames: {max: 1}, "
+      "label: {tag: t}}, "
       "source: {path: i}}\n"
       "protocol: {kind: transductive}\nmodes: [source, {name: adabn, layers: {}}]\n"
       "evaluate: {interval: {}}\nexport: {mode: adabn, path: p}\n";
@@ -105,9 +106,9 @@ std::set<std::string> texts(const Json& list) {
 // Oracle: the parser's own lists of keys.
 TEST_CASE("the schema for editors has every key of the parser and no other", "[experiment]") {
   const Json root = schema();
-  for (const std::string path :
-       {"", "model", "data", "data.target", "data.source", "data.target.limit", "data.target.domain",
-        "data.target.frames", "protocol", "modes.1", "modes.1.layers", "evaluate", "evaluate.interval", "export"}) {
+  for (const std::string path : {"", "model", "data", "data.target", "data.source", "data.target.limit",
+                                 "data.target.domain", "data.target.frames", "data.target.label", "protocol", "modes.1",
+                                 "modes.1.layers", "evaluate", "evaluate.interval", "export"}) {
     INFO("at '" << path << "'");
     CHECK(schema_keys(root, path) == parser_keys(path));
   }

@@ -93,6 +93,12 @@ export: {mode: adabn, path: a.pth, allow_small_cohort: true}
 )"),
                                     std::string(R"(
 model: {checkpoint: x.pth}
+data: {target: {path: archive, label: {tag: PatientSex, map: {M: 1, "F:": "yes", "a b": zwei}}}, source: {path: s, label: {tag: Modality}}}
+protocol: {kind: held_out}
+modes: [adabn]
+)"),
+                                    std::string(R"(
+model: {checkpoint: x.pth}
 data: {target: {path: archive}}
 protocol: {kind: streaming, batch: 16}
 modes: [adabn]
@@ -119,6 +125,8 @@ modes: [adabn]
   CHECK(second.protocol.by == first.protocol.by);
   CHECK(second.protocol.batch == first.protocol.batch);
   CHECK(second.target.labels.findings == first.target.labels.findings);
+  CHECK(second.target.dicom.label.tag == first.target.dicom.label.tag);
+  CHECK(second.target.dicom.label.map == first.target.dicom.label.map);
   CHECK(second.target.ids == first.target.ids);
   CHECK(second.model.outputs == first.model.outputs);
   REQUIRE(second.preprocess.has_value() == first.preprocess.has_value());
@@ -148,6 +156,36 @@ TEST_CASE("the shareable YAML names no folder", "[experiment]") {
   const std::string text = experiment::shareable_yaml(c);
   CHECK_THAT(text, !Catch::Matchers::Contains("Jane") && !Catch::Matchers::Contains("studies"));
   CHECK_THAT(text, Catch::Matchers::Contains("checkpoint: a.pth") && Catch::Matchers::Contains("path: x"));
+}
+
+TEST_CASE("the YAML for data of patients names no place, table or person", "[experiment]") {
+  const Config c = parse_config(R"(
+model: {checkpoint: /home/Jane/a.pth}
+data:
+  source: {path: Jane/s, labels: Jane.csv, where: {scanner: Jane, Modality: [CR, DX]}}
+  target: {path: Jane/x, label: {tag: InstitutionName, map: {Jane: b, Ward: a}}}
+modes: [source]
+)",
+                                "x.yaml", {"/studies", {}});
+  const std::string text = experiment::anonymous_yaml(c);
+  INFO(text);
+  CHECK_THAT(text, !Catch::Matchers::Contains("Jane") && !Catch::Matchers::Contains("studies") &&
+                       !Catch::Matchers::Contains("Ward"));
+  CHECK_THAT(text, Catch::Matchers::Contains("checkpoint: a.pth") && Catch::Matchers::Contains("Modality: [CR, DX]") &&
+                       Catch::Matchers::Contains("scanner: [kept-back]"));
+  const Config again = parse_config(text, "config.yaml", {"/run", {}});
+  CHECK(again.target.path == "/run/kept-back");
+  CHECK(again.target.dicom.label.map == std::map<std::string, std::string>{{"kept-back-1", "b"}, {"kept-back-2", "a"}});
+}
+
+// Oracle: decision 0023.
+TEST_CASE("a configuration belongs to the project that has a key", "[experiment]") {
+  const test::TempDir dir;
+  const auto of = [&](const std::filesystem::path& folder) {
+    return parse_config(kSmall, "x.yaml", {folder, {}}).target.key_folder;
+  };
+  CHECK(of(dir.path() / "configs") == dir.path() / "configs");
+  CHECK(std::filesystem::equivalent(of(dir.path() / ".shiftnorm" / "runs"), dir.path()));
 }
 
 TEST_CASE("A shift that is not known or too severe is refused with its place", "[experiment]") {

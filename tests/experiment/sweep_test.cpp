@@ -57,6 +57,17 @@ TEST_CASE("maps in a sweep change several keys together, and folders stay out of
   CHECK(sweep.runs[0].values[0] == "checkpoint: a.th, architecture: cifar_resnet56");
 }
 
+TEST_CASE("--set changes what a sweep varies by its key path", "[experiment]") {
+  const experiment::Sweep sweep = experiment::parse_sweep(
+      kBase + "sweep: {data.target.shift: [{fog: 1}], seed: [1, 2]}\n", "x.yaml",
+      {{}, {"sweep.data.target.shift=[{}, {contrast: 2}, {contrast: 3}]", "sweep.data.target.limit.images=[5]"}});
+  CHECK(sweep.keys == std::vector<std::string>{"data.target.shift", "seed", "data.target.limit.images"});
+  REQUIRE(sweep.runs.size() == 6);
+  CHECK(sweep.runs[0].config.target.shifts.empty());
+  CHECK(sweep.runs[0].values[0] == "none");
+  CHECK(sweep.runs[4].config.target.shifts == std::vector<imaging::Shift>{{"contrast", 3}});
+}
+
 TEST_CASE("every run of a sweep is checked before any is started", "[experiment]") {
   check_error("sweep: {sead: [1]}\n", "x.yaml:6:9: sead is no key; nearest is 'seed'");
   check_error("sweep: {seed: [1, no]}\n", "x.yaml:6:19: seed = no; expected an integer of at least 0");

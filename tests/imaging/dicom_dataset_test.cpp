@@ -113,6 +113,77 @@ TEST_CASE("Attributes select objects, folders label them", "[imaging]") {
   CHECK_THAT(error_of<ConfigError>([&] { open(dir.path(), key, options); }), Contains("NoSuchThing"));
 }
 
+TEST_CASE("The value of an attribute labels objects", "[imaging]") {
+  const TempDir dir, key;
+  const std::vector<std::string> views{"PA", "ap", "LL", "", "PA\\OBLIQUE"};
+  for (std::size_t i = 0; i < views.size(); ++i) {
+    const std::string n = std::to_string(i + 1);
+    put(dir.path() / n, object("1." + n, static_cast<std::uint16_t>(i)).text(kView, "CS", views[i]).bytes());
+  }
+  const auto labels = [](const Dataset& data) {
+    std::vector<std::int32_t> out;
+    for (const Sample& sample : data.samples()) out.push_back(sample.label);
+    return out;
+  };
+  const auto counts = [](const Dataset& data) {
+    const LabelCounts& all = *data.label_counts();
+    return std::vector<std::int64_t>{all.matched, all.images_without_label, all.labels_without_image, all.ambiguous};
+  };
+  DatasetOptions options;
+  options.dicom.label.tag = "ViewPosition";
+  SECTION("through a map, by the whole text or one of its parts, whatever the case") {
+    options.dicom.label.map = {{"AP", "frontal"}, {"pa", "frontal"}, {"LL", "side"}, {"RL", "side"}};
+    const auto data = open(dir.path(), key, options);
+    CHECK(data->classes() == std::vector<std::string>{"frontal", "side"});
+    CHECK(labels(*data) == std::vector<std::int32_t>{0, 0, 1, -1, 0});
+    CHECK(counts(*data) == std::vector<std::int64_t>{4, 1, 1, 0});
+    CHECK(data->label_counts()->file == "ViewPosition");
+    options.limit.per_class = 1;
+    CHECK(labels(*open(dir.path(), key, options)) == std::vector<std::int32_t>{0, 1});
+  }
+  SECTION("beside filters and attributes that are kept") {
+    options.dicom.label.map = {{"PA", "1"}, {"AP", "0"}};
+    options.dicom.where = {{"ViewPosition", {"PA", "AP"}}};
+    options.dicom.keep = {"Modality"};
+    const auto data = open(dir.path(), key, options);
+    CHECK(data->classes() == std::vector<std::string>{"0", "1"});
+    CHECK(labels(*data) == std::vector<std::int32_t>{1, 0, 1});
+    CHECK(data->samples()[0].attributes.at("Modality") == "CR");
+  }
+  SECTION("as it stands, where no value names anybody") {
+    const auto data = open(dir.path(), key, options);
+    CHECK(data->classes() == std::vector<std::string>{"LL", "PA", "PA\\OBLIQUE", "ap"});
+    CHECK(labels(*data) == std::vector<std::int32_t>{1, 3, 0, -1, 2});
+    options.classes = {"PA", "LL"};
+    CHECK_THAT(error_of<ConfigError>([&] { open(dir.path(), key, options); }), Contains("none of the classes"));
+    options.dicom.label.tag = "InstitutionName";
+    CHECK_THAT(error_of<ConfigError>([&] { open(dir.path(), key, options); }), Contains("expected a map"));
+  }
+  SECTION("unless it says two things") {
+    options.dicom.label.map = {{"PA", "frontal"}, {"OBLIQUE", "oblique"}};
+    CHECK_THAT(error_of<FormatError>([&] { open(dir.path(), key, options); }),
+               Contains("1 images have values of several classes"));
+    options.dicom.label.map = {{"PA", "frontal"}, {" pa", "side"}};
+    CHECK_THAT(error_of<ConfigError>([&] { open(dir.path(), key, options); }), Contains("'side' and 'frontal'"));
+  }
+  SECTION("a table beside them does not label them") {
+    options.dicom.label.map = {{"PA", "1"}, {"AP", "0"}};
+    options.labels.file = key.path() / "t.csv";
+    options.keep = {"scanner"};
+    write_file(options.labels.file, std::string_view("SOPInstanceUID,label,scanner\n1.1,x,a\n1.2,y,b\n"));
+    const auto data = open(dir.path(), key, options);
+    CHECK(labels(*data) == std::vector<std::int32_t>{1, 0, -1, -1, 1});
+    CHECK(data->samples()[1].attributes.at("scanner") == "b");
+    CHECK(data->label_counts()->matched == 3);
+    CHECK(data->selection_notes().empty());
+  }
+  SECTION("which other data have not") {
+    write_file(key.path() / "t.csv", std::string_view("path,label\n"));
+    CHECK_THAT(error_of<ConfigError>([&] { open(key.path() / "t.csv", key, options); }),
+               Contains("holds no DICOM objects"));
+  }
+}
+
 TEST_CASE("A file that is replaced after listing is a fault of its own", "[imaging]") {
   const TempDir dir, key;
   put(dir.path() / "1", object("1.1", 1).bytes());

@@ -7,8 +7,10 @@
 #include <sstream>
 
 #include "sample_run.hpp"
+#include "sample_sweep.hpp"
 #include "shiftnorm/report/data_report.hpp"
 #include "shiftnorm/report/report.hpp"
+#include "shiftnorm/report/sweep_report.hpp"
 #include "support/shared_data.hpp"
 
 // Oracle: Chromium, headless.
@@ -85,10 +87,8 @@ report::DataReport sample_data() {
 
 TEST_CASE("A browser loads the pages without a complaint", "[report]") {
   if (!has_chromium("A browser loads the pages without a complaint")) return;
-  const report::HeatMap map{"Accuracy",           "Shift", "Mode", {"noise 1", "noise 5"}, {"source", "adabn"},
-                            {0.9, 0.8, 0.2, 0.7}, true,    false};
-  for (const std::string& page : {report::report_html(test::sample_run(2), {map}), report::data_html(sample_data()),
-                                  report::heat_map_page("sweep", "Two shifts.", {map}, "0.1.0")}) {
+  for (const std::string& page : {report::report_html(test::sample_run(2)), report::data_html(sample_data()),
+                                  report::sweep_html(test::sample_sweep())}) {
     const Loaded loaded = load(page);
     CHECK(loaded.console.empty());
     // Its policy lets our script run: the buttons are the script's.
@@ -100,10 +100,7 @@ TEST_CASE("A browser loads the pages without a complaint", "[report]") {
 // Oracles: the accuracies that the run was made with; the two papers of the style sheet; a window of a phone's width.
 TEST_CASE("In a browser tables sort, colours turn, and nothing is wider than the window", "[report]") {
   if (!has_chromium("In a browser tables sort, colours turn, and nothing is wider than the window")) return;
-  const report::HeatMap map{
-      "Accuracy", "Shift", "Mode", {"a"}, std::vector<std::string>(20, "mode"), std::vector<double>(20, 0.5),
-      true,       false};
-  const std::string page = report::report_html(test::sample_run(2), {map});
+  const std::string page = report::report_html(test::sample_run(2));
   const std::string script =
       "const rows = document.querySelector('table.sortable');"
       "const names = () => [...rows.tBodies[0].rows].map(row => row.cells[0].firstChild.textContent).join(' ');"
@@ -130,4 +127,27 @@ TEST_CASE("In a browser tables sort, colours turn, and nothing is wider than the
   const Loaded refused = load(injected);
   CHECK(refused.dom.find("<title>in</title>") == std::string::npos);
   CHECK(refused.console.find("Content Security Policy") != std::string::npos);
+}
+
+// Oracles: the accuracies that the sweep was made with, sorted by hand; a window of a phone's width.
+TEST_CASE("In a browser a sweep's page sorts, links its runs, and is not wider than the window", "[report]") {
+  if (!has_chromium("In a browser a sweep's page sorts, links its runs, and is not wider than the window")) return;
+  const std::string page = report::sweep_html(test::sample_sweep());
+  const std::string script =
+      "const table = [...document.querySelectorAll('table.sortable')].find(one => one.querySelector('a'));"
+      "const names = () => [...table.tBodies[0].rows].slice(0, 3).map(row => [...row.cells].slice(0, 3)"
+      "  .map(cell => cell.textContent).join(' ')).join(', ');"
+      "const press = column => table.tHead.rows[0].cells[column].querySelector('button').click();"
+      "const said = [names()]; for (const column of [3, 3]) { press(column); said.push(names()); }"
+      "said.push(table.querySelector('a').getAttribute('href'));"
+      "const frame = document.createElement('iframe'); frame.style.width = '400px';"
+      "frame.srcdoc = document.documentElement.outerHTML.replace(/<script>[^]*?<\\/script>/g, '');"
+      "frame.onload = () => { const it = frame.contentDocument.documentElement;"
+      "  said.push(it.scrollWidth - it.clientWidth); document.title = said.join('; '); };"
+      "document.body.append(frame);";
+  CHECK(title_after(page, script) ==
+        "noise 2 small, noise 2 large, noise 1 small; "
+        "none  small, none  large, fog 1 small; "
+        "noise 2 large, noise 2 small, noise 1 large; "
+        "run-1/report.html; 0");
 }

@@ -5,6 +5,7 @@
 
 #include "sample_run.hpp"
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/report/heat_map.hpp"
 #include "shiftnorm/report/report.hpp"
 
 using namespace shiftnorm;
@@ -126,9 +127,9 @@ TEST_CASE("Subgroups, findings and streams have their parts of the page", "[repo
 
 TEST_CASE("A heat map shows every value and what is missing", "[report]") {
   const report::HeatMap map{
-      "Gain <b>", "Shift", "Mode", {"noise", "blur & fog"}, {"adabn", "off"}, {0.12, -0.3, std::nan(""), 0.0},
-      true,       true};
-  const std::string html = report::heat_map_html(map, 3);
+      "Gain <b>", "Shift", "Mode",      {"noise", "blur & fog"}, {"adabn", "off"}, {0.12, -0.3, std::nan(""), 0.0},
+      true,       true,    std::nullopt};
+  const std::string html = report::heat_maps_html({map}, "3");
   for (const char* text : {">+12.0<", ">-30.0<", ">0.0<", ">none<", "blur &amp; fog", "Gain &lt;b&gt;",
                            "noise, off: -30.0", "id=\"heat-map-3-Gain-b-t\""})
     CHECK_THAT(html, Catch::Contains(text));
@@ -136,6 +137,5 @@ TEST_CASE("A heat map shows every value and what is missing", "[report]") {
   CHECK_THAT(report::heat_map_svg(map), Catch::StartsWith("<svg xmlns="));
   report::HeatMap wrong = map;
   wrong.values.pop_back();
-  CHECK_THROWS_AS(report::heat_map_html(wrong), ShapeError);
-  CHECK_THAT(report::report_html({}, {map}), Catch::Contains("<h2>Sweep</h2>"));
+  CHECK_THROWS_AS(report::heat_map_svg(wrong), ShapeError);
 }

@@ -6,6 +6,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "convolution.hpp"
 #include "copy_kernels.hpp"
@@ -41,6 +42,7 @@ class Lowering {
         if (id != graph::kNone) ++uses_[static_cast<std::size_t>(id)];
     for (const ValueId id : graph.outputs()) uses_[static_cast<std::size_t>(id)] += 2;  // an output is always written
     program.measured.resize(sets.size());
+    find_swishes();
   }
 
   void run() {
@@ -114,6 +116,23 @@ class Lowering {
     for (std::size_t k = 0; k < node_->outputs.size(); ++k)
       if (wanted(k)) folded_[node_->outputs[k]] = fold(graph_, *node_, folded_, k);
     return true;
+  }
+
+  /// x sigmoid(x), as PyTorch's SiLU is exported, is one function.
+  void find_swishes() {
+    std::map<ValueId, ValueId> sigmoids;  // result to argument
+    for (const Node& node : graph_.nodes()) {
+      if (node.op == "Sigmoid" && uses_[static_cast<std::size_t>(node.outputs[0])] == 1)
+        sigmoids[node.outputs[0]] = node.inputs[0];
+      if (node.op != "Mul") continue;
+      for (const std::size_t k : {0, 1}) {
+        const auto sigmoid = sigmoids.find(node.inputs[k]);
+        if (sigmoid == sigmoids.end() || sigmoid->second != node.inputs[1 - k]) continue;
+        swishes_.insert(sigmoid->first);
+        --uses_[static_cast<std::size_t>(sigmoid->second)];
+        break;
+      }
+    }
   }
 
   [[nodiscard]] bool wanted(std::size_t k) const {
@@ -207,13 +226,13 @@ class Lowering {
   void lower_batch_norm() {
     const int x = materialise(node_->inputs[0]);
     program_.measured[static_cast<std::size_t>(set_of_[index_])].push_back(x);
-    settle({{{set_of_[index_], -1}, 1, false}, {x, -1}});
+    settle({{{set_of_[index_], -1}, 1, false, {}}, {x, -1}});
   }
 
   void lower_relu() {
     const auto waiting = pending_.find(node_->inputs[0]);
-    Pending p{{{-1, -1}, 1, false}, {-1, -1}};
-    if (waiting != pending_.end() && !waiting->second.terms.relu) {
+    Pending p{{}, {-1, -1}};
+    if (waiting != pending_.end() && !waiting->second.terms.activated()) {
       p = waiting->second;
       pending_.erase(waiting);
     } else {
@@ -226,7 +245,7 @@ class Lowering {
   void lower_add() {
     const ValueId a = node_->inputs[0], b = node_->inputs[1];
     if (!activation(a) || !activation(b) || shape(a) != shape(b)) return lower_arithmetic();
-    Pending sum{{{-1, -1}, 2, false}, {-1, -1}};
+    Pending sum{{{-1, -1}, 2, false, {}}, {-1, -1}};
     for (std::size_t t = 0; t < 2; ++t) {
       const ValueId id = t == 0 ? a : b;
       const auto waiting = pending_.find(id);
@@ -391,10 +410,21 @@ class Lowering {
         emit(node_->name, std::move(src), shape(output()), block, compile_channel_concat(std::move(layouts)));
   }
 
-  void lower_unary(Unary op, float a = 0, float b = 0) {
-    const int x = materialise(node_->inputs[0]);
+  void lower_unary(Unary op, float a = 0, float b = 0) { activate(node_->inputs[0], {op, a, b}); }
+
+  /// With a sum that is still open in the same pass.
+  void activate(ValueId from, const Activation& f) {
+    const auto waiting = pending_.find(from);
+    if (waiting != pending_.end() && !waiting->second.terms.activated()) {
+      Pending p = waiting->second;
+      pending_.erase(waiting);
+      p.terms.activation = f;
+      value_of_[output()] = write(p, shape(output()));
+      return;
+    }
+    const int x = materialise(from);
     const Layout layout = program_.values[static_cast<std::size_t>(x)].layout;
-    value_of_[output()] = emit(node_->name, {x}, shape(output()), layout.block, compile_unary(op, a, b, layout));
+    value_of_[output()] = emit(node_->name, {x}, shape(output()), layout.block, compile_unary(f.op, f.a, f.b, layout));
   }
   void lower_clip() {
     const Tensor *low = optional_parameter(1), *high = optional_parameter(2);
@@ -405,11 +435,15 @@ class Lowering {
     lower_unary(Unary::hard_sigmoid, node_->number("alpha", 0.2f), node_->number("beta", 0.5f));
   }
   void lower_hard_swish() { lower_unary(Unary::hard_swish); }
-  void lower_sigmoid() { lower_unary(Unary::sigmoid); }
+  void lower_sigmoid() {
+    if (!swishes_.contains(output())) lower_unary(Unary::sigmoid);
+  }
 
   /// Equal shapes, or a factor for each channel (squeeze-and-excitation).
   void lower_mul() {
     ValueId a = node_->inputs[0], b = node_->inputs[1];
+    if (swishes_.contains(a)) std::swap(a, b);
+    if (swishes_.contains(b)) return activate(a, {Unary::swish});
     if (!activation(a) || !activation(b)) return lower_arithmetic();
     if (shape(a) != shape(output())) std::swap(a, b);
     const Shape &wide = shape(a), &narrow = shape(b);
@@ -498,6 +532,7 @@ class Lowering {
   std::size_t index_ = 0;
   std::vector<int> set_of_;
   std::vector<int> uses_;
+  std::set<ValueId> swishes_;  ///< sigmoids that their product takes in
   Folded folded_;
   std::map<ValueId, int> value_of_;
   std::map<ValueId, Pending> pending_;

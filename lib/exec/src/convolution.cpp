@@ -67,6 +67,11 @@ class Weighted final : public PrimitiveKernel<Primitive> {
   Weighted(const typename Primitive::primitive_desc& pd, const memory::desc& plain, const Tensor& weights,
            const Tensor* bias)
       : PrimitiveKernel<Primitive>(pd), weights_(pd.weights_desc().get_size() / sizeof(float), 0.0f) {
+    // Every weight meets every pixel of the result, of a transposed convolution every pixel of the source.
+    const bool forward = std::is_same_v<Primitive, dnnl::convolution_forward>;
+    const memory::dims met = (forward ? pd.dst_desc() : pd.src_desc()).dims();
+    operations_ = 2.0 * static_cast<double>(weights.shape.elements());
+    for (std::size_t axis = 2; axis < met.size(); ++axis) operations_ *= static_cast<double>(met[axis]);
     dnnl::stream stream(cpu_engine());
     memory from(plain, cpu_engine(), const_cast<float*>(weights.values.data()));
     memory to(pd.weights_desc(), cpu_engine(), weights_.data());
@@ -74,6 +79,8 @@ class Weighted final : public PrimitiveKernel<Primitive> {
     stream.wait();
     if (bias != nullptr) bias_ = bias->values;
   }
+
+  double operations() const override { return operations_; }
 
  private:
   void bind_constants(BoundPrimitive& bound) const override {
@@ -83,6 +90,7 @@ class Weighted final : public PrimitiveKernel<Primitive> {
   }
 
   AlignedVector<float> weights_, bias_;
+  double operations_ = 0;
 };
 
 /// The fewest groups that fill whole blocks of channels together, so that JIT kernels take them; all of them otherwise.

@@ -49,14 +49,19 @@ class ChannelConcat final : public Kernel {
  public:
   explicit ChannelConcat(std::vector<Layout> src) : src_(std::move(src)), dst_(src_.front()) {
     dst_.channels = 0;
-    for (const Layout& layout : src_) dst_.channels += layout.channels;
+    for (const Layout& layout : src_) {
+      const bool whole = dst_.channels % dst_.block == 0 && layout.channels % dst_.block == 0;
+      part_offset_.push_back(whole ? dst_.channels * dst_.pixels : -1);
+      dst_.channels += layout.channels;
+    }
   }
+  std::int64_t part_offset(std::size_t index) const override { return part_offset_[index]; }
   void run(const KernelArguments& a) const override {
     std::int64_t first = 0;
     for (std::size_t i = 0; i < src_.size(); first += src_[i++].channels) {
-      const bool whole = first % dst_.block == 0 && src_[i].channels % dst_.block == 0;
-      if (whole) {
-        std::memcpy(a.dst + first * dst_.pixels, a.src[i], static_cast<std::size_t>(src_[i].floats()) * sizeof(float));
+      if (part_offset_[i] >= 0) {
+        float* part = a.dst + part_offset_[i];
+        if (part != a.src[i]) std::memcpy(part, a.src[i], static_cast<std::size_t>(src_[i].floats()) * sizeof(float));
       } else {
         for (std::int64_t c = 0; c < src_[i].channels; ++c) copy_channel(a.src[i] + src_[i].at(c, 0), a.dst, first + c);
       }
@@ -74,6 +79,7 @@ class ChannelConcat final : public Kernel {
 
   std::vector<Layout> src_;
   Layout dst_;
+  std::vector<std::int64_t> part_offset_;
 };
 
 class Copy final : public Kernel {

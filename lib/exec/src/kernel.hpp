@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 
@@ -25,6 +26,11 @@ class Kernel {
   [[nodiscard]] virtual std::size_t scratch_bytes() const { return 0; }
   /// Whether dst may be src[index] itself.
   [[nodiscard]] virtual bool in_place(std::size_t /*index*/) const { return false; }
+  /// Where source `index` would lie in dst, in floats, if it were written there in the first place; run() then leaves
+  /// it alone. -1: it must be elsewhere.
+  [[nodiscard]] virtual std::int64_t part_offset(std::size_t /*index*/) const { return -1; }
+  /// Multiplications and additions of one execution, where they outweigh reading and writing; else 0.
+  [[nodiscard]] virtual double operations() const { return 0; }
   /// Handles that cannot be shared between threads (oneDNN memory objects).
   [[nodiscard]] virtual std::shared_ptr<void> make_worker_state() const { return nullptr; }
 };

@@ -1,9 +1,12 @@
 #include "normalise.hpp"
 
-#include "vector_kernels.hpp"
+#include <algorithm>
 
 namespace shiftnorm::exec {
 namespace {
+
+/// Floats that stay in the nearest cache between the sum and its activation.
+constexpr std::int64_t kNear = 4096;
 
 class Normalise final : public Kernel {
  public:
@@ -12,22 +15,30 @@ class Normalise final : public Kernel {
   bool in_place(std::size_t) const override { return true; }
 
   void run(const KernelArguments& a) const override {
-    for (std::int64_t b = 0; b < layout_.blocks(); ++b) {
-      const std::int64_t at = b * layout_.pixels * layout_.block;
-      std::array<AffineTerm, 2> term;
-      for (std::size_t t = 0; t < static_cast<std::size_t>(terms_.terms); ++t) {
-        term[t].x = a.src[t] + at;
-        if (terms_.set[t] < 0) continue;
-        const Affine& affine = a.affines[static_cast<std::size_t>(terms_.set[t])];
-        term[t].scale = affine.scale.data() + b * layout_.block;
-        term[t].shift = affine.shift.data() + b * layout_.block;
-      }
-      affine_sum(term[0], term[1], terms_.relu, static_cast<std::size_t>(layout_.pixels),
-                 static_cast<std::size_t>(layout_.block), a.dst + at);
-    }
+    const std::int64_t piece = terms_.activation ? std::max<std::int64_t>(1, kNear / layout_.block) : layout_.pixels;
+    for (std::int64_t b = 0; b < layout_.blocks(); ++b)
+      for (std::int64_t first = 0; first < layout_.pixels; first += piece)
+        run_pixels(a, b, first, std::min(piece, layout_.pixels - first));
   }
 
  private:
+  void run_pixels(const KernelArguments& a, std::int64_t b, std::int64_t first, std::int64_t pixels) const {
+    const std::int64_t at = (b * layout_.pixels + first) * layout_.block;
+    std::array<AffineTerm, 2> term;
+    for (std::size_t t = 0; t < static_cast<std::size_t>(terms_.terms); ++t) {
+      term[t].x = a.src[t] + at;
+      if (terms_.set[t] < 0) continue;
+      const Affine& affine = a.affines[static_cast<std::size_t>(terms_.set[t])];
+      term[t].scale = affine.scale.data() + b * layout_.block;
+      term[t].shift = affine.shift.data() + b * layout_.block;
+    }
+    affine_sum(term[0], term[1], terms_.relu, static_cast<std::size_t>(pixels), static_cast<std::size_t>(layout_.block),
+               a.dst + at);
+    if (terms_.activation)
+      elementwise(terms_.activation->op, terms_.activation->a, terms_.activation->b, a.dst + at,
+                  static_cast<std::size_t>(pixels * layout_.block), a.dst + at);
+  }
+
   NormaliseTerms terms_;
   Layout layout_;
 };

@@ -2,18 +2,29 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 
 #include "kernel.hpp"
 #include "layout.hpp"
+#include "vector_kernels.hpp"
 
 namespace shiftnorm::exec {
 
-/// One or two terms added, each either a value or a BatchNorm of a value, then ReLU if asked for: what a normalisation,
-/// its activation and a residual join come down to in one pass over memory.
+/// A function of one element with its constants.
+struct Activation {
+  Unary op;
+  float a = 0, b = 0;
+};
+
+/// One or two terms added, each either a value or a BatchNorm of a value, then an activation if asked for: what a
+/// normalisation, its activation and a residual join come down to in one pass over memory.
 struct NormaliseTerms {
   std::array<int, 2> set{-1, -1};  ///< BatchNorm set of each term, -1: none
   int terms = 1;
   bool relu = false;
+  std::optional<Activation> activation;  ///< any other than ReLU; not with `relu`
+
+  [[nodiscard]] bool activated() const { return relu || activation; }
 };
 
 /// All terms and the result have this layout.

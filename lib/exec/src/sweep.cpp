@@ -12,7 +12,6 @@
 #include <string>
 
 #include "schedule.hpp"
-#include "traffic.hpp"
 #include "vector_kernels.hpp"
 #include "workers.hpp"
 
@@ -52,6 +51,39 @@ void ensure(Arena& arena, std::size_t bytes, const std::string& scratch_director
   arena = Arena(bytes, scratch_directory.empty() ? nullptr : scratch_directory.c_str());
 }
 
+struct GroupSizes {
+  std::size_t count = 0, largest = 0, images = 0;
+  friend bool operator==(const GroupSizes&, const GroupSizes&) = default;
+};
+
+GroupSizes group_sizes(const SweepRequest& request) {
+  GroupSizes sizes{request.groups.size(), 0, 0};
+  for (const auto& group : request.groups) {
+    sizes.largest = std::max(sizes.largest, group.size());
+    sizes.images += group.size();
+  }
+  return sizes;
+}
+
+/// Whether every worker carries groups of its own. A group that is most of the images would leave the others waiting.
+bool runs_side_by_side(const GroupSizes& groups, std::size_t workers) {
+  return groups.count >= workers && 2 * workers * groups.largest <= 3 * groups.images;
+}
+
+/// What a byte of the frontier costs in floating-point operations (choose_recomputed()): memory has to be taken from
+/// the system and moved from and to the cores; a scratch file is some ten times slower.
+constexpr double kMemoryCost = 80, kDiskCost = 800;
+/// Where the frontier is so small that caches hold most of it and memory costs nothing.
+constexpr std::uint64_t kCached = std::uint64_t{64} << 20;
+
+/// How a request is carried out.
+struct CarryPlan {
+  Schedule schedule;
+  SweepEstimate estimate;
+  std::size_t group_bytes = 0;  ///< frontier of the largest group
+  bool side_by_side = false;
+};
+
 }  // namespace
 
 NonFinite::NonFinite(const std::string& layer, std::int64_t channel, std::size_t image_index)
@@ -74,6 +106,17 @@ struct Sweeper::State {
     });
   }
 
+  /// Kept for requests that come again: a study sweeps one network many times in a few ways.
+  const CarryPlan& carry_plan(const SweepRequest& request) {
+    const Question question{request.levels, request.settled, request.output ? request.outputs : 0,
+                            group_sizes(request)};
+    constexpr std::size_t kKept = 8;
+    const auto known = std::ranges::find(plans, question, &std::pair<Question, CarryPlan>::first);
+    if (known != plans.end()) return known->second;
+    if (plans.size() == kKept) plans.erase(plans.begin());
+    return plans.emplace_back(question, plan_for(question)).second;
+  }
+
   std::shared_ptr<const Plan> plan;
   const Program& program;
   SweepOptions options;
@@ -81,6 +124,35 @@ struct Sweeper::State {
   std::vector<WorkerMemory> memory;
   Arena frontier;  ///< of a group that all workers share
   bool frontier_spilled = false;
+
+ private:
+  struct Question {
+    std::vector<std::int64_t> levels;
+    bool settled = true;
+    std::size_t outputs = 0;
+    GroupSizes groups;
+    friend bool operator==(const Question&, const Question&) = default;
+  };
+
+  [[nodiscard]] CarryPlan plan_for(const Question& q) const {
+    const bool side_by_side = runs_side_by_side(q.groups, workers.count());
+    const std::size_t images = q.groups.largest * (side_by_side ? workers.count() : 1);
+    const std::uint64_t limit = options.memory != 0 ? options.memory : half_of_free_memory();
+    CarryPlan out;
+    for (const double cost : {0.0, kMemoryCost, kDiskCost}) {
+      out = {make_schedule(program, q.levels, q.settled, q.outputs, cost), {}, 0, side_by_side};
+      out.group_bytes = q.groups.largest * out.schedule.frontier_floats * sizeof(float);
+      out.estimate.frontier_bytes = images * out.schedule.frontier_floats * sizeof(float);
+      out.estimate.local_bytes =
+          workers.count() * (out.schedule.local_floats * sizeof(float) + out.schedule.scratch_bytes);
+      out.estimate.moved_bytes = q.groups.images * out.schedule.frontier_traffic * sizeof(float);
+      out.estimate.spills = out.estimate.frontier_bytes > limit;
+      if (!out.estimate.spills && (cost > 0 || out.estimate.frontier_bytes < kCached)) break;
+    }
+    return out;
+  }
+
+  std::vector<std::pair<Question, CarryPlan>> plans;
 };
 
 namespace {
@@ -169,8 +241,11 @@ class Sweep {
     request_.settle(g, level, pooled, affines);
   }
 
-  [[nodiscard]] float* address(int value, float* frontier, const WorkerMemory& mine) const {
-    const Place& place = schedule_.places[static_cast<std::size_t>(value)];
+  [[nodiscard]] const Layout& layout_of(int id) const {
+    return program_.values[static_cast<std::size_t>(schedule_.origin[static_cast<std::size_t>(id)])].layout;
+  }
+  [[nodiscard]] float* address(int id, float* frontier, const WorkerMemory& mine) const {
+    const Place& place = schedule_.places[static_cast<std::size_t>(id)];
     return (place.frontier ? frontier : reinterpret_cast<float*>(mine.local.data())) + place.offset;
   }
 
@@ -187,21 +262,19 @@ class Sweep {
       }
       const ProgramStep& step = program_.steps[static_cast<std::size_t>(action.step)];
       mine.src.clear();
-      for (const int src : step.src) mine.src.push_back(address(src, frontier, mine));
-      step.kernel->run({mine.src, address(step.dst, frontier, mine), affines, mine.scratch.data(),
+      for (const int src : action.src) mine.src.push_back(address(src, frontier, mine));
+      step.kernel->run({mine.src, address(action.value, frontier, mine), affines, mine.scratch.data(),
                         mine.kernel_states[static_cast<std::size_t>(action.step)].get()});
     }
     if (!request_.output || &segment != &schedule_.segments.back()) return;
-    for (std::size_t which = 0; which < std::min(request_.outputs, program_.outputs.size()); ++which) {
-      const int value = program_.outputs[which];
-      request_.output(image, which,
-                      {address(value, frontier, mine),
-                       static_cast<std::size_t>(program_.values[static_cast<std::size_t>(value)].layout.floats())});
+    for (std::size_t which = 0; which < schedule_.outputs.size(); ++which) {
+      const int id = schedule_.outputs[which];
+      request_.output(image, which, {address(id, frontier, mine), static_cast<std::size_t>(layout_of(id).floats())});
     }
   }
 
   void measure(const Action& action, std::size_t image, const float* x, WorkerMemory& mine, Moments& moments) const {
-    const Layout& layout = program_.values[static_cast<std::size_t>(action.value)].layout;
+    const Layout& layout = layout_of(action.value);
     const auto padded = static_cast<std::size_t>(layout.padded_channels()),
                channels = static_cast<std::size_t>(layout.channels);
     const auto block = static_cast<std::size_t>(layout.block), pixels = static_cast<std::size_t>(layout.pixels);
@@ -258,61 +331,32 @@ class Sweep {
   std::size_t next_in_order_ = 0;
 };
 
-std::size_t largest_group(const SweepRequest& request) {
-  std::size_t largest = 0;
-  for (const auto& group : request.groups) largest = std::max(largest, group.size());
-  return largest;
-}
-
-/// Whether every worker carries groups of its own. A group that is most of the images would leave the others waiting.
-bool runs_side_by_side(const SweepRequest& request, std::size_t workers) {
-  std::size_t images = 0;
-  for (const auto& group : request.groups) images += group.size();
-  return request.groups.size() >= workers && 2 * workers * largest_group(request) <= 3 * images;
-}
-
 }  // namespace
 
 Sweeper::Sweeper(std::shared_ptr<const Plan> plan, SweepOptions options)
     : state_(std::make_unique<State>(std::move(plan), std::move(options))) {}
 Sweeper::~Sweeper() = default;
 
-SweepEstimate Sweeper::estimate(const SweepRequest& request) const {
-  const Schedule schedule =
-      make_schedule(state_->program, request.levels, request.settled, request.output ? request.outputs : 0);
-  const std::size_t workers = state_->workers.count();
-  const std::size_t carried = largest_group(request) * (runs_side_by_side(request, workers) ? workers : 1);
-  SweepEstimate estimate;
-  estimate.frontier_bytes = carried * schedule.frontier_floats * sizeof(float);
-  std::uint64_t images = 0;
-  for (const auto& group : request.groups) images += group.size();
-  estimate.moved_bytes = images * frontier_traffic(schedule, state_->program) * sizeof(float);
-  estimate.local_bytes = workers * (schedule.local_floats * sizeof(float) + schedule.scratch_bytes);
-  estimate.spills =
-      estimate.frontier_bytes > (state_->options.memory != 0 ? state_->options.memory : half_of_free_memory());
-  return estimate;
-}
+SweepEstimate Sweeper::estimate(const SweepRequest& request) const { return state_->carry_plan(request).estimate; }
 
 void Sweeper::run(const SweepRequest& request, const Progress& progress) {
-  const Schedule schedule =
-      make_schedule(state_->program, request.levels, request.settled, request.output ? request.outputs : 0);
+  const CarryPlan& plan = state_->carry_plan(request);
+  const Schedule& schedule = plan.schedule;
   if (schedule.segments.empty()) return;
-  const bool side_by_side = runs_side_by_side(request, state_->workers.count());
-  const std::size_t group_bytes = largest_group(request) * schedule.frontier_floats * sizeof(float);
-  const std::string scratch = estimate(request).spills ? state_->options.scratch_directory : "";
+  const std::string scratch = plan.estimate.spills ? state_->options.scratch_directory : "";
   for (WorkerMemory& memory : state_->memory) {
     ensure(memory.local, schedule.local_floats * sizeof(float), "");
     // Memory of an earlier sweep is given back before more is taken.
     memory.frontier = Arena();
     memory.scratch.resize(std::max(memory.scratch.size(), schedule.scratch_bytes));
   }
-  if (side_by_side || state_->frontier_spilled != !scratch.empty()) state_->frontier = Arena();
+  if (plan.side_by_side || state_->frontier_spilled != !scratch.empty()) state_->frontier = Arena();
   Sweep sweep(request, schedule, state_->program, *state_->plan, state_->workers, state_->memory, progress);
-  if (side_by_side) {
-    for (WorkerMemory& memory : state_->memory) ensure(memory.frontier, group_bytes, scratch);
+  if (plan.side_by_side) {
+    for (WorkerMemory& memory : state_->memory) ensure(memory.frontier, plan.group_bytes, scratch);
     sweep.run_side_by_side();
   } else {
-    ensure(state_->frontier, group_bytes, scratch);
+    ensure(state_->frontier, plan.group_bytes, scratch);
     state_->frontier_spilled = !scratch.empty();
     sweep.run_together(reinterpret_cast<float*>(state_->frontier.data()));
   }

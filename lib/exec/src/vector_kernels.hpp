@@ -38,6 +38,7 @@ enum class Unary {
   leaky_relu,    ///< x, or a x where x is negative
   mish,          ///< x tanh(log(1 + exp(x)))
   sigmoid,       ///< 1 / (1 + exp(-x))
+  swish,         ///< x / (1 + exp(-x))
   tanh,          ///< tanh(x)
 };
 

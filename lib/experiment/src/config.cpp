@@ -160,9 +160,27 @@ Node write_frames(const DataConfig& data) {
   return data.dicom.frames == imaging::Frames::at_most ? write_map(kMostFrames, data) : Node{};
 }
 
-/// A column of the table, or a list of columns with a finding each; `folder`: the class folders of DICOM objects.
+constexpr Field<imaging::TagLabel> kTagLabel[] = {
+    {"tag", [](const Cursor& c, imaging::TagLabel& l) { l.tag = c.text(); },
+     [](const imaging::TagLabel& l) { return write_text(l.tag); }, true},
+    {"map",
+     [](const Cursor& c, imaging::TagLabel& l) {
+       if (c.node().kind != Node::Kind::map || c.node().members.empty()) c.wrong("a map from values to class names");
+       for (const yaml::Member& member : c.node().members) l.map[member.key] = c.child(member).text();
+     },
+     [](const imaging::TagLabel& l) {
+       Node node = l.map.empty() ? Node{} : Node::map();
+       for (const auto& [value, name] : l.map) node.add(value, write_text(name));
+       return node;
+     }},
+};
+
+/// A column of the table, or a list of columns with a finding each; `folder`: the class folders of DICOM objects; a
+/// map: an attribute of theirs.
 void read_label(const Cursor& c, DataConfig& data) {
-  if (c.node().kind == Node::Kind::sequence)
+  if (c.node().kind == Node::Kind::map)
+    read_map(c, kTagLabel, data.dicom.label);
+  else if (c.node().kind == Node::Kind::sequence)
     data.labels.findings = c.texts();
   else if (c.text() == "folder")
     data.dicom.label_folders = true;
@@ -170,6 +188,7 @@ void read_label(const Cursor& c, DataConfig& data) {
     data.labels.label = c.text();
 }
 Node write_label(const DataConfig& data) {
+  if (!data.dicom.label.tag.empty()) return write_map(kTagLabel, data.dicom.label);
   if (data.dicom.label_folders) return write_text("folder");
   if (!data.labels.findings.empty()) return write_texts(data.labels.findings);
   return data.labels.label.empty() ? Node{} : write_text(data.labels.label);
@@ -190,11 +209,21 @@ Node write_ids(const DataConfig& data) {
   return {};
 }
 
+/// The project's folder: the YAML's, unless that has no key and the working directory has one. An experiment that is
+/// repeated from a run folder is the same project's, and no key may come to lie there.
+fs::path project_of(const fs::path& base) {
+  const fs::path clean = fs::absolute(fs::path(".") / base / "").lexically_normal().parent_path();
+  if (clean.filename() == kKeptRuns && clean.parent_path().filename() == kProjectFolder)
+    return clean.parent_path().parent_path();
+  const auto has_key = [](const fs::path& folder) { return fs::exists(folder / kProjectFolder / "key"); };
+  return has_key(base) || !has_key(".") ? base : fs::path();
+}
+
 constexpr Field<DataConfig> kData[] = {
     {"path",
      [](const Cursor& c, DataConfig& d) {
        d.path = c.input_path();
-       d.key_folder = c.context().base;
+       d.key_folder = project_of(c.context().base);
      },
      [](const DataConfig& d) { return write_text(d.path.string()); }, true},
     {"limit", read_limit,
@@ -449,6 +478,25 @@ std::string shareable_yaml(const Config& config) {
   return with_paths(config, [](const fs::path& path) {
     return path.has_filename() ? path.filename() : path.parent_path().filename();
   });
+}
+
+std::string anonymous_yaml(const Config& config) {
+  constexpr std::string_view kKeptBack = "kept-back";
+  Config masked = config;
+  for (DataConfig* data : {&masked.target, masked.source ? &*masked.source : nullptr}) {
+    if (data == nullptr) continue;
+    data->path = kKeptBack;
+    if (!data->labels.file.empty()) data->labels.file = kKeptBack;
+    for (auto& [attribute, values] : data->where)
+      if (!imaging::names_nobody(attribute)) values = {std::string(kKeptBack)};
+    imaging::TagLabel& label = data->dicom.label;
+    if (imaging::names_nobody(label.tag)) continue;
+    std::map<std::string, std::string> classes;
+    for (const auto& [value, name] : label.map)
+      classes.emplace(fmt::format("{}-{}", kKeptBack, classes.size() + 1), name);
+    label.map = std::move(classes);
+  }
+  return shareable_yaml(masked);
 }
 
 std::string_view name_of(ProtocolKind kind) {

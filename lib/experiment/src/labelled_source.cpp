@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "shiftnorm/core/error.hpp"
+#include "source_overlap.hpp"
 
 namespace shiftnorm::experiment {
 
@@ -22,6 +23,7 @@ std::optional<metrics::Predictions> labelled_source(const SourceSample& sample, 
   const imaging::Pipeline pipeline =
       session.preprocess_yaml.empty() ? imaging::Pipeline{} : parse_pipeline(session.preprocess_yaml, "preprocess");
   const imaging::SampleStore store(dataset, pipeline, session.store->shape(), limits, progress);
+  compare_with_source(*dataset, store, false, session);
   metrics::Predictions out;
   out.classes = session.engine->outputs();
   std::vector<std::size_t> labelled;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <numeric>
 #include <span>
 
@@ -32,6 +33,13 @@ Groups groups_by(const Session& session, const std::string& by) {
 void check_apart(const Session& session, const Split& split) {
   const std::int64_t patients = shared(session.patients, split.adapt, split.evaluate),
                      pixels = shared(session.pixels, split.adapt, split.evaluate);
+  std::vector<std::size_t> known;
+  std::ranges::set_intersection(session.source_knows, split.evaluate, std::back_inserter(known));
+  if (!known.empty())
+    throw ConfigError(
+        fmt::format("data.source: {} of the images that protocol held_out scores, or their patients, are in the source "
+                    "sample that the network's statistics are measured on; expected other images there",
+                    known.size()));
   if (patients == 0 && pixels == 0) return;
   throw ConfigError(fmt::format(
       "protocol.by = {}: {} patients and the pixels of {} images lie on both sides of the split, so that what is "

@@ -14,12 +14,10 @@ namespace {
 
 using adapt::Policy;
 
-// Others can be sure of nonsense (`disabled` scales its outputs without measure), or were not tried.
 constexpr std::array kTried{Policy::source, Policy::adabn, Policy::blend, Policy::mixture};
 
 bool eligible(const ModeReport& report) {
-  return report.label_free && report.label_free->nuclear_norm &&
-         std::find(kTried.begin(), kTried.end(), report.mode.policy) != kTried.end();
+  return report.label_free && report.label_free->nuclear_norm && recommendable(report.mode.policy);
 }
 
 double mean_confidence(const metrics::Rows& rows) {
@@ -149,6 +147,8 @@ std::vector<std::string> reasons(const Case& at, double lead) {
 }
 
 }  // namespace
+
+bool recommendable(Policy policy) { return std::find(kTried.begin(), kTried.end(), policy) != kTried.end(); }
 
 void fill_label_free(RunResults& results, const metrics::Predictions* source) {
   const auto classes = static_cast<std::int64_t>(results.classes.size());

@@ -7,6 +7,7 @@
 #include <numeric>
 #include <set>
 
+#include "kept_config.hpp"
 #include "labelled_source.hpp"
 #include "run_session.hpp"
 #include "shared_work.hpp"
@@ -498,8 +499,7 @@ RunOutcome run_experiment(const Config& config, const RunOptions& options, const
   results.program_version = options.program_version;
   results.instruction_set = options.instruction_set;
   results.command = options.command;
-  results.config_yaml = shareable_yaml(config);
-  outcome.config_yaml = resolved_yaml(config, options.folder);
+  describe_config(config, options, session, outcome);
   results.level = config.evaluate.level;
   results.resamples = config.evaluate.resamples;
 
@@ -509,8 +509,11 @@ RunOutcome run_experiment(const Config& config, const RunOptions& options, const
   runner.finish();
   if (config.evaluate.label_free) {
     std::optional<metrics::Predictions> source;
+    const std::size_t told = session.notes.size();
     if (config.source)
       source = labelled_source(*session_options(config, options).source, config, session, options, progress);
+    outcome.notes.insert(outcome.notes.end(), session.notes.begin() + static_cast<std::ptrdiff_t>(told),
+                         session.notes.end());
     advise(results, session, source);
   }
   return outcome;

@@ -33,6 +33,8 @@ std::string fingerprint_of(const std::string& where, const imaging::DatasetOptio
 
 }  // namespace
 
+std::string source_key(const Config& config) { return "source\n" + data_text(config, *config.source); }
+
 std::string data_key(const Config& config) {
   std::string text = data_text(config, config.target);
   if (!config.target.shifts.empty()) text += fmt::format("seed {}\n", config.seed);
@@ -50,6 +52,15 @@ void SharedKeys::fill(const Config& config) {
   samples = data_key(config) + columns;
 }
 
+std::unique_ptr<imaging::Dataset> listed_target(const Config& config, const RunOptions& options, Shelf& shelf) {
+  SharedKeys keys;
+  keys.fill(config);
+  const SessionOptions session = session_options(config, options);
+  imaging::DatasetOptions dataset = session.dataset;
+  dataset.threads = options.threads;
+  return shelf.dataset(keys.target, [&] { return imaging::open_dataset(session.where, dataset); });
+}
+
 std::string run_key(const Config& config, const RunOptions& options, Shelf& shelf) {
   SharedKeys keys;
   keys.fill(config);
@@ -65,9 +76,8 @@ std::string run_key(const Config& config, const RunOptions& options, Shelf& shel
   dataset.threads = options.threads;
   hash.add(fmt::format("target {}\n", fingerprint_of(session.where, dataset, keys.target, session.shifts, shelf)));
   if (session.source)
-    hash.add(fmt::format(
-        "source {}\n", fingerprint_of(session.source->where, session.source->dataset,
-                                      "source\n" + data_text(config, *config.source), session.source->shifts, shelf)));
+    hash.add(fmt::format("source {}\n", fingerprint_of(session.source->where, session.source->dataset,
+                                                       source_key(config), session.source->shifts, shelf)));
   Config nameless = config;
   nameless.name = "run";
   hash.add(yaml_with_paths(nameless, [&](const fs::path& path) {

@@ -16,4 +16,7 @@ namespace shiftnorm::experiment {
 /// What a configuration says of its network and data.
 [[nodiscard]] SessionOptions session_options(const Config& config, const RunOptions& options);
 
+/// Of the source's data on a Shelf.
+[[nodiscard]] std::string source_key(const Config& config);
+
 }  // namespace shiftnorm::experiment

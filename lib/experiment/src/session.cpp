@@ -51,7 +51,7 @@ imaging::Pipeline choose_pipeline(const SessionOptions& options, const Session& 
     if (options.preprocess)
       throw ConfigError(
           fmt::format("{}: floating-point arrays enter the network as they are; expected no preprocessing",
-                      fs::path(options.where).filename().string()));
+                      imaging::shown_name(*session.dataset, options.where)));
     return {"none", {}};
   }
   if (options.preprocess) return *options.preprocess;
@@ -60,7 +60,7 @@ imaging::Pipeline choose_pipeline(const SessionOptions& options, const Session& 
     throw ConfigError(
         fmt::format("{}: whole numbers without a preprocessing; expected a list of steps with to_float and its scale "
                     "(scale 1: as they are)",
-                    fs::path(options.where).filename().string()));
+                    imaging::shown_name(*session.dataset, options.where)));
   throw ConfigError(fmt::format("images without a preprocessing; expected a preset ({}) or a list of steps",
                                 join(imaging::preset_names())));
 }
@@ -105,7 +105,7 @@ void check_classes(const Session& session, const std::string& where) {
   if (classes.empty() || !session.classifies() || std::cmp_equal(classes.size(), session.engine->outputs())) return;
   throw ConfigError(fmt::format(
       "{}: {} classes ({}); expected {}, as the network has outputs (the classes setting names all of them in order)",
-      fs::path(where).filename().string(), classes.size(), join(classes, 4), session.engine->outputs()));
+      imaging::shown_name(*session.dataset, where), classes.size(), join(classes, 4), session.engine->outputs()));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/graph/fold.hpp"
+#include "source_overlap.hpp"
 
 namespace shiftnorm::experiment {
 namespace {
@@ -112,10 +113,10 @@ void bring_back_folded(const SessionOptions& options, const imaging::Pipeline& p
         model.checkpoint.file_name));
     return;
   }
-  const std::string name = std::filesystem::path(options.source->where).filename().string();
   const std::shared_ptr<const imaging::Dataset> dataset =
       imaging::shifted(imaging::open_dataset(options.source->where, options.source->dataset), options.source->shifts,
                        options.shift_seed);
+  const std::string name = imaging::shown_name(*dataset, options.source->where);
   if (dataset->images() != session.dataset->images())
     throw ConfigError(fmt::format("{}: {}; expected the kind of the target data", name,
                                   dataset->images() ? "holds images" : "holds arrays that enter as they are"));
@@ -123,6 +124,7 @@ void bring_back_folded(const SessionOptions& options, const imaging::Pipeline& p
   limits.threads = options.threads;
   if (options.memory > 0) limits.memory = std::min(limits.memory, options.memory / 4);
   const imaging::SampleStore store(dataset, pipeline, session.store->shape(), limits, progress);
+  compare_with_source(*dataset, store, true, session);
   measure(options, store, model.graph, layers, progress);
   graph::unfold(model.graph, layers);
 

@@ -307,6 +307,12 @@ void set(Node& root, std::string_view assignment) {
   if (equals == std::string_view::npos) fail(place, "no '='; expected --set key.key=value");
   Node value = parse(assignment.substr(equals + 1), place.text());
   move_to(value, place);
+  // What a sweep varies is named by a whole path, which is one key there.
+  constexpr std::string_view kSweep = "sweep.";
+  if (path.size() > kSweep.size() && path.starts_with(kSweep)) {
+    child_of(child_of(root, "sweep", place), path.substr(kSweep.size()), place) = std::move(value);
+    return;
+  }
   set_at(root, path, place, std::move(value));
 }
 

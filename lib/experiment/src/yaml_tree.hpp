@@ -52,7 +52,7 @@ inline constexpr std::size_t kMaxDepth = 32;
 [[nodiscard]] Node parse(std::string_view text, const std::string& source);
 
 /// Applies `a.b=value` (the argument of --set) to a tree: maps are made where they are missing, `modes.1.batch` indexes
-/// a list from 0. The new nodes' place reads `--set a.b`.
+/// a list from 0, and what stands behind `sweep.` is one key. The new nodes' place reads `--set a.b`.
 void set(Node& root, std::string_view assignment);
 /// The same with a node; maps that are made for it stand at `place`, and so do errors.
 void set_at(Node& root, std::string_view path, const Place& place, Node value);

@@ -138,9 +138,11 @@ std::optional<std::int32_t> index_of(std::string_view text) {
 
 }  // namespace
 
-Table read_table(const std::filesystem::path& file, const LabelTable& columns) {
+Table read_table(const std::filesystem::path& file, const LabelTable& columns, std::string_view unnamed) {
   Table table;
-  table.name = file.filename().string();
+  table.name = unnamed.empty() ? file.filename().string() : std::string(unnamed);
+  if (!unnamed.empty() && !std::filesystem::is_regular_file(file))
+    throw FormatError(fmt::format("{}: no such file; expected a table (.csv)", unnamed));
   const std::vector<std::byte> bytes = read_file(file, kMostTableBytes);
   try {
     table.csv = container::parse_csv(as_text(bytes));
@@ -237,26 +239,31 @@ std::int8_t finding_of(const Table& table, std::size_t row, std::size_t column) 
   return static_cast<std::int8_t>(value);
 }
 
-std::vector<std::string> classes_of(const Table& table, const std::vector<std::string>& given) {
-  std::set<std::string> names;
-  for (std::size_t row = 0; row < table.csv.rows(); ++row)
-    if (const std::string_view label = table.csv.field(row, *table.label); !label.empty()) names.emplace(label);
+std::vector<std::string> class_names(const std::set<std::string>& labels, const std::vector<std::string>& given,
+                                     std::string_view where) {
   if (!given.empty()) {
-    for (const std::string& name : names)
+    for (const std::string& name : labels)
       if (std::ranges::find(given, name) == given.end())
-        throw ConfigError(fmt::format("{}: label '{}' is none of the classes; expected one of {}", table.name,
+        throw ConfigError(fmt::format("{}: label '{}' is none of the classes; expected one of {}", where,
                                       printable(name), join(given)));
     return given;
   }
   std::int32_t largest = -1;
-  for (const std::string& name : names) {
+  for (const std::string& name : labels) {
     const auto index = index_of(name);
-    if (!index) return {names.begin(), names.end()};
+    if (!index) return {labels.begin(), labels.end()};
     largest = std::max(largest, *index);
   }
   std::vector<std::string> numbers;
   for (std::int32_t i = 0; i <= largest; ++i) numbers.push_back(std::to_string(i));
   return numbers;
+}
+
+std::vector<std::string> classes_of(const Table& table, const std::vector<std::string>& given) {
+  std::set<std::string> labels;
+  for (std::size_t row = 0; row < table.csv.rows(); ++row)
+    if (const std::string_view label = table.csv.field(row, *table.label); !label.empty()) labels.emplace(label);
+  return class_names(labels, given, table.name);
 }
 
 }  // namespace shiftnorm::imaging

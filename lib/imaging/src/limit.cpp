@@ -22,10 +22,10 @@ void check(const Limit& limit) {
 std::vector<std::size_t> first_of_each_class(std::int64_t n, std::span<const Sample> samples) {
   std::map<std::int32_t, std::int64_t> seen;
   std::vector<std::size_t> kept;
-  for (std::size_t i = 0; i < samples.size(); ++i) {
-    if (samples[i].label < 0) throw ConfigError("limit.per_class: the data have no labels; expected limit.images");
-    if (seen[samples[i].label]++ < n) kept.push_back(i);
-  }
+  // What has no label is of no class.
+  for (std::size_t i = 0; i < samples.size(); ++i)
+    if (samples[i].label >= 0 && seen[samples[i].label]++ < n) kept.push_back(i);
+  if (kept.empty()) throw ConfigError("limit.per_class: the data have no labels; expected limit.images");
   return kept;
 }
 

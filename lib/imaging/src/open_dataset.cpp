@@ -25,6 +25,9 @@ std::pair<fs::path, std::string> split_key(const std::string& where) {
   return {where.substr(0, hash), where.substr(hash + 1)};
 }
 
+/// What messages call tables where patients are told: their names may be patients'.
+constexpr std::string_view kLabels = "the table of labels", kImages = "the list of images";
+
 /// The last component, also of "folder/".
 std::string shown(const fs::path& path) {
   return path.has_filename() ? path.filename().string() : path.parent_path().filename().string();
@@ -48,6 +51,9 @@ std::vector<std::string> keys_of(const Dataset& data) {
     for (const auto& [name, value] : sample.keys) names.insert(name);
   return {names.begin(), names.end()};
 }
+
+/// Whether the objects themselves are to say of which class they are.
+bool by_objects(const DicomOptions& dicom) { return dicom.label_folders || !dicom.label.tag.empty(); }
 
 bool names_classes(const Table& table) { return table.label || !table.findings.empty(); }
 
@@ -110,18 +116,24 @@ std::unique_ptr<Dataset> open_dataset(const std::string& where, const DatasetOpt
       options.reader == Reader::dicom ||
       (automatic && (folder ? dicom::holds_dicom(path) : !named_like_table(path) && dicom::is_dicom_source(path)));
   if (!objects) check_reader(options.reader, path, folder);
+  if (!objects && !options.dicom.label.tag.empty())
+    throw ConfigError(fmt::format("{}: holds no DICOM objects; expected a label that is no tag", shown(path)));
 
   std::vector<Table> tables;
   DatasetOptions chosen = options;
   std::unique_ptr<Dataset> all;
   const bool beside = !options.labels.file.empty();
-  if (beside) tables.push_back(read_table(options.labels.file, options.labels));
+  const bool unnamed = objects || options.ids == Ids::hash || !options.labels.patient.empty();
+  if (beside) tables.push_back(read_table(options.labels.file, options.labels, unnamed ? kLabels : ""));
   if (objects) {
+    // A table beside them may have a column of that name for other ends.
+    if (beside && by_objects(options.dicom)) tables[0].label.reset();
     // Folders carry names of patients: errors do not name them.
     all = open_objects(path, tables, chosen);
   } else if (!folder && (options.reader == Reader::table || (!named_like_array(path) && named_like_table(path)))) {
     // With labels beside it the columns that are named are theirs; the list itself is told by its paths.
-    Table list = read_table(path, beside ? LabelTable{} : options.labels);
+    Table list = read_table(path, beside ? LabelTable{} : options.labels, unnamed ? kImages : "");
+    if (list.patient || (beside && tables[0].patient)) list.name = kImages;
     find_key(list, {"path"}, {});
     all = open_table(list, path.parent_path());
     tables.insert(tables.begin(), std::move(list));
@@ -132,6 +144,8 @@ std::unique_ptr<Dataset> open_dataset(const std::string& where, const DatasetOpt
     for (const auto& [column, values] : options.where) plain.keep.push_back(column);
     all = open_files(path, key, folder, plain);
   }
+  if (beside && std::ranges::any_of(tables, [](const Table& table) { return table.patient.has_value(); }))
+    tables.back().name = kLabels;
   if (beside) find_key(tables.back(), options.labels.key, keys_of(*all));
   const bool everything = tables.empty() && chosen.where.empty() && chosen.keep.empty() && !chosen.limit.per_class &&
                           !chosen.limit.images && options.ids == Ids::by_data;

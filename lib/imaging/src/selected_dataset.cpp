@@ -23,7 +23,8 @@ class SelectedDataset final : public Dataset {
     for (const auto& [column, values] : options.where) wanted.push_back(column);
     for (const Table& table : tables) take(table, options.classes, wanted);
     const auto labelled = [](const Table& table) { return table.label || !table.findings.empty(); };
-    if (options.labelled && !tables.empty() && std::ranges::none_of(tables, labelled))
+    const bool labelled_already = all_->label_counts() != nullptr || options.dicom.label_folders;
+    if (options.labelled && !tables.empty() && !labelled_already && std::ranges::none_of(tables, labelled))
       notes_.push_back(fmt::format("{}: has no column 'label', and none was named", tables.back().name));
     check_columns(wanted, tables);
     name_samples(tables, options);
@@ -49,7 +50,10 @@ class SelectedDataset final : public Dataset {
   [[nodiscard]] std::string content(std::size_t index) const override { return all_->content(rows_.at(index)); }
   [[nodiscard]] std::string path(std::size_t index) const override { return all_->path(rows_.at(index)); }
   [[nodiscard]] std::vector<Place> other_places() const override { return all_->other_places(); }
-  [[nodiscard]] const LabelCounts* label_counts() const override { return counts_ ? &*counts_ : nullptr; }
+  [[nodiscard]] const LabelCounts* label_counts() const override {
+    // A table without labels joins other columns to what is labelled already.
+    return all_->label_counts() != nullptr || !counts_ ? all_->label_counts() : &*counts_;
+  }
   [[nodiscard]] std::vector<std::string> selection_notes() const override { return notes_; }
   [[nodiscard]] Reader reader() const override { return all_->reader(); }
   [[nodiscard]] const std::vector<Bad>& bad() const override { return all_->bad(); }

@@ -15,40 +15,34 @@
 namespace shiftnorm::report {
 namespace {
 
-constexpr double kName = 190, kRow = 22, kLeast = 46, kMargin = 4;
+constexpr double kRow = 22, kLeast = 46, kMost = 90, kMargin = 4, kLetter = 7.2, kGap = 8;
 constexpr std::size_t kNameCharacters = 26, kHeadCharacters = 13;
+// Names of columns that are no longer stand level, others upright.
+constexpr std::size_t kLevelCharacters = 5;
 // Beyond this a map is a wall: its rows stand in the table alone.
 constexpr std::size_t kMostRows = 400;
 
-/// How strong the weakest and the strongest colour are.
-constexpr double kWeak = 0.04, kStrong = 0.85;
+/// How strong the weakest and the strongest colour are: on all of them ink is readable, 4.3 to 1 or more in the dark.
+constexpr double kWeak = 0.04, kStrong = 0.6;
+
+using Scale = std::pair<double, double>;
 
 std::string value_of(const HeatMap& map, double value) {
   if (!std::isfinite(value)) return {};
-  const std::string_view sign = map.differences && value > 0 ? "+" : "";
-  return map.percent ? fmt::format("{}{:.1f}", sign, 100 * value) : fmt::format("{}{:.3g}", sign, value);
+  if (map.percent) {
+    const double shown = std::round(1000 * value) == 0 ? 0.0 : 100 * value;  // no -0.0
+    return fmt::format("{}{:.1f}", map.differences && shown > 0 ? "+" : "", shown);
+  }
+  return fmt::format("{}{:.3g}", map.differences && value > 0 ? "+" : "", value);
 }
 
-struct Range {
-  double low = 0, high = 1;
-};
+Scale scale_of(const HeatMap& map) { return map.scale.value_or(common_scale({map}).value_or(Scale{0, 1})); }
 
-Range range_of(const HeatMap& map) {
-  Range range{std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()};
-  for (const double v : map.values)
-    if (std::isfinite(v)) {
-      range.low = std::min(range.low, map.differences ? -std::abs(v) : v);
-      range.high = std::max(range.high, map.differences ? std::abs(v) : v);
-    }
-  if (range.low > range.high) return {};
-  if (range.low == range.high) range.low -= 1;
-  return range;
-}
-
-/// In [0, 1]: how strongly a cell is filled.
-double strength(const HeatMap& map, const Range& range, double value) {
-  const double part = map.differences ? std::abs(value) / range.high : (value - range.low) / (range.high - range.low);
-  return kWeak + (kStrong - kWeak) * part;
+/// In [0, 1]: how strongly a cell is filled. Small differences show beside large ones: by their square roots.
+double strength(const HeatMap& map, const Scale& scale, double value) {
+  const double width = map.differences ? scale.second : scale.second - scale.first;
+  const double part = std::clamp((map.differences ? std::abs(value) : value - scale.first) / width, 0.0, 1.0);
+  return kWeak + (kStrong - kWeak) * (map.differences ? std::sqrt(part) : part);
 }
 
 std::string numbers(const HeatMap& map) {
@@ -67,61 +61,104 @@ std::string numbers(const HeatMap& map) {
   return rows + "</tbody>";
 }
 
-void draw_cell(Svg& svg, const HeatMap& map, const Range& range, std::size_t r, std::size_t c, double x, double y,
-               double width) {
+std::size_t longest(const std::vector<std::string>& names, std::size_t most) {
+  std::size_t length = 1;
+  for (const std::string& name : names) length = std::max(length, shortened(name, most).size());
+  return std::min(length, most);
+}
+
+/// Where things stand in a picture.
+struct Layout {
+  explicit Layout(const HeatMap& map) {
+    const std::size_t head_letters = longest(map.columns, kHeadCharacters);
+    level = head_letters <= kLevelCharacters;
+    names = kGap + kLetter * static_cast<double>(std::max(longest(map.rows, kNameCharacters),
+                                                          std::min(map.row_title.size(), kNameCharacters)));
+    title = map.column_title.empty() ? 0 : 18;
+    head = title + (level ? 18 : 14 + 7.5 * static_cast<double>(head_letters));
+    width = std::clamp(520.0 / static_cast<double>(std::max<std::size_t>(1, map.columns.size())), kLeast,
+                       level ? kLeast : kMost);
+    shown = std::min(map.rows.size(), kMostRows);
+  }
+  [[nodiscard]] double x(std::size_t c) const { return names + static_cast<double>(c) * width; }
+  [[nodiscard]] double y(std::size_t r) const { return head + static_cast<double>(r) * kRow; }
+
+  bool level = false;
+  double names = 0, title = 0, head = 0, width = 0;
+  std::size_t shown = 0;
+};
+
+void draw_heads(Svg& svg, const HeatMap& map, const Layout& at) {
+  if (at.title > 0) svg.text("quiet", at.names, at.title - 6, map.column_title);
+  if (!map.row_title.empty()) svg.text("quiet end", at.names - kGap, at.head - 6, map.row_title);
+  for (std::size_t c = 0; c < map.columns.size(); ++c) {
+    const std::string name = shortened(map.columns[c], kHeadCharacters);
+    if (at.level)
+      svg.text("name mid", at.x(c) + at.width / 2, at.head - 6, name);
+    else
+      svg.upright("name", at.x(c) + at.width / 2 + 4, at.head - 6, name);
+  }
+}
+
+void draw_cell(Svg& svg, const HeatMap& map, const Scale& scale, std::size_t r, std::size_t c, const Layout& at) {
   const double v = map.values[r * map.columns.size() + c];
   const std::string text = value_of(map, v);
   const std::string tip = fmt::format("{}, {}: {}", map.rows[r], map.columns[c], text.empty() ? "not computed" : text);
-  const double filled = std::isfinite(v) ? strength(map, range, v) : 0;
-  svg.cell(map.differences && v < 0 ? "other cell" : "bar cell", x, y, width, kRow, filled, tip);
-  svg.text(filled > 0.5 ? "inside mid strong" : "inside mid", x + width / 2, y + kRow - 6.5, text.empty() ? "–" : text);
+  const double filled = std::isfinite(v) ? strength(map, scale, v) : 0;
+  svg.cell(map.differences && v < 0 ? "other cell" : "bar cell", at.x(c), at.y(r), at.width, kRow, filled, tip);
+  svg.text("inside mid", at.x(c) + at.width / 2, at.y(r) + kRow - 6.5, text.empty() ? "–" : text);
 }
 
-Figure figure_of(const HeatMap& map, std::size_t number) {
+Figure figure_of(const HeatMap& map, const std::string& group) {
   if (map.values.size() != map.rows.size() * map.columns.size())
     throw ShapeError(
         fmt::format("a heat map of {} x {} has {} values", map.rows.size(), map.columns.size(), map.values.size()));
-  const Range range = range_of(map);
-  const std::size_t shown = std::min(map.rows.size(), kMostRows);
-  std::size_t longest = 1;  // of the names above the columns, which stand upright
-  for (const std::string& name : map.columns) longest = std::max(longest, std::min(kHeadCharacters, name.size()));
-  const double head = 14 + 7.5 * static_cast<double>(longest);
-  const double width =
-      std::max(kLeast, std::min(90.0, 520.0 / static_cast<double>(std::max<std::size_t>(1, map.columns.size()))));
-  const double right = kName + width * static_cast<double>(map.columns.size());
-  const std::string file = fmt::format("heat-map-{}-{}", number, slug(map.title));
-  Svg svg(file, right + kMargin, head + kRow * static_cast<double>(shown) + kMargin, map.title,
+  const Scale scale = scale_of(map), own = common_scale({map}).value_or(Scale{0, 0});
+  const Layout at(map);
+  const std::string file = heat_map_name(map, group);
+  Svg svg(file, at.x(map.columns.size()) + kMargin, at.y(at.shown) + kMargin, map.title,
           fmt::format("{} by {}: {} rows, {} columns, from {} to {}.", map.row_title, map.column_title, map.rows.size(),
-                      map.columns.size(), value_of(map, range.low), value_of(map, range.high)));
-  for (std::size_t c = 0; c < map.columns.size(); ++c)
-    svg.upright("name", kName + (static_cast<double>(c) + 0.5) * width + 4, head - 6,
-                shortened(map.columns[c], kHeadCharacters));
-  for (std::size_t r = 0; r < shown; ++r) {
-    const double y = head + kRow * static_cast<double>(r);
-    svg.text("name end", kName - 8, y + kRow - 6.5, shortened(map.rows[r], kNameCharacters));
-    for (std::size_t c = 0; c < map.columns.size(); ++c)
-      draw_cell(svg, map, range, r, c, kName + static_cast<double>(c) * width, y, width);
+                      map.columns.size(), value_of(map, own.first), value_of(map, own.second)));
+  draw_heads(svg, map, at);
+  for (std::size_t r = 0; r < at.shown; ++r) {
+    svg.text("name end", at.names - kGap, at.y(r) + kRow - 6.5, shortened(map.rows[r], kNameCharacters));
+    for (std::size_t c = 0; c < map.columns.size(); ++c) draw_cell(svg, map, scale, r, c, at);
   }
   std::string note = map.percent ? (map.differences ? "points" : "%") : "";
-  if (shown < map.rows.size())
-    note += fmt::format("{}the first {} of {} rows", note.empty() ? "" : ", ", shown, map.rows.size());
+  if (at.shown < map.rows.size())
+    note += fmt::format("{}the first {} of {} rows", note.empty() ? "" : ", ", at.shown, map.rows.size());
   return {file, map.title, note, std::move(svg).finish(), numbers(map)};
 }
 
 }  // namespace
 
-std::string heat_map_html(const HeatMap& map, std::size_t number) {
-  return figures_html({figure_of(map, number)}, "wide");
+std::optional<std::pair<double, double>> common_scale(const std::vector<HeatMap>& maps) {
+  Scale scale{std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()};
+  for (const HeatMap& map : maps)
+    for (const double v : map.values)
+      if (std::isfinite(v)) {
+        scale.first = std::min(scale.first, map.differences ? -std::abs(v) : v);
+        scale.second = std::max(scale.second, map.differences ? std::abs(v) : v);
+      }
+  if (scale.first > scale.second) return std::nullopt;
+  if (scale.first == scale.second) scale = {scale.first - 1, scale.second + 1};
+  return scale;
 }
 
-std::string heat_map_svg(const HeatMap& map) { return standalone(figure_of(map, 1)); }
-
-std::string heat_map_page(const std::string& title, const std::string& lead, const std::vector<HeatMap>& maps,
-                          const std::string& program_version) {
-  std::string main;
-  for (std::size_t i = 0; i < maps.size(); ++i) main += section(html(maps[i].title), "", heat_map_html(maps[i], i + 1));
-  return document(title + ": shiftnorm sweep", fmt::format("<h1>{}</h1>\n<p>{}</p>\n", html(title), html(lead)), main,
-                  program_version);
+std::string heat_map_name(const HeatMap& map, const std::string& group) {
+  return fmt::format("heat-map-{}-{}", slug(group), slug(map.title));
 }
+
+std::string heat_maps_html(const std::vector<HeatMap>& maps, const std::string& group) {
+  std::vector<Figure> figures;
+  bool wide = false;
+  for (const HeatMap& map : maps) {
+    figures.push_back(figure_of(map, group));
+    wide = wide || map.columns.size() > kLevelCharacters + 1;
+  }
+  return figures_html(figures, wide ? "wide" : "maps");
+}
+
+std::string heat_map_svg(const HeatMap& map) { return standalone(figure_of(map, "")); }
 
 }  // namespace shiftnorm::report

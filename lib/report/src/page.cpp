@@ -109,17 +109,11 @@ std::string statistics_sections(const View& view) {
                  figures_html(settling_figures(view), "wide"));
 }
 
-std::string sweep_section(const std::vector<HeatMap>& sweep) {
-  std::string out;
-  for (std::size_t i = 0; i < sweep.size(); ++i) out += heat_map_html(sweep[i], i + 1);
-  return section("Sweep", "This run is one of several.", out);
-}
-
 }  // namespace
 
-std::string report_html(const experiment::RunResults& run, const std::vector<HeatMap>& sweep) {
+std::string report_html(const experiment::RunResults& run) {
   const View view(run);
-  std::string main = verdict_section(view) + results_sections(view) + statistics_sections(view) + sweep_section(sweep);
+  std::string main = verdict_section(view) + results_sections(view) + statistics_sections(view);
   main += section("Confidence and time",
                   "Confidence is the largest probability of an image. Images per second count the adapting or "
                   "evaluating stage alone.",

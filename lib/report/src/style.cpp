@@ -44,7 +44,6 @@ svg .mid { text-anchor: middle; }
 .tip:hover { fill-opacity: .08; }
 .dot.warm { fill: var(--other); }
 svg text.inside { font-size: 11.5px; stroke: none; }
-svg text.strong { fill: var(--paper); }
 )css";
 
 constexpr std::string_view kPage = R"css(
@@ -98,10 +97,14 @@ caption { text-align: left; font-weight: 600; padding: 4px 0 6px; white-space: n
 th, td { padding: 7px 14px 7px 0; text-align: right; vertical-align: top; border-bottom: 1px solid var(--rule); }
 th { font-weight: 600; }
 thead th { border-bottom: 1px solid var(--soft); vertical-align: bottom; }
-th[scope=row], thead th:first-child, td.left, .words th, .words td { text-align: left; }
+th[scope=row], thead th:first-child, td.left, th[data-words], .words th, .words td { text-align: left; }
 .untitled caption { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+tfoot th, tfoot td { border-top: 1px solid var(--soft); }
+a { color: var(--mark); }
 tbody th { font-weight: 600; }
 .numbers td { white-space: nowrap; padding-left: 14px; }
+.numbers td.left { padding-left: 0; }
+.copy + .scroll { margin-top: 1.1rem; }
 .numbers { min-width: min(100%, 640px); }
 .numbers tbody th { min-width: 9.5rem; max-width: 17rem; overflow-wrap: anywhere; }
 .numbers td b { font-weight: 700; }
@@ -118,6 +121,8 @@ th button:hover { text-decoration: underline; }
 .figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(340px, 100%), 1fr)); gap: 22px 20px; margin-top: 14px; }
 .figures.small { grid-template-columns: repeat(auto-fill, minmax(232px, 1fr)); gap: 18px 14px; }
 .figures.wide { grid-template-columns: 1fr; }
+.figures.maps { grid-template-columns: repeat(auto-fill, minmax(min(400px, 100%), 1fr)); }
+.figures.maps figure { min-width: 0; }
 .wide figure { min-width: 0; }
 .wide .picture { overflow-x: auto; }
 .wide svg { max-width: none; }
@@ -156,6 +161,7 @@ footer { color: var(--soft); font-size: .85rem; padding-bottom: 32px; }
   html { font-size: 11.5px; }
   body { font-size: 1rem; }
   .figures { grid-template-columns: 1fr 1fr; }
+  .figures.maps { grid-template-columns: 1fr 1fr; }
   .figures.small { grid-template-columns: 1fr 1fr 1fr; }
   .numbers td, .numbers th { padding-left: 8px; padding-right: 6px; }
   .shade, .bar, .confusion td, pre { print-color-adjust: exact; -webkit-print-color-adjust: exact; }

@@ -14,6 +14,7 @@
 #include "dicom/helper_pool.hpp"
 #include "dicom/listing.hpp"
 #include "dicom/pixel_chain.hpp"
+#include "dicom/tag_labels.hpp"
 #include "dicom/transfer_syntax.hpp"
 #include "limit.hpp"
 #include "shiftnorm/core/content_hash.hpp"
@@ -74,7 +75,10 @@ class DicomDataset final : public Dataset {
       other_places_.push_back({bad_.back().id, left.source.shown});
     }
     objects_ = std::move(listing.images);
-    name_classes(options);
+    if (options.dicom.label.tag.empty())
+      label_by_folder(options);
+    else
+      label_by_tag(options);
     make_samples(options);
     if (samples_.empty())
       throw FormatError(fmt::format("holds no DICOM image that can be read ({} skipped, {} bad{})", skipped_.size(),
@@ -100,6 +104,7 @@ class DicomDataset final : public Dataset {
     return objects_[places_[index].object].source.shown;
   }
   [[nodiscard]] std::vector<Place> other_places() const override { return other_places_; }
+  [[nodiscard]] const LabelCounts* label_counts() const override { return counts_ ? &*counts_ : nullptr; }
   [[nodiscard]] std::string fingerprint(std::vector<std::size_t> samples) const override;
 
   [[nodiscard]] Image decode(std::size_t index) const override;
@@ -117,7 +122,8 @@ class DicomDataset final : public Dataset {
   class Series;
 
   [[nodiscard]] std::string file_id(const Source& source) const { return key_.id("file", source.shown); }
-  void name_classes(const DatasetOptions& options);
+  void label_by_folder(const DatasetOptions& options);
+  void label_by_tag(const DatasetOptions& options);
   void make_samples(const DatasetOptions& options);
   [[nodiscard]] std::string patient_of(const ObjectFacts& facts) const;
   [[nodiscard]] Frame read_frame(std::size_t object, std::int64_t frame) const;
@@ -129,6 +135,8 @@ class DicomDataset final : public Dataset {
   std::vector<Sample> samples_;
   std::vector<FrameOf> places_;  ///< by sample
   std::vector<std::string> classes_;
+  std::vector<std::int32_t> labels_;  ///< by object; -1: none
+  std::optional<LabelCounts> counts_;
   std::vector<Bad> skipped_, bad_;
   std::vector<Place> other_places_;
   std::unordered_map<std::string, std::shared_ptr<Series>> series_;
@@ -173,7 +181,8 @@ Image DicomDataset::decode(std::size_t index) const {
   return {.height = m.rows, .width = m.columns, .channels = m.samples, .bits = 0, .frame = std::move(frame)};
 }
 
-void DicomDataset::name_classes(const DatasetOptions& options) {
+void DicomDataset::label_by_folder(const DatasetOptions& options) {
+  labels_.assign(objects_.size(), -1);
   if (!options.dicom.label_folders) return;
   std::set<std::string> used;
   for (const Found& found : objects_)
@@ -182,6 +191,19 @@ void DicomDataset::name_classes(const DatasetOptions& options) {
   for (const std::string& folder : used)
     if (std::ranges::find(classes_, folder) == classes_.end())
       throw ConfigError("a class folder is not among the given classes; expected the folder names, one class each");
+  for (std::size_t o = 0; o < objects_.size(); ++o) {
+    const auto found = std::ranges::find(classes_, objects_[o].source.folder);
+    if (found != classes_.end()) labels_[o] = static_cast<std::int32_t>(found - classes_.begin());
+  }
+}
+
+void DicomDataset::label_by_tag(const DatasetOptions& options) {
+  TagLabels told = tag_labels(options.dicom.label, options.classes, objects_);
+  classes_ = std::move(told.classes);
+  labels_ = std::move(told.labels);
+  counts_.emplace();
+  counts_->file = options.dicom.label.tag;
+  counts_->labels_without_image = told.unused;
 }
 
 /// What a table of labels may name an object by.
@@ -201,12 +223,11 @@ void DicomDataset::make_samples(const DatasetOptions& options) {
     const ObjectFacts& facts = found.facts;
     const std::string object =
         facts.sop_instance.empty() ? file_id(found.source) : key_.id("instance", facts.sop_instance);
-    const auto label = std::ranges::find(classes_, found.source.folder);
-    const std::int32_t index = label == classes_.end() ? -1 : static_cast<std::int32_t>(label - classes_.begin());
     for (const std::int64_t frame : chosen_frames(facts, options.dicom)) {
       Sample& sample = all.emplace_back();
       sample.id = facts.frames > 1 ? fmt::format("{}:{}", object, frame) : object;
-      sample.label = index;
+      sample.label = labels_[o];
+      if (counts_) ++(sample.label < 0 ? counts_->images_without_label : counts_->matched);
       sample.patient = patient_of(facts);
       sample.keys = keys_of(found);
       for (std::size_t i = 0; i < options.keep.size(); ++i)

@@ -1,10 +1,10 @@
 #include <openjpeg.h>
 
 #include <cstring>
-#include <memory>
 
 #include "dicom/codestream.hpp"
 #include "dicom/fault.hpp"
+#include "shiftnorm/core/c_handle.hpp"
 
 namespace shiftnorm::imaging::dicom {
 namespace {
@@ -41,16 +41,6 @@ OPJ_BOOL seek_to(OPJ_OFF_T position, void* user) {
 
 void complain(const char*, void* user) { *static_cast<bool*>(user) = true; }
 
-struct CodecDeleter {
-  void operator()(opj_codec_t* codec) const { opj_destroy_codec(codec); }
-};
-struct StreamDeleter {
-  void operator()(opj_stream_t* stream) const { opj_stream_destroy(stream); }
-};
-struct ImageDeleter {
-  void operator()(opj_image_t* image) const { opj_image_destroy(image); }
-};
-
 [[noreturn]] void corrupt() { throw Fault(Reason::corrupt_codestream, "the JPEG 2000 decoder refuses the data"); }
 
 }  // namespace
@@ -60,8 +50,8 @@ std::vector<std::byte> decode_jpeg_2000(std::span<const std::byte> stream, const
   check_geometry(found.facts, module);
 
   Source source{found.codestream};
-  const std::unique_ptr<opj_stream_t, StreamDeleter> input(opj_stream_default_create(OPJ_TRUE));
-  const std::unique_ptr<opj_codec_t, CodecDeleter> codec(opj_create_decompress(OPJ_CODEC_J2K));
+  const CHandle<opj_stream_t, opj_stream_destroy> input(opj_stream_default_create(OPJ_TRUE));
+  const CHandle<opj_codec_t, opj_destroy_codec> codec(opj_create_decompress(OPJ_CODEC_J2K));
   if (!input || !codec) throw MachineError("OpenJPEG cannot start: memory is short");
   opj_stream_set_user_data(input.get(), &source, nullptr);
   opj_stream_set_user_data_length(input.get(), source.bytes.size());
@@ -79,7 +69,7 @@ std::vector<std::byte> decode_jpeg_2000(std::span<const std::byte> stream, const
     corrupt();
   opj_image_t* raw = nullptr;
   const bool read = opj_read_header(input.get(), codec.get(), &raw) != OPJ_FALSE;
-  const std::unique_ptr<opj_image_t, ImageDeleter> image(raw);
+  const CHandle<opj_image_t, opj_image_destroy> image(raw);
   if (!read || !image || opj_decode(codec.get(), input.get(), image.get()) == OPJ_FALSE ||
       opj_end_decompress(codec.get(), input.get()) == OPJ_FALSE || complained)
     corrupt();

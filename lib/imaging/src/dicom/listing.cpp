@@ -66,6 +66,7 @@ class Lister {
   Lister(const DatasetOptions& options, HelperPool& pool) : options_(options), pool_(pool) {
     for (const auto& [tag, values] : options.dicom.where) tags_.push_back(tag);
     tags_.insert(tags_.end(), options.keep.begin(), options.keep.end());
+    if (!options.dicom.label.tag.empty()) tags_.push_back(options.dicom.label.tag);
   }
 
   Outcome look_at(const Source& source) {
@@ -150,14 +151,13 @@ class Lister {
     return pool_.ask({Task::stored, source.path, source.member, 0, {}}).stored_sha256;
   }
 
-  /// Every filter must accept the whole value or one of its parts, whatever the case.
+  /// Every filter must accept the whole value or one of its parts.
   [[nodiscard]] bool wanted(const ObjectFacts& facts) const {
     std::size_t i = 0;
     for (const auto& [tag, values] : options_.dicom.where) {
-      const std::string found = lower(facts.tags.at(i++));
-      const bool accepted = std::ranges::any_of(values, [&](const std::string& value) {
-        return ("\\" + found + "\\").find("\\" + lower(value) + "\\") != std::string::npos;
-      });
+      const std::string found = comparable(facts.tags.at(i++));
+      const bool accepted =
+          std::ranges::any_of(values, [&](const std::string& value) { return has_value(found, comparable(value)); });
       if (!accepted) return false;
     }
     return true;
@@ -169,6 +169,20 @@ class Lister {
 };
 
 }  // namespace
+
+std::string comparable(std::string_view value) {
+  std::string out;
+  for (const char c : value) {
+    if (c == ' ' && (out.empty() || out.back() == ' ')) continue;
+    out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
+  if (out.ends_with(' ')) out.pop_back();
+  return out;
+}
+
+bool has_value(std::string_view text, std::string_view value) {
+  return fmt::format("\\{}\\", text).find(fmt::format("\\{}\\", value)) != std::string::npos;
+}
 
 std::vector<std::byte> head_of(const fs::path& file) {
   std::vector<std::byte> head(kHead);

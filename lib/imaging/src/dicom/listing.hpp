@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "dicom/helper_pool.hpp"
@@ -41,6 +42,11 @@ struct Listing {
 /// Walks, looks into archives, reads every header through helpers, and settles duplicates by SOPInstanceUID: same
 /// stored values are skipped, different ones are the fault uid-conflict.
 [[nodiscard]] Listing list_objects(const std::filesystem::path& where, const DatasetOptions& options, HelperPool& pool);
+
+/// Without blanks around it or several in a row, in lower case: how values of attributes are compared.
+[[nodiscard]] std::string comparable(std::string_view value);
+/// Whether `text`, or one of its parts between backslashes, is `value`; both are comparable().
+[[nodiscard]] bool has_value(std::string_view text, std::string_view value);
 
 /// First bytes of a file, fewer if it is shorter or cannot be read.
 [[nodiscard]] std::vector<std::byte> head_of(const std::filesystem::path& file);

@@ -62,8 +62,8 @@ struct SweepOptions {
 /// What a sweep will take, known before it starts.
 struct SweepEstimate {
   std::uint64_t frontier_bytes = 0;  ///< for all images carried at once
-  std::uint64_t moved_bytes = 0;     ///< written to the frontier and read from it, by all images
   std::uint64_t local_bytes = 0;     ///< working memory of all threads
+  std::uint64_t moved_bytes = 0;     ///< written to the frontier and read from it in the whole sweep
   bool spills = false;               ///< the frontier goes to a scratch file
 };
 

@@ -46,7 +46,7 @@ struct DataConfig {
   std::optional<DomainConfig> domain;
   imaging::DicomOptions dicom;
   imaging::Ids ids = imaging::Ids::by_data;
-  std::filesystem::path key_folder;  ///< of the key that ids are hashed with: the YAML's
+  std::filesystem::path key_folder;  ///< of the key that ids are hashed with: the YAML's, or the working directory
 };
 
 enum class ProtocolKind { transductive, held_out, streaming };
@@ -114,6 +114,13 @@ struct ConfigOptions {
 /// The same with every input path cut to its last part, for pages that are passed on: folders may carry names of
 /// people.
 [[nodiscard]] std::string shareable_yaml(const Config& config);
+/// The same, and `kept-back` for all that may name a patient: where the data and their tables lie, and values of
+/// columns and attributes but those that imaging::names_nobody().
+[[nodiscard]] std::string anonymous_yaml(const Config& config);
+
+/// A project's own folder, beside its key: the whole configurations of runs on data that tell patients. Such a file
+/// runs as if it lay in the project's folder.
+inline constexpr std::string_view kProjectFolder = ".shiftnorm", kKeptRuns = "runs";
 
 /// A preprocessing by preset name, or by the YAML of its steps (a list, as under `preprocess:`).
 [[nodiscard]] imaging::Pipeline parse_pipeline(std::string_view yaml, const std::string& file_name);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "shiftnorm/adapt/mode.hpp"
 #include "shiftnorm/metrics/label_free.hpp"
 
 namespace shiftnorm::experiment {
@@ -36,6 +37,10 @@ struct RecommendThresholds {
   double doubt = 0.05;       ///< .. and where the best mode's mean confidence is lower by this, either may be
   double lead = 0.01;        ///< a smaller lead of the nuclear norm is of low confidence
 };
+
+/// Whether the rule was tried on modes of that policy: others can be sure of nonsense (`disabled` scales its outputs
+/// without measure).
+[[nodiscard]] bool recommendable(adapt::Policy policy);
 
 /// Fills `label_free` of every mode whose outputs are one choice among classes, from its probabilities alone.
 /// source: labelled source images under mode `source`; null without them.

@@ -43,9 +43,11 @@ struct RunOutcome {
   std::vector<NamedExport> exported;  ///< one for each domain where there are domains
   /// Name and bytes of `stats/<name>.bnstats`, for every mode, and domain, that was measured.
   std::vector<std::pair<std::string, std::vector<std::byte>>> statistics;
-  std::string domains_json;        ///< the index of what belongs to which domain; empty without domains
-  std::string config_yaml;         ///< the resolved configuration, runnable from the run folder
-  std::vector<std::string> notes;  ///< warnings, one line each
+  std::string domains_json;  ///< the index of what belongs to which domain; empty without domains
+  std::string config_yaml;   ///< the resolved configuration, runnable from the run folder unless patients are told
+  /// Then the whole of it and the file that it belongs in, for its owner alone (mode 0600).
+  std::optional<std::pair<std::filesystem::path, std::string>> kept_config;
+  std::vector<std::string> notes;                   ///< warnings, one line each
   std::shared_ptr<const imaging::Dataset> dataset;  ///< the target
 };
 

@@ -16,6 +16,10 @@ namespace shiftnorm::experiment {
 /// Errors  as restore() and imaging::open_dataset, for the whole configuration.
 [[nodiscard]] std::string run_key(const Config& config, const RunOptions& options, Shelf& shelf);
 
+/// The target's data, as run_key() listed them.
+[[nodiscard]] std::unique_ptr<imaging::Dataset> listed_target(const Config& config, const RunOptions& options,
+                                                              Shelf& shelf);
+
 /// Of a run's data with its preprocessing: runs with equal ones can share their samples.
 [[nodiscard]] std::string data_key(const Config& config);
 

@@ -67,6 +67,8 @@ struct Session {
   std::string preprocess_sha256;   ///< of imaging::canonical
   std::string source_fingerprint;  ///< of the source sample where one was measured, else empty
   std::int64_t source_images = 0;
+  /// Of the store, ascending: images that the measured source sample has too, or their patients.
+  std::vector<std::size_t> source_knows;
   Groups patients;  ///< of usable samples, those that tell none as one; not known where no sample tells its own
   Groups pixels;    ///< samples of the same values
   double load_seconds = 0;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "shiftnorm/core/array.hpp"
@@ -47,7 +48,7 @@ struct Sample {
 };
 
 struct Limit {
-  std::optional<std::int64_t> per_class{};  ///< the first N of each class in sorted order
+  std::optional<std::int64_t> per_class{};  ///< the first N of each class in sorted order; unlabelled ones not
   std::optional<std::int64_t> images{};     ///< N drawn with `seed`, kept in order
   std::uint64_t seed = 0;
 };
@@ -66,9 +67,9 @@ struct Place {
   std::string id, path;  ///< path: relative to the data set, `archive!member` for what lies in one
 };
 
-/// What became of a table of labels (counts of samples, and of rows without one).
+/// What became of a table of labels, or of an attribute's values (counts of samples, and of rows without one).
 struct LabelCounts {
-  std::string file;  ///< without folders
+  std::string file;  ///< without folders; the attribute's keyword
   std::int64_t matched = 0, images_without_label = 0, labels_without_image = 0, ambiguous = 0;
 };
 
@@ -115,7 +116,7 @@ class Dataset {
   [[nodiscard]] virtual std::string path(std::size_t index) const { return samples().at(index).id; }  ///< as in Place
   /// Of bad and skipped files that have an id.
   [[nodiscard]] virtual std::vector<Place> other_places() const { return {}; }
-  /// Of the table that labels came from; null without one.
+  /// Of the table or attribute that labels came from; null without one.
   [[nodiscard]] virtual const LabelCounts* label_counts() const { return nullptr; }
   /// What became of tables and filters, for the user, one line each.
   [[nodiscard]] virtual std::vector<std::string> selection_notes() const { return {}; }
@@ -137,6 +138,12 @@ struct LabelTable {
 /// Which frames of a multi-frame object are samples. `by_kind`: all of enhanced CT, MR and PET, else the middle one.
 enum class Frames { by_kind, first, middle, all, at_most };
 
+/// Classes by an attribute of the objects.
+struct TagLabel {
+  std::string tag{};                         ///< keyword; empty: none
+  std::map<std::string, std::string> map{};  ///< value -> class; empty: the values of a technical attribute themselves
+};
+
 /// What DICOM data sets need to be told.
 struct DicomOptions {
   Frames frames = Frames::by_kind;
@@ -144,6 +151,7 @@ struct DicomOptions {
   std::map<std::string, std::vector<std::string>> where{};  ///< attribute keyword -> values that are kept
   std::vector<std::string> keep{};                          ///< attributes that Sample::attributes is to hold
   bool label_folders = false;                               ///< the first folder below the root is the class
+  TagLabel label{};                                         ///< instead: the value of an attribute is
 };
 
 /// What samples are called in outputs: their path (arrays: the array's name and index), or a keyed hash of it.
@@ -168,6 +176,15 @@ struct DatasetOptions {
 /// ConfigError unless the text names the axes of an array: N, then each of C, T, L, D, H, W at most once ("NTC"). The
 /// network takes them in that order.
 void check_layout(const std::string& letters);
+
+/// Whether no value of this DICOM attribute can tell a person, a place, a date or a number of theirs: those with
+/// defined terms, and makes of scanners.
+[[nodiscard]] bool names_nobody(std::string_view attribute);
+
+/// Objects always do; else whether a sample's patient is known.
+[[nodiscard]] bool tells_patients(const Dataset& data);
+/// What messages and pages call a data set: the last part of WHERE, unless it tells patients, whose names it may be.
+[[nodiscard]] std::string shown_name(const Dataset& data, const std::string& where);
 
 /// Opens WHERE: a folder that holds DICOM objects (or the DICOMDIR in it), an image folder (class folders, or none:
 /// unlabelled), `.npy`, `.npz`, `.safetensors`, each with `#key`, or a table (`.csv`, `.tsv`) with a column `path` of

@@ -5,7 +5,6 @@
 
 #include "shiftnorm/container/json.hpp"
 #include "shiftnorm/experiment/results.hpp"
-#include "shiftnorm/report/heat_map.hpp"
 
 /// What a run found out, as text. Nothing here touches files. All output is UTF-8; bytes that are not become U+FFFD or
 /// '?' (predictions.csv keeps ids byte by byte).
@@ -30,9 +29,8 @@ namespace shiftnorm::report {
 [[nodiscard]] std::string predictions_csv(const experiment::RunResults& results);
 
 /// One self-contained HTML page: verdict, scores, pictures, bad images, provenance, how to repeat it.
-/// No network, works offline, printed, without scripts, in light and dark, with keyboard and screen reader. `sweep`: of
-/// the runs that this one belongs to, if there are any.
-[[nodiscard]] std::string report_html(const experiment::RunResults& results, const std::vector<HeatMap>& sweep = {});
+/// No network, works offline, printed, without scripts, in light and dark, with keyboard and screen reader.
+[[nodiscard]] std::string report_html(const experiment::RunResults& results);
 
 /// One picture of the page as a file of its own.
 struct Picture {

@@ -1,0 +1,157 @@
+#include "cut.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace shiftnorm::exec {
+namespace {
+
+using Measured = std::map<int, std::vector<int>>;  ///< value to the sets that measure it
+
+class Cutter {
+ public:
+  Cutter(const Program& program, const std::vector<bool>& recomputed)
+      : program_(program), recomputed_(recomputed), current_(program.values.size(), -1), made_in_(current_) {
+    for (std::size_t v = 0; v < program.values.size(); ++v) cut_.origin.push_back(static_cast<int>(v));
+    current_[0] = 0;
+  }
+
+  Cut run(const std::vector<std::int64_t>& level, bool settled, std::span<const int> outputs) {
+    std::map<std::int64_t, Measured> measured;
+    for (std::size_t s = 0; s < level.size(); ++s)
+      if (level[s] > 0)
+        for (const int value : program_.measured[s])
+          measured[settled ? level[s] : 1][value].push_back(static_cast<int>(s));
+    for (const auto& [number, values] : measured) {
+      open_segment(number);
+      // Each value is measured right after it is computed, while it is in cache.
+      for (const auto& [value, sets] : values) demand(value, values);
+      std::set<int> seen;
+      for (const Action& action : segment().actions)
+        if (action.step < 0) seen.insert(cut_.origin[static_cast<std::size_t>(action.value)]);
+      for (const auto& [value, sets] : values)  // of those computed in an earlier segment
+        if (!seen.contains(value)) segment().actions.push_back({-1, id(value), {}, sets});
+    }
+    if (outputs.empty()) return std::move(cut_);
+    if (settled || cut_.segments.empty()) open_segment(0);
+    for (const int value : outputs) {
+      demand(value, {});
+      cut_.outputs.push_back(id(value));
+    }
+    return std::move(cut_);
+  }
+
+ private:
+  Segment& segment() { return cut_.segments.back(); }
+  void open_segment(std::int64_t level) {
+    cut_.segments.emplace_back();
+    segment().level = level;
+  }
+  [[nodiscard]] int id(int value) const { return current_[static_cast<std::size_t>(value)]; }
+
+  /// Whether a segment may read the value as it is.
+  [[nodiscard]] bool at_hand(int value) const {
+    const auto v = static_cast<std::size_t>(value);
+    if (program_.values[v].producer < 0) return true;
+    return current_[v] >= 0 && (!recomputed_[v] || made_in_[v] == static_cast<int>(cut_.segments.size()));
+  }
+
+  /// Appends the steps that `wanted` still needs, depth first, so that a value is used soon after it is made. Networks
+  /// from files may be deeper than the call stack.
+  void demand(int wanted, const Measured& measured) {
+    struct Visit {
+      int step;
+      std::size_t next = 0;  ///< the source to look at
+    };
+    std::vector<Visit> open;
+    const auto enter = [&](int value) {
+      if (!at_hand(value)) open.push_back({program_.values[static_cast<std::size_t>(value)].producer});
+    };
+    enter(wanted);
+    while (!open.empty()) {
+      Visit& visit = open.back();
+      const ProgramStep& step = program_.steps[static_cast<std::size_t>(visit.step)];
+      if (visit.next < step.src.size()) {
+        enter(step.src[visit.next++]);
+        continue;
+      }
+      make(visit.step, measured);
+      open.pop_back();
+    }
+  }
+
+  void make(int number, const Measured& measured) {
+    const ProgramStep& step = program_.steps[static_cast<std::size_t>(number)];
+    if (at_hand(step.dst)) return;  // another path from the same value came first
+    const auto dst = static_cast<std::size_t>(step.dst);
+    Action action{number, step.dst, {}, {}};
+    for (const int src : step.src) action.src.push_back(id(src));
+    if (current_[dst] >= 0) {
+      action.value = static_cast<int>(cut_.origin.size());
+      cut_.origin.push_back(step.dst);
+    }
+    current_[dst] = action.value;
+    made_in_[dst] = static_cast<int>(cut_.segments.size());
+    segment().actions.push_back(std::move(action));
+    const auto it = measured.find(step.dst);
+    if (it != measured.end()) segment().actions.push_back({-1, id(step.dst), {}, it->second});
+  }
+
+  const Program& program_;
+  const std::vector<bool>& recomputed_;
+  std::vector<int> current_, made_in_;  ///< per value: its id of now, and how many segments were open when it was made
+  Cut cut_;
+};
+
+}  // namespace
+
+void Life::touch(int action, int segment) {
+  if (!lives()) {
+    *this = {action, action, segment, segment};
+    return;
+  }
+  join({action, action, segment, segment});
+}
+
+void Life::join(const Life& other) {
+  first = std::min(first, other.first);
+  last = std::max(last, other.last);
+  first_segment = std::min(first_segment, other.first_segment);
+  last_segment = std::max(last_segment, other.last_segment);
+}
+
+Cut cut_program(const Program& program, const std::vector<std::int64_t>& level, bool settled, std::size_t outputs,
+                const std::vector<bool>& recomputed) {
+  return Cutter(program, recomputed)
+      .run(level, settled, std::span(program.outputs).first(std::min(outputs, program.outputs.size())));
+}
+
+std::vector<Life> lifetimes(Cut& cut) {
+  std::vector<Life> lives(cut.origin.size());
+  int number = 0;
+  for (std::size_t s = 0; s < cut.segments.size(); ++s) {
+    Segment& segment = cut.segments[s];
+    const auto reads_input = [&segment](const Action& action) {
+      return action.step < 0 ? action.value == 0
+                             : std::find(action.src.begin(), action.src.end(), 0) != action.src.end();
+    };
+    const bool is_output =
+        s + 1 == cut.segments.size() && std::find(cut.outputs.begin(), cut.outputs.end(), 0) != cut.outputs.end();
+    segment.loads_input = is_output || std::any_of(segment.actions.begin(), segment.actions.end(), reads_input);
+    const auto touch = [&](int id) { lives[static_cast<std::size_t>(id)].touch(number, static_cast<int>(s)); };
+    if (segment.loads_input) touch(0);
+    for (const Action& action : segment.actions) {
+      ++number;
+      for (const int src : action.src) touch(src);
+      touch(action.value);
+    }
+    ++number;
+  }
+  for (const int id : cut.outputs)
+    lives[static_cast<std::size_t>(id)].touch(number, static_cast<int>(cut.segments.size()) - 1);
+  lives[0].last_segment = std::min(lives[0].last_segment, lives[0].first_segment);
+  return lives;
+}
+
+}  // namespace shiftnorm::exec
