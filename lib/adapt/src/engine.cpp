@@ -322,6 +322,22 @@ struct Engine::State {
     return out;
   }
 
+  /// Groups and levels as measure_layerwise(), measure_groups() and evaluate_groups() have them.
+  [[nodiscard]] exec::SweepEstimate estimate(const Mode& mode, std::size_t images, bool outputs) const {
+    const bool by_source = exportable(mode.policy) && mode.semantics == Semantics::source;
+    const bool together = exportable(mode.policy) && mode.semantics == Semantics::layerwise;
+    const Network& network = by_source || together || !per_use ? whole : *per_use;
+    const std::vector<bool> measured = measured_by(mode.layers);
+    exec::SweepRequest r;
+    r.settled = !by_source;
+    r.levels = by_source ? std::vector<std::int64_t>(measured.begin(), measured.end()) : levels(network, measured);
+    r.groups = one_group(images);
+    if (!together) r.groups = batches(r.groups.front(), by_source ? kChunk : batch_size(mode), {});
+    if (outputs) r.output = [](std::size_t, std::size_t, std::span<const float>) {};
+    r.outputs = all_outputs ? whole.plan->outputs() : 1;
+    return network.sweeper.estimate(r);
+  }
+
   /// Level by level, each behind the final statistics of the earlier ones; domains do not see each other. `reached`
   /// (of one domain) holds the layers that an earlier measurement settled; levels settled before an exception are left
   /// in it.
@@ -597,6 +613,14 @@ ModeResult Engine::run(const Mode& mode, const Images& adapt, const Images* eval
   }
   if (evaluate != nullptr) result.seconds.evaluate = evaluating.seconds();
   return result;
+}
+
+Cost Engine::cost(const Mode& mode, std::size_t images, bool outputs) const {
+  require_valid(mode);
+  const bool in_groups = !exportable(mode.policy);
+  if (!in_groups && !measures(mode.policy)) return {};
+  const exec::SweepEstimate found = state_->estimate(mode, images, outputs || in_groups);
+  return {found.frontier_bytes, found.moved_bytes, found.local_bytes, found.spills};
 }
 
 DomainResults Engine::run_domains(std::span<const Domain> domains, const Images& images, bool evaluate,
