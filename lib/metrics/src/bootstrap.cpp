@@ -4,11 +4,11 @@
 #include <atomic>
 #include <cmath>
 #include <limits>
-#include <thread>
 
 #include "check.hpp"
 #include "quantile.hpp"
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/parallel.hpp"
 #include "shiftnorm/core/random.hpp"
 
 namespace shiftnorm::metrics {
@@ -84,11 +84,7 @@ std::vector<double> resampled(const Resampled& statistic, const Units& units, co
         defined = false;
     }
   };
-  {
-    std::vector<std::jthread> workers;
-    for (std::size_t first = 1; first < every; ++first) workers.emplace_back(work, first);
-    work(0);
-  }
+  for_each_parallel(every, options.threads, work);
   if (!defined) return {};
   std::ranges::sort(values);
   return values;
