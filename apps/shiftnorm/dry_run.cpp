@@ -115,12 +115,12 @@ std::string data_text(const DataPlan& data) {
   if (data.classes.empty()) return text;
   std::vector<std::string> classes;
   for (const auto& [name, count] : data.classes) classes.push_back(fmt::format("{} {}", printable(name), count));
-  return text + fmt::format("; {} classes: {}", classes.size(), join(classes, kMostClasses));
+  return fmt::format("{}; {} classes: {}", text, classes.size(), join(classes, kMostClasses));
 }
 
 std::string mode_text(const ModePlan& mode) {
   std::string text;
-  const auto add = [&](const std::string& part) { text += (text.empty() ? "" : "; ") + part; };
+  const auto add = [&](const std::string& part) { text += fmt::format("{}{}", text.empty() ? "" : "; ", part); };
   if (mode.measured > 0)
     add(fmt::format("measures {} images ({}, {})", mode.measured, adapt::name_of(mode.mode.semantics),
                     adapt::name_of(mode.mode.estimator)));
@@ -168,7 +168,7 @@ std::string plan_text(const experiment::Config& config, const RunPlan& plan, con
                            experiment::in_time(plan.load_seconds + plan.network_seconds()),
                            experiment::in_time(plan.load_seconds), experiment::in_time(plan.network_seconds()),
                            plan.probe_images));
-  line("writes", fmt::format("{}: {}", folder.string(), fmt::format("{}", join(files_of(config), 100))));
+  line("writes", fmt::format("{}: {}", folder.string(), join(files_of(config), 100)));
   return text;
 }
 
