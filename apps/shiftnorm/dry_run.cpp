@@ -19,27 +19,6 @@ using experiment::DataPlan, experiment::ModePlan, experiment::RunPlan;
 
 constexpr std::size_t kMostClasses = 12;
 
-/// A folder that is gone at the end.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (fs::temp_directory_path() / "shiftnorm-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr)
-      throw MachineError("the temporary folder cannot be written to; expected room for a key");
-    path_ = name;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  [[nodiscard]] const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
-
 bool is_there(const fs::path& path) {
   // WHERE may end in #key, and then names a file before it.
   const std::string text = path.string();
@@ -174,12 +153,26 @@ std::string plan_text(const experiment::Config& config, const RunPlan& plan, con
 
 }  // namespace
 
-std::optional<RunPlan> plan_of(experiment::Config config, const experiment::RunOptions& job, Console& console) {
+StandInKeys::~StandInKeys() {
+  std::error_code ignored;
+  if (!folder_.empty()) fs::remove_all(folder_, ignored);
+}
+
+void StandInKeys::stand_in(experiment::Config& config) {
+  for (experiment::DataConfig* data : {&config.target, config.source ? &*config.source : nullptr}) {
+    if (data == nullptr || fs::exists(data->key_folder / ".shiftnorm" / "key")) continue;
+    if (folder_.empty()) {
+      std::string name = (fs::temp_directory_path() / "shiftnorm-XXXXXX").string();
+      if (::mkdtemp(name.data()) == nullptr)
+        throw MachineError("the temporary folder cannot be written to; expected room for a key");
+      folder_ = name;
+    }
+    data->key_folder = folder_;
+  }
+}
+
+std::optional<RunPlan> plan_of(const experiment::Config& config, const experiment::RunOptions& job, Console& console) {
   if (!is_there(config.model.checkpoint) || !is_there(config.target.path)) return std::nullopt;
-  // Opening data that name patients would make the key, and counts do not hang on it.
-  const TemporaryFolder keys;
-  for (experiment::DataConfig* data : {&config.target, config.source ? &*config.source : nullptr})
-    if (data != nullptr && !fs::exists(data->key_folder / ".shiftnorm" / "key")) data->key_folder = keys.path();
   RunPlan plan = experiment::plan_run(config, job, console.progress());
   for (const DataPlan* data : {&plan.target, plan.source ? &*plan.source : nullptr})
     for (const std::string& note : data != nullptr ? data->notes : std::vector<std::string>{}) console.info(note);
