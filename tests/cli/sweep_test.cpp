@@ -84,6 +84,7 @@ TEST_CASE("a sweep that is killed goes on where it stopped", "[cli]") {
   if (signal == SIGINT) {
     CHECK_THAT(call.err, Contains("the same command with --resume goes on"));
     CHECK(std::filesystem::exists(place / "runs" / "s" / "sweep.json"));
+    CHECK_THAT(std::string(as_text(read_file(place / "runs" / "s" / "report.html"))), Contains("are not finished."));
   }
   const Call again = test::shiftnorm(place.path(), {"run", "s.yaml", "--resume"});
   INFO(again.err);
@@ -91,6 +92,7 @@ TEST_CASE("a sweep that is killed goes on where it stopped", "[cli]") {
   const auto after = result_times(place / "runs" / "s");
   CHECK(after.size() == 6);
   for (const auto& [file, time] : before) CHECK(after.at(file) == time);  // not computed again
+  CHECK_THAT(std::string(as_text(read_file(place / "runs" / "s" / "report.html"))), !Contains("are not finished."));
 }
 
 namespace {
