@@ -57,6 +57,11 @@ std::vector<std::string> files_of(const experiment::Config& config) {
   return files;
 }
 
+/// What may name a patient stays with the project's key.
+bool keeps_config(const RunPlan& plan) {
+  return plan.target.tells_patients || (plan.source && plan.source->tells_patients);
+}
+
 Json plan_json(const experiment::Config& config, const RunPlan& plan, const fs::path& folder) {
   Json modes = Json::array(), files = Json::array();
   for (const ModePlan& mode : plan.modes)
@@ -85,7 +90,8 @@ Json plan_json(const experiment::Config& config, const RunPlan& plan, const fs::
                        {"seconds", Json::object({{"load", plan.load_seconds}, {"network", plan.network_seconds()}})},
                        {"probe_images", plan.probe_images},
                        {"folder", folder.string()},
-                       {"files", std::move(files)}});
+                       {"files", std::move(files)},
+                       {"keeps_config", keeps_config(plan)}});
 }
 
 std::string data_text(const DataPlan& data) {
@@ -148,6 +154,9 @@ std::string plan_text(const experiment::Config& config, const RunPlan& plan, con
                            experiment::in_time(plan.load_seconds), experiment::in_time(plan.network_seconds()),
                            plan.probe_images));
   line("writes", fmt::format("{}: {}", folder.string(), join(files_of(config), 100)));
+  if (keeps_config(plan))
+    line("", fmt::format("{}/{}/: the whole configuration, in the project's folder, for its owner alone",
+                         experiment::kProjectFolder, experiment::kKeptRuns));
   return text;
 }
 
@@ -160,7 +169,7 @@ StandInKeys::~StandInKeys() {
 
 void StandInKeys::stand_in(experiment::Config& config) {
   for (experiment::DataConfig* data : {&config.target, config.source ? &*config.source : nullptr}) {
-    if (data == nullptr || fs::exists(data->key_folder / ".shiftnorm" / "key")) continue;
+    if (data == nullptr || fs::exists(data->key_folder / experiment::kProjectFolder / "key")) continue;
     if (folder_.empty()) {
       std::string name = (fs::temp_directory_path() / "shiftnorm-XXXXXX").string();
       if (::mkdtemp(name.data()) == nullptr)
