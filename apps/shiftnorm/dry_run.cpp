@@ -19,27 +19,6 @@ using experiment::DataPlan, experiment::ModePlan, experiment::RunPlan;
 
 constexpr std::size_t kMostClasses = 12;
 
-/// A folder that is gone at the end.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (fs::temp_directory_path() / "shiftnorm-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr)
-      throw MachineError("the temporary folder cannot be written to; expected room for a key");
-    path_ = name;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  [[nodiscard]] const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
-
 bool is_there(const fs::path& path) {
   // WHERE may end in #key, and then names a file before it.
   const std::string text = path.string();
@@ -78,6 +57,11 @@ std::vector<std::string> files_of(const experiment::Config& config) {
   return files;
 }
 
+/// What may name a patient stays with the project's key.
+bool keeps_config(const RunPlan& plan) {
+  return plan.target.tells_patients || (plan.source && plan.source->tells_patients);
+}
+
 Json plan_json(const experiment::Config& config, const RunPlan& plan, const fs::path& folder) {
   Json modes = Json::array(), files = Json::array();
   for (const ModePlan& mode : plan.modes)
@@ -106,7 +90,8 @@ Json plan_json(const experiment::Config& config, const RunPlan& plan, const fs::
                        {"seconds", Json::object({{"load", plan.load_seconds}, {"network", plan.network_seconds()}})},
                        {"probe_images", plan.probe_images},
                        {"folder", folder.string()},
-                       {"files", std::move(files)}});
+                       {"files", std::move(files)},
+                       {"keeps_config", keeps_config(plan)}});
 }
 
 std::string data_text(const DataPlan& data) {
@@ -115,12 +100,12 @@ std::string data_text(const DataPlan& data) {
   if (data.classes.empty()) return text;
   std::vector<std::string> classes;
   for (const auto& [name, count] : data.classes) classes.push_back(fmt::format("{} {}", printable(name), count));
-  return text + fmt::format("; {} classes: {}", classes.size(), join(classes, kMostClasses));
+  return fmt::format("{}; {} classes: {}", text, classes.size(), join(classes, kMostClasses));
 }
 
 std::string mode_text(const ModePlan& mode) {
   std::string text;
-  const auto add = [&](const std::string& part) { text += (text.empty() ? "" : "; ") + part; };
+  const auto add = [&](const std::string& part) { text += fmt::format("{}{}", text.empty() ? "" : "; ", part); };
   if (mode.measured > 0)
     add(fmt::format("measures {} images ({}, {})", mode.measured, adapt::name_of(mode.mode.semantics),
                     adapt::name_of(mode.mode.estimator)));
@@ -168,18 +153,35 @@ std::string plan_text(const experiment::Config& config, const RunPlan& plan, con
                            experiment::in_time(plan.load_seconds + plan.network_seconds()),
                            experiment::in_time(plan.load_seconds), experiment::in_time(plan.network_seconds()),
                            plan.probe_images));
-  line("writes", fmt::format("{}: {}", folder.string(), fmt::format("{}", join(files_of(config), 100))));
+  line("writes", fmt::format("{}: {}", folder.string(), join(files_of(config), 100)));
+  if (keeps_config(plan))
+    line("", fmt::format("{}/{}/: the whole configuration, in the project's folder, for its owner alone",
+                         experiment::kProjectFolder, experiment::kKeptRuns));
   return text;
 }
 
 }  // namespace
 
-std::optional<RunPlan> plan_of(experiment::Config config, const experiment::RunOptions& job, Console& console) {
+StandInKeys::~StandInKeys() {
+  std::error_code ignored;
+  if (!folder_.empty()) fs::remove_all(folder_, ignored);
+}
+
+void StandInKeys::stand_in(experiment::Config& config) {
+  for (experiment::DataConfig* data : {&config.target, config.source ? &*config.source : nullptr}) {
+    if (data == nullptr || fs::exists(data->key_folder / experiment::kProjectFolder / "key")) continue;
+    if (folder_.empty()) {
+      std::string name = (fs::temp_directory_path() / "shiftnorm-XXXXXX").string();
+      if (::mkdtemp(name.data()) == nullptr)
+        throw MachineError("the temporary folder cannot be written to; expected room for a key");
+      folder_ = name;
+    }
+    data->key_folder = folder_;
+  }
+}
+
+std::optional<RunPlan> plan_of(const experiment::Config& config, const experiment::RunOptions& job, Console& console) {
   if (!is_there(config.model.checkpoint) || !is_there(config.target.path)) return std::nullopt;
-  // Opening data that name patients would make the key, and counts do not hang on it.
-  const TemporaryFolder keys;
-  for (experiment::DataConfig* data : {&config.target, config.source ? &*config.source : nullptr})
-    if (data != nullptr && !fs::exists(data->key_folder / ".shiftnorm" / "key")) data->key_folder = keys.path();
   RunPlan plan = experiment::plan_run(config, job, console.progress());
   for (const DataPlan* data : {&plan.target, plan.source ? &*plan.source : nullptr})
     for (const std::string& note : data != nullptr ? data->notes : std::vector<std::string>{}) console.info(note);

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <filesystem>
+#include <optional>
+
 #include "console.hpp"
 #include "exit_code.hpp"
 #include "run_place.hpp"
@@ -8,13 +11,27 @@
 
 namespace shiftnorm::app {
 
+/// Keys for data that name patients, where the project has none yet: opening the data would make it, and what a dry run
+/// tells does not hang on it. Gone at the end.
+class StandInKeys {
+ public:
+  StandInKeys() = default;
+  ~StandInKeys();
+  StandInKeys(const StandInKeys&) = delete;
+  StandInKeys& operator=(const StandInKeys&) = delete;
+  void stand_in(experiment::Config& config);
+
+ private:
+  std::filesystem::path folder_;  ///< made when it is needed
+};
+
 /// `run --dry-run`: the resolved YAML, then as its comments what would be done, what that takes and what it writes.
 /// Where the checkpoint or the data are not there yet, the YAML alone. Writes nothing.
 [[nodiscard]] ExitCode dry_run(const experiment::Config& config, const RunPlace& place, experiment::RunOptions job,
                                Console& console);
 
-/// The plan, for a key that is not there yet without making it. Nothing if checkpoint or data are not there.
-[[nodiscard]] std::optional<experiment::RunPlan> plan_of(experiment::Config config, const experiment::RunOptions& job,
-                                                         Console& console);
+/// Nothing if checkpoint or data are not there.
+[[nodiscard]] std::optional<experiment::RunPlan> plan_of(const experiment::Config& config,
+                                                         const experiment::RunOptions& job, Console& console);
 
 }  // namespace shiftnorm::app

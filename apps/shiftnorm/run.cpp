@@ -99,8 +99,11 @@ ExitCode run(const Options& options, Console& console) {
   job.program_version = SHIFTNORM_VERSION;
   job.instruction_set = exec::instruction_set();
   job.command = fmt::format("shiftnorm run {}", yaml.filename().string());
-  const experiment::Sweep sweep = experiment::read_sweep(yaml, {options.text("root"), options.texts("set")});
+  experiment::Sweep sweep = experiment::read_sweep(yaml, {options.text("root"), options.texts("set")});
   const RunPlace place = place_of(options, sweep.name);
+  StandInKeys keys;
+  for (experiment::SweepRun& one : sweep.runs)
+    if (options.has("dry-run")) keys.stand_in(one.config);
   if (!sweep.keys.empty() && options.has("identify"))
     throw ConfigError(
         "--identify: belongs to one data set, and the runs of a sweep may have several; expected one run");

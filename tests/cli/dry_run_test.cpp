@@ -35,6 +35,10 @@ TEST_CASE("a dry run tells what the run then does, and writes nothing", "[cli]")
   INFO(dry.err);
   REQUIRE(dry.exit == 0);
   CHECK(test::files_below(place.path()) == before);  // no key either
+  CHECK(test::shiftnorm(place.path(), {"run", "r.yaml", "--dry-run", "--quiet", "--set", "sweep.seed=[1, 2]", "--set",
+                                       "data.target.ids=hash"})
+            .exit == 0);
+  CHECK(test::files_below(place.path()) == before);
   const Json plan = container::parse_json(dry.out).at("plan");
   const Json& target = plan.at("data").at("target");
   CHECK(target.at("images").as_integer() == 30);

@@ -75,7 +75,7 @@ TEST_CASE("modes that share work have the bits of modes that do not", "[experime
                std::pair{"", "protocol: {kind: streaming, batch: 7}"});
   INFO(data << " " << more);
   std::string list;
-  for (const std::string& mode : modes) list += (list.empty() ? "" : ", ") + mode;
+  for (const std::string& mode : modes) list += fmt::format("{}{}", list.empty() ? "" : ", ", mode);
   const RunOutcome together = run_experiment(place.config(list, data, more), {}, {});
   REQUIRE(together.results.modes.size() == modes.size());
   std::map<std::string, std::vector<std::byte>> statistics(together.statistics.begin(), together.statistics.end());
@@ -130,7 +130,7 @@ TEST_CASE("what is equal between modes and runs is carried through the network o
   // The seed changes resamples, not what the network does: the next run of a sweep has all of it.
   const auto [second, again] = carried(modes, 4);
   CHECK(second.empty());
-  CHECK(again.modes[0].taken.evaluate == "source of run " + results.id.substr(0, 12));
+  CHECK(again.modes[0].taken.evaluate == fmt::format("source of run {}", results.id.substr(0, 12)));
   for (std::size_t m = 0; m < 5; ++m) CHECK(again.modes[m].probabilities == results.modes[m].probabilities);
   // Another split is other work.
   CHECK(carried("source, adabn", 4, "protocol: {kind: held_out, adapt: 0.5}").first ==
@@ -235,4 +235,47 @@ TEST_CASE("a run goes on from what stopped calls kept", "[experiment]") {
   // A piece that was damaged is computed again.
   for (auto& [key, bytes] : memory.kept) bytes.resize(bytes.size() / 2);
   CHECK(run_with(config, &memory.callbacks, {}).statistics == whole.statistics);
+}
+
+TEST_CASE("labelled source images are carried through the network once for all runs of a sweep", "[experiment]") {
+  const Place place;
+  test::write_random_arrays(place.dir.path() / "s.npy", 10, 32);
+  std::string text = "id,label\n";
+  for (int i = 0; i < 10; ++i) text += fmt::format("s[{}],{}\n", i, i);
+  write_file(place.dir.path() / "s.csv", text);
+  const auto config = [&](int severity) {
+    return parse_config(
+        fmt::format("model: {{checkpoint: net.safetensors, architecture: cifar_resnet20}}\npreprocess: cifar10\n"
+                    "data: {{source: {{path: s.npy, labels: s.csv}}, target: {{path: x.npy, labels: t.csv, shift: "
+                    "{{contrast: {}}}}}}}\nmodes: [source, adabn]\n"
+                    "evaluate: {{metrics: [accuracy], interval: {{resamples: 100}}}}\n",
+                    severity),
+        "s.yaml", {place.dir.path(), {}});
+  };
+  Shelf shelf;
+  Memory memory;
+  RunOptions options;
+  options.shelf = &shelf;
+  options.kept = &memory.callbacks;
+  const auto carried = [&](int severity, RunOutcome& outcome) {
+    Carried counted;
+    outcome = run_experiment(config(severity), options, counted.progress);
+    return counted.images["labelled source images"];
+  };
+  RunOutcome first, second, alone, resumed;
+  CHECK(carried(2, first) == 10);
+  CHECK(carried(5, second) == 0);
+  options.shelf = nullptr;
+  options.kept = nullptr;
+  CHECK(carried(5, alone) == 10);
+  Shelf fresh;
+  options.shelf = &fresh;
+  options.kept = &memory.callbacks;
+  CHECK(carried(2, resumed) == 0);  // what the first run kept
+  for (std::size_t m = 0; m < 2; ++m) {
+    CHECK(second.results.modes[m].probabilities == alone.results.modes[m].probabilities);
+    CHECK(second.results.modes[m].label_free->atc == alone.results.modes[m].label_free->atc);
+    CHECK(resumed.results.modes[m].label_free->atc == first.results.modes[m].label_free->atc);
+    REQUIRE(alone.results.modes[m].label_free->atc);
+  }
 }

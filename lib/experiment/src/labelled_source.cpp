@@ -1,28 +1,43 @@
 #include "labelled_source.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <memory>
 
+#include "run_session.hpp"
+#include "shared_work.hpp"
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/experiment/shelf.hpp"
 #include "source_overlap.hpp"
 
 namespace shiftnorm::experiment {
 
 std::optional<metrics::Predictions> labelled_source(const SourceSample& sample, const Config& config, Session& session,
-                                                    const RunOptions& options, const Progress& progress) {
+                                                    const RunOptions& options, const std::string& run,
+                                                    const Progress& progress) {
   if (!session.classifies() || session.outputs == OutputKind::sigmoid) return std::nullopt;
   imaging::DatasetOptions wanted = sample.dataset;
   wanted.classes = config.classes;
   wanted.labelled = true;
   wanted.threads = options.threads;
-  const std::shared_ptr<const imaging::Dataset> dataset =
-      imaging::shifted(imaging::open_dataset(sample.where, wanted), sample.shifts, config.seed);
+  const std::string key = fmt::format("labelled {}\n{}", fmt::join(config.classes, ","), source_key(config));
+  const auto open = [&] { return imaging::open_dataset(sample.where, wanted); };
+  const std::shared_ptr<const imaging::Dataset> dataset = imaging::shifted(
+      options.shelf == nullptr ? open() : options.shelf->dataset(key, open), sample.shifts, config.seed);
   imaging::StoreOptions limits;
   limits.threads = options.threads;
   if (options.memory > 0) limits.memory = std::min(limits.memory, options.memory / 4);
   const imaging::Pipeline pipeline =
       session.preprocess_yaml.empty() ? imaging::Pipeline{} : parse_pipeline(session.preprocess_yaml, "preprocess");
-  const imaging::SampleStore store(dataset, pipeline, session.store->shape(), limits, progress);
+  const Shape& shape = session.store->shape();
+  const auto load = [&] { return std::make_shared<imaging::SampleStore>(dataset, pipeline, shape, limits, progress); };
+  const std::string samples = fmt::format("{}\n{}\n{}\nseed {}", key, shape.text(), session.preprocess_sha256,
+                                          sample.shifts.empty() ? 0 : config.seed);
+  const std::shared_ptr<imaging::SampleStore> held =
+      options.shelf == nullptr ? load() : options.shelf->store(Shelf::Part::source, samples, load);
+  const imaging::SampleStore& store = *held;
   compare_with_source(*dataset, store, false, session);
   metrics::Predictions out;
   out.classes = session.engine->outputs();
@@ -33,8 +48,6 @@ std::optional<metrics::Predictions> labelled_source(const SourceSample& sample, 
       out.labels.push_back(label);
     }
   if (labelled.empty()) return std::nullopt;
-  const adapt::Images images{labelled.size(),
-                             [&](std::size_t i, std::span<float> dst) { store.load(labelled[i], dst); }};
   adapt::Mode mode;
   mode.name = "source";
   mode.policy = adapt::Policy::source;
@@ -43,7 +56,11 @@ std::optional<metrics::Predictions> labelled_source(const SourceSample& sample, 
     named.report = [&](std::string_view, std::int64_t done, std::int64_t total) {
       progress.report("labelled source images", done, total);
     };
-  const adapt::ModeResult result = session.engine->run(mode, images, &images, named);
+  const std::shared_ptr<SharedWork> work = options.shelf == nullptr
+                                               ? std::make_shared<SharedWork>(session.engine, held, "source")
+                                               : options.shelf->work(Shelf::Part::source, session.engine, held);
+  work->begin_run(run, {mode}, options.kept);
+  const adapt::ModeResult result = std::move(work->run(mode, labelled, labelled, named).result);
   const std::vector<float>& values = result.outputs.value().values;
   out.probabilities = session.outputs == OutputKind::logits ? metrics::softmax(values, out.classes)
                                                             : std::vector<double>(values.begin(), values.end());

@@ -8,10 +8,10 @@
 namespace shiftnorm::experiment {
 
 /// Probabilities of the labelled source images under mode `source`, for estimates of accuracy without target labels
-/// (ATC, COT, BBSE). Nothing unless images have labels, all below the number of the network's outputs.
-/// Errors  as open_session() about the source data.
+/// (ATC, COT, BBSE); `run`: the run's address. Nothing unless images have labels, all below the number of the network's
+/// outputs. Errors  as open_session() about the source data.
 [[nodiscard]] std::optional<metrics::Predictions> labelled_source(const SourceSample& sample, const Config& config,
                                                                   Session& session, const RunOptions& options,
-                                                                  const Progress& progress);
+                                                                  const std::string& run, const Progress& progress);
 
 }  // namespace shiftnorm::experiment

@@ -27,6 +27,7 @@ DataPlan listed(const std::string& where, imaging::DatasetOptions options, int t
   DataPlan plan;
   plan.images = static_cast<std::int64_t>(dataset->samples().size());
   plan.skipped = dataset->skipped();
+  plan.tells_patients = options.ids == imaging::Ids::hash || imaging::tells_patients(*dataset);
   plan.notes = dataset->selection_notes();
   for (const std::string& name : dataset->classes()) plan.classes.emplace_back(name, 0);
   std::set<std::string> patients;

@@ -102,8 +102,8 @@ class Runner {
         progress_(progress),
         split_(held_out() ? split_images(session, config.protocol, config.seed)
                           : Split{"", every(session.images.count), every(session.images.count)}),
-        work_(options.shelf != nullptr ? options.shelf->work(session.engine, session.store)
-                                       : std::make_shared<SharedWork>(session.engine, session.store)),
+        work_(options.shelf != nullptr ? options.shelf->work(Shelf::Part::target, session.engine, session.store)
+                                       : std::make_shared<SharedWork>(session.engine, session.store, "target")),
         scorer_(scorer_of(session, split_.evaluate, config.evaluate, config.seed, options.threads, options.show_domains,
                           outcome.results)) {
     work_->begin_run(outcome.results.id, config.modes, options.kept);
@@ -511,7 +511,8 @@ RunOutcome run_experiment(const Config& config, const RunOptions& options, const
     std::optional<metrics::Predictions> source;
     const std::size_t told = session.notes.size();
     if (config.source)
-      source = labelled_source(*session_options(config, options).source, config, session, options, progress);
+      source =
+          labelled_source(*session_options(config, options).source, config, session, options, results.id, progress);
     outcome.notes.insert(outcome.notes.end(), session.notes.begin() + static_cast<std::ptrdiff_t>(told),
                          session.notes.end());
     advise(results, session, source);

@@ -188,6 +188,7 @@ Session open_session(RestoredModel model, const SessionOptions& options, const P
       options.shelf == nullptr
           ? load()
           : options.shelf->store(
+                Shelf::Part::target,
                 fmt::format("{}\n{}\n{}", options.shared.samples, wanted.text(), session.preprocess_sha256), load);
   fill_groups(session);
   const Shape& sample = session.store->shape();
@@ -197,6 +198,8 @@ Session open_session(RestoredModel model, const SessionOptions& options, const P
         session.model.architecture.empty() ? session.model.checkpoint.file_name : session.model.architecture,
         made_for.text()));
   fit_input(session.model, sample);
+  // With a source sample, a folded network itself depends on data.
+  const bool of_data = options.source && !folded_layers(session.model).empty();
   bring_back_folded(options, pipeline, session, progress);
 
   adapt::EngineOptions engine;
@@ -205,8 +208,7 @@ Session open_session(RestoredModel model, const SessionOptions& options, const P
   engine.memory = options.memory - options.memory / 4;
   const auto compile = [&] { return std::make_shared<adapt::Engine>(session.model.graph, engine); };
   try {
-    // With a source sample, the network itself depends on data.
-    session.engine = options.shelf == nullptr || options.source
+    session.engine = options.shelf == nullptr || of_data
                          ? compile()
                          : options.shelf->engine(fmt::format("{}\n{}", options.shared.model, sample.text()), compile);
   } catch (const Error&) {

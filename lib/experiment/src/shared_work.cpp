@@ -116,8 +116,9 @@ void put_rows(const adapt::Outputs& part, const List& images, adapt::Outputs& al
 
 }  // namespace
 
-SharedWork::SharedWork(std::shared_ptr<adapt::Engine> engine, std::shared_ptr<imaging::SampleStore> store)
-    : engine_(std::move(engine)), store_(std::move(store)) {}
+SharedWork::SharedWork(std::shared_ptr<adapt::Engine> engine, std::shared_ptr<imaging::SampleStore> store,
+                       std::string samples)
+    : engine_(std::move(engine)), store_(std::move(store)), samples_(std::move(samples)) {}
 
 void SharedWork::begin_run(std::string id, std::vector<Mode> modes, const KeptWork* kept) {
   run_ = std::move(id);
@@ -132,7 +133,9 @@ SharedWork::Found SharedWork::find(const std::string& key) {
   return piece ? hold(std::move(*piece)) : nullptr;
 }
 
-std::string SharedWork::kept_name(std::string_view key) const { return sha256_hex(fmt::format("{}\n{}", run_, key)); }
+std::string SharedWork::kept_name(std::string_view key) const {
+  return sha256_hex(fmt::format("{}\n{}\n{}", run_, samples_, key));
+}
 
 /// A name promises the content; what does not fit all the same is no reason to fail.
 bool SharedWork::fits(const WorkPiece& piece) const {
@@ -216,7 +219,7 @@ adapt::ModeResult SharedWork::measure(const Mode& measuring, const std::string& 
                                       bool outputs, const Progress& progress) {
   const adapt::Images* const scored = outputs ? &images_of : nullptr;
   if (kept_ == nullptr) return engine_->run(measuring, images_of, scored, progress);
-  WorkPiece part = piece_by(measuring, key + " in part");
+  WorkPiece part = piece_by(measuring, fmt::format("{} in part", key));
   if (std::optional<WorkPiece> before = kept(part.key)) part.measured = std::move(before->measured);
   try {
     return engine_->run(measuring, images_of, scored, progress, &part.measured);

@@ -27,7 +27,8 @@ class SharedWork {
  public:
   using List = std::vector<std::size_t>;
 
-  SharedWork(std::shared_ptr<adapt::Engine> engine, std::shared_ptr<imaging::SampleStore> store);
+  /// samples: which of a run's they are, for what is kept of it.
+  SharedWork(std::shared_ptr<adapt::Engine> engine, std::shared_ptr<imaging::SampleStore> store, std::string samples);
 
   [[nodiscard]] bool is_on(const adapt::Engine& engine, const imaging::SampleStore& store) const {
     return engine_.get() == &engine && store_.get() == &store;
@@ -90,7 +91,7 @@ class SharedWork {
 
   std::shared_ptr<adapt::Engine> engine_;
   std::shared_ptr<imaging::SampleStore> store_;
-  std::string run_;
+  std::string samples_, run_;
   const KeptWork* kept_ = nullptr;
   std::vector<adapt::Mode> modes_;
   std::list<Found> pieces_;  ///< oldest first

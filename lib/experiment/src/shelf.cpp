@@ -24,14 +24,14 @@ std::unique_ptr<imaging::Dataset> Shelf::dataset(const std::string& key, const O
   return datasets_.emplace(key, imaging::KeptImages(open(), image_bytes_)).first->second.view();
 }
 
-std::shared_ptr<imaging::SampleStore> Shelf::store(const std::string& key, const Load& load) {
-  if (!store_ || store_key_ != key) {
-    work_.reset();  // holds the samples too
-    store_.reset();
-    store_ = load();
-    store_key_ = key;
+std::shared_ptr<imaging::SampleStore> Shelf::store(Part part, const std::string& key, const Load& load) {
+  Samples& samples = samples_[part];
+  if (!samples.store || samples.key != key) {
+    samples = {};  // before more is taken
+    samples.store = load();
+    samples.key = key;
   }
-  return store_;
+  return samples.store;
 }
 
 std::shared_ptr<adapt::Engine> Shelf::engine(const std::string& key, const Compile& compile) {
@@ -40,10 +40,12 @@ std::shared_ptr<adapt::Engine> Shelf::engine(const std::string& key, const Compi
   return engines_.emplace(key, compile()).first->second;
 }
 
-std::shared_ptr<SharedWork> Shelf::work(const std::shared_ptr<adapt::Engine>& engine,
+std::shared_ptr<SharedWork> Shelf::work(Part part, const std::shared_ptr<adapt::Engine>& engine,
                                         const std::shared_ptr<imaging::SampleStore>& store) {
-  if (!work_ || !work_->is_on(*engine, *store)) work_ = std::make_shared<SharedWork>(engine, store);
-  return work_;
+  std::shared_ptr<SharedWork>& work = samples_[part].work;
+  if (!work || !work->is_on(*engine, *store))
+    work = std::make_shared<SharedWork>(engine, store, part == Part::target ? "target" : "source");
+  return work;
 }
 
 const std::string& Shelf::file_hash(const std::string& path) {

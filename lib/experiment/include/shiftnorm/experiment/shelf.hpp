@@ -30,11 +30,12 @@ class Shelf {
 
   [[nodiscard]] const RestoredModel& model(const std::string& key, const Restore& restore);
   [[nodiscard]] std::unique_ptr<imaging::Dataset> dataset(const std::string& key, const Open& open);
-  /// Only the last one is kept.
-  [[nodiscard]] std::shared_ptr<imaging::SampleStore> store(const std::string& key, const Load& load);
+  /// Whose samples: of each only the last are kept.
+  enum class Part { target, source };
+  [[nodiscard]] std::shared_ptr<imaging::SampleStore> store(Part part, const std::string& key, const Load& load);
   [[nodiscard]] std::shared_ptr<adapt::Engine> engine(const std::string& key, const Compile& compile);
-  /// What was computed with an engine on samples; only the last one's is kept.
-  [[nodiscard]] std::shared_ptr<SharedWork> work(const std::shared_ptr<adapt::Engine>& engine,
+  /// What was computed with an engine on samples; of each part only the last one's is kept.
+  [[nodiscard]] std::shared_ptr<SharedWork> work(Part part, const std::shared_ptr<adapt::Engine>& engine,
                                                  const std::shared_ptr<imaging::SampleStore>& store);
   /// SHA-256 of a file; empty if there is no such file.
   [[nodiscard]] const std::string& file_hash(const std::string& path);
@@ -47,9 +48,12 @@ class Shelf {
   std::map<std::string, imaging::KeptImages> datasets_;
   std::map<std::string, std::shared_ptr<adapt::Engine>> engines_;
   std::map<std::string, std::string> file_hashes_, fingerprints_;
-  std::string store_key_;
-  std::shared_ptr<imaging::SampleStore> store_;
-  std::shared_ptr<SharedWork> work_;
+  struct Samples {
+    std::string key;
+    std::shared_ptr<imaging::SampleStore> store;
+    std::shared_ptr<SharedWork> work;
+  };
+  std::map<Part, Samples> samples_;
 };
 
 }  // namespace shiftnorm::experiment
