@@ -106,7 +106,7 @@ def claims(cells, networks):
     for sentence, modes, groups, agrees in TREND:
         gains = {(m, n, g): mean(c.gain[m][0] for c in of(cells, n, GROUPS.get(g, (CLEAN,)))) for m in modes for n in networks for g in groups}
         so = None if None in gains.values() else all(agrees(v) for v in gains.values())
-        yield sentence, so, ", ".join(f"{m}, {TITLES.get(n, n)}, {g}: {shown(v, True)}" for (m, n, g), v in gains.items())
+        yield sentence, so, "; ".join(f"{m}, {TITLES.get(n, n)}, {g}: {shown(v, True)}" for (m, n, g), v in gains.items())
     every = [s for g in GROUPS.values() for s in g]
     both = {n: [mean(c.accuracy[m] for c in of(cells, n, every)) for m in ("blend16", "adabn")] for n in networks if of(cells, n, every)}
     yield ("A source that counts as some images is at least as good as none, over all corruptions", all(a >= b for a, b in both.values()) if both else None,

@@ -24,6 +24,7 @@ constexpr OptionSpec kResults[] = {
     {"compare", "MODE|RUN", "differences to a mode of the same run, or to the same mode of a run (name or id)"},
     {"sort", "KEY", "order by a column; -KEY: downwards (default: oldest run first)"},
     {"wide", "", "one row per run and metric, a column for each mode"},
+    {"mean-by", "KEYS", "means over the runs that agree in these settings, e.g. model.architecture,data.target.shift"},
     {"format", "FORMAT", "table, csv, json, latex or markdown (default: table)"},
 };
 
@@ -191,6 +192,76 @@ ResultsTable wide_table(const std::vector<Row>& rows, const std::vector<std::str
   return table;
 }
 
+/// The value of a setting; of a map of settings, such as data.target.shift, the names in it.
+std::string setting_or_names(const RunRecord& run, const std::string& key) {
+  if (const auto value = property(run, key)) return *value;
+  const std::string inside = key + ".";
+  std::vector<std::string> names;
+  for (const auto& [path, value] : run.settings)
+    if (path.starts_with(inside)) {
+      const std::string name = path.substr(inside.size(), path.find('.', inside.size()) - inside.size());
+      if (names.empty() || names.back() != name) names.push_back(name);
+    }
+  return names.empty() ? "none" : join(names);
+}
+
+/// Keys of settings and of the maps that they are in.
+std::set<std::string> groupable(const std::vector<RunRecord>& runs) {
+  std::set<std::string> known;
+  for (const RunField& field : kRunFields) known.emplace(field.name);
+  for (const RunRecord& run : runs)
+    for (const auto& [key, value] : run.settings)
+      for (std::size_t end = 0; end != std::string::npos;) {
+        end = key.find('.', end + 1);
+        known.insert(key.substr(0, end));
+      }
+  return known;
+}
+
+/// A row per value of the keys and metric, a column for each mode. A mode that some of the runs lack has no mean: it
+/// would be one over other runs than its neighbours'.
+ResultsTable mean_table(const std::vector<Row>& rows, const std::vector<std::string>& keys,
+                        const std::string& compared) {
+  struct Group {
+    std::vector<std::string> cells;
+    std::set<const RunRecord*> runs;
+    std::map<std::string, std::pair<double, std::size_t>> modes;  ///< sum, count
+  };
+  ResultsTable table{keys, {}, std::vector<bool>(keys.size(), false)};
+  std::vector<std::string> modes;
+  std::vector<Group> groups;
+  std::map<std::vector<std::string>, std::size_t> place;
+  for (const Row& row : rows) {
+    std::vector<std::string> cells;
+    for (const std::string& key : keys) cells.push_back(setting_or_names(*row.run, key));
+    cells.push_back(row.score->metric);
+    const auto [at, fresh] = place.emplace(cells, groups.size());
+    if (fresh) groups.push_back({cells, {}, {}});
+    Group& group = groups[at->second];
+    group.runs.insert(row.run);
+    if (std::ranges::find(modes, row.score->mode) == modes.end()) modes.push_back(row.score->mode);
+    const std::optional<double>& value = compared.empty() ? row.score->value : row.difference;
+    if (!value) continue;
+    auto& [sum, count] = group.modes[row.score->mode];
+    sum += *value;
+    ++count;
+  }
+  table.columns.emplace_back("metric");
+  table.numeric.push_back(false);
+  table.columns.emplace_back("runs");
+  table.columns.insert(table.columns.end(), modes.begin(), modes.end());
+  table.numeric.resize(table.columns.size(), true);
+  for (Group& group : groups) {
+    group.cells.push_back(std::to_string(group.runs.size()));
+    for (const std::string& mode : modes) {
+      const auto [sum, count] = group.modes[mode];
+      group.cells.push_back(count == group.runs.size() ? fmt::format("{}", sum / static_cast<double>(count)) : "");
+    }
+    table.rows.push_back(std::move(group.cells));
+  }
+  return table;
+}
+
 double number_of(const std::string& cell) {
   try {
     return std::stod(cell);
@@ -258,8 +329,11 @@ ExitCode results(const Options& options, Console& console) {
       }
       rows.push_back(row);
     }
-  const std::vector<std::string> settings = differing(runs);
-  ResultsTable table = options.has("wide") ? wide_table(rows, settings, compared) : table_of(rows, settings, compared);
+  const std::vector<std::string> settings = differing(runs), means = names_of(options.text("mean-by"));
+  for (const std::string& key : means) check_known("mean-by", key, groupable(all));
+  ResultsTable table = !means.empty()        ? mean_table(rows, means, compared)
+                       : options.has("wide") ? wide_table(rows, settings, compared)
+                                             : table_of(rows, settings, compared);
   if (options.has("sort")) sort_by(table, options.text("sort"));
   if (format != TableFormat::csv && format != TableFormat::json) shorten(table);
   write_stdout(write_table(table, format));
@@ -272,7 +346,7 @@ Command results_command() {
   return {
       {"results",
        "shiftnorm results [--where KEY=VALUE]... [--metric NAMES] [--modes NAMES] [--compare MODE|RUN] [--sort KEY] "
-       "[--wide] [--format FORMAT] [--store FILE]",
+       "[--wide] [--mean-by KEYS] [--format FORMAT] [--store FILE]",
        "Lists, compares and exports finished runs from the store.",
        "",
        false,

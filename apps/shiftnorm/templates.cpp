@@ -104,6 +104,10 @@ evaluate:
   metrics: [accuracy, balanced_accuracy, ece, nll]
   interval: {method: bootstrap, resamples: 2000, level: 0.95}
 
+# sweep:                              # many runs: the product of the lists, with a page and heat maps of their own
+#   data.target.shift: [{}, {gaussian_noise: 3}, {contrast: 3}]     # {}: the images as they are
+#   seed: [1, 2, 3]
+
 export: {mode: adabn, path: adapted.th}    # same format as the checkpoint; only BatchNorm vectors differ
 )";
 

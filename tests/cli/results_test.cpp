@@ -43,6 +43,20 @@ TEST_CASE("results lists, filters, compares and exports what runs found out", "[
   CHECK(wide.find("data.target.shift.fog").has_value());
   CHECK_FALSE(wide.find("model.architecture").has_value());  // the same in all
 
+  // Means over the two runs of s, and over the one beside them; a map of settings groups by the names in it.
+  const Json means = container::parse_json(call({"--metric", "accuracy", "--mean-by", "name", "--json"}));
+  REQUIRE(means.at("rows").as_array().size() == 2);
+  const Json& both = means.at("rows").as_array()[0];
+  const auto source_of = [&](std::size_t run) {
+    const Json& modes = summary.at("runs").as_array()[run].at("modes");
+    return modes.as_array()[0].at("metrics").at("accuracy").at("value").as_number();
+  };
+  CHECK(both.at("runs").as_number() == 2);
+  CHECK(both.at("source").as_number() == Approx((source_of(0) + source_of(1)) / 2).epsilon(1e-12));
+  CHECK_THAT(call({"--metric", "accuracy", "--mean-by", "data.target.shift", "--format", "csv"}),
+             Contains("fog,accuracy,1,") && Contains("contrast,accuracy,1,") && Contains("none,accuracy,1,"));
+  test::check_refused(place, {"results", "--mean-by", "nome"}, 2, "--mean-by nome: is in none of the runs");
+
   const Json compared = container::parse_json(
       call({"--metric", "accuracy", "--modes", "adabn", "--compare", "one_run", "--sort", "-value", "--json"}));
   CHECK(compared.at("rows").as_array().size() == 3);

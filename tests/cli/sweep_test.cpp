@@ -31,7 +31,7 @@ TEST_CASE("a sweep runs every cell once and sums up", "[cli]") {
                    "sweep: {data.target.shift: [{fog: 1}, {contrast: 5}, {fog: 1}], seed: [1, 2]}\n");
   const Call dry = test::shiftnorm(place.path(), {"run", "s.yaml", "--dry-run"});
   CHECK(dry.exit == 0);
-  CHECK_THAT(dry.out, Contains("6 runs, 4 different ones, 0 finished"));
+  CHECK_THAT(dry.out, Contains("6 runs, 4 different ones, 0 finished; about 0:"));
   CHECK_FALSE(std::filesystem::exists(place / "runs"));
 
   const Call call = test::shiftnorm(place.path(), {"run", "s.yaml", "--json"});
@@ -84,6 +84,7 @@ TEST_CASE("a sweep that is killed goes on where it stopped", "[cli]") {
   if (signal == SIGINT) {
     CHECK_THAT(call.err, Contains("the same command with --resume goes on"));
     CHECK(std::filesystem::exists(place / "runs" / "s" / "sweep.json"));
+    CHECK_THAT(std::string(as_text(read_file(place / "runs" / "s" / "report.html"))), Contains("are not finished."));
   }
   const Call again = test::shiftnorm(place.path(), {"run", "s.yaml", "--resume"});
   INFO(again.err);
@@ -91,6 +92,85 @@ TEST_CASE("a sweep that is killed goes on where it stopped", "[cli]") {
   const auto after = result_times(place / "runs" / "s");
   CHECK(after.size() == 6);
   for (const auto& [file, time] : before) CHECK(after.at(file) == time);  // not computed again
+  CHECK_THAT(std::string(as_text(read_file(place / "runs" / "s" / "report.html"))), !Contains("are not finished."));
+}
+
+namespace {
+
+/// Without what tells how long it took.
+Json timeless(const Json& value) {
+  if (value.is_array()) {
+    Json out = Json::array();
+    for (const Json& item : value.as_array()) out.push(timeless(item));
+    return out;
+  }
+  if (!value.is_object()) return value;
+  Json out = Json::object();
+  for (const auto& [key, item] : value.as_object())
+    if (key != "seconds" && key != "images_per_second") out.set(key, timeless(item));
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("a run that is killed goes on behind the modes that were done", "[cli]") {
+  const int signal = GENERATE(SIGINT, SIGKILL);
+  const test::Workplace place(20);
+  place.write_yaml("r.yaml",
+                   "[source, {policy: adabn, semantics: batch, batch: 10}, {policy: blend, prior_images: 4}, "
+                   "{policy: mixture, prior_images: 4}, disabled]",
+                   "export: {mode: adabn, path: adapted.safetensors}\n");
+  REQUIRE(test::shiftnorm(place.path(), {"run", "r.yaml", "--out", "whole", "--quiet"}).exit == 0);
+  const std::vector<std::string> before = test::files_below(place.path());
+  const Call call = test::shiftnorm_signalled(
+      place.path(), {"run", "r.yaml", "--out", "part", "--threads", "1", "--log-format", "json"}, signal,
+      R"("stage":"evaluate","mode":"adabn")");
+  INFO(call.err);
+  REQUIRE(call.exit == (signal == SIGINT ? 130 : 1000 + SIGKILL));
+  if (signal == SIGINT) CHECK_THAT(call.err, Contains(".part.unfinished keeps what was computed"));
+  CHECK_FALSE(std::filesystem::exists(place / "part"));
+  CHECK(std::filesystem::exists(place / ".part.unfinished"));
+
+  // Another configuration has no use for it.
+  const Call other =
+      test::shiftnorm(place.path(), {"run", "r.yaml", "--out", "part", "--resume", "--set", "seed=9", "--dry-run"});
+  CHECK(other.exit == 0);
+  const Call again =
+      test::shiftnorm(place.path(), {"run", "r.yaml", "--out", "part", "--resume", "--log-format", "json"});
+  INFO(again.err);
+  REQUIRE(again.exit == 0);
+  CHECK_THAT(again.err, Contains("were there already"));
+  CHECK_THAT(again.err, !Contains(R"("mode":"source")") && !Contains(R"("stage":"adapt","mode":"adabn")"));
+  CHECK(timeless(json_at(place / "part" / "results.json")) == timeless(json_at(place / "whole" / "results.json")));
+  for (const char* file : {"predictions.csv", "adapted.safetensors", "config.yaml", "stats/adabn.bnstats"})
+    CHECK(read_file(place / "part" / file) == read_file(place / "whole" / file));
+  std::vector<std::string> after = test::files_below(place.path());
+  std::erase_if(after, [](const std::string& file) { return file == "part" || file.starts_with("part/"); });
+  CHECK(after == before);
+}
+
+TEST_CASE("what is kept of an unfinished run is not kept for another", "[cli]") {
+  const test::Workplace place(20);
+  place.write_yaml("r.yaml", "[source, disabled, adabn]");
+  const auto interrupted = [&] {
+    return test::shiftnorm_signalled(place.path(),
+                                     {"run", "r.yaml", "--out", "part", "--threads", "1", "--log-format", "json"},
+                                     SIGKILL, R"("mode":"disabled")")
+        .exit;
+  };
+  REQUIRE(interrupted() == 1000 + SIGKILL);
+  REQUIRE(std::filesystem::exists(place / ".part.unfinished"));
+  SECTION("other seed") {
+    const Call other = test::shiftnorm(place.path(), {"run", "r.yaml", "--out", "part", "--resume", "--set", "seed=9"});
+    CHECK(other.exit == 0);
+    CHECK_THAT(other.err, !Contains("were there already"));
+  }
+  SECTION("no --resume") {
+    const Call fresh = test::shiftnorm(place.path(), {"run", "r.yaml", "--out", "part"});
+    CHECK(fresh.exit == 0);
+    CHECK_THAT(fresh.err, !Contains("were there already"));
+  }
+  CHECK_FALSE(std::filesystem::exists(place / ".part.unfinished"));
 }
 
 TEST_CASE("a sweep with an impossible cell is refused whole", "[cli]") {
@@ -115,7 +195,8 @@ TEST_CASE("run --resume does not compute a finished run again", "[cli]") {
 
 TEST_CASE("progress as JSON names the run, the mode and the stage", "[cli]") {
   const test::Workplace place;
-  place.write_yaml("s.yaml", "[source, adabn]", "sweep: {seed: [1, 2]}\n");
+  // Other images: on the same ones the second run would take everything over from the first.
+  place.write_yaml("s.yaml", "[source, adabn]", "sweep: {data.target.shift: [{fog: 1}, {fog: 2}]}\n");
   const Call call = test::shiftnorm(place.path(), {"run", "s.yaml", "--log-format", "json"});
   REQUIRE(call.exit == 0);
   std::map<std::string, int> ends;
@@ -129,8 +210,8 @@ TEST_CASE("progress as JSON names the run, the mode and the stage", "[cli]") {
     if (event.find("mode") == nullptr || event.at("done") != event.at("total")) continue;
     ++ends[event.at("run").as_string() + "/" + event.at("mode").as_string() + "/" + event.at("stage").as_string()];
   }
-  CHECK(ends == std::map<std::string, int>{{"seed = 1/adabn/adapt", 1},
-                                           {"seed = 1/source/evaluate", 1},
-                                           {"seed = 2/adabn/adapt", 1},
-                                           {"seed = 2/source/evaluate", 1}});
+  CHECK(ends == std::map<std::string, int>{{"shift = fog: 1/adabn/adapt", 1},
+                                           {"shift = fog: 1/source/evaluate", 1},
+                                           {"shift = fog: 2/adabn/adapt", 1},
+                                           {"shift = fog: 2/source/evaluate", 1}});
 }

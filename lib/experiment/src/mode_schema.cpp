@@ -62,7 +62,8 @@ constexpr Field<Draft> kMode[] = {
     {"shuffle",
      [](const Cursor& c, Draft& d) {
        d.has_shuffle = true;
-       if (c.node().kind == Node::Kind::scalar && c.node().plain && c.node().text == "off") return;
+       // Quoted too: writers of YAML 1.1, where off is a truth value, quote it.
+       if (c.node().kind == Node::Kind::scalar && c.node().text == "off") return;
        try {
          d.mode.shuffle = c.seed();
        } catch (const ConfigError&) {

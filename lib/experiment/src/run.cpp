@@ -10,10 +10,12 @@
 #include "kept_config.hpp"
 #include "labelled_source.hpp"
 #include "run_session.hpp"
+#include "shared_work.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/experiment/cohort.hpp"
 #include "shiftnorm/experiment/domains.hpp"
+#include "shiftnorm/experiment/plan.hpp"
 #include "shiftnorm/experiment/protocol.hpp"
 #include "shiftnorm/experiment/run_key.hpp"
 #include "shiftnorm/experiment/scoring.hpp"
@@ -100,13 +102,35 @@ class Runner {
         progress_(progress),
         split_(held_out() ? split_images(session, config.protocol, config.seed)
                           : Split{"", every(session.images.count), every(session.images.count)}),
-        adapt_(subset(session.images, split_.adapt)),
-        evaluate_(subset(session.images, split_.evaluate)),
+        work_(options.shelf != nullptr ? options.shelf->work(session.engine, session.store)
+                                       : std::make_shared<SharedWork>(session.engine, session.store)),
         scorer_(scorer_of(session, split_.evaluate, config.evaluate, config.seed, options.threads, options.show_domains,
                           outcome.results)) {
+    work_->begin_run(outcome.results.id, config.modes, options.kept);
     describe_protocol();
     if (config.target.domain) part_into_domains();
     if (!domains_) check_patients(facts_of({}).patients, {});
+  }
+
+  /// Of the first mode that does.
+  void tell_of_spills() const {
+    if (!options_.tell || streaming()) return;
+    const std::vector<ExpectedWork> expected = expected_work(config_.modes, !held_out());
+    // Domains are measured one beside the other: the largest by itself.
+    const auto largest = [&](const std::vector<std::size_t>& whole) {
+      return domains_ ? std::ranges::max(domains_->images, {}, &std::vector<std::size_t>::size) : whole;
+    };
+    const adapt::Images measured = subset(session_.images, largest(split_.adapt)),
+                        scored = subset(session_.images, largest(split_.evaluate));
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      const adapt::Mode& mode = config_.modes[i];
+      if (!expected[i].measures && adapt::exportable(mode.policy)) continue;
+      const auto note = note_on_spill(*session_.engine, mode, expected[i].measures ? measured : scored,
+                                      expected[i].gives_outputs, progress_);
+      if (!note) continue;
+      options_.tell(fmt::format("mode '{}': {}", mode.name, *note));
+      return;
+    }
   }
 
   void run(const adapt::Mode& mode) {
@@ -177,6 +201,21 @@ class Runner {
     std::string& all = outcome_.results.modes.back().note;
     all += fmt::format("{}{}", all.empty() ? "" : "; ", note);
   }
+  /// For the mode reported last.
+  void tell_taken_over(TakenOver taken) {
+    ModeReport& report = outcome_.results.modes.back();
+    const auto note = [&](std::string_view what, const std::string& by) {
+      if (!by.empty())
+        report.note += fmt::format("{}{} computed with mode '{}'", report.note.empty() ? "" : "; ", what, by);
+    };
+    if (taken.adapt == taken.evaluate) {
+      note("statistics and outputs were", taken.adapt);
+    } else {
+      note("statistics were", taken.adapt);
+      note("outputs were", taken.evaluate);
+    }
+    report.taken = std::move(taken);
+  }
   void tell_left_out(const adapt::Mode& mode, const adapt::ModeResult& result, const std::vector<std::size_t>& images) {
     for (const adapt::LeftOut& one : result.left_out)
       tell(mode, fmt::format("{}: {}; left out", session_.store->sample(images.at(one.image)).id, one.reason));
@@ -246,14 +285,15 @@ class Runner {
   }
 
   void run_whole(const adapt::Mode& mode, const Progress& progress) {
-    // Transductive is the same object twice: a layerwise sweep's last frontier is then the prediction.
-    const adapt::Images& measured = held_out() ? adapt_ : evaluate_;
-    finish_mode(mode, session_.engine->run(mode, measured, &evaluate_, progress));
+    SharedWork::Done done = work_->run(mode, split_.adapt, split_.evaluate, progress);
+    finish_mode(mode, done.result);
+    tell_taken_over(std::move(done.taken));
   }
 
   void run_stream(const adapt::Mode& asked, const Progress& progress) {
     const adapt::Mode mode = in_stream(asked, config_.protocol.batch);
-    Streamed streamed = stream(*session_.engine, mode, config_.protocol.batch, session_.images, progress);
+    SharedWork::StreamDone done = work_->run_stream(mode, config_.protocol.batch, progress);
+    Streamed& streamed = done.streamed;
     adapt::ModeResult after;
     after.outputs = std::move(streamed.after);
     after.seconds = streamed.result.seconds;
@@ -266,6 +306,7 @@ class Runner {
       tell(mode, fmt::format("semantics {} needs all images at once: in a stream each batch is normalised by its own "
                              "statistics (semantics {})",
                              adapt::name_of(asked.semantics), adapt::name_of(mode.semantics)));
+    tell_taken_over(std::move(done.taken));
     if (!adapt::exportable(mode.policy)) tell(mode, "keeps nothing from batch to batch: before and after are one");
   }
 
@@ -318,36 +359,40 @@ class Runner {
   }
 
   /// Domains one after the other, each measured on its own part and scored on the other.
-  [[nodiscard]] adapt::DomainResults run_held_out(const std::vector<adapt::Domain>& treated, const Progress& progress) {
-    adapt::DomainResults all;
+  [[nodiscard]] SharedWork::DomainsDone run_held_out(const std::vector<adapt::Domain>& treated,
+                                                     const Progress& progress) {
+    SharedWork::DomainsDone all;
     for (std::size_t d = 0; d < treated.size(); ++d) {
-      const adapt::Images measured = subset(session_.images, treated[d].images),
-                          scored = subset(evaluate_, scored_.images[d]);
-      adapt::ModeResult one = session_.engine->run(treated[d].mode, measured, &scored, progress);
+      std::vector<std::size_t> scored;
+      for (const std::size_t i : scored_.images[d]) scored.push_back(split_.evaluate[i]);
+      SharedWork::Done done = work_->run(treated[d].mode, treated[d].images, scored, progress);
+      adapt::ModeResult& one = done.result;
       const auto width = static_cast<std::size_t>(one.outputs->width);
-      if (!all.outputs)
-        all.outputs.emplace(adapt::Outputs{one.outputs->width, std::vector<float>(evaluate_.count * width)});
-      for (std::size_t i = 0; i < scored.count; ++i)
+      if (!all.results.outputs)
+        all.results.outputs.emplace(
+            adapt::Outputs{one.outputs->width, std::vector<float>(split_.evaluate.size() * width)});
+      for (std::size_t i = 0; i < scored.size(); ++i)
         std::copy_n(one.outputs->values.begin() + static_cast<std::ptrdiff_t>(i * width), width,
-                    all.outputs->values.begin() + static_cast<std::ptrdiff_t>(scored_.images[d][i] * width));
-      all.seconds.adapt += one.seconds.adapt;
-      all.seconds.evaluate += one.seconds.evaluate;
+                    all.results.outputs->values.begin() + static_cast<std::ptrdiff_t>(scored_.images[d][i] * width));
+      all.results.seconds.adapt += one.seconds.adapt;
+      all.results.seconds.evaluate += one.seconds.evaluate;
       one.outputs.reset();
       // As run_domains() counts: over all images.
       for (adapt::LeftOut& left : one.left_out)
-        left.image = adapt::exportable(treated[d].mode.policy) ? treated[d].images[left.image]
-                                                               : split_.evaluate[scored_.images[d][left.image]];
-      all.domains.push_back(std::move(one));
+        left.image = adapt::exportable(treated[d].mode.policy) ? treated[d].images[left.image] : scored[left.image];
+      all.results.domains.push_back(std::move(one));
+      all.taken = std::move(done.taken);
     }
     return all;
   }
 
   void run_domains(const adapt::Mode& mode, const Progress& progress) {
     const std::vector<adapt::Domain> treated = treatments(mode, *domains_, domain_config_);
-    const adapt::DomainResults results = held_out()
-                                             ? run_held_out(treated, progress)
-                                             : session_.engine->run_domains(treated, session_.images, true, progress);
+    SharedWork::DomainsDone done =
+        held_out() ? run_held_out(treated, progress) : work_->run_domains(treated, mode, progress);
+    const adapt::DomainResults& results = done.results;
     outcome_.results.modes.push_back(report_domains(scorer_, mode, scored_, treated, results, source()));
+    tell_taken_over(std::move(done.taken));
     tell_of_batches(mode);
     for (std::size_t d = 0; d < treated.size(); ++d) {
       const adapt::ModeResult& result = results.domains[d];
@@ -382,7 +427,7 @@ class Runner {
   RunOutcome& outcome_;
   const Progress& progress_;
   Split split_;
-  adapt::Images adapt_, evaluate_;
+  std::shared_ptr<SharedWork> work_;
   Scorer scorer_;
   DomainConfig domain_config_;
   std::optional<Domains> domains_;  ///< images: of the store, those that are measured
@@ -459,6 +504,7 @@ RunOutcome run_experiment(const Config& config, const RunOptions& options, const
   results.resamples = config.evaluate.resamples;
 
   Runner runner(config, options, session, outcome, progress);
+  runner.tell_of_spills();
   for (const adapt::Mode& mode : config.modes) runner.run(mode);
   runner.finish();
   if (config.evaluate.label_free) {

@@ -1,5 +1,6 @@
 #include "shiftnorm/experiment/shelf.hpp"
 
+#include "shared_work.hpp"
 #include "shiftnorm/core/file.hpp"
 #include "shiftnorm/core/hash.hpp"
 
@@ -25,6 +26,7 @@ std::unique_ptr<imaging::Dataset> Shelf::dataset(const std::string& key, const O
 
 std::shared_ptr<imaging::SampleStore> Shelf::store(const std::string& key, const Load& load) {
   if (!store_ || store_key_ != key) {
+    work_.reset();  // holds the samples too
     store_.reset();
     store_ = load();
     store_key_ = key;
@@ -36,6 +38,12 @@ std::shared_ptr<adapt::Engine> Shelf::engine(const std::string& key, const Compi
   if (const auto found = engines_.find(key); found != engines_.end()) return found->second;
   if (engines_.size() >= kMostModels) engines_.clear();
   return engines_.emplace(key, compile()).first->second;
+}
+
+std::shared_ptr<SharedWork> Shelf::work(const std::shared_ptr<adapt::Engine>& engine,
+                                        const std::shared_ptr<imaging::SampleStore>& store) {
+  if (!work_ || !work_->is_on(*engine, *store)) work_ = std::make_shared<SharedWork>(engine, store);
+  return work_;
 }
 
 const std::string& Shelf::file_hash(const std::string& path) {

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 
 #include "shiftnorm/core/text.hpp"
 
@@ -103,6 +105,21 @@ std::string html(std::string_view text) {
       if (c == '\t') c = ' ';
     out += escaped(printable(line, std::string::npos));
     start = end + 1;
+  }
+  return out;
+}
+
+std::string html_sentence(std::string_view text) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kJoined{
+      {{" %", "&nbsp;%"}, {" points", "&nbsp;points"}, {"p = ", "p&nbsp;=&nbsp;"}, {"p &lt; ", "p&nbsp;&lt;&nbsp;"}}};
+  const std::string plain = html(text);
+  std::string out;
+  for (std::size_t i = 0; i < plain.size();) {
+    const std::string_view rest = std::string_view(plain).substr(i);
+    const auto* const found =
+        std::find_if(kJoined.begin(), kJoined.end(), [&](const auto& one) { return rest.starts_with(one.first); });
+    out += found == kJoined.end() ? rest.substr(0, 1) : found->second;
+    i += found == kJoined.end() ? 1 : found->first.size();
   }
   return out;
 }

@@ -27,6 +27,8 @@ struct Display {
 
 /// Safe as HTML text and inside a quoted attribute. Lines stay lines; control bytes and bad UTF-8 become '?'.
 [[nodiscard]] std::string html(std::string_view text);
+/// The same for running text: a number stays on one line with its unit, and with what it equals.
+[[nodiscard]] std::string html_sentence(std::string_view text);
 /// At most `characters` code points, the last one an ellipsis where text was cut. Takes valid UTF-8.
 [[nodiscard]] std::string shortened(std::string_view text, std::size_t characters);
 

@@ -88,6 +88,11 @@ section { border-top: 1px solid var(--rule); padding: 22px 0 26px; }
 .verdict h2 { font-size: 1.55rem; line-height: 1.3; font-weight: 600; max-width: 54ch; overflow-wrap: anywhere; text-wrap: balance; }
 .verdict ul { margin: .9rem 0 0; padding-left: 1.1rem; max-width: 76ch; }
 .verdict li { margin: .2rem 0; }
+.answers { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(420px, 100%), 1fr)); gap: 4px 40px; margin-top: .6rem; }
+.answers h3 { margin: .6rem 0 0; color: var(--soft); font-size: .9rem; }
+.answers .pick { margin: .1rem 0 0; font-size: 1.1rem; }
+.answers ul { margin-top: .4rem; font-size: .94rem; }
+.advice { margin-top: .8rem; }
 .quiet { color: var(--soft); font-size: .84em; font-weight: 400; }
 .word { color: var(--soft); font-size: .8em; }
 .scroll { position: relative; overflow-x: auto; max-width: 100%; }
@@ -151,6 +156,7 @@ footer { color: var(--soft); font-size: .85rem; padding-bottom: 32px; }
   header, main, footer { padding-left: 14px; padding-right: 14px; }
   .verdict h2 { font-size: 1.25rem; }
   .numbers tbody th { max-width: 9.5rem; }
+  caption { white-space: normal; }
   .figures.small { justify-items: center; }
   .words th { white-space: normal; }
 }

@@ -12,18 +12,6 @@ namespace {
 
 using Cells = std::vector<const SweepCell*>;
 
-/// A number and its unit stay on one line.
-std::string sentence(const std::string& text) {
-  const std::string plain = html(text);
-  std::string out;
-  for (std::size_t i = 0; i < plain.size(); ++i) {
-    const std::string_view rest = std::string_view(plain).substr(i);
-    const bool joined = rest.starts_with(" %") || rest.starts_with(" points");
-    out += joined ? std::string_view("&nbsp;") : rest.substr(0, 1);
-  }
-  return out;
-}
-
 std::string runs_of(std::size_t count) { return count_text(static_cast<std::int64_t>(count), "run"); }
 
 /// Runs in which a mode is better or worse than source, and those whose interval leaves out 0.
@@ -173,8 +161,8 @@ std::string recommended(const SweepView& view) {
 }  // namespace
 
 std::string sweep_verdict(const SweepView& view) {
-  std::string out =
-      fmt::format("<section class=\"verdict\" aria-label=\"Verdict\">\n<h2>{}</h2>\n", sentence(headline_of(view)));
+  std::string out = fmt::format("<section class=\"verdict\" aria-label=\"Verdict\">\n<h2>{}</h2>\n",
+                                html_sentence(headline_of(view)));
   std::vector<std::string> lines;
   if (view.labelled)
     for (const auto line_of : {reason_of_part, without_shift})
@@ -187,11 +175,11 @@ std::string sweep_verdict(const SweepView& view) {
   std::erase(lines, "");
   if (!lines.empty()) {
     out += "<ul>\n";
-    for (const std::string& line : lines) out += fmt::format("<li>{}</li>\n", sentence(line));
+    for (const std::string& line : lines) out += fmt::format("<li>{}</li>\n", html_sentence(line));
     out += "</ul>\n";
   }
   if (const std::string said = recommended(view); !said.empty())
-    out += fmt::format("<p class=\"advice\"><b>Recommended without labels:</b> {}</p>\n", sentence(said));
+    out += fmt::format("<p class=\"advice\"><b>Recommended without labels:</b> {}</p>\n", html_sentence(said));
   return out + "</section>\n";
 }
 

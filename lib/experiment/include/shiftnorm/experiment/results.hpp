@@ -63,6 +63,12 @@ struct StreamBatch {
   double before = 0, after = 0;
 };
 
+/// What a mode did not compute itself, by the name of the mode that did ("adabn", "adabn of run 0123456789ab"): equal
+/// work is done once. Empty: its own.
+struct TakenOver {
+  std::string adapt, evaluate;
+};
+
 struct ModeReport {
   adapt::Mode mode;
   std::vector<MetricResult> metrics;  ///< empty without labels
@@ -70,7 +76,9 @@ struct ModeReport {
   std::vector<metrics::ClassScores> per_class;
   std::vector<std::int64_t> confusion;  ///< [truth, predicted]
   std::vector<metrics::ReliabilityBin> reliability;
-  double adapt_seconds = 0, evaluate_seconds = 0, images_per_second = 0;
+  double adapt_seconds = 0, evaluate_seconds = 0;  ///< of what was not taken over
+  double images_per_second = 0;                    ///< 0: nothing was computed
+  TakenOver taken;
   std::vector<stats::LayerDistance> drift;  ///< from the source to the target, per layer; empty if none was measured
   Settling settling;                        ///< whether the images were enough; no layers if nothing was measured
   std::string note;                         ///< e.g. that `batch` makes an output depend on its batch mates

@@ -14,9 +14,11 @@
 
 namespace shiftnorm::experiment {
 
+class SharedWork;
+
 /// What the runs of a sweep have in common: networks are restored and compiled once, images decoded once per data set,
-/// and samples prepared once for runs that follow each other on the same data. Keys are texts that tell everything the
-/// thing depends on; who gives them says what that is. Not thread-safe.
+/// and samples prepared, measured and evaluated once for runs that follow each other on the same data. Keys are texts
+/// that tell everything the thing depends on; who gives them says what that is. Not thread-safe.
 class Shelf {
  public:
   explicit Shelf(std::uint64_t image_bytes = std::uint64_t{2} << 30) : image_bytes_(image_bytes) {}
@@ -31,6 +33,9 @@ class Shelf {
   /// Only the last one is kept.
   [[nodiscard]] std::shared_ptr<imaging::SampleStore> store(const std::string& key, const Load& load);
   [[nodiscard]] std::shared_ptr<adapt::Engine> engine(const std::string& key, const Compile& compile);
+  /// What was computed with an engine on samples; only the last one's is kept.
+  [[nodiscard]] std::shared_ptr<SharedWork> work(const std::shared_ptr<adapt::Engine>& engine,
+                                                 const std::shared_ptr<imaging::SampleStore>& store);
   /// SHA-256 of a file; empty if there is no such file.
   [[nodiscard]] const std::string& file_hash(const std::string& path);
   /// Dataset::fingerprint() of a data set opened here.
@@ -44,6 +49,7 @@ class Shelf {
   std::map<std::string, std::string> file_hashes_, fingerprints_;
   std::string store_key_;
   std::shared_ptr<imaging::SampleStore> store_;
+  std::shared_ptr<SharedWork> work_;
 };
 
 }  // namespace shiftnorm::experiment

@@ -1,0 +1,89 @@
+#include "unfinished_work.hpp"
+
+#include <fmt/format.h>
+
+#include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/file.hpp"
+
+namespace shiftnorm::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kEnding = ".unfinished";
+
+fs::path beside(const fs::path& run_folder) {
+  const fs::path clean = fs::absolute(run_folder).lexically_normal();
+  const fs::path target = clean.has_filename() ? clean : clean.parent_path();
+  return target.parent_path() / fmt::format(".{}{}", target.filename().string(), kEnding);
+}
+
+}  // namespace
+
+UnfinishedWork::UnfinishedWork(const fs::path& run_folder, bool resume) : folder_(beside(run_folder)) {
+  if (!resume) discard();
+  kept_.find = [this](const std::string& name) -> std::optional<std::vector<std::byte>> {
+    const fs::path file = folder_ / name;
+    if (!fs::is_regular_file(file)) return std::nullopt;
+    ++found_;
+    return read_file(file);
+  };
+  kept_.keep = [this](const std::string& name, std::span<const std::byte> bytes) {
+    make();
+    write_file(folder_ / name, bytes);
+  };
+}
+
+bool UnfinishedWork::any() const {
+  std::error_code error;
+  return fs::is_directory(folder_, error) && !fs::is_empty(folder_, error);
+}
+
+void UnfinishedWork::make() {
+  if (fs::is_directory(folder_)) return;
+  for (fs::path p = folder_.parent_path(); !fs::exists(p); p = p.parent_path()) parents_.push_back(p);
+  std::error_code error;
+  fs::create_directories(folder_, error);
+  if (error) throw MachineError(fmt::format("{}: cannot be made: {}", folder_.filename().string(), error.message()));
+}
+
+void UnfinishedWork::discard() {
+  std::error_code ignored;
+  fs::remove_all(folder_, ignored);
+  for (const fs::path& parent : parents_) fs::remove(parent, ignored);  // only while empty
+  parents_.clear();
+}
+
+experiment::RunOutcome run_keeping(const experiment::Config& config, experiment::RunOptions job, UnfinishedWork& work,
+                                   const Progress& progress, Console& console) {
+  job.kept = &work.kept();
+  job.tell = [&console](const std::string& line) { console.info(line); };
+  try {
+    experiment::RunOutcome outcome = experiment::run_experiment(config, job, progress);
+    if (work.found() > 0)
+      console.info(fmt::format("{}: {} measurements and evaluations were there already", config.name, work.found()));
+    return outcome;
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const MachineError&) {
+    if (work.any())
+      console.warn(fmt::format("{}: keeps what was computed; the same command with --resume goes on from there",
+                               work.folder().filename().string()));
+    throw;
+  } catch (const Error&) {
+    work.discard();
+    throw;
+  }
+}
+
+void discard_unfinished_in(const fs::path& parent) {
+  std::error_code ignored;
+  std::vector<fs::path> found;
+  for (const fs::directory_entry& entry : fs::directory_iterator(parent, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with('.') && name.ends_with(kEnding) && entry.is_directory(ignored)) found.push_back(entry.path());
+  }
+  for (const fs::path& folder : found) fs::remove_all(folder, ignored);
+}
+
+}  // namespace shiftnorm::app
