@@ -138,7 +138,7 @@ TEST_CASE("an attribute of DICOM objects is their label", "[cli]") {
   test::check_refused(place, {"inspect", "archive", "--label-tag", "Modality", "--label-map", "CR"}, 2, "VALUE=CLASS");
 }
 
-TEST_CASE("inspect takes one object, or an archive, for data", "[cli]") {
+TEST_CASE("inspect takes one object for data, and masks whom it counts", "[cli]") {
   const test::Workplace place(0);
   put_archive(place / "archive");
   const Call one = test::shiftnorm(place.path(), {"inspect", "archive/MARKER1"});

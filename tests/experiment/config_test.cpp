@@ -184,6 +184,8 @@ TEST_CASE("a configuration belongs to the project that has a key", "[experiment]
   const auto of = [&](const std::filesystem::path& folder) {
     return parse_config(kSmall, "x.yaml", {folder, {}}).target.key_folder;
   };
+  std::filesystem::create_directories(dir.path() / "configs" / ".shiftnorm");
+  write_file(dir.path() / "configs" / ".shiftnorm" / "key", "");
   CHECK(of(dir.path() / "configs") == dir.path() / "configs");
   CHECK(std::filesystem::equivalent(of(dir.path() / ".shiftnorm" / "runs"), dir.path()));
 }

@@ -1,4 +1,5 @@
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <cstring>
@@ -182,6 +183,26 @@ TEST_CASE("The value of an attribute labels objects", "[imaging]") {
     CHECK_THAT(error_of<ConfigError>([&] { open(key.path() / "t.csv", key, options); }),
                Contains("holds no DICOM objects"));
   }
+}
+
+TEST_CASE("What may not be read is bad, not another kind of file", "[imaging]") {
+  if (::geteuid() == 0) {
+    WARN("skipped: root may read everything");
+    return;
+  }
+  const TempDir dir, key;
+  put(dir.path() / "1", object("1.1", 1).bytes());
+  put(dir.path() / "2", object("1.2", 2).bytes());
+  put(dir.path() / "ward" / "3", object("1.3", 3).bytes());
+  fs::permissions(dir.path() / "2", fs::perms::none);
+  fs::permissions(dir.path() / "ward", fs::perms::none);
+  const auto data = open(dir.path(), key);
+  fs::permissions(dir.path() / "ward", fs::perms::owner_all);
+  CHECK(data->samples().size() == 1);
+  std::set<std::string> reasons;
+  for (const Bad& bad : data->bad()) reasons.insert(bad.reason);
+  CHECK(reasons == std::set<std::string>{"changed-while-read: the file cannot be opened",
+                                         "changed-while-read: the folder cannot be opened"});
 }
 
 TEST_CASE("A file that is replaced after listing is a fault of its own", "[imaging]") {

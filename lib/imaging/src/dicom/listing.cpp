@@ -1,6 +1,7 @@
 #include "dicom/listing.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -31,8 +32,9 @@ bool matches(std::span<const std::byte> head, std::size_t at, std::string_view t
                             [](std::byte b, char c) { return static_cast<char>(b) == c; });
 }
 
-/// Files of a folder, sorted; hidden ones too, no links to folders. A file: itself alone.
-std::vector<Source> walk(const fs::path& where) {
+/// Files of a folder, sorted; hidden ones too, no links to folders. A file: itself alone. `closed`: folders that may
+/// not be looked into.
+std::vector<Source> walk(const fs::path& where, std::vector<Source>& closed) {
   std::vector<Source> sources;
   if (!fs::is_directory(where)) {
     sources.push_back({where.string(), -1, where.filename().string(), {}});
@@ -45,6 +47,9 @@ std::vector<Source> walk(const fs::path& where) {
     std::error_code ignored;
     // Our own folder, where data and project share one.
     if (it->path().filename() == ".shiftnorm" && it->is_directory(ignored)) it.disable_recursion_pending();
+    const bool barred =
+        it->is_directory(ignored) && !it->is_symlink(ignored) && ::access(it->path().c_str(), R_OK | X_OK) != 0;
+    if (barred) closed.push_back({it->path().string(), -1, it->path().native().substr(prefix), {}});
     if (!it->is_regular_file(ignored)) continue;
     const std::string shown = it->path().native().substr(prefix);
     const std::size_t slash = shown.find('/');
@@ -71,7 +76,13 @@ class Lister {
 
   Outcome look_at(const Source& source) {
     Outcome outcome;
-    if (source.member < 0 && !looks_like_dicom(head_of(source.path))) {
+    const std::vector<std::byte> head = source.member < 0 ? head_of(source.path) : std::vector<std::byte>();
+    if (source.member < 0 && !looks_like_dicom(head)) {
+      std::error_code ignored;
+      if (head.empty() && fs::file_size(source.path, ignored) > 0) {
+        outcome.bad = unreadable(source, "file");
+        return outcome;
+      }
       if (named_dcm(source))
         outcome.bad = left(source, "not-dicom: named .dcm and no DICOM object", "not-dicom");
       else
@@ -141,6 +152,12 @@ class Lister {
     listing.images = std::move(kept);
   }
 
+  /// Nobody knows what it may hold: it must not pass for a file of another kind.
+  static Listing::Left unreadable(const Source& source, std::string_view what) {
+    const Fault fault(Reason::changed_while_read, fmt::format("the {} cannot be opened", what));
+    return left(source, fault.what(), std::string(name_of(fault.reason())));
+  }
+
  private:
   static Listing::Left left(const Source& source, std::string reason, std::string kind,
                             std::optional<std::uint64_t> offset = std::nullopt) {
@@ -198,14 +215,15 @@ bool has_zip_magic(std::span<const std::byte> head) { return matches(head, 0, "P
 Listing list_objects(const fs::path& where, const DatasetOptions& options, HelperPool& pool) {
   Listing listing;
   Lister lister(options, pool);
-  std::vector<Source> sources;
-  for (Source& source : walk(where)) {
+  std::vector<Source> sources, closed;
+  for (Source& source : walk(where, closed)) {
     if (!has_zip_magic(head_of(source.path))) {
       sources.push_back(std::move(source));
       continue;
     }
     for (Source& member : lister.members_of(source, listing)) sources.push_back(std::move(member));
   }
+  for (const Source& folder : closed) listing.bad.push_back(Lister::unreadable(folder, "folder"));
   std::vector<Outcome> outcomes(sources.size());
   for_each_parallel(sources.size(), options.threads, [&](std::size_t i) { outcomes[i] = lister.look_at(sources[i]); });
   for (Outcome& outcome : outcomes) {
