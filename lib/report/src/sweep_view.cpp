@@ -203,6 +203,11 @@ bool SweepView::unshifted(const SweepCell& cell) const {
   return rows_ && row && !column_of(cell);
 }
 
+std::string SweepView::row_words(std::size_t row) const {
+  const std::string& name = rows->values.at(row);
+  return rows_ ? name : fmt::format("{} {}", rows->title, name);
+}
+
 std::string SweepView::row_name(const SweepCell& cell) const {
   const Place at = row_of(cell);
   return at ? rows->values.at(*at) : std::string();
@@ -224,8 +229,8 @@ std::string SweepView::seed_of(const SweepCell& cell) const {
 }
 
 std::string SweepView::name_of(const SweepCell& cell) const {
-  std::string name = row_name(cell);
-  if (rows != nullptr && !rows_) name = fmt::format("{} {}", rows->title, name);
+  std::string name;
+  if (const Place row = row_of(cell)) name = row_words(*row);
   if (const std::string across = column_name(cell); !across.empty())
     name += rows_ ? fmt::format(" {}", across) : fmt::format(", {} {}", columns->title, across);
   const std::string seed = seed_of(cell);
