@@ -281,7 +281,6 @@ class SweepJob {
     page.program_version = job_.program_version;
     page.keys = sweep_.keys;
     page.command = job_.command;
-    page.config_yaml = experiment::shareable_yaml(sweep_.runs.front().config);
     for (const Cell& cell : cells_) page.cells.push_back(cell.found);
     fs::create_directories(place_.folder / "figures");
     for (const report::Picture& picture : report::sweep_pictures(page))
