@@ -8,6 +8,7 @@
 #include "commands.hpp"
 #include "job_options.hpp"
 #include "shiftnorm/core/text.hpp"
+#include "shiftnorm/imaging/dataset.hpp"
 
 namespace shiftnorm::app {
 namespace {
@@ -38,12 +39,12 @@ bool holds_weights(const formats::Checkpoint& checkpoint) {
 bool is_data(const std::string& where, const Options& options) {
   if (options.has("arch") || options.has("stats")) return false;
   for (const std::string_view of_data :
-       {"reader", "layout", "pixels", "labels", "where", "preprocess", "domain", "html", "thumbnails"})
+       {"reader", "layout", "pixels", "labels", "label-tag", "where", "preprocess", "domain", "html", "thumbnails"})
     if (options.has(of_data)) return true;
   const fs::path path = where;
   const std::string type = path.extension().string();
-  return fs::is_directory(path) || type == ".npy" || type == ".npz" || type == ".csv" || type == ".tsv" ||
-         (!fs::exists(path) && where.find('#') != std::string::npos);
+  return fs::is_directory(path) || imaging::is_dicom_source(path) || type == ".npy" || type == ".npz" ||
+         type == ".csv" || type == ".tsv" || (!fs::exists(path) && where.find('#') != std::string::npos);
 }
 
 ExitCode inspect(const Options& options, Console& console) {

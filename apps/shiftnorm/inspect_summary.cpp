@@ -31,7 +31,8 @@ constexpr CountedAttribute kCounted[] = {
 
 std::string value_of(const Sample& sample, const std::string& name) {
   const auto found = sample.attributes.find(name);
-  return printable(experiment::domain_value(found == sample.attributes.end() ? std::string_view() : found->second));
+  return printable(
+      experiment::domain_value(name, found == sample.attributes.end() ? std::string_view() : found->second));
 }
 
 std::string scanner_of(const Sample& sample) {

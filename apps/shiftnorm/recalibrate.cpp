@@ -14,6 +14,7 @@
 #include "shiftnorm/experiment/cohort.hpp"
 #include "shiftnorm/experiment/domains.hpp"
 #include "shiftnorm/experiment/export.hpp"
+#include "shiftnorm/experiment/plan.hpp"
 #include "shiftnorm/experiment/session.hpp"
 #include "shiftnorm/experiment/statistics.hpp"
 #include "shiftnorm/report/report.hpp"
@@ -134,6 +135,8 @@ Estimate estimate(const Job& job, Console& console) {
   Estimate e{opened(job, console), {}, facts_of(job, job.out, job.mode), {}, {}};
   // Before the work: adapted weights must not be asked for in vain.
   if (!job.out.empty() && !job.automatic) check_patients(job, e.session.patient_count(), {});
+  if (const auto note = experiment::note_on_spill(*e.session.engine, job.mode, e.session.images, false, progress))
+    console.info(*note);
   stats::Statistics reached;
   if (job.resume && fs::exists(job.kept)) {
     try {

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "commands.hpp"
+#include "dry_run.hpp"
 #include "job_options.hpp"
 #include "output_files.hpp"
 #include "run_folder.hpp"
@@ -33,25 +34,8 @@ constexpr OptionSpec kRun[] = {
     {"identify", "FILE", "also write which path each id stands for: FILE may name patients, mode 0600"},
     {"resume", "", "go on where an earlier call stopped; what is finished is not computed again"},
     {"store", "FILE", "the table of all runs (default: runs/runs.sqlite; none with --out)"},
-    {"dry-run", "", "check the YAML, print it with every default, and stop"},
+    {"dry-run", "", "print the YAML with every default, what would be done, what it takes and writes, and stop"},
 };
-ExitCode dry_run(const experiment::Config& config, const fs::path& folder, Console& console) {
-  const auto missing = [&](const fs::path& path) {
-    // WHERE may end in #key, and then names a file before it.
-    const std::string text = path.string();
-    if (!fs::exists(path) && !fs::exists(text.substr(0, text.rfind('#'))))
-      console.warn(fmt::format("{}: is not there yet", path.filename().string()));
-  };
-  missing(config.model.checkpoint);
-  missing(config.target.path);
-  const std::string yaml = experiment::resolved_yaml(config, folder);
-  if (console.json())
-    console.print(container::Json::object({{"schema", 1}, {"name", config.name}, {"config", yaml}}));
-  else
-    console.say(yaml);
-  return ExitCode::done;
-}
-
 ExitCode run_alone(const experiment::Config& config, const RunPlace& place, experiment::RunOptions job,
                    const experiment::BadLimit& limit, const Options& options, Console& console) {
   experiment::Shelf shelf;
@@ -122,7 +106,7 @@ ExitCode run(const Options& options, Console& console) {
         "--identify: belongs to one data set, and the runs of a sweep may have several; expected one run");
   if (!sweep.keys.empty()) return run_sweep(sweep, place, job, limit, options.has("dry-run"), console);
   const experiment::Config& config = sweep.runs[0].config;
-  if (options.has("dry-run")) return dry_run(config, place.folder, console);
+  if (options.has("dry-run")) return dry_run(config, place, job, console);
   return run_alone(config, place, job, limit, options, console);
 }
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "dry_run.hpp"
 #include "job_options.hpp"
 #include "output_files.hpp"
 #include "run_folder.hpp"
@@ -138,6 +139,25 @@ class SweepJob {
       text += fmt::format("{} {:<8} {}\n", cell.id.substr(0, kShortId), kStatus[static_cast<std::size_t>(cell.status)],
                           values_of(*cell.run));
     return text;
+  }
+
+  /// Seconds of the runs that are not finished, from one of each network; runs on the same images may share work.
+  [[nodiscard]] std::optional<double> seconds_left() {
+    std::map<std::string, std::optional<double>> by_network;
+    std::set<std::string> seen;
+    double seconds = 0;
+    for (const Cell& cell : cells_) {
+      if (cell.status == Status::finished || !seen.insert(cell.id).second) continue;
+      const experiment::ModelConfig& model = cell.run->config.model;
+      const auto [at, fresh] = by_network.try_emplace(
+          fmt::format("{}\n{}\n{}", model.checkpoint.string(), model.architecture, model.graph.string()));
+      if (fresh)
+        if (const auto plan = plan_of(cell.run->config, job_, console_))
+          at->second = plan->load_seconds + plan->network_seconds();
+      if (!at->second) return std::nullopt;
+      seconds += *at->second;
+    }
+    return seconds;
   }
 
   [[nodiscard]] Json summary() const {
@@ -316,8 +336,17 @@ ExitCode run_sweep(const experiment::Sweep& sweep, const RunPlace& place, experi
   const std::string counts = fmt::format("{} runs, {} different ones, {} finished", sweep.runs.size(), work.different(),
                                          work.count(Status::finished));
   if (dry) {
-    if (console.json()) console.print(work.summary());
-    console.say(fmt::format("{}{}: {}\n", work.plan(), sweep.name, counts));
+    const std::optional<double> seconds = work.seconds_left();
+    if (console.json()) {
+      Json summary = work.summary();
+      summary.set("seconds_left", seconds ? Json(*seconds) : Json());
+      console.print(summary);
+    }
+    console.say(fmt::format("{}{}: {}{}\n", work.plan(), sweep.name, counts,
+                            seconds ? fmt::format("; about {} to go, from a probe of each network, without scores and "
+                                                  "reports",
+                                                  experiment::in_time(*seconds))
+                                    : ""));
     return ExitCode::done;
   }
   check_folder_can_be_made(place.folder);

@@ -57,6 +57,7 @@ void UnfinishedWork::discard() {
 experiment::RunOutcome run_keeping(const experiment::Config& config, experiment::RunOptions job, UnfinishedWork& work,
                                    const Progress& progress, Console& console) {
   job.kept = &work.kept();
+  job.tell = [&console](const std::string& line) { console.info(line); };
   try {
     experiment::RunOutcome outcome = experiment::run_experiment(config, job, progress);
     if (work.found() > 0)

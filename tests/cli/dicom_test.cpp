@@ -138,6 +138,18 @@ TEST_CASE("an attribute of DICOM objects is their label", "[cli]") {
   test::check_refused(place, {"inspect", "archive", "--label-tag", "Modality", "--label-map", "CR"}, 2, "VALUE=CLASS");
 }
 
+TEST_CASE("inspect takes one object, or an archive, for data", "[cli]") {
+  const test::Workplace place(0);
+  put_archive(place / "archive");
+  const Call one = test::shiftnorm(place.path(), {"inspect", "archive/MARKER1"});
+  CHECK(one.exit == 0);
+  CHECK_THAT(one.out, Catch::Matchers::StartsWith("DICOM data: 1 image, 0 bad"));
+  check_unmarked(one.out + one.err);
+  const Call by_patient = test::shiftnorm(place.path(), {"inspect", "archive", "--domain", "PatientID"});
+  CHECK_THAT(by_patient.out, Catch::Matchers::Contains("domain-5"));
+  check_unmarked(by_patient.out + by_patient.err);
+}
+
 TEST_CASE("attributes select DICOM objects on the command line", "[cli]") {
   const test::Workplace place(0);
   put_archive(place / "archive");

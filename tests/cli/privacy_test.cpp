@@ -188,6 +188,15 @@ TEST_CASE("no command writes or prints what names a person, a place or a date", 
              "HOSPITAL: c2}}}",
              "--set", "data.classes=[c0, c1, c2, c3, c4, c5, c6, c7, c8, c9]", "--max-bad", "10"},
             {}));
+  call(with({"run", "x.yaml", "--out", "sweep1", "--store", "runs.sqlite", "--set",
+             "sweep={data.target.where: [{InstitutionName: MARKER CLINIC}, {InstitutionName: MARKER HOSPITAL}]}",
+             "--set", "modes=[source]"},
+            {"--max-bad", "10"}));
+  call(with({"run", "x.yaml", "--out", "sweep2", "--json", "--set", "sweep={data.target.path: [MARKER^ARCHIVE]}",
+             "--set", "modes=[source]"},
+            {"--max-bad", "10"}));
+  call({"results", "--store", "runs.sqlite"});
+  call({"results", "--store", "runs.sqlite", "--format", "json"});
   const std::string kept(as_text(read_file(place / "run7/config.yaml")));
   CHECK_THAT(kept, Catch::Matchers::Contains("path: kept-back") && Catch::Matchers::Contains("kept-back-2: c2"));
   // The whole configuration, which the project keeps, runs again and finds the project's key.

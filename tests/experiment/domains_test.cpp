@@ -51,10 +51,20 @@ TEST_CASE("values of one domain are told without regard to case and blanks", "[e
 }
 
 TEST_CASE("columns that name places, people or devices are told from kinds", "[experiment]") {
-  for (const char* column : {"InstitutionName", "station", "Hospital", "site_id", "DeviceSerialNumber", "patient"})
+  for (const char* column : {"InstitutionName", "station", "Hospital", "site_id", "DeviceSerialNumber", "patient",
+                             "StudyDate", "StudyDescription", "StudyID", "ImageComments", "0008,1010"})
     CHECK(tells_site(column));
-  for (const char* column : {"scanner", "Manufacturer", "ManufacturerModelName", "Modality", "ViewPosition", "KVP"})
+  for (const char* column : {"scanner", "Manufacturer", "ManufacturerModelName", "Modality", "ViewPosition", "KVP",
+                             "PatientSex", "TransferSyntaxUID", "BodyPartExamined"})
     CHECK_FALSE(tells_site(column));
+}
+
+TEST_CASE("tube voltages are rounded before they part images", "[experiment]") {
+  CHECK(domain_value("KVP", " 119.7 ") == "120");
+  CHECK(domain_value("KVP", "120") == "120");
+  CHECK(domain_value("KVP", "") == "unknown");
+  CHECK(domain_value("KVP", "high") == "high");
+  CHECK(domain_value("dose", "119.7") == "119.7");
 }
 
 TEST_CASE("few images fall back to a blend where the policy would trust them alone", "[experiment]") {

@@ -57,6 +57,25 @@ TEST_CASE("maps in a sweep change several keys together, and folders stay out of
   CHECK(sweep.runs[0].values[0] == "checkpoint: a.th, architecture: cifar_resnet56");
 }
 
+TEST_CASE("what may name patients stays out of a sweep's words", "[experiment]") {
+  const test::TempDir dir;
+  std::ofstream(dir.path() / "Jane.csv") << "path,label,patient\n";
+  const auto words = [&](const std::string& lists) {
+    const experiment::Sweep sweep =
+        experiment::parse_sweep(kBase + "sweep: {" + lists + "}\n", "x.yaml", {dir.path(), {}});
+    return sweep.runs.back().values[0] + " / " + sweep.runs.back().readable;
+  };
+  CHECK(words("data.target.path: [images.npy, Jane.csv]") == "data-2 / path-data-2");
+  CHECK(words("data.target: [{path: Jane.csv, labels: Jane2.csv, where: {Modality: CR, PatientID: [Jane, Joe]}}]") ==
+        "path: data-1, labels: labels-1, where: Modality: CR, PatientID: domain-1, domain-1 / "
+        "path-data-1-labels-labels-1-where-Modality-CR-PatientID-domain-1-domain-1");
+  CHECK(words("data.target.where.site: [Jane]") == "domain-1 / site-domain-1");
+  CHECK(words("data.target.where.scanner: [x]") == "x / scanner-x");
+  CHECK(words("data.target.label: [{tag: InstitutionName, map: {Jane: a, Joe: b}}]") ==
+        "tag: InstitutionName, map: a, b / tag-InstitutionName-map-a-b");
+  CHECK(words("data.target.path: [a/images.npy]") == "images.npy / path-images.npy");
+}
+
 TEST_CASE("--set changes what a sweep varies by its key path", "[experiment]") {
   const experiment::Sweep sweep = experiment::parse_sweep(
       kBase + "sweep: {data.target.shift: [{fog: 1}], seed: [1, 2]}\n", "x.yaml",

@@ -6,16 +6,15 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <mutex>
-#include <numeric>
 
+#include "batching.hpp"
 #include "estimators.hpp"
 #include "layer_rule.hpp"
+#include "left_out.hpp"
+#include "network.hpp"
 #include "shiftnorm/core/error.hpp"
-#include "shiftnorm/exec/plan.hpp"
-#include "shiftnorm/exec/sweep.hpp"
 
 namespace shiftnorm::adapt {
 namespace {
@@ -29,66 +28,6 @@ class Stopwatch {
  private:
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
-
-using Groups = std::vector<std::vector<std::size_t>>;
-
-Groups one_group(std::size_t count) {
-  Groups groups(1, std::vector<std::size_t>(count));
-  std::iota(groups[0].begin(), groups[0].end(), std::size_t{0});
-  return groups;
-}
-
-/// splitmix64 (Steele et al. 2014): the same sequence on every platform, which std::shuffle does not promise.
-std::uint64_t next_random(std::uint64_t& state) {
-  std::uint64_t z = (state += 0x9e3779b97f4a7c15ULL);
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-  return z ^ (z >> 31);
-}
-
-/// Batches of the images of one domain.
-Groups batches(std::vector<std::size_t> order, std::size_t batch, std::optional<std::uint64_t> shuffle) {
-  if (shuffle) {
-    std::uint64_t state = *shuffle;
-    for (std::size_t i = order.size(); i > 1; --i) {
-      // Rejection keeps every order equally likely.
-      const std::uint64_t limit = UINT64_MAX - UINT64_MAX % i;
-      std::uint64_t draw = next_random(state);
-      while (draw >= limit) draw = next_random(state);
-      std::swap(order[i - 1], order[draw % i]);
-    }
-  }
-  Groups groups;
-  for (std::size_t at = 0; at < order.size(); at += batch)
-    groups.emplace_back(order.begin() + static_cast<std::ptrdiff_t>(at),
-                        order.begin() + static_cast<std::ptrdiff_t>(std::min(order.size(), at + batch)));
-  return groups;
-}
-
-/// Batches that do not mix domains, and where each comes from.
-struct DomainBatches {
-  struct Origin {
-    std::size_t domain = 0, batch = 0;  ///< batch: counted within the domain
-  };
-  Groups groups;
-  std::vector<Origin> origins;
-};
-
-DomainBatches domain_batches(const Groups& domains, std::size_t batch, std::optional<std::uint64_t> shuffle) {
-  DomainBatches all;
-  for (std::size_t d = 0; d < domains.size(); ++d) {
-    std::size_t count = 0;
-    for (std::vector<std::size_t>& group : batches(domains[d], batch, shuffle)) {
-      all.groups.push_back(std::move(group));
-      all.origins.push_back({d, count++});
-    }
-  }
-  return all;
-}
-
-std::size_t batch_size(const Mode& mode) {
-  return mode.policy == Policy::instance ? 1 : static_cast<std::size_t>(mode.batch);
-}
 
 void require_valid(const Mode& mode) {
   const std::vector<std::string> wrong = problems(mode);
@@ -119,34 +58,12 @@ void require_images(const Images& images) {
   if (images.count == 0) throw FormatError("no images; expected at least one");
 }
 
-/// Sets that feed an output; auxiliary heads unused in inference are never reached and keep their source statistics.
-std::vector<bool> reached(const graph::Graph& graph, const std::vector<graph::BatchNorm>& layers) {
-  std::vector<bool> value(graph.values(), false), node(graph.nodes().size(), false);
-  for (const graph::ValueId id : graph.outputs()) value[static_cast<std::size_t>(id)] = true;
-  for (std::size_t n = graph.nodes().size(); n-- > 0;) {
-    const graph::Node& op = graph.nodes()[n];
-    node[n] = std::any_of(op.outputs.begin(), op.outputs.end(),
-                          [&](graph::ValueId id) { return value[static_cast<std::size_t>(id)]; });
-    if (!node[n]) continue;
-    for (const graph::ValueId id : op.inputs)
-      if (id != graph::kNone) value[static_cast<std::size_t>(id)] = true;
-  }
-  std::vector<bool> out;
-  for (const graph::BatchNorm& layer : layers)
-    out.push_back(std::any_of(layer.nodes.begin(), layer.nodes.end(), [&](std::size_t n) { return node[n]; }));
-  return out;
-}
-
 std::vector<double> values_of(const graph::Graph& graph, graph::ValueId id) {
   const Tensor& tensor = *graph.value(id).tensor;
   return {tensor.values.begin(), tensor.values.end()};
 }
 
 }  // namespace
-
-std::vector<std::vector<std::size_t>> batches_of(const Mode& mode, std::size_t images) {
-  return batches(std::move(one_group(images).front()), batch_size(mode), mode.shuffle);
-}
 
 stats::Statistics source_statistics(const graph::Graph& graph, const std::vector<graph::BatchNorm>& layers) {
   stats::Statistics source;
@@ -156,39 +73,6 @@ stats::Statistics source_statistics(const graph::Graph& graph, const std::vector
 }
 
 namespace {
-
-/// A plan with its threads. `owner`: the BatchNorm that each of the plan's sets belongs to.
-struct Network {
-  std::shared_ptr<const exec::Plan> plan;
-  exec::Sweeper sweeper;
-  std::vector<std::size_t> owner;
-
-  Network(std::shared_ptr<const exec::Plan> p, const EngineOptions& o, std::vector<std::size_t> owners)
-      : plan(std::move(p)), sweeper(plan, {o.threads, o.memory, o.scratch_directory}), owner(std::move(owners)) {}
-};
-
-std::vector<std::size_t> each_its_own(std::size_t count) {
-  std::vector<std::size_t> owner(count);
-  std::iota(owner.begin(), owner.end(), std::size_t{0});
-  return owner;
-}
-
-/// With BatchNorms that are applied several times, a plan in which every application is a set: null without any.
-std::unique_ptr<Network> use_by_use(const graph::Graph& graph, const std::vector<graph::BatchNorm>& layers,
-                                    const EngineOptions& options) {
-  if (std::all_of(layers.begin(), layers.end(), [](const graph::BatchNorm& l) { return l.nodes.size() == 1; }))
-    return nullptr;
-  std::vector<graph::BatchNorm> uses = graph::uses_of(graph, layers);
-  std::vector<std::size_t> owner;
-  for (const graph::BatchNorm& use : uses) {
-    std::size_t layer = 0;
-    while (std::find(layers[layer].nodes.begin(), layers[layer].nodes.end(), use.nodes.front()) ==
-           layers[layer].nodes.end())
-      ++layer;
-    owner.push_back(layer);
-  }
-  return std::make_unique<Network>(std::make_shared<exec::Plan>(graph, std::move(uses)), options, std::move(owner));
-}
 
 bool finite(const std::vector<double>& values) {
   return std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
@@ -206,25 +90,6 @@ void require_variance(const graph::BatchNorm& layer, const stats::ChannelMoments
 /// Images whose statistics need no order among each other are measured in groups of so many, so that an interrupted
 /// measurement loses no more.
 constexpr std::size_t kChunk = 64;
-
-/// The row of an image that took no part.
-void say_nothing(std::size_t image, Outputs& outputs) {
-  std::fill_n(outputs.values.begin() + static_cast<std::ptrdiff_t>(image) * outputs.width, outputs.width,
-              std::numeric_limits<float>::quiet_NaN());
-  for (Outputs& other : outputs.others) say_nothing(image, other);
-}
-
-/// Rows for `count` images of which only some were evaluated: row i of `found` is of image original(i).
-template <class Original>
-Outputs spread(const Outputs& found, std::size_t count, Original original) {
-  const auto width = static_cast<std::size_t>(found.width);
-  Outputs all{found.width, std::vector<float>(count * width, std::numeric_limits<float>::quiet_NaN())};
-  for (std::size_t i = 0; i * width < found.values.size(); ++i)
-    std::copy_n(found.values.begin() + static_cast<std::ptrdiff_t>(i * width), width,
-                all.values.begin() + static_cast<std::ptrdiff_t>(original(i) * width));
-  for (const Outputs& other : found.others) all.others.push_back(spread(other, count, original));
-  return all;
-}
 
 }  // namespace
 
@@ -320,6 +185,22 @@ struct Engine::State {
       out.push_back(set.level);
     }
     return out;
+  }
+
+  /// Groups and levels as measure_layerwise(), measure_groups() and evaluate_groups() have them.
+  [[nodiscard]] exec::SweepEstimate estimate(const Mode& mode, std::size_t images, bool outputs) const {
+    const bool by_source = exportable(mode.policy) && mode.semantics == Semantics::source;
+    const bool together = exportable(mode.policy) && mode.semantics == Semantics::layerwise;
+    const Network& network = by_source || together || !per_use ? whole : *per_use;
+    const std::vector<bool> measured = measured_by(mode.layers);
+    exec::SweepRequest r;
+    r.settled = !by_source;
+    r.levels = by_source ? std::vector<std::int64_t>(measured.begin(), measured.end()) : levels(network, measured);
+    r.groups = one_group(images);
+    if (!together) r.groups = domain_batches(r.groups, by_source ? kChunk : batch_size(mode), {}).groups;
+    if (outputs) r.output = [](std::size_t, std::size_t, std::span<const float>) {};
+    r.outputs = all_outputs ? whole.plan->outputs() : 1;
+    return network.sweeper.estimate(r);
   }
 
   /// Level by level, each behind the final statistics of the earlier ones; domains do not see each other. `reached`
@@ -488,55 +369,6 @@ struct Engine::State {
   }
 };
 
-namespace {
-
-/// Errors  FormatError when so many go that the network rather than an image must be the cause.
-void require_few(const std::vector<LeftOut>& left_out, std::size_t all) {
-  constexpr std::size_t kMost = 100;  // each costs a new start
-  const std::size_t most = std::min<std::size_t>(kMost, std::max<std::size_t>(1, all / 20));
-  if (left_out.size() < all && left_out.size() <= most) return;
-  throw FormatError(
-      fmt::format("{}, at image {} and {} others of {}; expected finite numbers (the network or the "
-                  "preprocessing may be wrong rather than the images)",
-                  left_out.back().reason, left_out.back().image, left_out.size() - 1, all));
-}
-
-/// The images of a set without those that gave activations that are not finite: one bad image must not end a run.
-class Usable {
- public:
-  explicit Usable(const Images& all) : all_(all), kept_(all.count) {
-    std::iota(kept_.begin(), kept_.end(), std::size_t{0});
-  }
-
-  [[nodiscard]] Images images() const {
-    return {kept_.size(), [this](std::size_t i, std::span<float> dst) { all_.load(kept_[i], dst); }};
-  }
-  [[nodiscard]] std::size_t original(std::size_t index) const { return kept_[index]; }
-
-  /// Errors  as require_few().
-  void leave_out(const exec::NonFinite& bad, std::vector<LeftOut>& left_out) {
-    left_out.push_back({kept_[bad.image], bad.reason});
-    kept_.erase(kept_.begin() + static_cast<std::ptrdiff_t>(bad.image));
-    require_few(left_out, all_.count);
-  }
-
- private:
-  const Images& all_;
-  std::vector<std::size_t> kept_;
-};
-
-/// The same for images in domains: each domain loses its own.
-void leave_out(const exec::NonFinite& bad, std::span<const Domain> domains, Groups& kept,
-               std::vector<ModeResult>& results) {
-  for (std::size_t d = 0; d < kept.size(); ++d) {
-    if (std::erase(kept[d], bad.image) == 0) continue;
-    results[d].left_out.push_back({bad.image, bad.reason});
-    require_few(results[d].left_out, domains[d].images.size());
-  }
-}
-
-}  // namespace
-
 Engine::Engine(const graph::Graph& graph, const EngineOptions& options)
     : state_(std::make_unique<State>(graph, options)) {}
 Engine::~Engine() = default;
@@ -597,6 +429,14 @@ ModeResult Engine::run(const Mode& mode, const Images& adapt, const Images* eval
   }
   if (evaluate != nullptr) result.seconds.evaluate = evaluating.seconds();
   return result;
+}
+
+Cost Engine::cost(const Mode& mode, std::size_t images, bool outputs) const {
+  require_valid(mode);
+  const bool in_groups = !exportable(mode.policy);
+  if (!in_groups && !measures(mode.policy)) return {};
+  const exec::SweepEstimate found = state_->estimate(mode, images, outputs || in_groups);
+  return {found.frontier_bytes, found.moved_bytes, found.local_bytes, found.spills};
 }
 
 DomainResults Engine::run_domains(std::span<const Domain> domains, const Images& images, bool evaluate,

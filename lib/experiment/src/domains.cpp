@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
+#include <cmath>
 #include <map>
 
 #include "shiftnorm/container/json.hpp"
@@ -18,7 +20,15 @@ using container::Json;
 
 std::string value_of(const imaging::Sample& sample, const std::string& key) {
   const auto found = sample.attributes.find(key);
-  return domain_value(found == sample.attributes.end() ? std::string_view() : found->second);
+  return domain_value(key, found == sample.attributes.end() ? std::string_view() : found->second);
+}
+
+/// A tube's voltage is a setting near which it stays: 119.8 and 120 are one.
+std::string rounded(const std::string& number) {
+  double value = 0;
+  const char* end = number.data() + number.size();
+  const auto [stop, error] = std::from_chars(number.data(), end, value);
+  return error == std::errc{} && stop == end && std::isfinite(value) ? fmt::format("{:.0f}", value) : number;
 }
 
 /// Policies that use what few images said without asking the source.
@@ -44,7 +54,8 @@ Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json
 
 }  // namespace
 
-std::string domain_value(std::string_view value) {
+std::string domain_value(std::string_view key, std::string_view value) {
+  if (key == "KVP") return rounded(domain_value({}, value));
   std::string out;
   for (const char c : value) {
     const auto byte = static_cast<unsigned char>(c);
@@ -57,11 +68,15 @@ std::string domain_value(std::string_view value) {
 }
 
 bool tells_site(std::string_view column) {
-  constexpr std::array<std::string_view, 21> kWords{
-      "institution", "station",  "hospital", "clinic",  "site", "center",    "centre",
-      "department",  "address",  "city",     "country", "name", "person",    "physician",
-      "doctor",      "operator", "serial",   "patient", "uid",  "accession", "birth"};
-  const std::string lower = domain_value(column);
+  constexpr std::array<std::string_view, 29> kWords{
+      "institution", "station", "hospital",  "clinic",    "site",   "center",    "centre", "department",
+      "address",     "city",    "country",   "name",      "person", "physician", "doctor", "operator",
+      "serial",      "patient", "uid",       "accession", "birth",  "date",      "time",   "description",
+      "comment",     "diagnos", "admission", "number",    "history"};
+  if (imaging::names_nobody(column)) return false;
+  const std::string lower = domain_value({}, column);
+  // An attribute by its number, and what ends as PatientID does, tell nothing that could be weighed.
+  if (lower.find(',') != std::string::npos || column.ends_with("ID")) return true;
   return std::ranges::any_of(kWords, [&](std::string_view word) {
     // "ManufacturerModelName" names a make of scanner, not one of them.
     return lower.find(word) != std::string::npos && !(word == "name" && lower.find("model") != std::string::npos);

@@ -15,6 +15,7 @@
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/experiment/cohort.hpp"
 #include "shiftnorm/experiment/domains.hpp"
+#include "shiftnorm/experiment/plan.hpp"
 #include "shiftnorm/experiment/protocol.hpp"
 #include "shiftnorm/experiment/run_key.hpp"
 #include "shiftnorm/experiment/scoring.hpp"
@@ -109,6 +110,27 @@ class Runner {
     describe_protocol();
     if (config.target.domain) part_into_domains();
     if (!domains_) check_patients(facts_of({}).patients, {});
+  }
+
+  /// Of the first mode that does.
+  void tell_of_spills() const {
+    if (!options_.tell || streaming()) return;
+    const std::vector<ExpectedWork> expected = expected_work(config_.modes, !held_out());
+    // Domains are measured one beside the other: the largest by itself.
+    const auto largest = [&](const std::vector<std::size_t>& whole) {
+      return domains_ ? std::ranges::max(domains_->images, {}, &std::vector<std::size_t>::size) : whole;
+    };
+    const adapt::Images measured = subset(session_.images, largest(split_.adapt)),
+                        scored = subset(session_.images, largest(split_.evaluate));
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      const adapt::Mode& mode = config_.modes[i];
+      if (!expected[i].measures && adapt::exportable(mode.policy)) continue;
+      const auto note = note_on_spill(*session_.engine, mode, expected[i].measures ? measured : scored,
+                                      expected[i].gives_outputs, progress_);
+      if (!note) continue;
+      options_.tell(fmt::format("mode '{}': {}", mode.name, *note));
+      return;
+    }
   }
 
   void run(const adapt::Mode& mode) {
@@ -482,6 +504,7 @@ RunOutcome run_experiment(const Config& config, const RunOptions& options, const
   results.resamples = config.evaluate.resamples;
 
   Runner runner(config, options, session, outcome, progress);
+  runner.tell_of_spills();
   for (const adapt::Mode& mode : config.modes) runner.run(mode);
   runner.finish();
   if (config.evaluate.label_free) {

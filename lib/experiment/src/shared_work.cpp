@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
+#include <map>
 #include <numeric>
 
 #include "shiftnorm/core/error.hpp"
@@ -58,6 +58,12 @@ Mode measuring_part(const Mode& mode) {
   part.source_weight.reset();
   part.prior_images.reset();
   return part;
+}
+
+/// Whether one of the modes uses just what is measured so.
+bool any_uses(const std::vector<Mode>& modes, const Mode& measuring) {
+  return std::ranges::any_of(
+      modes, [&](const Mode& mode) { return mode.policy == Policy::adabn && text_of(mode) == text_of(measuring); });
 }
 
 std::string key_of(std::string_view what, const Mode& mode, const List& first, const List& second) {
@@ -188,9 +194,9 @@ adapt::Images SharedWork::images(const List& list) const {
   return {list.size(), [this, &list](std::size_t i, std::span<float> dst) { store_->load(list.at(i), dst); }};
 }
 
-bool SharedWork::used_as_measured(const Mode& measuring) const {
-  return std::ranges::any_of(
-      modes_, [&](const Mode& mode) { return mode.policy == Policy::adabn && text_of(mode) == text_of(measuring); });
+/// A layerwise sweep ends with the outputs under what it measured.
+bool SharedWork::gives_outputs(const Mode& measuring) const {
+  return measuring.semantics == Semantics::layerwise && any_uses(modes_, measuring);
 }
 
 /// What the engine refuses for want of source statistics is asked of it as it is.
@@ -231,8 +237,7 @@ SharedWork::Found SharedWork::measured(const Mode& mode, const List& adapt, cons
   WorkPiece piece = piece_by(mode, key_of("measure", measuring, adapt, {}));
   if (const Found found = find(piece.key)) return found;
   const adapt::Images images_of = images(adapt);
-  // A layerwise sweep ends with the outputs under what it measured.
-  const bool outputs = adapt == evaluate && measuring.semantics == Semantics::layerwise && used_as_measured(measuring);
+  const bool outputs = adapt == evaluate && gives_outputs(measuring);
   adapt::ModeResult result = measure(measuring, piece.key, images_of, outputs, progress);
   piece.seconds.adapt = result.seconds.adapt;
   piece.images = result.adapted_images;
@@ -350,7 +355,7 @@ std::vector<SharedWork::Found> SharedWork::measured(std::span<const adapt::Domai
   if (std::ranges::find(pieces, nullptr) == pieces.end()) return pieces;
   List all(store_->size());
   std::iota(all.begin(), all.end(), std::size_t{0});
-  const bool outputs = measuring.semantics == Semantics::layerwise && used_as_measured(measuring);
+  const bool outputs = gives_outputs(measuring);
   adapt::DomainResults results = engine_->run_domains(as_measured, images(all), outputs, progress);
   for (std::size_t d = 0; d < domains.size(); ++d) {
     adapt::ModeResult& result = results.domains[d];
@@ -434,6 +439,27 @@ SharedWork::DomainsDone SharedWork::run_domains(std::span<const adapt::Domain> d
   // Partly computed counts as computed: its seconds say how much.
   if (taken_over < domains.size()) done.taken.evaluate.clear();
   return done;
+}
+
+std::vector<ExpectedWork> expected_work(const std::vector<Mode>& modes, bool same_images) {
+  std::vector<ExpectedWork> all;
+  std::map<std::string, std::string> measured, outputs;  // by what, by whom
+  for (const Mode& mode : modes) {
+    ExpectedWork& work = all.emplace_back();
+    if (adapt::measures(mode.policy)) {
+      const Mode measuring = measuring_part(mode);
+      const auto [by, fresh] = measured.emplace(text_of(measuring), mode.name);
+      work.measures = fresh;
+      if (!fresh) work.taken.adapt = by->second;
+      work.gives_outputs =
+          fresh && same_images && measuring.semantics == Semantics::layerwise && any_uses(modes, measuring);
+      if (work.gives_outputs) outputs.emplace(text_of(measuring), mode.name);
+    }
+    const auto [by, fresh] = outputs.emplace(text_of(mode), mode.name);
+    work.evaluates = fresh;
+    if (!fresh && by->second != mode.name) work.taken.evaluate = by->second;
+  }
+  return all;
 }
 
 }  // namespace shiftnorm::experiment

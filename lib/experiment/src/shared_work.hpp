@@ -74,7 +74,7 @@ class SharedWork {
   Found hold(WorkPiece piece);  ///< in memory
   [[nodiscard]] WorkPiece piece_by(const adapt::Mode& mode, std::string key) const;
   [[nodiscard]] adapt::Images images(const List& list) const;
-  [[nodiscard]] bool used_as_measured(const adapt::Mode& measuring) const;
+  [[nodiscard]] bool gives_outputs(const adapt::Mode& measuring) const;
   [[nodiscard]] bool shareable(const adapt::Mode& mode) const;
 
   Found measured(const adapt::Mode& mode, const List& adapt, const List& evaluate, const Progress& progress);
@@ -96,5 +96,14 @@ class SharedWork {
   std::list<Found> pieces_;  ///< oldest first
   std::uint64_t bytes_ = 0;
 };
+
+/// What a mode will do of its own.
+struct ExpectedWork {
+  bool measures = false, evaluates = true;
+  bool gives_outputs = false;  ///< its measurement gives the outputs under what it measured
+  TakenOver taken;
+};
+/// For modes one after the other. same_images: those that are scored are those that are measured.
+[[nodiscard]] std::vector<ExpectedWork> expected_work(const std::vector<adapt::Mode>& modes, bool same_images);
 
 }  // namespace shiftnorm::experiment

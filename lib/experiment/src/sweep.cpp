@@ -7,10 +7,12 @@
 #include "config_file.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/text.hpp"
+#include "shiftnorm/experiment/domains.hpp"
 
 namespace shiftnorm::experiment {
 namespace {
 
+namespace fs = std::filesystem;
 using yaml::Member, yaml::Node;
 
 constexpr std::size_t kLongestReadable = 80;
@@ -21,24 +23,51 @@ constexpr std::size_t kLongestReadable = 80;
 
 /// Folders may carry names of people.
 std::string last_part(const std::string& text) {
-  const std::string cut = std::filesystem::path(text).filename().string();
+  const std::string cut = fs::path(text).filename().string();
   return cut.empty() ? text : cut;
 }
 
-/// "gaussian_noise: 3", "resnet20.th, cifar_resnet20": a value on one line.
-std::string in_words(const Node& node) {
-  switch (node.kind) {
-    case Node::Kind::null: return "null";
-    case Node::Kind::scalar: return last_part(node.text);
-    case Node::Kind::sequence:
-    case Node::Kind::map: break;
-  }
-  std::string out;
-  for (const Node& item : node.items) out += fmt::format("{}{}", out.empty() ? "" : ", ", in_words(item));
-  for (const Member& member : node.members)
-    out += fmt::format("{}{}: {}", out.empty() ? "" : ", ", member.key, in_words(member.value));
-  return out.empty() ? "none" : out;
+/// Whether data at `where` may tell patients: seen from outside, as nothing has been opened yet.
+bool may_tell_patients(const fs::path& where) {
+  return fs::is_directory(where)
+             ? imaging::holds_dicom(where)
+             : imaging::is_dicom_source(where) || where.extension() == ".csv" || where.extension() == ".tsv";
 }
+
+/// One value of one of a sweep's keys, in words for people.
+struct Wording {
+  std::string key;     ///< with all above it
+  std::size_t number;  ///< the value's place in its list, from 1
+  const ConfigOptions& options;
+
+  /// What stands for a value that may name a person or a place; empty: itself.
+  [[nodiscard]] std::string stand_in(const std::string& text) const {
+    const std::string last = key.substr(key.rfind('.') + 1);
+    if (!key.starts_with("data.")) return {};
+    if (last == "labels") return fmt::format("labels-{}", number);
+    // With --set it is seen from the working directory.
+    if (last == "path" && (may_tell_patients(options.root / text) || may_tell_patients(text)))
+      return fmt::format("data-{}", number);
+    return key.find(".where.") != std::string::npos && tells_site(last) ? fmt::format("domain-{}", number)
+                                                                        : std::string();
+  }
+
+  /// "gaussian_noise: 3", "resnet20.th, cifar_resnet20": on one line.
+  [[nodiscard]] std::string of(const Node& node) const {
+    if (node.kind == Node::Kind::null) return "null";
+    if (node.kind == Node::Kind::scalar) {
+      const std::string other = stand_in(node.text);
+      return other.empty() ? last_part(node.text) : other;
+    }
+    std::string out;
+    for (const Node& item : node.items) out += fmt::format("{}{}", out.empty() ? "" : ", ", of(item));
+    const bool of_values = key.ends_with(".label.map");  // its keys are what objects hold
+    for (const Member& member : node.members)
+      out += fmt::format("{}{}{}", out.empty() ? "" : ", ", of_values ? "" : member.key + ": ",
+                         Wording{fmt::format("{}.{}", key, member.key), number, options}.of(member.value));
+    return out.empty() ? "none" : out;
+  }
+};
 
 std::string for_folder(std::string_view words) {
   std::string out;
@@ -86,10 +115,11 @@ SweepRun run_of(Node root, const std::vector<const Member*>& lists, std::size_t 
   run.values.resize(lists.size());
   for (std::size_t i = lists.size(); i-- > 0;) {
     const Member& list = *lists[i];
-    const Node& value = list.value.items[number % list.value.items.size()];
+    const std::size_t place = number % list.value.items.size();
+    const Node& value = list.value.items[place];
     number /= list.value.items.size();
     yaml::set_at(root, list.key, list.place, value);
-    run.values[i] = in_words(value);
+    run.values[i] = Wording{list.key, place + 1, options}.of(value);
   }
   run.config = config_of(root, file_name, options);
   for (std::size_t i = 0; i < lists.size(); ++i) {

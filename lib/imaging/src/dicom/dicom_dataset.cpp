@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <map>
 #include <mutex>
 #include <set>
@@ -362,31 +361,7 @@ std::string DicomDataset::fingerprint(std::vector<std::size_t> samples) const {
   return all.hex();
 }
 
-bool named_like_picture(const fs::path& path) {
-  std::string extension = path.extension().string();
-  std::ranges::transform(extension, extension.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  constexpr std::array<std::string_view, 7> kPictures{".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".npy"};
-  return std::ranges::find(kPictures, extension) != kPictures.end();
-}
-
 }  // namespace
-
-bool holds_dicom(const fs::path& root) {
-  std::error_code error;
-  fs::recursive_directory_iterator it(root, fs::directory_options::skip_permission_denied, error), end;
-  for (; !error && it != end; it.increment(error)) {
-    std::error_code ignored;
-    if (!it->is_regular_file(ignored) || named_like_picture(it->path())) continue;
-    if (has_dicom_magic(head_of(it->path()))) return true;
-  }
-  return false;
-}
-
-bool is_dicom_source(const fs::path& file) {
-  const std::vector<std::byte> head = head_of(file);
-  return has_dicom_magic(head) || (has_zip_magic(head) && file.extension() == ".zip");
-}
 
 std::unique_ptr<Dataset> open_dicom(const fs::path& where, const DatasetOptions& options) {
   // A DICOMDIR says where to look, not what is there: damaged ones list a part of their folder.

@@ -69,6 +69,14 @@ struct DomainResults {
   Timing seconds;
 };
 
+/// What measuring takes, known before it starts: from the schedule that the work itself follows.
+struct Cost {
+  std::uint64_t frontier_bytes = 0;  ///< for the images that are carried at once
+  std::uint64_t moved_bytes = 0;     ///< written to that and read from it
+  std::uint64_t local_bytes = 0;     ///< working memory of all threads
+  bool spills = false;               ///< the frontier goes to a scratch file
+};
+
 /// A bound graph compiled for one machine: measures BatchNorms and evaluates modes.
 /// Errors  UnsupportedError naming the node that cannot be compiled.
 class Engine {
@@ -96,6 +104,10 @@ class Engine {
   ///         one value per channel; FormatError without images, or if too many had to be left out; Interrupted.
   [[nodiscard]] ModeResult run(const Mode& mode, const Images& adapt, const Images* evaluate, const Progress& progress,
                                stats::Statistics* reached = nullptr);
+
+  /// Of measuring, or of evaluating where each group has its own statistics; `outputs`: those under what was measured
+  /// are wanted too. Errors  as run().
+  [[nodiscard]] Cost cost(const Mode& mode, std::size_t images, bool outputs) const;
 
   /// Measures every domain apart from the others, all in one sweep, and evaluates each image under its own domain's
   /// statistics. Every image belongs to one domain. Each domain gets the bits of a run on its images alone.

@@ -32,13 +32,14 @@ struct Domains {
 [[nodiscard]] Domains find_domains(const Session& session, const DomainConfig& config);
 inline constexpr std::size_t kMostDomains = 1000;
 
-/// A value as domains compare it: ends trimmed, blanks inside made one, ASCII letters lower case; none is `unknown`.
-[[nodiscard]] std::string domain_value(std::string_view value);
+/// A value of column or attribute `key` as domains compare it: ends trimmed, blanks inside made one, ASCII letters
+/// lower case; none is `unknown`; KVP is rounded.
+[[nodiscard]] std::string domain_value(std::string_view key, std::string_view value);
 
 /// Images with the same value of a column or attribute, compared as domains are.
 [[nodiscard]] Groups column_groups(const Session& session, const std::string& column);
 
-/// Whether a column's values name a place, a person or a device rather than a kind of image.
+/// Whether a column's values may name a place, a person, a date or a device rather than a kind of image.
 [[nodiscard]] bool tells_site(std::string_view column);
 
 /// One mode for each domain: where a domain has too few images for a policy that trusts them alone, the named blend.

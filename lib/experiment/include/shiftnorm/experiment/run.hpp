@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -21,11 +22,12 @@ struct RunOptions {
   int threads = 1;
   std::uint64_t memory = 0;  ///< bytes; 0: half of what is free
   std::string program_version, instruction_set;
-  std::string command;             ///< for the report; no paths
-  bool show_domains = false;       ///< names of domains that tell a site
-  bool small_cohort = false;       ///< export from however few patients
-  std::string id;                  ///< run_key() of it, for results; empty: unknown
-  Shelf* shelf = nullptr;          ///< what runs after one another have in common
+  std::string command;                           ///< for the report; no paths
+  bool show_domains = false;                     ///< names of domains that tell a site
+  bool small_cohort = false;                     ///< export from however few patients
+  std::string id;                                ///< run_key() of it, for results; empty: unknown
+  std::function<void(const std::string&)> tell;  ///< what is to be known before the work; may be empty
+  Shelf* shelf = nullptr;                        ///< what runs after one another have in common
   const KeptWork* kept = nullptr;  ///< what an interrupted call computed, and this one computes; needs an id or a shelf
 };
 

@@ -186,6 +186,11 @@ void check_layout(const std::string& letters);
 /// What messages and pages call a data set: the last part of WHERE, unless it tells patients, whose names it may be.
 [[nodiscard]] std::string shown_name(const Dataset& data, const std::string& where);
 
+/// Whether a folder holds DICOM objects that say so (DICM at byte 128), among the files not named like pictures.
+[[nodiscard]] bool holds_dicom(const std::filesystem::path& folder);
+/// Whether one file is an object, a DICOMDIR, or a zip archive by content and name (which may hold some).
+[[nodiscard]] bool is_dicom_source(const std::filesystem::path& file);
+
 /// Opens WHERE: a folder that holds DICOM objects (or the DICOMDIR in it), an image folder (class folders, or none:
 /// unlabelled), `.npy`, `.npz`, `.safetensors`, each with `#key`, or a table (`.csv`, `.tsv`) with a column `path` of
 /// image files, relative to its folder. DICOM is told by content. Then joins labels, keeps what `where` and `limit`

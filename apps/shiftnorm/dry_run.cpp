@@ -1,0 +1,206 @@
+#include "dry_run.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <vector>
+
+#include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/text.hpp"
+
+namespace shiftnorm::app {
+namespace {
+
+namespace fs = std::filesystem;
+using container::Json;
+using experiment::DataPlan, experiment::ModePlan, experiment::RunPlan;
+
+constexpr std::size_t kMostClasses = 12;
+
+/// A folder that is gone at the end.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string name = (fs::temp_directory_path() / "shiftnorm-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr)
+      throw MachineError("the temporary folder cannot be written to; expected room for a key");
+    path_ = name;
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  [[nodiscard]] const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+bool is_there(const fs::path& path) {
+  // WHERE may end in #key, and then names a file before it.
+  const std::string text = path.string();
+  return fs::exists(path) || fs::exists(text.substr(0, text.rfind('#')));
+}
+
+Json data_json(const DataPlan& data) {
+  Json classes = Json::array();
+  for (const auto& [name, count] : data.classes) classes.push(Json::object({{"name", name}, {"images", count}}));
+  return Json::object({{"images", data.images},
+                       {"skipped", data.skipped},
+                       {"labelled", data.labelled},
+                       {"patients", data.patients ? Json(*data.patients) : Json()},
+                       {"classes", std::move(classes)}});
+}
+
+Json cost_json(const adapt::Cost& cost) {
+  const auto number = [](std::uint64_t bytes) { return static_cast<std::int64_t>(bytes); };
+  return Json::object({{"frontier_bytes", number(cost.frontier_bytes)},
+                       {"moved_bytes", number(cost.moved_bytes)},
+                       {"working_bytes", number(cost.local_bytes)},
+                       {"scratch_bytes", cost.spills ? number(cost.frontier_bytes) : 0}});
+}
+
+Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
+
+/// Relative to the run folder unless absolute.
+std::vector<std::string> files_of(const experiment::Config& config) {
+  std::vector<std::string> files{"config.yaml", "results.json",   "predictions.csv", "report.html",
+                                 "figures/",    "quarantine.csv", "run.log"};
+  const bool measured =
+      std::ranges::any_of(config.modes, [](const adapt::Mode& mode) { return adapt::measures(mode.policy); });
+  if (measured) files.emplace_back("stats/");
+  if (config.target.domain) files.emplace_back("domains.json");
+  if (config.exported) files.push_back(config.exported->path.string());
+  return files;
+}
+
+Json plan_json(const experiment::Config& config, const RunPlan& plan, const fs::path& folder) {
+  Json modes = Json::array(), files = Json::array();
+  for (const ModePlan& mode : plan.modes)
+    modes.push(Json::object(
+        {{"name", mode.mode.name},
+         {"policy", adapt::name_of(mode.mode.policy)},
+         {"measured_images", mode.measured},
+         {"evaluated_images", mode.evaluated},
+         {"taken_over",
+          Json::object({{"adapt", text_or_null(mode.taken.adapt)}, {"evaluate", text_or_null(mode.taken.evaluate)}})},
+         {"memory", cost_json(mode.cost)},
+         {"seconds", Json::object({{"adapt", mode.adapt_seconds}, {"evaluate", mode.evaluate_seconds}})}}));
+  for (const std::string& file : files_of(config)) files.push(file);
+  Json data = Json::object({{"target", data_json(plan.target)}});
+  if (plan.source) data.set("source", data_json(*plan.source));
+  return Json::object({{"model", Json::object({{"file", plan.model_file},
+                                               {"architecture", text_or_null(plan.architecture)},
+                                               {"parameters", plan.parameters},
+                                               {"batchnorms", plan.batchnorms},
+                                               {"levels", plan.levels}})},
+                       {"data", std::move(data)},
+                       {"protocol", experiment::name_of(config.protocol.kind)},
+                       {"adapt_images", plan.adapt_images},
+                       {"evaluate_images", plan.evaluate_images},
+                       {"modes", std::move(modes)},
+                       {"seconds", Json::object({{"load", plan.load_seconds}, {"network", plan.network_seconds()}})},
+                       {"probe_images", plan.probe_images},
+                       {"folder", folder.string()},
+                       {"files", std::move(files)}});
+}
+
+std::string data_text(const DataPlan& data) {
+  std::string text = fmt::format("{} images, {} labelled, {} skipped", data.images, data.labelled, data.skipped);
+  text += data.patients ? fmt::format(", of {} patients", *data.patients) : ", patients not told";
+  if (data.classes.empty()) return text;
+  std::vector<std::string> classes;
+  for (const auto& [name, count] : data.classes) classes.push_back(fmt::format("{} {}", printable(name), count));
+  return text + fmt::format("; {} classes: {}", classes.size(), join(classes, kMostClasses));
+}
+
+std::string mode_text(const ModePlan& mode) {
+  std::string text;
+  const auto add = [&](const std::string& part) { text += (text.empty() ? "" : "; ") + part; };
+  if (mode.measured > 0)
+    add(fmt::format("measures {} images ({}, {})", mode.measured, adapt::name_of(mode.mode.semantics),
+                    adapt::name_of(mode.mode.estimator)));
+  if (!mode.taken.adapt.empty()) add(fmt::format("takes the statistics measured for '{}'", mode.taken.adapt));
+  if (mode.evaluated > 0)
+    add(fmt::format("evaluates {}", mode.evaluated));
+  else if (!mode.taken.evaluate.empty())
+    add(fmt::format("takes the outputs computed for '{}'", mode.taken.evaluate));
+  else
+    add("the outputs come with measuring");
+  const double seconds = mode.adapt_seconds + mode.evaluate_seconds;
+  return seconds > 0 ? fmt::format("{}; {}", text, experiment::in_time(seconds)) : text;
+}
+
+std::string memory_text(const adapt::Cost& cost) {
+  const std::string working = experiment::in_bytes(cost.local_bytes);
+  if (cost.frontier_bytes == 0) return fmt::format("{} of working memory, no scratch file", working);
+  const std::string held = experiment::in_bytes(cost.frontier_bytes);
+  if (!cost.spills)
+    return fmt::format("{} between the layers and {} of working memory, no scratch file", held, working);
+  return fmt::format(
+      "{} of working memory; {} between the layers in a scratch file in the temporary folder, {} written "
+      "and read (fewer images, or a larger --memory, need less)",
+      working, held, experiment::in_bytes(cost.moved_bytes));
+}
+
+std::string plan_text(const experiment::Config& config, const RunPlan& plan, const fs::path& folder) {
+  const std::string held = config.protocol.kind == experiment::ProtocolKind::held_out ? "about " : "";
+  std::string text = "# What the run would do:\n";
+  const auto line = [&](std::string_view name, const std::string& what) {
+    text += fmt::format("# {:<10}{}\n", name, what);
+  };
+  line("network", fmt::format("{}{}{}: {} parameters, {} BatchNorms on {} levels", plan.model_file,
+                              plan.architecture.empty() ? "" : ", ", plan.architecture, plan.parameters,
+                              plan.batchnorms, plan.levels));
+  line("target", data_text(plan.target));
+  if (plan.source) line("source", data_text(*plan.source));
+  line("protocol", fmt::format("{}: {}{} images measured, {} scored", experiment::name_of(config.protocol.kind), held,
+                               plan.adapt_images, plan.evaluate_images));
+  for (const ModePlan& mode : plan.modes)
+    line("mode", fmt::format("{}: {}", printable(mode.mode.name), mode_text(mode)));
+  line("memory", memory_text(plan.largest()));
+  line("time", fmt::format("about {}: {} to load and {} in the network, from a probe of {} images; scores and report "
+                           "come on top",
+                           experiment::in_time(plan.load_seconds + plan.network_seconds()),
+                           experiment::in_time(plan.load_seconds), experiment::in_time(plan.network_seconds()),
+                           plan.probe_images));
+  line("writes", fmt::format("{}: {}", folder.string(), fmt::format("{}", join(files_of(config), 100))));
+  return text;
+}
+
+}  // namespace
+
+std::optional<RunPlan> plan_of(experiment::Config config, const experiment::RunOptions& job, Console& console) {
+  if (!is_there(config.model.checkpoint) || !is_there(config.target.path)) return std::nullopt;
+  // Opening data that name patients would make the key, and counts do not hang on it.
+  const TemporaryFolder keys;
+  for (experiment::DataConfig* data : {&config.target, config.source ? &*config.source : nullptr})
+    if (data != nullptr && !fs::exists(data->key_folder / ".shiftnorm" / "key")) data->key_folder = keys.path();
+  RunPlan plan = experiment::plan_run(config, job, console.progress());
+  for (const DataPlan* data : {&plan.target, plan.source ? &*plan.source : nullptr})
+    for (const std::string& note : data != nullptr ? data->notes : std::vector<std::string>{}) console.info(note);
+  return plan;
+}
+
+ExitCode dry_run(const experiment::Config& config, const RunPlace& place, experiment::RunOptions job,
+                 Console& console) {
+  for (const fs::path& path : {config.model.checkpoint, config.target.path})
+    if (!is_there(path)) console.warn(fmt::format("{}: is not there yet", path.filename().string()));
+  const std::string yaml = experiment::resolved_yaml(config, place.folder);
+  const std::optional<RunPlan> plan = plan_of(config, job, console);
+  if (console.json()) {
+    Json document = Json::object({{"schema", 1}, {"name", config.name}, {"config", yaml}});
+    document.set("plan", plan ? plan_json(config, *plan, place.folder) : Json());
+    console.print(document);
+  } else {
+    console.say(yaml);
+    if (plan) console.say(plan_text(config, *plan, place.folder));
+  }
+  return ExitCode::done;
+}
+
+}  // namespace shiftnorm::app
