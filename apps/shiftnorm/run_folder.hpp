@@ -7,9 +7,9 @@
 
 namespace shiftnorm::app {
 
-/// Writes what the run keeps in the project's folder, then config.yaml, results.json, predictions.csv, report.html, figures/*.svg, quarantine.csv, run.log and the
-/// export. A new folder appears whole or not at all; in one that is there each file is replaced whole, results.json
-/// last.
+/// Writes what the run keeps in the project's folder, then config.yaml, results.json, predictions.csv, report.html,
+/// figures/*.svg, quarantine.csv, run.log and the export. A new folder appears whole or not at all; in one that is
+/// there each file is replaced whole, results.json last.
 void write_run_folder(const std::filesystem::path& folder, const experiment::RunOutcome& outcome,
                       const std::string& log);
 

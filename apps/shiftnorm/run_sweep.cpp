@@ -302,7 +302,10 @@ class SweepJob {
     page.program_version = job_.program_version;
     page.keys = sweep_.keys;
     page.command = job_.command;
+<<<<<<< HEAD
     page.config_yaml = shown_yaml_;
+=======
+>>>>>>> heat
     for (const Cell& cell : cells_) page.cells.push_back(cell.found);
     fs::create_directories(place_.folder / "figures");
     for (const report::Picture& picture : report::sweep_pictures(page))

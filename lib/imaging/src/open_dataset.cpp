@@ -112,9 +112,8 @@ std::unique_ptr<Dataset> open_dataset(const std::string& where, const DatasetOpt
     throw MachineError(fmt::format("{}: cannot be examined: {}", shown(path), error.message()));
   const bool folder = fs::is_directory(status);
   const bool automatic = options.reader == Reader::automatic && key.empty() && !named_like_array(path);
-  const bool objects =
-      options.reader == Reader::dicom ||
-      (automatic && (folder ? holds_dicom(path) : !named_like_table(path) && is_dicom_source(path)));
+  const bool objects = options.reader == Reader::dicom ||
+                       (automatic && (folder ? holds_dicom(path) : !named_like_table(path) && is_dicom_source(path)));
   if (!objects) check_reader(options.reader, path, folder);
   if (!objects && !options.dicom.label.tag.empty())
     throw ConfigError(fmt::format("{}: holds no DICOM objects; expected a label that is no tag", shown(path)));

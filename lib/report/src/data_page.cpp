@@ -34,8 +34,7 @@ std::string overview(const DataReport& data) {
   rows += fact("Bad files, left out", std::to_string(data.bad.size())) +
           fact("Files skipped on purpose", std::to_string(data.skipped));
   if (data.labels) {
-    rows += fact("Labels from", data.labels->file) +
-            fact("Images with a label", std::to_string(data.labels->matched)) +
+    rows += fact("Labels from", data.labels->file) + fact("Images with a label", std::to_string(data.labels->matched)) +
             fact("Images without a label", std::to_string(data.labels->images_without_label)) +
             fact("Labels without an image", std::to_string(data.labels->labels_without_image)) +
             fact("Ambiguous labels", std::to_string(data.labels->ambiguous));

@@ -33,6 +33,8 @@ constexpr std::array kKnown{
     Known{"ece", "ECE", "expected calibration error", false},
     Known{"adaptive_ece", "Adaptive ECE", "adaptive calibration error", false},
     Known{"brier", "Brier score", "Brier score", false},
+    Known{"mean_confidence", "Mean confidence", "mean confidence", true},
+    Known{"mean_entropy", "Mean entropy, nats", "mean entropy", false},
 };
 
 /// No "-0.0": a difference of nothing has no sign.

@@ -98,12 +98,12 @@ std::string sweep_provenance(const SweepView& view) {
 }
 
 std::string sweep_repetition(const SweepView& view) {
-  const auto block = [](std::string_view title, const std::string& text) {
-    if (text.empty()) return std::string();
-    return fmt::format("<h3>{0}</h3>\n<pre tabindex=\"0\" aria-label=\"{0}\">{1}</pre>\n", title, html(text));
-  };
-  return block("Command", view.sweep.command) +
-         block("Resolved configuration of the first run", view.sweep.config_yaml);
+  if (view.sweep.command.empty()) return {};
+  return fmt::format(
+      "<pre tabindex=\"0\" aria-label=\"Command\">{}</pre>\n<p class=\"lead\">Each run's folder holds its "
+      "configuration "
+      "with every default spelled out, <code>config.yaml</code>, which repeats that run.</p>\n",
+      html(view.sweep.command));
 }
 
 std::string sweep_html(const SweepReport& sweep) {

@@ -12,6 +12,8 @@ namespace {
 
 using Cells = std::vector<const SweepCell*>;
 
+const std::string kNoLabels = "The images have no labels: which mode is better cannot be told here.";
+
 std::string runs_of(std::size_t count) { return count_text(static_cast<std::int64_t>(count), "run"); }
 
 /// Runs in which a mode is better or worse than source, and those whose interval leaves out 0.
@@ -52,9 +54,10 @@ std::string extremes(const SweepView& view, const SweepPart& part, const std::st
   std::vector<std::pair<double, std::string>> gains;
   for (std::size_t r = 0; r < view.rows->values.size(); ++r)
     if (const auto gain = mean_difference(view, shifted(view, in_row(view, part, r)), mode))
-      gains.emplace_back(sign * *gain, view.rows->values[r]);
+      gains.emplace_back(sign * *gain, view.row_words(r));
   if (gains.size() < 2) return {};
   const auto [least, most] = std::ranges::minmax_element(gains);
+  if (difference_text(view.metric, least->first) == difference_text(view.metric, most->first)) return {};
   return fmt::format(" Most gained: {} ({}); {}: {} ({}).", most->second,
                      difference_text(view.metric, sign * most->first), least->first < 0 ? "most lost" : "least",
                      least->second, difference_text(view.metric, sign * least->first));
@@ -102,31 +105,6 @@ std::string without_shift(const SweepView& view, const SweepPart& part) {
   return line + ".";
 }
 
-std::string headline_of(const SweepView& view) {
-  if (view.metric.empty()) return "No run is finished: nothing can be told yet.";
-  if (!view.labelled) return "The images have no labels: which mode is better cannot be told here.";
-  std::vector<std::pair<std::string, std::string>> best;  // part, mode
-  for (const SweepPart& part : view.parts)
-    if (const auto mode = best_mode(view, shifted(view, part.cells))) best.emplace_back(part.title, *mode);
-  if (best.empty()) return "No mode has a score in any run: none can be called better.";
-  const bool agreed = std::ranges::all_of(best, [&](const auto& one) { return one.second == best[0].second; });
-  const Cells all = shifted(view, view.cells);
-  if (!agreed) {
-    std::string text;
-    for (const auto& [part, mode] : best) text += fmt::format("{}{} for {}", text.empty() ? "" : ", ", mode, part);
-    return fmt::format("No mode is best on average everywhere: {}.", text);
-  }
-  const std::string& mode = best[0].second;
-  const std::string value = value_text(view.metric, *mean_of(all, mode, view.metric));
-  const std::string subject = display(view.metric).sentence;
-  if (mode == view.source)
-    return fmt::format("Keep the statistics of the file: {} is best on average, with {} {} over {}.", mode, subject,
-                       value, runs_of(all.size()));
-  const auto gain = mean_difference(view, all, mode);
-  return fmt::format("{} is best on average: {} {} over {}{}.", mode, subject, value, runs_of(all.size()),
-                     gain ? fmt::format(", {} to {}", difference_text(view.metric, *gain), view.source) : "");
-}
-
 /// "adabn in 12 runs, blend16 in 3; cannot tell in 1".
 std::string recommended(const SweepView& view) {
   std::map<std::string, std::size_t> counts;
@@ -158,12 +136,41 @@ std::string recommended(const SweepView& view) {
   return line;
 }
 
+std::string headline_of(const SweepView& view) {
+  if (view.metric.empty()) return "No run is finished: nothing can be told yet.";
+  if (!view.labelled) {
+    const std::string said = recommended(view);
+    return said.empty() ? kNoLabels : fmt::format("Recommended without labels: {}", said);
+  }
+  std::vector<std::pair<std::string, std::string>> best;  // part, mode
+  for (const SweepPart& part : view.parts)
+    if (const auto mode = best_mode(view, shifted(view, part.cells))) best.emplace_back(part.title, *mode);
+  if (best.empty()) return "No mode has a score in any run: none can be called better.";
+  const bool agreed = std::ranges::all_of(best, [&](const auto& one) { return one.second == best[0].second; });
+  const Cells all = shifted(view, view.cells);
+  if (!agreed) {
+    std::string text;
+    for (const auto& [part, mode] : best) text += fmt::format("{}{} for {}", text.empty() ? "" : ", ", mode, part);
+    return fmt::format("No mode is best on average everywhere: {}.", text);
+  }
+  const std::string& mode = best[0].second;
+  const std::string value = value_text(view.metric, *mean_of(all, mode, view.metric));
+  const std::string subject = display(view.metric).sentence;
+  if (mode == view.source)
+    return fmt::format("Keep the statistics of the file: {} is best on average, with {} {} over {}.", mode, subject,
+                       value, runs_of(all.size()));
+  const auto gain = mean_difference(view, all, mode);
+  return fmt::format("{} is best on average: {} {} over {}{}.", mode, subject, value, runs_of(all.size()),
+                     gain ? fmt::format(", {} to {}", difference_text(view.metric, *gain), view.source) : "");
+}
+
 }  // namespace
 
 std::string sweep_verdict(const SweepView& view) {
   std::string out = fmt::format("<section class=\"verdict\" aria-label=\"Verdict\">\n<h2>{}</h2>\n",
                                 html_sentence(headline_of(view)));
   std::vector<std::string> lines;
+  if (!view.labelled && !recommended(view).empty()) lines.push_back(kNoLabels);
   if (view.labelled)
     for (const auto line_of : {reason_of_part, without_shift})
       for (const SweepPart& part : view.parts) lines.push_back(line_of(view, part));
@@ -178,7 +185,7 @@ std::string sweep_verdict(const SweepView& view) {
     for (const std::string& line : lines) out += fmt::format("<li>{}</li>\n", html_sentence(line));
     out += "</ul>\n";
   }
-  if (const std::string said = recommended(view); !said.empty())
+  if (const std::string said = recommended(view); view.labelled && !said.empty())
     out += fmt::format("<p class=\"advice\"><b>Recommended without labels:</b> {}</p>\n", html_sentence(said));
   return out + "</section>\n";
 }

@@ -121,23 +121,23 @@ void SweepView::split(const std::string& key, const std::vector<std::string>& va
 }
 
 void SweepView::choose_axes() {
-  std::optional<std::size_t> row = rows_, column = rows_ ? std::optional(*rows_ + 1) : std::nullopt;
   const auto network = [&](std::size_t f) { return std::ranges::find(networks_, f) != networks_.end(); };
-  if (!row) {
-    std::vector<std::size_t> free;
+  std::vector<std::size_t> axes;
+  if (rows_) {
+    axes = {*rows_, *rows_ + 1};
+  } else {
     for (std::size_t f = 0; f < factors_.size(); ++f)
-      if (!network(f)) free.push_back(f);
-    if (free.empty()) free = networks_;
+      if (!network(f)) axes.push_back(f);
+    if (axes.empty()) axes = networks_;
     // Of many the longest two; what is ordered runs from left to right.
-    std::ranges::stable_sort(free, std::greater<>{}, [&](std::size_t f) { return factors_[f].values.size(); });
-    if (free.size() > 1 && factors_[free[0]].numeric && !factors_[free[1]].numeric) std::swap(free[0], free[1]);
-    if (!free.empty()) row = free[0];
-    if (free.size() > 1) column = free[1];
+    std::ranges::stable_sort(axes, std::greater<>{}, [&](std::size_t f) { return factors_[f].values.size(); });
+    if (axes.size() > 2) axes.resize(2);
+    if (axes.size() > 1 && factors_[axes[0]].numeric && !factors_[axes[1]].numeric) std::swap(axes[0], axes[1]);
   }
-  if (row) rows = &factors_[*row];
-  if (column) columns = &factors_[*column];
+  if (!axes.empty()) rows = &factors_[axes[0]];
+  if (axes.size() > 1) columns = &factors_[axes[1]];
   for (std::size_t f = 0; f < factors_.size(); ++f)
-    if (f != row && f != column) parting_.push_back(f);
+    if (std::ranges::find(axes, f) == axes.end()) parting_.push_back(f);
 }
 
 void SweepView::part_cells() {
@@ -203,6 +203,11 @@ bool SweepView::unshifted(const SweepCell& cell) const {
   return rows_ && row && !column_of(cell);
 }
 
+std::string SweepView::row_words(std::size_t row) const {
+  const std::string& name = rows->values.at(row);
+  return rows_ ? name : fmt::format("{} {}", rows->title, name);
+}
+
 std::string SweepView::row_name(const SweepCell& cell) const {
   const Place at = row_of(cell);
   return at ? rows->values.at(*at) : std::string();
@@ -224,8 +229,8 @@ std::string SweepView::seed_of(const SweepCell& cell) const {
 }
 
 std::string SweepView::name_of(const SweepCell& cell) const {
-  std::string name = row_name(cell);
-  if (rows != nullptr && !rows_) name = fmt::format("{} {}", rows->title, name);
+  std::string name;
+  if (const Place row = row_of(cell)) name = row_words(*row);
   if (const std::string across = column_name(cell); !across.empty())
     name += rows_ ? fmt::format(" {}", across) : fmt::format(", {} {}", columns->title, across);
   const std::string seed = seed_of(cell);

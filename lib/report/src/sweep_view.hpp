@@ -47,6 +47,8 @@ class SweepView {
 
   [[nodiscard]] Place row_of(const SweepCell& cell) const { return place(cell, rows); }
   [[nodiscard]] Place column_of(const SweepCell& cell) const { return place(cell, columns); }
+  /// "fog", "Prior images 16": a value of the rows in a sentence.
+  [[nodiscard]] std::string row_words(std::size_t row) const;
   [[nodiscard]] std::string row_name(const SweepCell& cell) const;
   [[nodiscard]] std::string column_name(const SweepCell& cell) const;  ///< empty where it stands for all
   [[nodiscard]] const SweepPart& part_of(const SweepCell& cell) const;

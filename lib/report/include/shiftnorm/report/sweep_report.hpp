@@ -29,8 +29,7 @@ struct SweepReport {
   std::string name, program_version;
   std::vector<std::string> keys;  ///< key paths of the configuration, "data.target.shift"
   std::vector<SweepCell> cells;
-  std::string command;      ///< that repeats it; no folders
-  std::string config_yaml;  ///< of the first run, shareable
+  std::string command;  ///< that repeats it; no folders
 };
 
 /// One self-contained HTML page, as report_html() makes it. A key whose values are a name and a number each
