@@ -73,7 +73,6 @@ class SweepJob {
       cells_.push_back(std::move(cell));
       progress.tell("check", static_cast<std::int64_t>(cells_.size()), static_cast<std::int64_t>(sweep_.runs.size()));
     }
-    shown_yaml_ = experiment::shown_yaml(sweep_.runs.front().config, job_, shelf_);
     if (!place_.resume) return;
     for (Cell& cell : cells_)
       if (const auto found = finished_run(place_.folder / cell.folder, cell.id)) {
@@ -302,10 +301,6 @@ class SweepJob {
     page.program_version = job_.program_version;
     page.keys = sweep_.keys;
     page.command = job_.command;
-<<<<<<< HEAD
-    page.config_yaml = shown_yaml_;
-=======
->>>>>>> heat
     for (const Cell& cell : cells_) page.cells.push_back(cell.found);
     fs::create_directories(place_.folder / "figures");
     for (const report::Picture& picture : report::sweep_pictures(page))
@@ -326,7 +321,6 @@ class SweepJob {
   experiment::RunOptions job_;
   Console& console_;
   experiment::Shelf shelf_;
-  std::string shown_yaml_;  ///< for the page
   std::vector<Cell> cells_;
   std::set<std::string> told_;
 };
