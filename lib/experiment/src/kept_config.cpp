@@ -27,14 +27,6 @@ bool source_keeps_back(const Config& config, const RunOptions& options) {
 
 }  // namespace
 
-std::string shown_yaml(const Config& config, const RunOptions& options, Shelf& shelf) {
-  RunOptions with_shelf = options;
-  with_shelf.shelf = &shelf;
-  const bool back =
-      keeps_back(*listed_target(config, options, shelf), config.target.ids) || source_keeps_back(config, with_shelf);
-  return back ? anonymous_yaml(config) : shareable_yaml(config);
-}
-
 void describe_config(const Config& config, const RunOptions& options, const Session& session, RunOutcome& outcome) {
   RunResults& results = outcome.results;
   if (!keeps_back(*session.dataset, config.target.ids) && !source_keeps_back(config, options)) {

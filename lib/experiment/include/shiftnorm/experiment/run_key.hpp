@@ -20,9 +20,6 @@ namespace shiftnorm::experiment {
 [[nodiscard]] std::unique_ptr<imaging::Dataset> listed_target(const Config& config, const RunOptions& options,
                                                               Shelf& shelf);
 
-/// The configuration as pages may show it: shareable_yaml(), or anonymous_yaml() where source or target tell patients.
-[[nodiscard]] std::string shown_yaml(const Config& config, const RunOptions& options, Shelf& shelf);
-
 /// Of a run's data with its preprocessing: runs with equal ones can share their samples.
 [[nodiscard]] std::string data_key(const Config& config);
 
