@@ -76,7 +76,7 @@ TEST_CASE("what may name patients stays out of a sweep's words", "[experiment]")
   CHECK(words("data.target.path: [a/images.npy]") == "images.npy / path-images.npy");
 }
 
-TEST_CASE("--set changes what a sweep varies by its key path", "[experiment]") {
+TEST_CASE("What a sweep varies is changed by --set with its key path", "[experiment]") {
   const experiment::Sweep sweep = experiment::parse_sweep(
       kBase + "sweep: {data.target.shift: [{fog: 1}], seed: [1, 2]}\n", "x.yaml",
       {{}, {"sweep.data.target.shift=[{}, {contrast: 2}, {contrast: 3}]", "sweep.data.target.limit.images=[5]"}});
