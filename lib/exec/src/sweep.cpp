@@ -7,11 +7,13 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <string>
 
 #include "schedule.hpp"
+#include "shiftnorm/core/paging.hpp"
 #include "vector_kernels.hpp"
 #include "workers.hpp"
 
@@ -117,6 +119,9 @@ struct Sweeper::State {
     return plans.emplace_back(question, plan_for(question)).second;
   }
 
+  /// Bytes of the frontier that may be in memory.
+  [[nodiscard]] std::uint64_t limit() const { return options.memory != 0 ? options.memory : half_of_free_memory(); }
+
   std::shared_ptr<const Plan> plan;
   const Program& program;
   SweepOptions options;
@@ -137,7 +142,6 @@ struct Sweeper::State {
   [[nodiscard]] CarryPlan plan_for(const Question& q) const {
     const bool side_by_side = runs_side_by_side(q.groups, workers.count());
     const std::size_t images = q.groups.largest * (side_by_side ? workers.count() : 1);
-    const std::uint64_t limit = options.memory != 0 ? options.memory : half_of_free_memory();
     CarryPlan out;
     for (const double cost : {0.0, kMemoryCost, kDiskCost}) {
       out = {make_schedule(program, q.levels, q.settled, q.outputs, cost), {}, 0, side_by_side};
@@ -146,7 +150,7 @@ struct Sweeper::State {
       out.estimate.local_bytes =
           workers.count() * (out.schedule.local_floats * sizeof(float) + out.schedule.scratch_bytes);
       out.estimate.moved_bytes = q.groups.images * out.schedule.frontier_traffic * sizeof(float);
-      out.estimate.spills = out.estimate.frontier_bytes > limit;
+      out.estimate.spills = out.estimate.frontier_bytes > limit();
       if (!out.estimate.spills && (cost > 0 || out.estimate.frontier_bytes < kCached)) break;
     }
     return out;
@@ -189,17 +193,28 @@ class Sweep {
     });
   }
 
-  /// All workers share the images of one group after the other.
-  void run_together(float* frontier) {
+  /// All workers share the images of one group after the other. resident: of how many images the frontier may stay in
+  /// memory; it lies in a file if they are not all.
+  void run_together(std::byte* frontier, std::size_t resident) {
+    const std::size_t bytes = schedule_.frontier_floats * sizeof(float);
+    bool back = false;
     for (std::size_t g = 0; g < request_.groups.size(); ++g) {
+      const std::size_t count = request_.groups[g].size();
       carry_group(
-          g, frontier,
+          g, reinterpret_cast<float*>(frontier),
           [&](const auto& image) {
             std::atomic<std::size_t> next = 0;
+            // There and back: what was touched last is still near when the next segment begins.
+            const auto position = [&](std::size_t turn) { return back ? count - 1 - turn : turn; };
             workers_.run([&](std::size_t w) {
-              for (std::size_t i = next++; i < request_.groups[g].size() && !workers_.stopped(); i = next++)
+              for (std::size_t turn = next++; turn < count && !workers_.stopped(); turn = next++) {
+                const std::size_t ahead = turn + workers_.count(), i = position(turn);
+                if (resident < count && ahead < count) read_ahead(frontier + position(ahead) * bytes, bytes);
                 image(w, i);
+                if (turn + resident < count) let_go(frontier + i * bytes, bytes);
+              }
             });
+            back = !back;
           },
           workers_.count());
       finish(g);
@@ -358,7 +373,9 @@ void Sweeper::run(const SweepRequest& request, const Progress& progress) {
   } else {
     ensure(state_->frontier, plan.group_bytes, scratch);
     state_->frontier_spilled = !scratch.empty();
-    sweep.run_together(reinterpret_cast<float*>(state_->frontier.data()));
+    constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max() / 2;
+    const std::size_t image_bytes = std::max<std::size_t>(1, schedule.frontier_floats * sizeof(float));
+    sweep.run_together(state_->frontier.data(), scratch.empty() ? kAll : state_->limit() / image_bytes);
   }
 }
 
