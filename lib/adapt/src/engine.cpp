@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <map>
 #include <mutex>
@@ -15,19 +14,10 @@
 #include "left_out.hpp"
 #include "network.hpp"
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/stopwatch.hpp"
 
 namespace shiftnorm::adapt {
 namespace {
-
-class Stopwatch {
- public:
-  [[nodiscard]] double seconds() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  }
-
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
 
 void require_valid(const Mode& mode) {
   const std::vector<std::string> wrong = problems(mode);

@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <map>
 #include <numeric>
 
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/stopwatch.hpp"
 #include "shiftnorm/core/hash.hpp"
 #include "shiftnorm/stats/exact_sum.hpp"
 
@@ -19,16 +19,6 @@ using List = SharedWork::List;
 
 /// Beyond this the oldest pieces are forgotten, and would be computed again.
 constexpr std::uint64_t kMostBytes = std::uint64_t{256} << 20;
-
-class Stopwatch {
- public:
-  [[nodiscard]] double seconds() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  }
-
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
 
 template <class T>
 void add(Sha256& hash, std::span<const T> values) {
