@@ -7,8 +7,8 @@
 #include <numeric>
 
 #include "shiftnorm/core/error.hpp"
-#include "shiftnorm/core/stopwatch.hpp"
 #include "shiftnorm/core/hash.hpp"
+#include "shiftnorm/core/stopwatch.hpp"
 #include "shiftnorm/stats/exact_sum.hpp"
 
 namespace shiftnorm::experiment {
