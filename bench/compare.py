@@ -40,6 +40,12 @@ def processor():
     return platform.machine()
 
 
+def fill_in(page, part, text):
+    """Puts text between the marks <!-- part --> and <!-- /part --> of a page, if there is one."""
+    if page:
+        page.write_text(re.sub(rf"(<!-- {part} -->\n).*(<!-- /{part} -->)", lambda m: m[1] + text + "\n" + m[2], page.read_text(), flags=re.S))
+
+
 class Network:
     def __init__(self, name, build, threads, at):
         self.name, self.threads, self.at = name, threads, at
@@ -111,9 +117,7 @@ def main():
     lines += [f"| {n.name} | " + " | ".join(n.ratio(a, b) for a, b in RATIOS) + " |" for n in done]
     text = "\n".join(lines)
     print(text)
-    if options.markdown:
-        old = options.markdown.read_text()
-        options.markdown.write_text(re.sub(r"(<!-- peers -->\n).*(<!-- /peers -->)", lambda m: m[1] + text + "\n" + m[2], old, flags=re.S))
+    fill_in(options.markdown, "peers", text)
 
 
 if __name__ == "__main__":

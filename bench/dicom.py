@@ -20,7 +20,7 @@ import numpy as np
 import pydicom
 import torch
 import torchvision
-from compare import processor
+from compare import fill_in, processor
 from PIL import Image
 
 SYNTAXES = ("explicit", "rle", "jpeg-lossless")
@@ -203,12 +203,10 @@ def main():
               line("pydicom + numpy + PIL / through a helper", lambda r: r["peer"] / r["isolated"], "{:.2f}"),
               line("cost of isolation", lambda r: 100 * (r["isolated"] / r["here"] - 1), "{:.0f} %"), "",
               f"All files together: {total('peer') / total('isolated'):.2f} times as fast as pydicom + numpy + PIL; isolation costs "
-              f"{100 * (total('isolated') / total('here') - 1):.0f} %.", ""]
+              f"{100 * (total('isolated') / total('here') - 1):.0f} %."]
     text = "\n".join(table)
     print(text)
-    if options.markdown:
-        before, rest = options.markdown.read_text().split("<!-- dicom -->\n")
-        options.markdown.write_text(before + "<!-- dicom -->\n" + text + rest[rest.index("<!-- /dicom -->"):])
+    fill_in(options.markdown, "dicom", text)
 
 
 if __name__ == "__main__":

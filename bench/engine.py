@@ -7,7 +7,6 @@ import argparse
 import hashlib
 import json
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torchvision
-from compare import processor
+from compare import fill_in, processor
 from PIL import Image
 
 SIDE = 224
@@ -160,9 +159,7 @@ def main():
             lines = PARTS[part](Bench(options.build.resolve(), options.threads, Path(folder)), options)
         text = "\n".join([f"{processor()}, {options.threads} threads.", "", *lines])
         print(text)
-        if options.markdown:
-            old = options.markdown.read_text()
-            options.markdown.write_text(re.sub(rf"(<!-- {part} -->\n).*(<!-- /{part} -->)", lambda m: m[1] + text + "\n" + m[2], old, flags=re.S))
+        fill_in(options.markdown, part, text)
 
 
 if __name__ == "__main__":

@@ -83,6 +83,14 @@ report::DataReport sample_data() {
   return data;
 }
 
+/// Ends a script: says by how much the page is wider than a phone's window, and hands out all that was `said`.
+const std::string kWidthOnAPhone =
+    "const frame = document.createElement('iframe'); frame.style.width = '400px';"
+    "frame.srcdoc = document.documentElement.outerHTML.replace(/<script>[^]*?<\\/script>/g, '');"
+    "frame.onload = () => { const it = frame.contentDocument.documentElement;"
+    "  said.push(it.scrollWidth - it.clientWidth); document.title = said.join('; '); };"
+    "document.body.append(frame);";
+
 }  // namespace
 
 TEST_CASE("A browser loads the pages without a complaint", "[report]") {
@@ -108,12 +116,8 @@ TEST_CASE("In a browser tables sort, colours turn, and nothing is wider than the
       "const said = [names()]; for (const column of [1, 1, 1, 0]) { press(column); said.push(names()); }"
       "const colour = () => getComputedStyle(document.body).backgroundColor;"
       "said.push(colour()); for (let i = 0; i < 2; ++i) { document.querySelector('.theme').click(); "
-      "said.push(colour()); }"
-      "const frame = document.createElement('iframe'); frame.style.width = '400px';"
-      "frame.srcdoc = document.documentElement.outerHTML.replace(/<script>[^]*?<\\/script>/g, '');"
-      "frame.onload = () => { const it = frame.contentDocument.documentElement;"
-      "  said.push(it.scrollWidth - it.clientWidth); document.title = said.join('; '); };"
-      "document.body.append(frame);";
+      "said.push(colour()); }" +
+      kWidthOnAPhone;
   CHECK(title_after(page, script) ==
         "source adabn blend16 torch-update-bn disabled identity; "
         "blend16 adabn torch-update-bn source disabled identity; "
@@ -139,12 +143,8 @@ TEST_CASE("In a browser a sweep's page sorts, links its runs, and is not wider t
       "  .map(cell => cell.textContent).join(' ')).join(', ');"
       "const press = column => table.tHead.rows[0].cells[column].querySelector('button').click();"
       "const said = [names()]; for (const column of [3, 3]) { press(column); said.push(names()); }"
-      "said.push(table.querySelector('a').getAttribute('href'));"
-      "const frame = document.createElement('iframe'); frame.style.width = '400px';"
-      "frame.srcdoc = document.documentElement.outerHTML.replace(/<script>[^]*?<\\/script>/g, '');"
-      "frame.onload = () => { const it = frame.contentDocument.documentElement;"
-      "  said.push(it.scrollWidth - it.clientWidth); document.title = said.join('; '); };"
-      "document.body.append(frame);";
+      "said.push(table.querySelector('a').getAttribute('href'));" +
+      kWidthOnAPhone;
   CHECK(title_after(page, script) ==
         "noise 2 small, noise 2 large, noise 1 small; "
         "none  small, none  large, fog 1 small; "

@@ -4,19 +4,17 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cmath>
 #include <set>
 
 #include "run_session.hpp"
 #include "shared_work.hpp"
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/stopwatch.hpp"
 #include "shiftnorm/experiment/protocol.hpp"
 
 namespace shiftnorm::experiment {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 constexpr std::int64_t kProbeImages = 16;
 constexpr double kShortest = 0.2;  ///< seconds: below it a clock says little of a few images
@@ -50,9 +48,9 @@ double seconds_per_image(std::int64_t images, Work work) {
   work();  // memory is taken and weights are read the first time
   double seconds = 0;
   for (std::int64_t carried = 0;;) {
-    const Clock::time_point start = Clock::now();
+    const Stopwatch working;
     work();
-    seconds += std::chrono::duration<double>(Clock::now() - start).count();
+    seconds += working.seconds();
     carried += images;
     if (seconds >= kShortest) return seconds / static_cast<double>(carried);
   }
@@ -78,9 +76,9 @@ Pace pace_of(const Config& config, const Session& session, const SessionOptions&
       session.preprocess_yaml.empty() ? imaging::Pipeline{} : parse_pipeline(session.preprocess_yaml, "preprocess");
   imaging::StoreOptions store;
   store.threads = options.threads;
-  const Clock::time_point start = Clock::now();
+  const Stopwatch loading;
   static_cast<void>(imaging::SampleStore(session.dataset, pipeline, session.store->shape(), store, {}));
-  pace.load = std::chrono::duration<double>(Clock::now() - start).count() / static_cast<double>(images);
+  pace.load = loading.seconds() / static_cast<double>(images);
   adapt::Engine& engine = *session.engine;
   const auto measuring = std::ranges::find_if(config.modes, in_groups);
   if (measuring != config.modes.end()) {
@@ -181,12 +179,11 @@ std::optional<std::string> note_on_spill(adapt::Engine& engine, const adapt::Mod
   Progress quiet = progress;
   quiet.report = nullptr;
   const adapt::Images few{std::min(images.count, static_cast<std::size_t>(kProbeImages)), images.load};
-  const Clock::time_point start = Clock::now();
+  const Stopwatch running;
   std::string time;
   try {
     static_cast<void>(engine.run(probe_mode(mode), few, adapt::exportable(mode.policy) ? nullptr : &few, quiet));
-    const double seconds = std::chrono::duration<double>(Clock::now() - start).count() *
-                           static_cast<double>(images.count) / static_cast<double>(few.count);
+    const double seconds = running.seconds() * static_cast<double>(images.count) / static_cast<double>(few.count);
     time = fmt::format(", about {} by {} of the images and without waiting for the disk", in_time(seconds), few.count);
   } catch (const Interrupted&) {
     throw;
