@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "onednn.hpp"
+#include "winograd.hpp"
 
 namespace shiftnorm::exec {
 namespace {
@@ -125,6 +126,7 @@ bool just_in_time(const dnnl::convolution_forward::primitive_desc& pd) {
 
 CompiledConvolution compile_convolution(const ConvolutionShape& shape, const Tensor& weights, const Tensor* bias,
                                         std::int64_t block, bool source_is_plain) {
+  if (winograd_pays(shape, block)) return {compile_winograd(shape, weights, bias, block), false};
   const memory::desc plain = plain_weights(weights, shape.groups);
   std::optional<dnnl::convolution_forward::primitive_desc> pd;
   bool plain_source = false;
