@@ -73,11 +73,13 @@ class Winograd final : public Kernel {
   void run(const KernelArguments& a) const override {
     auto* transformed = reinterpret_cast<float*>(a.scratch);
     float* products = transformed + transformed_floats();
+    WinogradEpilogue epilogue;
+    if (!bias_.empty()) epilogue.bias = bias_.data();
     for (std::size_t first = 0; first < shape_.tiles(); first += chunk_) {
       const WinogradTiles tiles{first, std::min(chunk_, shape_.tiles() - first)};
       winograd_input(shape_, tiles, a.src[0], transformed);
       winograd_products(shape_, tiles, transformed, weights_.data(), products);
-      winograd_output(shape_, tiles, products, bias_.empty() ? nullptr : bias_.data(), a.dst);
+      winograd_output(shape_, tiles, products, epilogue, a.dst);
     }
   }
 

@@ -177,27 +177,56 @@ void products_block(D d, const WinogradShape& s, const WinogradTiles& tiles, con
   }
 }
 
+/// Scale and shift of one vector of channels, and what else becomes of a result.
 template <class D>
-void output_block(D d, const WinogradShape& s, const WinogradTiles& tiles, const float* products, const float* bias,
-                  float* dst) {
+struct Finish {
+  using V = hn::Vec<D>;
+  Finish(D tag, const WinogradEpilogue& e, size_t channel)
+      : d(tag),
+        affine(e.scale != nullptr),
+        low(e.low.has_value()),
+        high(e.high.has_value()),
+        bias(e.bias != nullptr ? hn::LoadU(d, e.bias + channel) : hn::Zero(d)),
+        scale(affine ? hn::LoadU(d, e.scale + channel) : hn::Zero(d)),
+        shift(affine ? hn::LoadU(d, e.shift + channel) : hn::Zero(d)),
+        least(hn::Set(d, e.low.value_or(0.0f))),
+        most(hn::Set(d, e.high.value_or(0.0f))) {}
+
+  /// residual: of this result, or null.
+  HWY_INLINE V operator()(V y, const float* residual) const {
+    y = hn::Add(y, bias);
+    if (affine) y = hn::Add(hn::Mul(y, scale), shift);
+    if (residual != nullptr) y = hn::Add(y, hn::LoadU(d, residual));
+    if (low) y = hn::Max(y, least);
+    if (high) y = hn::Min(y, most);
+    return y;
+  }
+
+  D d;
+  bool affine, low, high;
+  V bias, scale, shift, least, most;
+};
+
+template <class D>
+void output_block(D d, const WinogradShape& s, const WinogradTiles& tiles, const float* products,
+                  const WinogradEpilogue& epilogue, float* dst) {
   using V = hn::Vec<D>;
   const size_t n = hn::Lanes(d), row = s.out_width * s.block, across = s.tiles_across();
   const size_t plane = s.plane(s.out_blocks, tiles.count);
   for (size_t b = 0; b < s.out_blocks; ++b) {
-    const float* from = products + b * tiles.count * s.block;
-    float* image = dst + b * s.out_height * row;
-    for (size_t t = 0; t < tiles.count; ++t, from += s.block) {
-      const size_t y0 = (tiles.first + t) / across * kTile, x0 = (tiles.first + t) % across * kTile;
-      const size_t rows = std::min(kTile, s.out_height - y0), columns = std::min(kTile, s.out_width - x0);
-      float* tile = image + y0 * row + x0 * s.block;
-      for (size_t lane = 0; lane < s.block; lane += n) {
-        const V add = bias != nullptr ? hn::LoadU(d, bias + b * s.block + lane) : hn::Zero(d);
+    for (size_t lane = 0; lane < s.block; lane += n) {
+      const Finish<D> finish(d, epilogue, b * s.block + lane);
+      const float* from = products + b * tiles.count * s.block + lane;
+      for (size_t t = 0; t < tiles.count; ++t, from += s.block) {
+        const size_t y0 = (tiles.first + t) / across * kTile, x0 = (tiles.first + t) % across * kTile;
+        const size_t rows = std::min(kTile, s.out_height - y0), columns = std::min(kTile, s.out_width - x0);
+        const size_t at = (b * s.out_height + y0) * row + x0 * s.block + lane;
         V half[kTile][kReach];
         HWY_UNROLL(6)
         for (size_t j = 0; j < kReach; ++j) {
           V m[kReach], y[kTile];
           HWY_UNROLL(6)
-          for (size_t i = 0; i < kReach; ++i) m[i] = hn::LoadU(d, from + lane + (i * kReach + j) * plane);
+          for (size_t i = 0; i < kReach; ++i) m[i] = hn::LoadU(d, from + (i * kReach + j) * plane);
           gather_four(d, m, y);
           HWY_UNROLL(4)
           for (size_t i = 0; i < kTile; ++i) half[i][j] = y[i];
@@ -208,8 +237,11 @@ void output_block(D d, const WinogradShape& s, const WinogradTiles& tiles, const
           V y[kTile];
           gather_four(d, half[i], y);
           HWY_UNROLL(4)
-          for (size_t j = 0; j < kTile; ++j)
-            if (j < columns) hn::StoreU(hn::Add(y[j], add), d, tile + i * row + j * s.block + lane);
+          for (size_t j = 0; j < kTile; ++j) {
+            if (j >= columns) break;
+            const size_t to = at + i * row + j * s.block;
+            hn::StoreU(finish(y[j], epilogue.residual != nullptr ? epilogue.residual + to : nullptr), d, dst + to);
+          }
         }
       }
     }
@@ -227,8 +259,10 @@ void products(const WinogradShape& s, const WinogradTiles& tiles, const float* t
   s.block == 16 ? products_block<16>(D16(), s, tiles, transformed, weights, to)
                 : products_block<8>(D8(), s, tiles, transformed, weights, to);
 }
-void output(const WinogradShape& s, const WinogradTiles& tiles, const float* from, const float* bias, float* dst) {
-  s.block == 16 ? output_block(D16(), s, tiles, from, bias, dst) : output_block(D8(), s, tiles, from, bias, dst);
+void output(const WinogradShape& s, const WinogradTiles& tiles, const float* from, const WinogradEpilogue& epilogue,
+            float* dst) {
+  s.block == 16 ? output_block(D16(), s, tiles, from, epilogue, dst)
+                : output_block(D8(), s, tiles, from, epilogue, dst);
 }
 
 }  // namespace shiftnorm::exec::HWY_NAMESPACE
@@ -247,9 +281,9 @@ void winograd_products(const WinogradShape& shape, const WinogradTiles& tiles, c
                        const float* weights, float* products) {
   HWY_DYNAMIC_DISPATCH(products)(shape, tiles, transformed, weights, products);
 }
-void winograd_output(const WinogradShape& shape, const WinogradTiles& tiles, const float* products, const float* bias,
-                     float* dst) {
-  HWY_DYNAMIC_DISPATCH(output)(shape, tiles, products, bias, dst);
+void winograd_output(const WinogradShape& shape, const WinogradTiles& tiles, const float* products,
+                     const WinogradEpilogue& epilogue, float* dst) {
+  HWY_DYNAMIC_DISPATCH(output)(shape, tiles, products, epilogue, dst);
 }
 }  // namespace shiftnorm::exec
 #endif

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 
 namespace shiftnorm::exec {
 
@@ -41,9 +42,18 @@ void winograd_input(const WinogradShape& shape, const WinogradTiles& tiles, cons
 void winograd_products(const WinogradShape& shape, const WinogradTiles& tiles, const float* transformed,
                        const float* weights, float* products);
 
-/// Writes A^T m A of every tile of products, plus the bias of its channel, where the result has pixels.
-/// bias: [out_blocks, block] or null.
-void winograd_output(const WinogradShape& shape, const WinogradTiles& tiles, const float* products, const float* bias,
-                     float* dst);
+/// What is done to a result before it is written: y = min(max(scale x + shift + residual, low), high), each step
+/// rounded.
+struct WinogradEpilogue {
+  const float* bias = nullptr;   ///< [out_blocks, block], added to x; null: nothing
+  const float* scale = nullptr;  ///< [out_blocks, block], as is shift; null: y = x
+  const float* shift = nullptr;
+  const float* residual = nullptr;  ///< laid out as the result; null: nothing. May be the result itself
+  std::optional<float> low, high;   ///< absent: unbounded
+};
+
+/// Writes A^T m A of every tile of products, through the epilogue, where the result has pixels.
+void winograd_output(const WinogradShape& shape, const WinogradTiles& tiles, const float* products,
+                     const WinogradEpilogue& epilogue, float* dst);
 
 }  // namespace shiftnorm::exec
