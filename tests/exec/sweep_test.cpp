@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "exec/random_network.hpp"
+#include "schedule.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/exec/reference.hpp"
 
@@ -153,6 +154,22 @@ TEST_CASE("A layerwise sweep equals one pass per layer", "[exec]") {
     const std::vector<float> expected = exec::run_reference(g, image(i)).front();
     for (std::size_t k = 0; k < expected.size(); ++k) CHECK(found.outputs[i][k] == Approx(expected[k]).margin(1e-4));
   }
+}
+
+TEST_CASE("What several BatchNorms see of the same concatenated values is measured once", "[exec]") {
+  const Graph g = dense_network();
+  const exec::Plan plan(g);
+  std::vector<std::int64_t> levels;
+  for (const graph::BatchNorm& set : plan.sets()) levels.push_back(set.level);
+  const bool settled = GENERATE(true, false);
+  const exec::Schedule schedule = exec::make_schedule(plan.program(), levels, settled, 1, 0);
+  std::vector<std::int64_t> measured;  // channels, in the order of sets
+  for (const exec::Segment& segment : schedule.segments)
+    for (const exec::Action& action : segment.actions)
+      for (const int part : action.parts) measured.push_back(schedule.parts[static_cast<std::size_t>(part)].channels);
+  std::ranges::sort(measured);
+  // bn0: a; bn1: b beside it; bn2: wide; bn3: c beside both; bn4: a concatenation of uneven parts, as a whole.
+  CHECK(measured == std::vector<std::int64_t>{16, 16, 32, 120, 160});
 }
 
 TEST_CASE("Groups do not see each other and end in order", "[exec]") {

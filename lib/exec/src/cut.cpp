@@ -7,7 +7,66 @@
 namespace shiftnorm::exec {
 namespace {
 
-using Measured = std::map<int, std::vector<int>>;  ///< value to the sets that measure it
+using Measured = std::map<int, std::vector<int>>;  ///< value to the parts that it is measured for
+
+/// Which values are measured for what. A set that measures a concatenation measures those of its parts that no set
+/// before it measured.
+class Measurements {
+ public:
+  Measurements(const Program& program, Cut& cut) : program_(program), cut_(cut) {
+    cut_.made_of.resize(program.measured.size());
+  }
+
+  void add(int set, Measured& measured) {
+    const std::vector<int>& values = program_.measured[static_cast<std::size_t>(set)];
+    set_ = set;
+    channels_ = 0;
+    if (values.size() == 1) return add_value(values.front(), measured);
+    // Uses of one set are pooled: what each of them is measured for is the same.
+    const int part = open_part(values.front());
+    for (const int value : values) measured[value].push_back(part);
+  }
+
+ private:
+  void add_value(int value, Measured& measured) {
+    const auto known = part_of_.find(value);
+    if (known != part_of_.end()) {
+      cut_.made_of[static_cast<std::size_t>(set_)].push_back(known->second);
+      channels_ += cut_.parts[static_cast<std::size_t>(known->second)].channels;
+      return;
+    }
+    const int producer = program_.values[static_cast<std::size_t>(value)].producer;
+    if (producer >= 0 && is_concatenation(program_.steps[static_cast<std::size_t>(producer)])) {
+      for (const int src : program_.steps[static_cast<std::size_t>(producer)].src) add_value(src, measured);
+      return;
+    }
+    const int part = open_part(value);
+    part_of_[value] = part;
+    measured[value].push_back(part);
+  }
+
+  int open_part(int value) {
+    const auto part = static_cast<int>(cut_.parts.size());
+    const std::int64_t channels = program_.values[static_cast<std::size_t>(value)].layout.channels;
+    cut_.parts.push_back({set_, channels_, channels});
+    cut_.made_of[static_cast<std::size_t>(set_)].push_back(part);
+    channels_ += channels;
+    return part;
+  }
+
+  /// Of whole blocks of channels, each of which lies in the result as it is.
+  static bool is_concatenation(const ProgramStep& step) {
+    for (std::size_t i = 0; i < step.src.size(); ++i)
+      if (step.kernel->part_offset(i) < 0) return false;
+    return !step.src.empty();
+  }
+
+  const Program& program_;
+  Cut& cut_;
+  int set_ = -1;
+  std::int64_t channels_ = 0;   ///< of the set that have their part already
+  std::map<int, int> part_of_;  ///< value to the part that it is measured for first
+};
 
 class Cutter {
  public:
@@ -18,20 +77,23 @@ class Cutter {
   }
 
   Cut run(const std::vector<std::int64_t>& level, bool settled, std::span<const int> outputs) {
-    std::map<std::int64_t, Measured> measured;
+    std::map<std::int64_t, std::vector<int>> by_level;
     for (std::size_t s = 0; s < level.size(); ++s)
-      if (level[s] > 0)
-        for (const int value : program_.measured[s])
-          measured[settled ? level[s] : 1][value].push_back(static_cast<int>(s));
-    for (const auto& [number, values] : measured) {
+      if (level[s] > 0 && !program_.measured[s].empty())
+        by_level[settled ? level[s] : 1].push_back(static_cast<int>(s));
+    Measurements measurements(program_, cut_);
+    for (const auto& [number, sets] : by_level) {
+      Measured values;
+      for (const int set : sets) measurements.add(set, values);
       open_segment(number);
+      segment().sets = sets;
       // Each value is measured right after it is computed, while it is in cache.
-      for (const auto& [value, sets] : values) demand(value, values);
+      for (const auto& [value, parts] : values) demand(value, values);
       std::set<int> seen;
       for (const Action& action : segment().actions)
         if (action.step < 0) seen.insert(cut_.origin[static_cast<std::size_t>(action.value)]);
-      for (const auto& [value, sets] : values)  // of those computed in an earlier segment
-        if (!seen.contains(value)) segment().actions.push_back({-1, id(value), {}, sets});
+      for (const auto& [value, parts] : values)  // of those computed in an earlier segment
+        if (!seen.contains(value)) segment().actions.push_back({-1, id(value), {}, parts});
     }
     if (outputs.empty()) return std::move(cut_);
     if (settled || cut_.segments.empty()) open_segment(0);

@@ -8,17 +8,26 @@
 
 namespace shiftnorm::exec {
 
-/// One thing to do for an image: run a step, or measure a value for BatchNorm sets. Values are named by the cut's ids.
+/// Channels of a BatchNorm set that are measured by themselves: all of them, or those that one part of a concatenation
+/// has. Other sets with the same part in their concatenations (DenseNet's) take over what was measured.
+struct MeasuredPart {
+  int set = -1;            ///< whose pivots it is measured around
+  std::int64_t first = 0;  ///< of the set's channels
+  std::int64_t channels = 0;
+};
+
+/// One thing to do for an image: run a step, or measure a value. Values are named by the cut's ids.
 struct Action {
-  int step = -1;         ///< -1: measure
-  int value = -1;        ///< what is written or measured
-  std::vector<int> src;  ///< what the step reads
-  std::vector<int> sets;
+  int step = -1;           ///< -1: measure
+  int value = -1;          ///< what is written or measured
+  std::vector<int> src;    ///< what the step reads
+  std::vector<int> parts;  ///< what the value is measured for
 };
 
 /// The part of the program between two levels.
 struct Segment {
   std::int64_t level = 0;  ///< the level whose BatchNorms it measures; 0: the last segment, which gives the outputs
+  std::vector<int> sets;   ///< whose moments are known at its end
   bool loads_input = false;
   std::vector<Action> actions;
 };
@@ -29,6 +38,8 @@ struct Cut {
   std::vector<Segment> segments;
   std::vector<int> origin;   ///< per id: the program's value
   std::vector<int> outputs;  ///< ids
+  std::vector<MeasuredPart> parts;
+  std::vector<std::vector<int>> made_of;  ///< per set: the parts that its moments are, in the order of channels
 };
 
 /// recomputed[value]: it is not kept beyond its segment; segments that need it later compute it again, from what is

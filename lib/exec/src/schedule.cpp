@@ -26,6 +26,8 @@ Schedule make_schedule(const Program& program, const std::vector<std::int64_t>& 
   Schedule schedule{std::move(cut.segments),
                     std::move(cut.origin),
                     std::move(cut.outputs),
+                    std::move(cut.parts),
+                    std::move(cut.made_of),
                     std::move(placement.places),
                     placement.frontier_floats,
                     placement.local_floats,

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cmath>
 #include <filesystem>
@@ -29,13 +30,32 @@ struct WorkerMemory {
   std::vector<const float*> src;
 };
 
-/// Moments by set; sets that are not of the current level are absent.
-struct SetMoments {
-  explicit SetMoments(const std::vector<float>& pivot) : moments(pivot), spread(pivot.size()) {}
+struct PartMoments {
+  explicit PartMoments(std::vector<float> pivot) : moments(std::move(pivot)), spread(moments.channels()) {}
   stats::ChannelMoments moments;
   stats::Spread spread;
 };
-using Moments = std::map<std::size_t, SetMoments>;
+/// By part (MeasuredPart).
+using Moments = std::map<int, PartMoments>;
+
+/// Those of a set's parts, one after the other.
+LevelMoments side_by_side(std::size_t set, std::span<const int> parts, const Moments& of) {
+  std::vector<float> pivot;
+  std::vector<stats::ExactSum> sums, squares;
+  std::vector<std::array<stats::ExactSum, 3>> products;
+  const auto append = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
+  for (const int part : parts) {
+    const PartMoments& one = of.at(part);
+    append(pivot, one.moments.pivot());
+    append(sums, one.moments.sums());
+    append(squares, one.moments.squares());
+    append(products, one.spread.products());
+  }
+  const PartMoments& first = of.at(parts.front());
+  return {set,
+          {std::move(pivot), std::move(sums), std::move(squares), first.moments.values(), first.moments.images()},
+          {std::move(products), first.spread.units()}};
+}
 
 /// Half of what the kernel says can be had without swapping; the page cache counts as free.
 std::uint64_t half_of_free_memory() {
@@ -226,12 +246,12 @@ class Sweep {
   template <class ForEachImage>
   void carry_group(std::size_t g, float* frontier, ForEachImage for_each_image, std::size_t team) {
     std::vector<Affine> affines = request_.affines;
+    Moments known;  // of earlier segments too
     for (const Segment& segment : schedule_.segments) {
       std::vector<Moments> moments(team);
-      for (Moments& part : moments) {
+      for (Moments& of_worker : moments) {
         for (const Action& action : segment.actions)
-          for (const int set : action.sets)
-            part.try_emplace(static_cast<std::size_t>(set), request_.pivots[static_cast<std::size_t>(set)]);
+          for (const int part : action.parts) of_worker.try_emplace(part, pivot_of(part));
       }
       for_each_image([&](std::size_t w, std::size_t i) {
         progress_.check();
@@ -240,20 +260,31 @@ class Sweep {
         tell();
       });
       if (workers_.stopped()) return;
-      if (segment.level > 0) settle(g, segment.level, moments, affines);
+      if (segment.level > 0) settle(g, segment, moments, known, affines);
     }
   }
 
-  void settle(std::size_t g, std::int64_t level, std::vector<Moments>& moments, std::vector<Affine>& affines) {
-    std::vector<LevelMoments> pooled;
-    for (auto& [set, part] : moments.front()) {
-      for (std::size_t w = 1; w < moments.size(); ++w) {
-        part.moments.merge(moments[w].at(set).moments);
-        part.spread.merge(moments[w].at(set).spread);
+  void settle(std::size_t g, const Segment& segment, std::vector<Moments>& moments, Moments& known,
+              std::vector<Affine>& affines) {
+    for (std::size_t w = 1; w < moments.size(); ++w) {
+      for (auto& [part, of_worker] : moments[w]) {
+        PartMoments& pooled = moments.front().at(part);
+        pooled.moments.merge(of_worker.moments);
+        pooled.spread.merge(of_worker.spread);
       }
-      pooled.push_back({set, std::move(part.moments), std::move(part.spread)});
     }
-    request_.settle(g, level, pooled, affines);
+    known.merge(moments.front());
+    std::vector<LevelMoments> pooled;
+    for (const int set : segment.sets)
+      pooled.push_back(
+          side_by_side(static_cast<std::size_t>(set), schedule_.made_of[static_cast<std::size_t>(set)], known));
+    request_.settle(g, segment.level, pooled, affines);
+  }
+
+  [[nodiscard]] std::vector<float> pivot_of(int part) const {
+    const MeasuredPart& p = schedule_.parts[static_cast<std::size_t>(part)];
+    const auto first = request_.pivots[static_cast<std::size_t>(p.set)].begin() + p.first;
+    return {first, first + p.channels};
   }
 
   [[nodiscard]] const Layout& layout_of(int id) const {
@@ -295,8 +326,8 @@ class Sweep {
     const auto block = static_cast<std::size_t>(layout.block), pixels = static_cast<std::size_t>(layout.pixels);
     mine.sum.resize(padded);
     mine.square.resize(padded);
-    for (const int set : action.sets) {
-      SetMoments& total = moments.at(static_cast<std::size_t>(set));
+    for (const int part : action.parts) {
+      PartMoments& total = moments.at(part);
       const float* pivot = total.moments.pivot().data();
       float last_pivot[16] = {};  // the last block may reach beyond the channels
       for (std::size_t c = 0; c < channels; c += block) {
@@ -308,12 +339,16 @@ class Sweep {
         block_moments(x + c * pixels, p, pixels, block, mine.sum.data() + c, mine.square.data() + c);
       }
       for (std::size_t c = 0; c < channels; ++c)
-        if (!std::isfinite(mine.sum[c] + mine.square[c]))
-          throw NonFinite(plan_.sets()[static_cast<std::size_t>(set)].name, static_cast<std::int64_t>(c), image);
+        if (!std::isfinite(mine.sum[c] + mine.square[c])) throw_non_finite(part, static_cast<std::int64_t>(c), image);
       const std::span<const double> sum(mine.sum.data(), channels), square(mine.square.data(), channels);
       total.moments.add_image(sum, square, layout.pixels);
       total.spread.add(sum, square, static_cast<double>(layout.pixels));
     }
+  }
+
+  [[noreturn]] void throw_non_finite(int part, std::int64_t channel, std::size_t image) const {
+    const MeasuredPart& p = schedule_.parts[static_cast<std::size_t>(part)];
+    throw NonFinite(plan_.sets()[static_cast<std::size_t>(p.set)].name, p.first + channel, image);
   }
 
   void tell() {
