@@ -62,6 +62,7 @@ class Lowering {
       }
     }
     for (const ValueId id : graph_.outputs()) program_.outputs.push_back(written_output(id));
+    fuse_epilogues();
   }
 
  private:
@@ -210,8 +211,38 @@ class Lowering {
     for (int& value : src) value = as_block(value, block);
     for (int t = 0; t < p.terms.terms; ++t)
       if (p.terms.set[static_cast<std::size_t>(t)] >= 0) sets.push_back(p.terms.set[static_cast<std::size_t>(t)]);
+    normalised_.push_back({static_cast<int>(program_.steps.size()), p.terms});
     return emit(node_->name, std::move(src), shape, block, compile_normalise(p.terms, layout_of(shape, block)),
                 std::move(sets));
+  }
+
+  /// Gives each normalisation of a convolution's result that nothing else reads a form in one pass with it.
+  void fuse_epilogues() {
+    std::vector<int> readers(program_.values.size(), 0);
+    for (const ProgramStep& step : program_.steps)
+      for (const int value : step.src) ++readers[static_cast<std::size_t>(value)];
+    for (const int value : program_.outputs) ++readers[static_cast<std::size_t>(value)];
+    for (const auto& [number, terms] : normalised_) {
+      const std::vector<int> src = program_.steps[static_cast<std::size_t>(number)].src;
+      for (std::size_t t = 0; t < src.size(); ++t)
+        if (readers[static_cast<std::size_t>(src[t])] == 1 && fuse_epilogue(number, terms, t)) break;
+    }
+  }
+
+  bool fuse_epilogue(int number, const NormaliseTerms& terms, std::size_t t) {
+    ProgramStep& step = program_.steps[static_cast<std::size_t>(number)];
+    const int between = step.src[t], producer = program_.values[static_cast<std::size_t>(between)].producer;
+    const std::optional<Epilogue> epilogue = epilogue_of(terms, t);
+    if (producer < 0 || !epilogue || (epilogue->residual && terms.set[1 - t] >= 0)) return false;
+    const ProgramStep& convolution = program_.steps[static_cast<std::size_t>(producer)];
+    std::unique_ptr<Kernel> kernel = convolution.kernel->with_epilogue(*epilogue);
+    if (!kernel) return false;
+    std::vector<int> src = convolution.src;
+    if (epilogue->residual) src.push_back(step.src[1 - t]);
+    step.between = between;
+    step.fused = static_cast<int>(program_.steps.size());
+    program_.steps.push_back({step.name, std::move(src), step.dst, step.sets, std::move(kernel), -1, between});
+    return true;
   }
 
   /// Leaves a sum open if exactly one consumer follows, otherwise writes it now.
@@ -537,6 +568,7 @@ class Lowering {
   std::map<ValueId, int> value_of_;
   std::map<ValueId, Pending> pending_;
   std::map<std::pair<int, std::int64_t>, int> reordered_;
+  std::vector<std::pair<int, NormaliseTerms>> normalised_;  ///< steps that write a sum
 };
 
 }  // namespace

@@ -128,7 +128,7 @@ class Cutter {
     };
     std::vector<Visit> open;
     const auto enter = [&](int value) {
-      if (!at_hand(value)) open.push_back({program_.values[static_cast<std::size_t>(value)].producer});
+      if (!at_hand(value)) open.push_back({step_for(value, measured)});
     };
     enter(wanted);
     while (!open.empty()) {
@@ -141,6 +141,14 @@ class Cutter {
       make(visit.step, measured);
       open.pop_back();
     }
+  }
+
+  /// In one pass with the convolution before it, unless that one's result is at hand or wanted too.
+  [[nodiscard]] int step_for(int value, const Measured& measured) const {
+    const int number = program_.values[static_cast<std::size_t>(value)].producer;
+    const ProgramStep& step = program_.steps[static_cast<std::size_t>(number)];
+    const bool fused = step.fused >= 0 && !at_hand(step.between) && !measured.contains(step.between);
+    return fused ? step.fused : number;
   }
 
   void make(int number, const Measured& measured) {

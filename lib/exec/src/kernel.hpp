@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "shiftnorm/exec/affine.hpp"
@@ -18,6 +19,14 @@ struct KernelArguments {
   void* worker_state = nullptr;     ///< what make_worker_state() gave for this worker
 };
 
+/// What may follow a convolution while its results are still in registers: y = min(max(scale x + shift [+ residual],
+/// low), high). Every product and every sum is rounded, so that the bits are those of a normalisation by itself.
+struct Epilogue {
+  int set = -1;                    ///< BatchNorm set that gives scale and shift; -1: x as it is
+  bool residual = false;           ///< the last source, laid out as the result, is added
+  std::optional<float> low, high;  ///< absent: unbounded. The larger of NaN and `low` is `low`
+};
+
 /// One compiled operation on one image. Immutable: shared by all threads.
 class Kernel {
  public:
@@ -31,6 +40,8 @@ class Kernel {
   [[nodiscard]] virtual std::int64_t part_offset(std::size_t /*index*/) const { return -1; }
   /// Multiplications and additions of one execution, where they outweigh reading and writing; else 0.
   [[nodiscard]] virtual double operations() const { return 0; }
+  /// This operation with an epilogue, or null where that is not to be had with the same bits.
+  [[nodiscard]] virtual std::unique_ptr<Kernel> with_epilogue(const Epilogue& /*epilogue*/) const { return nullptr; }
   /// Handles that cannot be shared between threads (oneDNN memory objects).
   [[nodiscard]] virtual std::shared_ptr<void> make_worker_state() const { return nullptr; }
 };

@@ -45,6 +45,17 @@ class Normalise final : public Kernel {
 
 }  // namespace
 
+std::optional<Epilogue> epilogue_of(const NormaliseTerms& terms, std::size_t t) {
+  if (terms.activation && terms.activation->op != Unary::clip) return std::nullopt;
+  Epilogue e{terms.set[t], terms.terms > 1, {}, {}};
+  if (terms.relu) e.low = 0.0f;
+  if (terms.activation) {
+    e.low = terms.activation->a;
+    e.high = terms.activation->b;
+  }
+  return e;
+}
+
 std::unique_ptr<Kernel> compile_normalise(const NormaliseTerms& terms, const Layout& layout) {
   return std::make_unique<Normalise>(terms, layout);
 }

@@ -27,6 +27,10 @@ struct NormaliseTerms {
   [[nodiscard]] bool activated() const { return relu || activation; }
 };
 
+/// What the convolution that writes term `t` can do of this itself, the other term being its residual; none if the
+/// activation is not one of a convolution's.
+[[nodiscard]] std::optional<Epilogue> epilogue_of(const NormaliseTerms& terms, std::size_t t);
+
 /// All terms and the result have this layout.
 [[nodiscard]] std::unique_ptr<Kernel> compile_normalise(const NormaliseTerms& terms, const Layout& layout);
 

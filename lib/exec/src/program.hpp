@@ -22,9 +22,12 @@ struct ProgramStep {
   int dst = -1;
   std::vector<int> sets;  ///< BatchNorm sets whose scale and shift it uses
   std::unique_ptr<Kernel> kernel;
+  int fused = -1;    ///< the step that gives dst without `between`: a convolution with this step as its epilogue
+  int between = -1;  ///< of such a step and the one it stands for: the convolution's result
 };
 
-/// Steps in topological order. Value 0 is the input, plain.
+/// Steps in topological order, but that fused ones, which no value names as its producer, come last. Value 0 is the
+/// input, plain.
 struct Program {
   std::int64_t block = 16;  ///< channels per block of blocked values
   std::vector<ProgramValue> values;

@@ -17,86 +17,87 @@ using D16 = hn::CappedTag<float, 16>;
 using D8 = hn::CappedTag<float, 8>;
 using Any = hn::ScalableTag<float>;
 
-/// One vector of act(first + second) at offset i; s1, b1, s2, b2 hold this lane group's scale and shift.
-template <bool relu, int terms, bool second_affine, class D, class V>
-HWY_INLINE void affine_at(D d, const AffineTerm& first, const AffineTerm& second, V s1, V b1, V s2, V b2, size_t i,
-                          float* dst) {
-  auto y = hn::MulAdd(hn::Load(d, first.x + i), s1, b1);
-  if constexpr (terms == 2) {
-    const auto r = hn::Load(d, second.x + i);
-    y = hn::Add(y, second_affine ? hn::MulAdd(r, s2, b2) : r);
-  }
-  if constexpr (relu) y = hn::Max(y, hn::Zero(d));
-  hn::Store(y, d, dst + i);
+/// Product and sum rounded one after the other, as in the epilogue of a convolution: never a fused multiply-add.
+template <class V>
+HWY_INLINE V scale_shift(V x, V scale, V shift) {
+  return hn::Add(hn::Mul(x, scale), shift);
 }
 
-template <bool relu, int terms, bool second_affine, class D>
+/// Which of the terms have a scale and shift. The second has one only if the first has: affine() swaps them.
+enum class Terms { plain, scaled, plain_plain, scaled_plain, scaled_scaled };
+
+/// One vector of act(first + second) at offset i; s1, b1, s2, b2 hold this lane group's scale and shift.
+template <bool relu, Terms terms, class D, class V>
+HWY_INLINE void affine_at(D d, const AffineTerm& first, const AffineTerm& second, V s1, V b1, V s2, V b2, size_t i,
+                          float* dst) {
+  auto y = hn::LoadU(d, first.x + i);
+  if constexpr (terms != Terms::plain && terms != Terms::plain_plain) y = scale_shift(y, s1, b1);
+  if constexpr (terms != Terms::plain && terms != Terms::scaled) {
+    const auto r = hn::LoadU(d, second.x + i);
+    y = hn::Add(y, terms == Terms::scaled_scaled ? scale_shift(r, s2, b2) : r);
+  }
+  if constexpr (relu) y = hn::Max(y, hn::Zero(d));
+  hn::StoreU(y, d, dst + i);
+}
+
+template <bool relu, Terms terms, class D>
 void affine_lanes(D d, const AffineTerm& first, const AffineTerm& second, size_t pixels, size_t block, float* dst) {
   const size_t n = hn::Lanes(d);
+  const auto constant = [d](const float* p, size_t lane) {
+    return p != nullptr ? hn::LoadU(d, p + lane) : hn::Zero(d);
+  };
   for (size_t lane = 0; lane < block; lane += n) {
-    const auto one = hn::Set(d, 1.0f), zero = hn::Zero(d);
-    const auto s1 = first.scale != nullptr ? hn::LoadU(d, first.scale + lane) : one;
-    const auto b1 = first.scale != nullptr ? hn::LoadU(d, first.shift + lane) : zero;
-    const auto s2 = second_affine ? hn::LoadU(d, second.scale + lane) : one;
-    const auto b2 = second_affine ? hn::LoadU(d, second.shift + lane) : zero;
+    const auto s1 = constant(first.scale, lane), b1 = constant(first.shift, lane), s2 = constant(second.scale, lane),
+               b2 = constant(second.shift, lane);
     size_t p = 0;
     for (; p + 4 <= pixels; p += 4) {
       const size_t i = p * block + lane;
-      affine_at<relu, terms, second_affine>(d, first, second, s1, b1, s2, b2, i, dst);
-      affine_at<relu, terms, second_affine>(d, first, second, s1, b1, s2, b2, i + block, dst);
-      affine_at<relu, terms, second_affine>(d, first, second, s1, b1, s2, b2, i + 2 * block, dst);
-      affine_at<relu, terms, second_affine>(d, first, second, s1, b1, s2, b2, i + 3 * block, dst);
+      affine_at<relu, terms>(d, first, second, s1, b1, s2, b2, i, dst);
+      affine_at<relu, terms>(d, first, second, s1, b1, s2, b2, i + block, dst);
+      affine_at<relu, terms>(d, first, second, s1, b1, s2, b2, i + 2 * block, dst);
+      affine_at<relu, terms>(d, first, second, s1, b1, s2, b2, i + 3 * block, dst);
     }
-    for (; p < pixels; ++p)
-      affine_at<relu, terms, second_affine>(d, first, second, s1, b1, s2, b2, p * block + lane, dst);
+    for (; p < pixels; ++p) affine_at<relu, terms>(d, first, second, s1, b1, s2, b2, p * block + lane, dst);
   }
 }
 
 /// Plain layout: one channel, its pixels in a row; the pointers need not be aligned.
-template <bool relu>
+template <bool relu, Terms terms>
 void affine_row(const AffineTerm& first, const AffineTerm& second, size_t pixels, float* dst) {
+  const auto from = [&](auto d, size_t p) {
+    const auto constant = [d](const float* value) { return hn::Set(d, value != nullptr ? *value : 0.0f); };
+    affine_at<relu, terms>(d, first, second, constant(first.scale), constant(first.shift), constant(second.scale),
+                           constant(second.shift), p, dst);
+  };
   const Any d;
-  const auto value = [](const float* p, float absent) { return hn::Set(Any(), p != nullptr ? *p : absent); };
-  const auto s1 = value(first.scale, 1), b1 = value(first.shift, 0), s2 = value(second.scale, 1),
-             b2 = value(second.shift, 0);
-  const size_t n = hn::Lanes(d);
   size_t p = 0;
-  for (; p + n <= pixels; p += n) {
-    auto y = hn::MulAdd(hn::LoadU(d, first.x + p), s1, b1);
-    if (second.x != nullptr) y = hn::Add(y, hn::MulAdd(hn::LoadU(d, second.x + p), s2, b2));
-    if constexpr (relu) y = hn::Max(y, hn::Zero(d));
-    hn::StoreU(y, d, dst + p);
-  }
-  const hn::CappedTag<float, 1> d1;
-  for (; p < pixels; ++p) {
-    auto y = hn::MulAdd(hn::LoadU(d1, first.x + p), hn::Set(d1, first.scale != nullptr ? *first.scale : 1.0f),
-                        hn::Set(d1, first.shift != nullptr ? *first.shift : 0.0f));
-    if (second.x != nullptr)
-      y = hn::Add(y,
-                  hn::MulAdd(hn::LoadU(d1, second.x + p), hn::Set(d1, second.scale != nullptr ? *second.scale : 1.0f),
-                             hn::Set(d1, second.shift != nullptr ? *second.shift : 0.0f)));
-    if constexpr (relu) y = hn::Max(y, hn::Zero(d1));
-    hn::StoreU(y, d1, dst + p);
-  }
+  for (; p + hn::Lanes(d) <= pixels; p += hn::Lanes(d)) from(d, p);
+  for (; p < pixels; ++p) from(hn::CappedTag<float, 1>(), p);
 }
 
-template <bool relu, class D>
-void affine_terms(D d, const AffineTerm& first, const AffineTerm& second, size_t pixels, size_t block, float* dst) {
-  if (second.x == nullptr) return affine_lanes<relu, 1, false>(d, first, second, pixels, block, dst);
-  if (second.scale == nullptr) return affine_lanes<relu, 2, false>(d, first, second, pixels, block, dst);
-  affine_lanes<relu, 2, true>(d, first, second, pixels, block, dst);
+template <bool relu, Terms terms>
+void affine_block(const AffineTerm& first, const AffineTerm& second, size_t pixels, size_t block, float* dst) {
+  if (block == 16) return affine_lanes<relu, terms>(D16(), first, second, pixels, block, dst);
+  if (block == 8) return affine_lanes<relu, terms>(D8(), first, second, pixels, block, dst);
+  affine_row<relu, terms>(first, second, pixels, dst);
 }
 
 template <bool relu>
-void affine_any(const AffineTerm& first, const AffineTerm& second, size_t pixels, size_t block, float* dst) {
-  if (block == 16) return affine_terms<relu>(D16(), first, second, pixels, block, dst);
-  if (block == 8) return affine_terms<relu>(D8(), first, second, pixels, block, dst);
-  affine_row<relu>(first, second, pixels, dst);
+void affine_terms(const AffineTerm& first, const AffineTerm& second, size_t pixels, size_t block, float* dst) {
+  const bool scaled = first.scale != nullptr;
+  if (second.x == nullptr)
+    return scaled ? affine_block<relu, Terms::scaled>(first, second, pixels, block, dst)
+                  : affine_block<relu, Terms::plain>(first, second, pixels, block, dst);
+  if (second.scale == nullptr)
+    return scaled ? affine_block<relu, Terms::scaled_plain>(first, second, pixels, block, dst)
+                  : affine_block<relu, Terms::plain_plain>(first, second, pixels, block, dst);
+  if (!scaled) return affine_terms<relu>(second, first, pixels, block, dst);
+  affine_block<relu, Terms::scaled_scaled>(first, second, pixels, block, dst);
 }
 
 void affine(const AffineTerm& first, const AffineTerm& second, bool relu, size_t pixels, size_t block, float* dst) {
-  if (relu) return affine_any<true>(first, second, pixels, block, dst);
-  affine_any<false>(first, second, pixels, block, dst);
+  if (relu) return affine_terms<true>(first, second, pixels, block, dst);
+  affine_terms<false>(first, second, pixels, block, dst);
 }
 
 #if HWY_TARGET == HWY_SCALAR

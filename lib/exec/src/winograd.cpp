@@ -56,29 +56,54 @@ constexpr std::array<std::array<double, 3>, kWinogradReach> evaluation() {
   return g;
 }
 
+/// Weights at the six by six points, and a bias in whole blocks: the same for every form of a convolution.
+struct Constants {
+  AlignedVector<float> weights, bias;
+};
+
+/// G g G^T of every pair of channels, rounded once.
+AlignedVector<float> transform(const WinogradShape& shape, const Tensor& weights) {
+  constexpr auto g = evaluation();
+  const std::size_t block = shape.block, inputs = shape.in_blocks * block;
+  const auto rows = static_cast<std::size_t>(weights.shape[0]), columns = static_cast<std::size_t>(weights.shape[1]);
+  AlignedVector<float> out(static_cast<std::size_t>(weight_bytes(shape)) / sizeof(float), 0.0f);
+  for (std::size_t o = 0; o < rows; ++o) {
+    for (std::size_t c = 0; c < columns; ++c) {
+      const float* w = weights.values.data() + (o * columns + c) * 9;
+      for (std::size_t i = 0; i < kWinogradReach; ++i) {
+        std::array<double, 3> row{};
+        for (std::size_t k = 0; k < 3; ++k)
+          row[k] = g[i][0] * static_cast<double>(w[k]) + g[i][1] * static_cast<double>(w[3 + k]) +
+                   g[i][2] * static_cast<double>(w[6 + k]);
+        for (std::size_t j = 0; j < kWinogradReach; ++j) {
+          const double value = g[j][0] * row[0] + g[j][1] * row[1] + g[j][2] * row[2];
+          const std::size_t plane = (i * kWinogradReach + j) * shape.out_blocks + o / block;
+          out[(plane * inputs + c) * block + o % block] = static_cast<float>(value);
+        }
+      }
+    }
+  }
+  return out;
+}
+
 class Winograd final : public Kernel {
  public:
-  Winograd(const WinogradShape& shape, const Tensor& weights, const Tensor* bias)
-      : shape_(shape), weights_(static_cast<std::size_t>(weight_bytes(shape)) / sizeof(float), 0.0f) {
+  Winograd(const WinogradShape& shape, std::shared_ptr<const Constants> constants, const Epilogue& epilogue)
+      : shape_(shape), constants_(std::move(constants)), epilogue_(epilogue) {
     const std::size_t channels = shape.in_blocks + shape.out_blocks;
     const std::size_t bytes_per_tile = kWinogradProducts * channels * shape.block * sizeof(float);
     chunk_ =
         std::clamp<std::size_t>(kTileBytes / bytes_per_tile, std::min<std::size_t>(16, shape.tiles()), shape.tiles());
-    transform(weights);
-    if (bias == nullptr) return;
-    bias_.assign(shape.out_blocks * shape.block, 0.0f);
-    std::copy(bias->values.begin(), bias->values.end(), bias_.begin());
   }
 
   void run(const KernelArguments& a) const override {
     auto* transformed = reinterpret_cast<float*>(a.scratch);
     float* products = transformed + transformed_floats();
-    WinogradEpilogue epilogue;
-    if (!bias_.empty()) epilogue.bias = bias_.data();
+    const WinogradEpilogue epilogue = epilogue_on(a);
     for (std::size_t first = 0; first < shape_.tiles(); first += chunk_) {
       const WinogradTiles tiles{first, std::min(chunk_, shape_.tiles() - first)};
       winograd_input(shape_, tiles, a.src[0], transformed);
-      winograd_products(shape_, tiles, transformed, weights_.data(), products);
+      winograd_products(shape_, tiles, transformed, constants_->weights.data(), products);
       winograd_output(shape_, tiles, products, epilogue, a.dst);
     }
   }
@@ -87,39 +112,38 @@ class Winograd final : public Kernel {
     return (transformed_floats() + kWinogradProducts * shape_.plane(shape_.out_blocks, chunk_)) * sizeof(float);
   }
 
+  /// A residual is read where the result is about to be written.
+  bool in_place(std::size_t index) const override { return epilogue_.residual && index == 1; }
+
   /// Transforming takes about a third of the time that the products take.
   double operations() const override { return 2.7 * products(shape_) * static_cast<double>(shape_.block); }
+
+  std::unique_ptr<Kernel> with_epilogue(const Epilogue& epilogue) const override {
+    return std::make_unique<Winograd>(shape_, constants_, epilogue);
+  }
 
  private:
   [[nodiscard]] std::size_t transformed_floats() const {
     return kWinogradProducts * shape_.plane(shape_.in_blocks, chunk_);
   }
 
-  /// G g G^T of every pair of channels, rounded once.
-  void transform(const Tensor& weights) {
-    constexpr auto g = evaluation();
-    const std::size_t block = shape_.block, inputs = shape_.in_blocks * block;
-    const auto rows = static_cast<std::size_t>(weights.shape[0]), columns = static_cast<std::size_t>(weights.shape[1]);
-    for (std::size_t o = 0; o < rows; ++o) {
-      for (std::size_t c = 0; c < columns; ++c) {
-        const float* w = weights.values.data() + (o * columns + c) * 9;
-        for (std::size_t i = 0; i < kWinogradReach; ++i) {
-          std::array<double, 3> row{};
-          for (std::size_t k = 0; k < 3; ++k)
-            row[k] = g[i][0] * static_cast<double>(w[k]) + g[i][1] * static_cast<double>(w[3 + k]) +
-                     g[i][2] * static_cast<double>(w[6 + k]);
-          for (std::size_t j = 0; j < kWinogradReach; ++j) {
-            const double value = g[j][0] * row[0] + g[j][1] * row[1] + g[j][2] * row[2];
-            const std::size_t plane = (i * kWinogradReach + j) * shape_.out_blocks + o / block;
-            weights_[(plane * inputs + c) * block + o % block] = static_cast<float>(value);
-          }
-        }
-      }
+  [[nodiscard]] WinogradEpilogue epilogue_on(const KernelArguments& a) const {
+    WinogradEpilogue out;
+    if (!constants_->bias.empty()) out.bias = constants_->bias.data();
+    if (epilogue_.set >= 0) {
+      const Affine& affine = a.affines[static_cast<std::size_t>(epilogue_.set)];
+      out.scale = affine.scale.data();
+      out.shift = affine.shift.data();
     }
+    if (epilogue_.residual) out.residual = a.src[1];
+    out.low = epilogue_.low;
+    out.high = epilogue_.high;
+    return out;
   }
 
   WinogradShape shape_;
-  AlignedVector<float> weights_, bias_;
+  std::shared_ptr<const Constants> constants_;
+  Epilogue epilogue_;
   std::size_t chunk_ = 1;
 };
 
@@ -140,7 +164,14 @@ bool winograd_pays(const ConvolutionShape& s, std::int64_t block) {
 
 std::unique_ptr<Kernel> compile_winograd(const ConvolutionShape& shape, const Tensor& weights, const Tensor* bias,
                                          std::int64_t block) {
-  return std::make_unique<Winograd>(winograd_shape(shape, block), weights, bias);
+  const WinogradShape s = winograd_shape(shape, block);
+  auto constants = std::make_shared<Constants>();
+  constants->weights = transform(s, weights);
+  if (bias != nullptr) {
+    constants->bias.assign(s.out_blocks * s.block, 0.0f);
+    std::copy(bias->values.begin(), bias->values.end(), constants->bias.begin());
+  }
+  return std::make_unique<Winograd>(s, std::move(constants), Epilogue{});
 }
 
 }  // namespace shiftnorm::exec

@@ -1,0 +1,165 @@
+// Oracle of every case: the convolution and the normalisation one after the other. The fused form must give the same
+// bits, on every instruction set: CMakeLists.txt runs this file for each of them in a process of its own.
+#include <bit>
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <cstring>
+
+#include "convolution.hpp"
+#include "exec/random_network.hpp"
+#include "normalise.hpp"
+#include "shiftnorm/exec/instruction_set.hpp"
+
+using namespace shiftnorm;
+using namespace shiftnorm::exec;
+using shiftnorm::test::Ints;
+using shiftnorm::test::random_floats;
+
+namespace {
+
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+struct Case {
+  const char* name;
+  Ints input;
+  std::int64_t outputs, kernel, stride, groups;
+};
+
+ConvolutionShape shape_of(const Case& c) {
+  const std::size_t axes = c.input.size() - 2;
+  Ints output{1, c.outputs};
+  for (std::size_t i = 0; i < axes; ++i) output.push_back((c.input[i + 2] - 1) / c.stride + 1);
+  const Ints pads(axes, c.kernel / 2);
+  graph::Window window;
+  window.kernel = Ints(axes, c.kernel);
+  window.strides = Ints(axes, c.stride);
+  window.dilations = Ints(axes, 1);
+  window.pads_begin = window.pads_end = pads;
+  return {Shape(c.input), Shape(output), window, c.groups};
+}
+
+/// Values in [-1, 1] where a layout has channels, zeros in its padding.
+AlignedVector<float> activation(const Layout& layout, unsigned seed) {
+  const std::vector<float> random = random_floats(static_cast<std::size_t>(layout.channels * layout.pixels), seed);
+  AlignedVector<float> out(static_cast<std::size_t>(layout.floats()), 0.0f);
+  for (std::int64_t c = 0, i = 0; c < layout.channels; ++c)
+    for (std::int64_t p = 0; p < layout.pixels; ++p)
+      out[static_cast<std::size_t>(layout.at(c, p))] = random[static_cast<std::size_t>(i++)];
+  return out;
+}
+
+/// Of channels with undefined, negative zero and other values.
+Affine affine(const Layout& layout) {
+  const auto channels = static_cast<std::size_t>(layout.channels);
+  const std::vector<float> scale = random_floats(channels, 5), shift = random_floats(channels, 6);
+  Affine out;
+  out.scale.assign(static_cast<std::size_t>(layout.padded_channels()), 0.0f);
+  out.shift = out.scale;
+  std::ranges::copy(scale, out.scale.begin());
+  std::ranges::copy(shift, out.shift.begin());
+  out.shift[0] = -0.0f;  // the convolution gives 0 here
+  out.scale[0] = -1.0f;
+  if (channels > 1) out.scale[1] = kNan;
+  return out;
+}
+
+AlignedVector<float> run(const Kernel& kernel, std::vector<const float*> src, std::span<const Affine> affines,
+                         std::size_t floats) {
+  AlignedVector<float> dst(floats, kNan);
+  AlignedVector<std::byte> scratch(kernel.scratch_bytes() + 1);
+  const std::shared_ptr<void> state = kernel.make_worker_state();
+  kernel.run({src, dst.data(), affines, scratch.data(), state.get()});
+  return dst;
+}
+
+/// Channels whose values differ in a bit; an undefined value equals another.
+std::vector<std::int64_t> different(const Layout& layout, std::span<const float> a, std::span<const float> b) {
+  std::vector<std::int64_t> out;
+  for (std::int64_t c = 0; c < layout.channels; ++c)
+    for (std::int64_t p = 0; p < layout.pixels; ++p) {
+      const auto i = static_cast<std::size_t>(layout.at(c, p));
+      if (std::bit_cast<std::uint32_t>(a[i]) == std::bit_cast<std::uint32_t>(b[i])) continue;
+      if (std::isnan(a[i]) && std::isnan(b[i])) continue;
+      out.push_back(c);
+      break;
+    }
+  return out;
+}
+
+/// As a process of its own asks for, before its first kernel.
+void limit_once() {
+  static const bool done = [] {
+    if (const char* name = std::getenv("SHIFTNORM_TEST_ISA")) limit_instruction_set(name);
+    return true;
+  }();
+  static_cast<void>(done);
+}
+
+}  // namespace
+
+TEST_CASE("A convolution with an epilogue has the bits of convolution and normalisation", "[exec][epilogue]") {
+  limit_once();
+  const auto c = GENERATE(values<Case>({{"1 x 1", {1, 32, 9, 11}, 48, 1, 1, 1},
+                                        {"1 x 1, many inputs", {1, 1056, 7, 7}, 64, 1, 1, 1},
+                                        {"1 x 1, wide", {1, 64, 28, 28}, 256, 1, 1, 1},
+                                        {"1 x 1, strided", {1, 32, 9, 11}, 64, 1, 2, 1},
+                                        {"1 x 1, odd channels", {1, 19, 10, 10}, 37, 1, 1, 1},
+                                        {"3 x 3", {1, 64, 14, 14}, 64, 3, 1, 1},
+                                        {"3 x 3, many inputs", {1, 512, 7, 7}, 64, 3, 1, 1},
+                                        {"3 x 3, strided", {1, 16, 15, 14}, 32, 3, 2, 1},
+                                        {"3 x 3, odd channels", {1, 19, 10, 10}, 37, 3, 1, 1},
+                                        {"5 x 5", {1, 32, 12, 12}, 32, 5, 1, 1},
+                                        {"grouped", {1, 64, 10, 10}, 64, 3, 1, 2},
+                                        {"groups of less than a block", {1, 48, 10, 10}, 48, 3, 1, 12},
+                                        {"depthwise", {1, 32, 28, 28}, 32, 3, 1, 32},
+                                        {"depthwise, strided", {1, 96, 15, 15}, 96, 3, 2, 96},
+                                        {"depthwise 5 x 5", {1, 48, 14, 14}, 48, 5, 1, 48},
+                                        {"depthwise, odd channels", {1, 24, 10, 10}, 24, 3, 1, 24},
+                                        {"first layer, three channels", {1, 3, 32, 32}, 32, 3, 2, 1},
+                                        {"first layer, 7 x 7", {1, 3, 64, 64}, 64, 7, 2, 1},
+                                        {"first layer, one channel", {1, 1, 20, 20}, 8, 3, 1, 1},
+                                        {"one axis", {1, 32, 40}, 32, 5, 1, 1},
+                                        {"three axes", {1, 16, 6, 7, 8}, 32, 3, 1, 1}}));
+  const ConvolutionShape shape = shape_of(c);
+  Ints extents{c.outputs, c.input[1] / c.groups};
+  for (std::size_t i = 2; i < c.input.size(); ++i) extents.push_back(c.kernel);
+  const Shape weights_shape(extents);
+  Tensor weights(weights_shape, random_floats(static_cast<std::size_t>(weights_shape.elements()), 3));
+  std::fill_n(weights.values.begin(), weights_shape.elements_from(1), 0.0f);  // of the first channel
+  const Tensor bias(Shape{c.outputs}, [&] {
+    std::vector<float> values = random_floats(static_cast<std::size_t>(c.outputs), 4);
+    values[0] = 0;
+    return values;
+  }());
+  const std::int64_t block = channel_block();
+  const bool with_bias = GENERATE(false, true);
+  const CompiledConvolution plain =
+      compile_convolution(shape, weights, with_bias ? &bias : nullptr, block, c.input[1] <= 3);
+  const Layout from = layout_of(shape.src, plain.plain_source ? 1 : block), to = layout_of(shape.dst, block);
+  const auto floats = static_cast<std::size_t>(to.floats());
+  const AlignedVector<float> x = activation(from, 1), added = activation(to, 2);
+  const std::vector<Affine> affines{affine(to)};
+  const AlignedVector<float> between = run(*plain.kernel, {x.data()}, affines, floats);
+
+  for (const int set : {0, -1})
+    for (const bool residual : {false, true})
+      for (const int activation : {0, 1, 2}) {
+        NormaliseTerms terms;
+        terms.set[residual ? 1 : 0] = set;
+        terms.terms = residual ? 2 : 1;
+        terms.relu = activation == 1;
+        if (activation == 2) terms.activation = Activation{Unary::clip, 0.0f, 0.75f};
+        CAPTURE(c.name, instruction_set(), with_bias, set, residual, activation);
+        const std::optional<Epilogue> epilogue = epilogue_of(terms, residual ? 1 : 0);
+        REQUIRE(epilogue);
+        const std::unique_ptr<Kernel> fused = plain.kernel->with_epilogue(*epilogue);
+        // Narrower sets and other machines may go without.
+        if (instruction_set().starts_with("avx")) REQUIRE(fused);
+        if (!fused) continue;
+        const std::vector<const float*> src =
+            residual ? std::vector{added.data(), between.data()} : std::vector{between.data()};
+        const AlignedVector<float> expected = run(*compile_normalise(terms, to), src, affines, floats),
+                                   found = run(*fused, {x.data(), added.data()}, affines, floats);
+        CHECK(different(to, expected, found) == std::vector<std::int64_t>{});
+      }
+}
