@@ -29,12 +29,53 @@ struct WorkerMemory {
   std::vector<const float*> src;
 };
 
-/// Moments by set; sets that are not of the current level are absent.
-struct SetMoments {
-  explicit SetMoments(const std::vector<float>& pivot) : moments(pivot), spread(pivot.size()) {}
-  stats::ChannelMoments moments;
-  stats::Spread spread;
+/// What one worker measured of a set. Images are handed on several at a time, which costs less by the image.
+class SetMoments {
+ public:
+  explicit SetMoments(const std::vector<float>& pivot) : moments_(pivot), spread_(pivot.size()) {}
+
+  [[nodiscard]] const std::vector<float>& pivot() const noexcept { return moments_.pivot(); }
+
+  /// sum, square: one per channel, over `values` values of one image.
+  void add(std::span<const double> sum, std::span<const double> square, std::int64_t values) {
+    if (values != values_) hand_on();
+    values_ = values;
+    sums_.insert(sums_.end(), sum.begin(), sum.end());
+    squares_.insert(squares_.end(), square.begin(), square.end());
+    if (++images_ == kAtOnce) hand_on();
+  }
+
+  void merge(SetMoments& other) {
+    other.hand_on();
+    moments_.merge(other.moments_);
+    spread_.merge(other.spread_);
+  }
+
+  /// Of set `set`; nothing is left here.
+  LevelMoments take(std::size_t set) {
+    hand_on();
+    return {set, std::move(moments_), std::move(spread_)};
+  }
+
+ private:
+  static constexpr std::size_t kAtOnce = 32;
+
+  void hand_on() {
+    if (images_ == 0) return;
+    moments_.add_images(sums_, squares_, values_, images_);
+    spread_.add(sums_, squares_, static_cast<double>(values_), images_);
+    sums_.clear();
+    squares_.clear();
+    images_ = 0;
+  }
+
+  stats::ChannelMoments moments_;
+  stats::Spread spread_;
+  std::vector<double> sums_, squares_;  ///< one row per image
+  std::size_t images_ = 0;
+  std::int64_t values_ = 0;
 };
+/// By set; sets that are not of the current level are absent.
 using Moments = std::map<std::size_t, SetMoments>;
 
 /// Half of what the kernel says can be had without swapping; the page cache counts as free.
@@ -247,11 +288,8 @@ class Sweep {
   void settle(std::size_t g, std::int64_t level, std::vector<Moments>& moments, std::vector<Affine>& affines) {
     std::vector<LevelMoments> pooled;
     for (auto& [set, part] : moments.front()) {
-      for (std::size_t w = 1; w < moments.size(); ++w) {
-        part.moments.merge(moments[w].at(set).moments);
-        part.spread.merge(moments[w].at(set).spread);
-      }
-      pooled.push_back({set, std::move(part.moments), std::move(part.spread)});
+      for (std::size_t w = 1; w < moments.size(); ++w) part.merge(moments[w].at(set));
+      pooled.push_back(part.take(set));
     }
     request_.settle(g, level, pooled, affines);
   }
@@ -297,7 +335,7 @@ class Sweep {
     mine.square.resize(padded);
     for (const int set : action.sets) {
       SetMoments& total = moments.at(static_cast<std::size_t>(set));
-      const float* pivot = total.moments.pivot().data();
+      const float* pivot = total.pivot().data();
       float last_pivot[16] = {};  // the last block may reach beyond the channels
       for (std::size_t c = 0; c < channels; c += block) {
         const float* p = pivot + c;
@@ -310,9 +348,7 @@ class Sweep {
       for (std::size_t c = 0; c < channels; ++c)
         if (!std::isfinite(mine.sum[c] + mine.square[c]))
           throw NonFinite(plan_.sets()[static_cast<std::size_t>(set)].name, static_cast<std::int64_t>(c), image);
-      const std::span<const double> sum(mine.sum.data(), channels), square(mine.square.data(), channels);
-      total.moments.add_image(sum, square, layout.pixels);
-      total.spread.add(sum, square, static_cast<double>(layout.pixels));
+      total.add({mine.sum.data(), channels}, {mine.square.data(), channels}, layout.pixels);
     }
   }
 
