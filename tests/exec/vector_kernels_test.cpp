@@ -8,6 +8,7 @@
 #include <cmath>
 #include <limits>
 #include <random>
+#include <string>
 #include <vector>
 
 #include "shiftnorm/core/aligned.hpp"
@@ -192,5 +193,30 @@ TEST_CASE("Sums over pixels agree with the definition", "[exec]") {
         CHECK(std::abs(static_cast<double>(sum[c] - expected)) <= static_cast<double>(11 * 0x1p-24L * magnitudes));
       }
     }
+  });
+}
+
+// Oracle: the standard library's exponential in double. The bounds are those of sigmoid(), with swish's own product.
+TEST_CASE("Sigmoid and swish keep float's digits from one end to the other", "[exec]") {
+  AlignedVector<float> x;
+  for (int i = 0; i <= 200000; ++i) x.push_back(-80 + static_cast<float>(i) * 8e-4f);
+  AlignedVector<float> y(x.size());
+  EachTarget([&] {
+    const bool fused = std::string(hwy::TargetName(hwy::SupportedTargets())).starts_with("AVX");
+    for (const auto op : {exec::Unary::sigmoid, exec::Unary::swish}) {
+      exec::elementwise(op, 0, 0, x.data(), x.size(), y.data());
+      double worst = 0;
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        const auto v = static_cast<double>(x[i]);
+        const double expected = (op == exec::Unary::swish ? v : 1.0) / (1 + std::exp(-v));
+        worst = std::max(worst, std::abs(static_cast<double>(y[i]) - expected) /
+                                    (std::abs(expected) * (3.6e-7 + (fused ? 0 : 6e-8 * std::abs(v)))));
+      }
+      CHECK(worst < 1);
+    }
+    const std::vector<float> ends{-1e30f, 1e30f, -std::numeric_limits<float>::infinity(),
+                                  std::numeric_limits<float>::infinity()};
+    exec::elementwise(exec::Unary::sigmoid, 0, 0, ends.data(), ends.size(), y.data());
+    for (std::size_t i = 0; i < ends.size(); ++i) CHECK(y[i] == Approx(ends[i] > 0 ? 1 : 0).margin(1e-34));
   });
 }
