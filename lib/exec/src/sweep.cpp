@@ -163,13 +163,26 @@ struct Sweeper::State {
   /// Bytes of the frontier that may be in memory.
   [[nodiscard]] std::uint64_t limit() const { return options.memory != 0 ? options.memory : half_of_free_memory(); }
 
+  /// What an earlier sweep took is kept, as the system may be slow to hand it out again, or given back before more is
+  /// taken where this sweep has no use for it. One that carries nothing between levels leaves it alone.
+  void take_frontier(const CarryPlan& wanted, const std::string& scratch) {
+    if (wanted.group_bytes == 0) return;
+    const bool other_kind = frontiers_spilled != !scratch.empty();
+    frontiers_spilled = !scratch.empty();
+    if (other_kind || wanted.side_by_side) frontier = Arena();
+    for (WorkerMemory& each : memory)
+      if (other_kind || !wanted.side_by_side) each.frontier = Arena();
+    if (!wanted.side_by_side) return ensure(frontier, wanted.group_bytes, scratch);
+    for (WorkerMemory& each : memory) ensure(each.frontier, wanted.group_bytes, scratch);
+  }
+
   std::shared_ptr<const Plan> plan;
   const Program& program;
   SweepOptions options;
   Workers workers;
   std::vector<WorkerMemory> memory;
-  Arena frontier;  ///< of a group that all workers share
-  bool frontier_spilled = false;
+  Arena frontier;                  ///< of a group that all workers share
+  bool frontiers_spilled = false;  ///< of all frontiers that are held
 
  private:
   struct Question {
@@ -397,18 +410,13 @@ void Sweeper::run(const SweepRequest& request, const Progress& progress) {
   const std::string scratch = plan.estimate.spills ? state_->options.scratch_directory : "";
   for (WorkerMemory& memory : state_->memory) {
     ensure(memory.local, schedule.local_floats * sizeof(float), "");
-    // Memory of an earlier sweep is given back before more is taken.
-    memory.frontier = Arena();
     memory.scratch.resize(std::max(memory.scratch.size(), schedule.scratch_bytes));
   }
-  if (plan.side_by_side || state_->frontier_spilled != !scratch.empty()) state_->frontier = Arena();
+  state_->take_frontier(plan, scratch);
   Sweep sweep(request, schedule, state_->program, *state_->plan, state_->workers, state_->memory, progress);
   if (plan.side_by_side) {
-    for (WorkerMemory& memory : state_->memory) ensure(memory.frontier, plan.group_bytes, scratch);
     sweep.run_side_by_side();
   } else {
-    ensure(state_->frontier, plan.group_bytes, scratch);
-    state_->frontier_spilled = !scratch.empty();
     constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max() / 2;
     const std::size_t image_bytes = std::max<std::size_t>(1, schedule.frontier_floats * sizeof(float));
     sweep.run_together(state_->frontier.data(), scratch.empty() ? kAll : state_->limit() / image_bytes);
