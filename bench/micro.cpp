@@ -12,6 +12,7 @@
 #include "shiftnorm/core/aligned.hpp"
 #include "shiftnorm/imaging/transform.hpp"
 #include "shiftnorm/stats/channel_moments.hpp"
+#include "shiftnorm/stats/spread.hpp"
 #include "vector_kernels.hpp"
 
 namespace {
@@ -63,12 +64,22 @@ void moments(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(x.size()));
 }
 
-/// One image's sums into the exact accumulators of 256 channels.
+/// Sums of so many images into the exact accumulators of 256 channels.
 void accumulation(benchmark::State& state) {
-  stats::ChannelMoments total(std::vector<float>(256, 0.0f));
-  const std::vector<double> sum(256, 1234.5678), square(256, 98765.4321);
-  for (auto _ : state) total.add_image(sum, square, 3136);
-  state.SetItemsProcessed(state.iterations() * 512);
+  constexpr std::size_t kChannels = 256;
+  const auto images = static_cast<std::size_t>(state.range(0));
+  stats::ChannelMoments total(std::vector<float>(kChannels, 0.0f));
+  stats::Spread spread(kChannels);
+  std::vector<double> sum, square;
+  for (const float v : noise(images * kChannels)) {
+    sum.push_back(1e3 * static_cast<double>(v));
+    square.push_back(3e3 + sum.back());
+  }
+  for (auto _ : state) {
+    total.add_images(sum, square, 3136, images);
+    spread.add(sum, square, 3136, images);
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(5 * sum.size()));
 }
 
 constexpr int kHeight = 375, kWidth = 500;
@@ -124,7 +135,7 @@ BENCHMARK_CAPTURE(function, swish, exec::Unary::swish);
 BENCHMARK_CAPTURE(function, hard_swish, exec::Unary::hard_swish);
 BENCHMARK_CAPTURE(function, tanh, exec::Unary::tanh);
 BENCHMARK(moments)->Arg(49)->Arg(3136);
-BENCHMARK(accumulation);
+BENCHMARK(accumulation)->Arg(1)->Arg(32);
 BENCHMARK_CAPTURE(decode, jpeg, ".jpg");
 BENCHMARK_CAPTURE(decode, png, ".png");
 BENCHMARK_CAPTURE(resize, bilinear_antialiased, imaging::Interpolation::bilinear, true);

@@ -104,6 +104,31 @@ TEST_CASE("The suggested prior weighs the estimate by its uncertainty", "[stats]
   CHECK_FALSE(shrinking_prior({}, 10));
 }
 
+// Oracle: the same images one after the other.
+TEST_CASE("Moments and spreads of several images at once have the same bits", "[stats]") {
+  constexpr std::size_t kChannels = 3;
+  const std::size_t images = GENERATE(1, 16, 37);
+  std::mt19937 random(9);
+  std::normal_distribution<double> normal(1, 3);
+  std::vector<double> sums(images * kChannels), squares(sums.size());
+  for (double& v : sums) v = normal(random);
+  for (double& v : squares) v = std::abs(normal(random));
+  ChannelMoments one(std::vector<float>(kChannels, 0.5f)), many = one;
+  Spread spread_one(kChannels), spread_many(kChannels);
+  for (std::size_t i = 0; i < images; ++i) {
+    const std::span<const double> sum(sums.data() + i * kChannels, kChannels),
+        square(squares.data() + i * kChannels, kChannels);
+    one.add_image(sum, square, 49);
+    spread_one.add(sum, square, 49);
+  }
+  many.add_images(sums, squares, 49, images);
+  spread_many.add(sums, squares, 49, images);
+  CHECK(many == one);
+  CHECK(spread_many == spread_one);
+  CHECK_THROWS_AS(many.add_images(sums, squares, 49, images + 1), ShapeError);
+  CHECK_THROWS_AS(spread_many.add(sums, squares, 49, images + 1), ShapeError);
+}
+
 TEST_CASE("Spreads of shards add up to that of the whole", "[stats]") {
   const LayerStatistics whole = layer_of(30, 3, 0);
   std::mt19937 random(3);

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cmath>
 #include <filesystem>
@@ -13,6 +12,7 @@
 #include <mutex>
 #include <string>
 
+#include "part_moments.hpp"
 #include "schedule.hpp"
 #include "shiftnorm/core/paging.hpp"
 #include "vector_kernels.hpp"
@@ -29,33 +29,6 @@ struct WorkerMemory {
   std::vector<double> sum, square;
   std::vector<const float*> src;
 };
-
-struct PartMoments {
-  explicit PartMoments(std::vector<float> pivot) : moments(std::move(pivot)), spread(moments.channels()) {}
-  stats::ChannelMoments moments;
-  stats::Spread spread;
-};
-/// By part (MeasuredPart).
-using Moments = std::map<int, PartMoments>;
-
-/// Those of a set's parts, one after the other.
-LevelMoments side_by_side(std::size_t set, std::span<const int> parts, const Moments& of) {
-  std::vector<float> pivot;
-  std::vector<stats::ExactSum> sums, squares;
-  std::vector<std::array<stats::ExactSum, 3>> products;
-  const auto append = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
-  for (const int part : parts) {
-    const PartMoments& one = of.at(part);
-    append(pivot, one.moments.pivot());
-    append(sums, one.moments.sums());
-    append(squares, one.moments.squares());
-    append(products, one.spread.products());
-  }
-  const PartMoments& first = of.at(parts.front());
-  return {set,
-          {std::move(pivot), std::move(sums), std::move(squares), first.moments.values(), first.moments.images()},
-          {std::move(products), first.spread.units()}};
-}
 
 /// Half of what the kernel says can be had without swapping; the page cache counts as free.
 std::uint64_t half_of_free_memory() {
@@ -142,13 +115,26 @@ struct Sweeper::State {
   /// Bytes of the frontier that may be in memory.
   [[nodiscard]] std::uint64_t limit() const { return options.memory != 0 ? options.memory : half_of_free_memory(); }
 
+  /// What an earlier sweep took is kept, as the system may be slow to hand it out again, or given back before more is
+  /// taken where this sweep has no use for it. One that carries nothing between levels leaves it alone.
+  void take_frontier(const CarryPlan& wanted, const std::string& scratch) {
+    if (wanted.group_bytes == 0) return;
+    const bool other_kind = frontiers_spilled != !scratch.empty();
+    frontiers_spilled = !scratch.empty();
+    if (other_kind || wanted.side_by_side) frontier = Arena();
+    for (WorkerMemory& each : memory)
+      if (other_kind || !wanted.side_by_side) each.frontier = Arena();
+    if (!wanted.side_by_side) return ensure(frontier, wanted.group_bytes, scratch);
+    for (WorkerMemory& each : memory) ensure(each.frontier, wanted.group_bytes, scratch);
+  }
+
   std::shared_ptr<const Plan> plan;
   const Program& program;
   SweepOptions options;
   Workers workers;
   std::vector<WorkerMemory> memory;
-  Arena frontier;  ///< of a group that all workers share
-  bool frontier_spilled = false;
+  Arena frontier;                  ///< of a group that all workers share
+  bool frontiers_spilled = false;  ///< of all frontiers that are held
 
  private:
   struct Question {
@@ -266,12 +252,9 @@ class Sweep {
 
   void settle(std::size_t g, const Segment& segment, std::vector<Moments>& moments, Moments& known,
               std::vector<Affine>& affines) {
-    for (std::size_t w = 1; w < moments.size(); ++w) {
-      for (auto& [part, of_worker] : moments[w]) {
-        PartMoments& pooled = moments.front().at(part);
-        pooled.moments.merge(of_worker.moments);
-        pooled.spread.merge(of_worker.spread);
-      }
+    for (auto& [part, pooled] : moments.front()) {
+      for (std::size_t w = 1; w < moments.size(); ++w) pooled.merge(moments[w].at(part));
+      pooled.hand_on();
     }
     known.merge(moments.front());
     std::vector<LevelMoments> pooled;
@@ -328,7 +311,7 @@ class Sweep {
     mine.square.resize(padded);
     for (const int part : action.parts) {
       PartMoments& total = moments.at(part);
-      const float* pivot = total.moments.pivot().data();
+      const float* pivot = total.pivot().data();
       float last_pivot[16] = {};  // the last block may reach beyond the channels
       for (std::size_t c = 0; c < channels; c += block) {
         const float* p = pivot + c;
@@ -340,9 +323,7 @@ class Sweep {
       }
       for (std::size_t c = 0; c < channels; ++c)
         if (!std::isfinite(mine.sum[c] + mine.square[c])) throw_non_finite(part, static_cast<std::int64_t>(c), image);
-      const std::span<const double> sum(mine.sum.data(), channels), square(mine.square.data(), channels);
-      total.moments.add_image(sum, square, layout.pixels);
-      total.spread.add(sum, square, static_cast<double>(layout.pixels));
+      total.add({mine.sum.data(), channels}, {mine.square.data(), channels}, layout.pixels);
     }
   }
 
@@ -396,18 +377,13 @@ void Sweeper::run(const SweepRequest& request, const Progress& progress) {
   const std::string scratch = plan.estimate.spills ? state_->options.scratch_directory : "";
   for (WorkerMemory& memory : state_->memory) {
     ensure(memory.local, schedule.local_floats * sizeof(float), "");
-    // Memory of an earlier sweep is given back before more is taken.
-    memory.frontier = Arena();
     memory.scratch.resize(std::max(memory.scratch.size(), schedule.scratch_bytes));
   }
-  if (plan.side_by_side || state_->frontier_spilled != !scratch.empty()) state_->frontier = Arena();
+  state_->take_frontier(plan, scratch);
   Sweep sweep(request, schedule, state_->program, *state_->plan, state_->workers, state_->memory, progress);
   if (plan.side_by_side) {
-    for (WorkerMemory& memory : state_->memory) ensure(memory.frontier, plan.group_bytes, scratch);
     sweep.run_side_by_side();
   } else {
-    ensure(state_->frontier, plan.group_bytes, scratch);
-    state_->frontier_spilled = !scratch.empty();
     constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max() / 2;
     const std::size_t image_bytes = std::max<std::size_t>(1, schedule.frontier_floats * sizeof(float));
     sweep.run_together(state_->frontier.data(), scratch.empty() ? kAll : state_->limit() / image_bytes);

@@ -18,15 +18,15 @@ ChannelMoments::ChannelMoments(std::vector<float> pivot, std::vector<ExactSum> s
     throw ShapeError(fmt::format("sums of {} and {} channels; expected {}", sum_.size(), square_.size(), channels()));
 }
 
-void ChannelMoments::add_image(std::span<const double> sum, std::span<const double> square, std::int64_t values) {
-  if (sum.size() != channels() || square.size() != channels())
-    throw ShapeError(fmt::format("moments of {} and {} channels; expected {}", sum.size(), square.size(), channels()));
-  for (std::size_t c = 0; c < channels(); ++c) {
-    sum_[c].add(sum[c]);
-    square_[c].add(square[c]);
-  }
-  values_ += values;
-  ++images_;
+void ChannelMoments::add_images(std::span<const double> sums, std::span<const double> squares, std::int64_t values,
+                                std::size_t images) {
+  if (sums.size() != images * channels() || squares.size() != images * channels())
+    throw ShapeError(fmt::format("{} and {} moments of {} image(s); expected {} each", sums.size(), squares.size(),
+                                 images, images * channels()));
+  add_rows(sums.data(), images, channels(), channels(), sum_.data(), 1);
+  add_rows(squares.data(), images, channels(), channels(), square_.data(), 1);
+  values_ += values * static_cast<std::int64_t>(images);
+  images_ += static_cast<std::int64_t>(images);
 }
 
 void ChannelMoments::merge(const ChannelMoments& other) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -10,6 +11,9 @@
 
 namespace shiftnorm::stats {
 namespace {
+
+/// Addends of less than 2^32 to a digit between two carries: far from 2^63 together.
+constexpr std::uint32_t kMostPending = 1u << 30;
 
 /// Carries every digit into [0, 2^32); the highest keeps the sign.
 void carry(std::array<std::int64_t, ExactSum::kDigits>& digits) noexcept {
@@ -50,7 +54,7 @@ void ExactSum::add(double value) noexcept {
   digits_[d] += sign * p0;
   digits_[d + 1] += sign * p1;
   if (p2 != 0) digits_[d + 2] += sign * p2;
-  if (++pending_ >= (1u << 30)) normalise();
+  if (++pending_ >= kMostPending) normalise();
 }
 
 void ExactSum::normalise() noexcept {
@@ -60,10 +64,10 @@ void ExactSum::normalise() noexcept {
 
 void ExactSum::merge(const ExactSum& other) noexcept {
   valid_ = valid_ && other.valid_;
-  if (pending_ + std::uint64_t{other.pending_} >= (1u << 30)) normalise();
-  const std::array<std::int64_t, kDigits> theirs = other.digits();
-  for (std::size_t i = 0; i < digits_.size(); ++i) digits_[i] += theirs[i];
-  ++pending_;
+  for (std::size_t i = 0; i < digits_.size(); ++i) digits_[i] += other.digits_[i];
+  // Digits that were carried are less than 2^32, which is one addend.
+  pending_ += other.pending_ + 1;
+  if (pending_ >= kMostPending) normalise();
 }
 
 std::array<std::int64_t, ExactSum::kDigits> ExactSum::digits() const noexcept {
@@ -94,9 +98,70 @@ long double ExactSum::value() const noexcept {
     carry(magnitude);
   }
   long double sum = 0;
-  for (int i = kDigits - 1; i >= 0; --i)
-    sum += std::ldexp(static_cast<long double>(magnitude[static_cast<std::size_t>(i)]), 32 * i + kLowestBit);
+  for (std::size_t i = magnitude.size(); i-- > 0;) sum = sum * 0x1p32L + static_cast<long double>(magnitude[i]);
+  sum = std::ldexp(sum, kLowestBit);
   return negative ? -sum : sum;
+}
+
+namespace {
+
+/// Rows and channels that are added in one go, in the nearest cache.
+constexpr std::size_t kRows = 32, kChannels = 64;
+
+/// Up to kRows rows of up to kChannels channels. With e the exponent of a channel's largest value and g = e - 47,
+/// adding and subtracting 1.5 * 2^(52 + g) splits each value into a multiple of 2^g and a rest of at most 2^(g - 1),
+/// without error. 32 multiples below 2^(g + 48) have a sum that a double holds, and so have 32 rests if no value is
+/// less than 2^(g + 4), as they are multiples of 2^(g + 4 - 52). The two sums are what the values add up to.
+void add_tile(const double* rows, std::size_t count, std::size_t stride, std::size_t channels, ExactSum* to,
+              std::size_t apart) noexcept {
+  std::array<double, kChannels> largest{}, smallest{}, split{}, upper{}, rest{};
+  for (std::size_t c = 0; c < channels; ++c) largest[c] = smallest[c] = std::abs(rows[c]);
+  for (std::size_t r = 1; r < count; ++r) {
+    const double* row = rows + r * stride;
+    for (std::size_t c = 0; c < channels; ++c) {
+      const double magnitude = std::abs(row[c]);
+      largest[c] = largest[c] < magnitude ? magnitude : largest[c];
+      smallest[c] = magnitude < smallest[c] ? magnitude : smallest[c];
+    }
+  }
+  for (std::size_t c = 0; c < channels; ++c) {
+    const double power = std::bit_cast<double>(std::bit_cast<std::uint64_t>(largest[c]) & 0x7ff0000000000000ULL);
+    split[c] = power * 48;  // 1.5 * 2^(e + 5)
+    // What is left of kLowestBit is dropped value by value, and what is out of range must be found.
+    largest[c] = smallest[c] >= power * 0x1p-43 && smallest[c] >= 0x1p-236 && power < 0x1p256 ? largest[c] : -1;
+  }
+  for (std::size_t r = 0; r < count; ++r) {
+    const double* row = rows + r * stride;
+    for (std::size_t c = 0; c < channels; ++c) {
+      const double multiple = (row[c] + split[c]) - split[c];
+      upper[c] += multiple;
+      rest[c] += row[c] - multiple;
+    }
+  }
+  for (std::size_t c = 0; c < channels; ++c) {
+    if (largest[c] >= 0) {
+      to[c * apart].add(upper[c]);
+      to[c * apart].add(rest[c]);
+    } else {
+      for (std::size_t r = 0; r < count; ++r) to[c * apart].add(rows[r * stride + c]);
+    }
+  }
+}
+
+}  // namespace
+
+void add_rows(const double* rows, std::size_t count, std::size_t stride, std::size_t channels, ExactSum* to,
+              std::size_t apart) noexcept {
+  if (count < 3) {
+    for (std::size_t r = 0; r < count; ++r)
+      for (std::size_t c = 0; c < channels; ++c) to[c * apart].add(rows[r * stride + c]);
+    return;
+  }
+  for (std::size_t c = 0; c < channels; c += kChannels) {
+    for (std::size_t r = 0; r < count; r += kRows)
+      add_tile(rows + r * stride + c, std::min(kRows, count - r), stride, std::min(kChannels, channels - c),
+               to + c * apart, apart);
+  }
 }
 
 }  // namespace shiftnorm::stats

@@ -26,7 +26,12 @@ class ChannelMoments {
                  std::int64_t values, std::int64_t images);
 
   /// sum, square: one per channel, over `values` values of one image.
-  void add_image(std::span<const double> sum, std::span<const double> square, std::int64_t values);
+  void add_image(std::span<const double> sum, std::span<const double> square, std::int64_t values) {
+    add_images(sum, square, values, 1);
+  }
+  /// The same for several images, one row after the other: cheaper by the image, same bits.
+  void add_images(std::span<const double> sums, std::span<const double> squares, std::int64_t values,
+                  std::size_t images);
   /// As if every image of `other` had been added here. Throws ShapeError if pivots differ.
   void merge(const ChannelMoments& other);
   void clear();  ///< keeps the pivot

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 namespace shiftnorm::stats {
@@ -38,5 +39,10 @@ class ExactSum {
   std::uint32_t pending_ = 0;  ///< addends since the digits were last carried
   bool valid_ = true;
 };
+
+/// to[c * apart] takes rows[r * stride + c] for every row r: the same digits as by add(), in a fraction of the time
+/// where the values of a channel are within some twelve powers of ten of each other.
+void add_rows(const double* rows, std::size_t count, std::size_t stride, std::size_t channels, ExactSum* to,
+              std::size_t apart) noexcept;
 
 }  // namespace shiftnorm::stats

@@ -21,8 +21,8 @@ class Spread {
   Spread(std::vector<std::array<ExactSum, 3>> products, std::int64_t units)
       : sums_(std::move(products)), units_(units) {}
 
-  /// One unit: a = first / divisor, q = second / divisor. One value per channel.
-  void add(std::span<const double> first, std::span<const double> second, double divisor);
+  /// Units, one row after the other: a = first / divisor, q = second / divisor. One value per channel and unit.
+  void add(std::span<const double> first, std::span<const double> second, double divisor, std::size_t units = 1);
   /// As if every unit of `other` had been added here. Throws ShapeError for other channels.
   void merge(const Spread& other);
 
