@@ -232,13 +232,13 @@ class Lowering {
   bool fuse_epilogue(int number, const NormaliseTerms& terms, std::size_t t) {
     ProgramStep& step = program_.steps[static_cast<std::size_t>(number)];
     const int between = step.src[t], producer = program_.values[static_cast<std::size_t>(between)].producer;
-    const std::optional<Epilogue> epilogue = epilogue_of(terms, t);
-    if (producer < 0 || !epilogue || (epilogue->residual && terms.set[1 - t] >= 0)) return false;
+    const Epilogue epilogue = epilogue_of(terms, t);
+    if (producer < 0 || (epilogue.residual && terms.set[1 - t] >= 0)) return false;
     const ProgramStep& convolution = program_.steps[static_cast<std::size_t>(producer)];
-    std::unique_ptr<Kernel> kernel = convolution.kernel->with_epilogue(*epilogue);
+    std::unique_ptr<Kernel> kernel = convolution.kernel->with_epilogue(epilogue);
     if (!kernel) return false;
     std::vector<int> src = convolution.src;
-    if (epilogue->residual) src.push_back(step.src[1 - t]);
+    if (epilogue.residual) src.push_back(step.src[1 - t]);
     step.between = between;
     step.fused = static_cast<int>(program_.steps.size());
     program_.steps.push_back({step.name, std::move(src), step.dst, step.sets, std::move(kernel), -1, between});

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "shiftnorm/exec/affine.hpp"
+#include "vector_kernels.hpp"
 
 namespace shiftnorm::exec {
 
@@ -20,11 +21,13 @@ struct KernelArguments {
 };
 
 /// What may follow a convolution while its results are still in registers: y = min(max(scale x + shift [+ residual],
-/// low), high). Every product and every sum is rounded, so that the bits are those of a normalisation by itself.
+/// low), high), or another function. Every product and every sum is rounded, so that the bits are those of a
+/// normalisation by itself.
 struct Epilogue {
-  int set = -1;                    ///< BatchNorm set that gives scale and shift; -1: x as it is
-  bool residual = false;           ///< the last source, laid out as the result, is added
-  std::optional<float> low, high;  ///< absent: unbounded. The larger of NaN and `low` is `low`
+  int set = -1;                          ///< BatchNorm set that gives scale and shift; -1: x as it is
+  bool residual = false;                 ///< the last source, laid out as the result, is added
+  std::optional<float> low, high;        ///< absent: unbounded. The larger of NaN and `low` is `low`
+  std::optional<Activation> activation;  ///< what bounds are not, instead of them
 };
 
 /// One compiled operation on one image. Immutable: shared by all threads.

@@ -45,13 +45,13 @@ class Normalise final : public Kernel {
 
 }  // namespace
 
-std::optional<Epilogue> epilogue_of(const NormaliseTerms& terms, std::size_t t) {
-  if (terms.activation && terms.activation->op != Unary::clip) return std::nullopt;
-  Epilogue e{terms.set[t], terms.terms > 1, {}, {}};
+Epilogue epilogue_of(const NormaliseTerms& terms, std::size_t t) {
+  Epilogue e{terms.set[t], terms.terms > 1, {}, {}, terms.activation};
   if (terms.relu) e.low = 0.0f;
-  if (terms.activation) {
+  if (terms.activation && terms.activation->op == Unary::clip) {
     e.low = terms.activation->a;
     e.high = terms.activation->b;
+    e.activation.reset();
   }
   return e;
 }

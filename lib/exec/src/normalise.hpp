@@ -10,12 +10,6 @@
 
 namespace shiftnorm::exec {
 
-/// A function of one element with its constants.
-struct Activation {
-  Unary op;
-  float a = 0, b = 0;
-};
-
 /// One or two terms added, each either a value or a BatchNorm of a value, then an activation if asked for: what a
 /// normalisation, its activation and a residual join come down to in one pass over memory.
 struct NormaliseTerms {
@@ -27,9 +21,8 @@ struct NormaliseTerms {
   [[nodiscard]] bool activated() const { return relu || activation; }
 };
 
-/// What the convolution that writes term `t` can do of this itself, the other term being its residual; none if the
-/// activation is not one of a convolution's.
-[[nodiscard]] std::optional<Epilogue> epilogue_of(const NormaliseTerms& terms, std::size_t t);
+/// What the convolution that writes term `t` can do of this itself, the other term being its residual.
+[[nodiscard]] Epilogue epilogue_of(const NormaliseTerms& terms, std::size_t t);
 
 /// All terms and the result have this layout.
 [[nodiscard]] std::unique_ptr<Kernel> compile_normalise(const NormaliseTerms& terms, const Layout& layout);

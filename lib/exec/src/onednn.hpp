@@ -3,7 +3,6 @@
 #include <array>
 #include <cstdint>
 #include <dnnl.hpp>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,15 +44,19 @@ class BoundPrimitive {
     if (data == nullptr) open_.push_back(memories_.size() - 1);
   }
 
-  void run(std::span<const void* const> data) {
+  template <class... Pointers>
+  void run(Pointers*... data) {
+    std::size_t next = 0;
     // oneDNN takes sources as void*; it does not write through them.
-    for (std::size_t i = 0; i < open_.size(); ++i)
-      check(dnnl_memory_set_data_handle(memories_[open_[i]].get(), const_cast<void*>(data[i])));
+    (set(next++, const_cast<void*>(static_cast<const void*>(data))), ...);
     check(dnnl_primitive_execute(primitive_.get(), stream_.get(), static_cast<int>(arguments_.size()),
                                  arguments_.data()));
   }
 
  private:
+  void set(std::size_t next, void* data) {
+    if (next < open_.size()) check(dnnl_memory_set_data_handle(memories_[open_[next]].get(), data));
+  }
   static void check(dnnl_status_t status) {
     if (status != dnnl_success)
       throw Error("oneDNN: execution failed with status " + std::to_string(static_cast<int>(status)));
@@ -86,20 +89,20 @@ class PrimitiveKernel : public Kernel {
     bound->bind(DNNL_ARG_SRC, pd_.src_desc());
     bound->bind(DNNL_ARG_DST, pd_.dst_desc());
     bound->bind(DNNL_ARG_SCRATCHPAD, pd_.scratchpad_desc());
-    bind_others(*bound);
+    bind_constants(*bound);
     return bound;
   }
 
   void run(const KernelArguments& a) const override {
-    static_cast<BoundPrimitive*>(a.worker_state)->run(std::array<const void*, 3>{a.src[0], a.dst, a.scratch});
+    static_cast<BoundPrimitive*>(a.worker_state)->run(a.src[0], a.dst, a.scratch);
   }
 
  protected:
   [[nodiscard]] const typename Primitive::primitive_desc& pd() const { return pd_; }
 
  private:
-  /// Arguments beyond source, destination and scratch.
-  virtual void bind_others(BoundPrimitive& /*bound*/) const {}
+  /// Arguments that are the same for every image: weights.
+  virtual void bind_constants(BoundPrimitive& /*bound*/) const {}
 
   typename Primitive::primitive_desc pd_;
   Primitive primitive_;

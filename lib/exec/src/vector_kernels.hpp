@@ -50,6 +50,12 @@ enum class Unary {
   tanh,          ///< tanh(x)
 };
 
+/// A function of one element with its constants.
+struct Activation {
+  Unary op;
+  float a = 0, b = 0;
+};
+
 /// dst[i] = op(x[i]). dst may be x.
 void elementwise(Unary op, float a, float b, const float* x, std::size_t n, float* dst);
 

@@ -1,0 +1,219 @@
+#include "depthwise.hpp"
+
+#include <algorithm>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "depthwise.cpp"
+#include <hwy/foreach_target.h>
+// foreach_target must come first
+#include <hwy/highway.h>
+
+#ifndef SHIFTNORM_DEPTHWISE_ROWS
+#define SHIFTNORM_DEPTHWISE_ROWS
+namespace shiftnorm::exec {
+namespace {
+
+/// What one channel block of an image is computed from.
+struct BlockOfChannels {
+  std::int64_t kernel, stride, block;
+  std::int64_t src_height, src_width, dst_width;
+  std::int64_t pad_top, pad_left;
+  const float* src;      ///< [src_height, src_width, block]
+  const float* weights;  ///< [kernel, kernel, block]
+  const float* bias;     ///< [block]
+  const float* scale;    ///< [block], or null: no scale and shift
+  const float* shift;
+  bool below, above;  ///< whether `low` and `high` bound the result
+  float low, high;
+};
+
+}  // namespace
+}  // namespace shiftnorm::exec
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace shiftnorm::exec::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+/// Neighbouring results that are computed together: each value is loaded once for all of them. Widths of image networks
+/// are multiples of it.
+constexpr int kTogether = 7;
+
+/// g++ loads a value anew for each product that it goes into, which takes half as long again as the products.
+template <class V>
+HWY_INLINE V loaded_once(V v) {
+#if HWY_ARCH_X86 && HWY_COMPILER_GCC_ACTUAL && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
+  asm("" : "+v"(v.raw));
+#endif
+  return v;
+}
+
+/// `together` results of row y from column x on, in vectors at `lane`. edge: some taps lie in the padding.
+template <int kernel, int stride, int block, int together, bool edge, class D>
+HWY_INLINE void taps(D d, const BlockOfChannels& c, std::int64_t y, std::int64_t x, std::int64_t lane,
+                     const float* HWY_RESTRICT added, float* HWY_RESTRICT dst) {
+  using V = hn::Vec<D>;
+  V sum[together];
+  const V start = hn::LoadU(d, c.bias + lane);
+  for (int i = 0; i < together; ++i) sum[i] = start;
+  const std::int64_t top = y * stride - c.pad_top, left = x * stride - c.pad_left;
+  const float* src = c.src + (top * c.src_width + left) * block + lane;
+  for (int ky = 0; ky < kernel; ++ky) {
+    if (top + ky < 0 || top + ky >= c.src_height) continue;
+    const float* row = src + ky * c.src_width * block;
+    V w[kernel];
+    for (int kx = 0; kx < kernel; ++kx) w[kx] = hn::LoadU(d, c.weights + (ky * kernel + kx) * block + lane);
+    HWY_UNROLL(32)
+    for (int column = 0; column < (together - 1) * stride + kernel; ++column) {
+      if (edge && (left + column < 0 || left + column >= c.src_width)) continue;
+      const V v = loaded_once(hn::LoadU(d, row + column * block));
+      HWY_UNROLL(8)
+      for (int kx = 0; kx < kernel; ++kx) {
+        const int i = (column - kx) / stride;
+        if (column >= kx && (column - kx) % stride == 0 && i < together) sum[i] = hn::MulAdd(v, w[kx], sum[i]);
+      }
+    }
+  }
+  if (c.scale != nullptr) {
+    const V scale = hn::LoadU(d, c.scale + lane), shift = hn::LoadU(d, c.shift + lane);
+    for (int i = 0; i < together; ++i) sum[i] = hn::Add(hn::Mul(sum[i], scale), shift);
+  }
+  const std::int64_t at = x * block + lane;
+  if (added != nullptr)
+    for (int i = 0; i < together; ++i) sum[i] = hn::Add(sum[i], hn::LoadU(d, added + at + i * block));
+  if (c.below)
+    for (int i = 0; i < together; ++i) sum[i] = hn::Max(sum[i], hn::Set(d, c.low));
+  if (c.above)
+    for (int i = 0; i < together; ++i) sum[i] = hn::Min(sum[i], hn::Set(d, c.high));
+  for (int i = 0; i < together; ++i) hn::StoreU(sum[i], d, dst + at + i * block);
+}
+
+/// Row y of the result. added: that row of a residual, or null.
+template <int kernel, int stride, int block>
+void row(const BlockOfChannels& c, std::int64_t y, const float* added, float* dst) {
+  const hn::CappedTag<float, block> d;  // a vector never spans two pixels
+  for (std::int64_t lane = 0; lane < block; lane += static_cast<std::int64_t>(hn::Lanes(d))) {
+    if (c.dst_width < kTogether) {
+      for (std::int64_t x = 0; x < c.dst_width; ++x) taps<kernel, stride, block, 1, true>(d, c, y, x, lane, added, dst);
+      continue;
+    }
+    for (std::int64_t next = 0; next < c.dst_width; next += kTogether) {
+      const std::int64_t x = std::min(next, c.dst_width - kTogether);  // the last ones are computed again
+      const std::int64_t left = x * stride - c.pad_left, right = left + (kTogether - 1) * stride + kernel;
+      if (left >= 0 && right <= c.src_width)
+        taps<kernel, stride, block, kTogether, false>(d, c, y, x, lane, added, dst);
+      else
+        taps<kernel, stride, block, kTogether, true>(d, c, y, x, lane, added, dst);
+    }
+  }
+}
+
+template <int block>
+void row_of_form(const BlockOfChannels& c, std::int64_t y, const float* added, float* dst) {
+  if (c.kernel == 3) return c.stride == 1 ? row<3, 1, block>(c, y, added, dst) : row<3, 2, block>(c, y, added, dst);
+  c.stride == 1 ? row<5, 1, block>(c, y, added, dst) : row<5, 2, block>(c, y, added, dst);
+}
+
+void depthwise_row(const BlockOfChannels& c, std::int64_t y, const float* added, float* dst) {
+  c.block == 16 ? row_of_form<16>(c, y, added, dst) : row_of_form<8>(c, y, added, dst);
+}
+
+}  // namespace shiftnorm::exec::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace shiftnorm::exec {
+namespace {
+HWY_EXPORT(depthwise_row);
+
+struct Constants {
+  AlignedVector<float> weights;  ///< [blocks, kernel, kernel, block]
+  AlignedVector<float> bias;     ///< [blocks, block]
+};
+
+class Depthwise final : public Kernel {
+ public:
+  Depthwise(const ConvolutionShape& shape, std::int64_t block, std::shared_ptr<const Constants> constants,
+            const Epilogue& epilogue = {})
+      : shape_(shape),
+        src_(layout_of(shape.src, block)),
+        dst_(layout_of(shape.dst, block)),
+        constants_(std::move(constants)),
+        epilogue_(epilogue) {}
+
+  double operations() const override {
+    const auto taps = static_cast<double>(shape_.window.kernel[0] * shape_.window.kernel[1]);
+    return 2 * taps * static_cast<double>(shape_.dst.elements());
+  }
+
+  std::unique_ptr<Kernel> with_epilogue(const Epilogue& epilogue) const override {
+    return std::make_unique<Depthwise>(shape_, dst_.block, constants_, epilogue);
+  }
+
+  void run(const KernelArguments& a) const override {
+    const graph::Window& w = shape_.window;
+    const std::int64_t kernel = w.kernel[0], block = dst_.block, width = shape_.dst[3] * block;
+    const Affine* affine = epilogue_.set < 0 ? nullptr : &a.affines[static_cast<std::size_t>(epilogue_.set)];
+    for (std::int64_t b = 0; b < dst_.blocks(); ++b) {
+      const BlockOfChannels c{kernel,
+                              w.strides[0],
+                              block,
+                              shape_.src[2],
+                              shape_.src[3],
+                              shape_.dst[3],
+                              w.pads_begin[0],
+                              w.pads_begin[1],
+                              a.src[0] + b * src_.pixels * block,
+                              constants_->weights.data() + b * kernel * kernel * block,
+                              constants_->bias.data() + b * block,
+                              affine == nullptr ? nullptr : affine->scale.data() + b * block,
+                              affine == nullptr ? nullptr : affine->shift.data() + b * block,
+                              epilogue_.low.has_value(),
+                              epilogue_.high.has_value(),
+                              epilogue_.low.value_or(0.0f),
+                              epilogue_.high.value_or(0.0f)};
+      for (std::int64_t y = 0; y < shape_.dst[2]; ++y) {
+        const std::int64_t at = b * dst_.pixels * block + y * width;
+        float* dst = a.dst + at;
+        HWY_DYNAMIC_DISPATCH(depthwise_row)(c, y, epilogue_.residual ? a.src[1] + at : nullptr, dst);
+        if (epilogue_.activation)  // while the row is near
+          elementwise(epilogue_.activation->op, epilogue_.activation->a, epilogue_.activation->b, dst,
+                      static_cast<std::size_t>(width), dst);
+      }
+    }
+  }
+
+ private:
+  ConvolutionShape shape_;
+  Layout src_, dst_;
+  std::shared_ptr<const Constants> constants_;
+  Epilogue epilogue_;
+};
+
+}  // namespace
+
+std::unique_ptr<Kernel> compile_depthwise(const ConvolutionShape& shape, const Tensor& weights, const Tensor* bias,
+                                          std::int64_t block) {
+  const graph::Window& w = shape.window;
+  const auto equal = [](const std::vector<std::int64_t>& v, std::int64_t low, std::int64_t high) {
+    return v[0] == v[1] && v[0] >= low && v[0] <= high;
+  };
+  const std::int64_t channels = shape.src[1];
+  if (shape.src.rank() != 4 || shape.groups != channels || shape.dst[1] != channels || !equal(w.kernel, 3, 5) ||
+      w.kernel[0] == 4 || !equal(w.strides, 1, 2) || !equal(w.dilations, 1, 1))
+    return nullptr;
+  auto constants = std::make_shared<Constants>();
+  const std::int64_t taps = w.kernel[0] * w.kernel[1];
+  const Layout lay{channels, taps, block};
+  constants->weights.assign(static_cast<std::size_t>(lay.floats()), 0.0f);
+  constants->bias.assign(static_cast<std::size_t>(lay.padded_channels()), 0.0f);
+  for (std::int64_t c = 0; c < channels; ++c)
+    for (std::int64_t t = 0; t < taps; ++t)
+      constants->weights[static_cast<std::size_t>(lay.at(c, t))] =
+          weights.values[static_cast<std::size_t>(c * taps + t)];
+  if (bias != nullptr) std::ranges::copy(bias->values, constants->bias.begin());
+  return std::make_unique<Depthwise>(shape, block, std::move(constants));
+}
+
+}  // namespace shiftnorm::exec
+#endif
