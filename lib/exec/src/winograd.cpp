@@ -119,6 +119,7 @@ class Winograd final : public Kernel {
   double operations() const override { return 2.7 * products(shape_) * static_cast<double>(shape_.block); }
 
   std::unique_ptr<Kernel> with_epilogue(const Epilogue& epilogue) const override {
+    if (epilogue.activation) return nullptr;  // a pass of its own over what is written costs no more
     return std::make_unique<Winograd>(shape_, constants_, epilogue);
   }
 
