@@ -16,6 +16,24 @@ struct AffineTerm {
 void affine_sum(const AffineTerm& first, const AffineTerm& second, bool relu, std::size_t pixels, std::size_t block,
                 float* dst);
 
+/// Functions of one element, with up to two constants a and b.
+enum class Unary {
+  clip,          ///< min(max(x, a), b)
+  elu,           ///< b x, or b a (exp(x) - 1) where x is negative
+  exp,           ///< exp(x)
+  hard_sigmoid,  ///< min(max(a x + b, 0), 1)
+  hard_swish,    ///< x min(max(x / 6 + 1 / 2, 0), 1)
+  leaky_relu,    ///< x, or a x where x is negative
+  mish,          ///< x tanh(log(1 + exp(x)))
+  sigmoid,       ///< 1 / (1 + exp(-x))
+  swish,         ///< x / (1 + exp(-x))
+  tanh,          ///< tanh(x)
+};
+
+/// The same with act = op(., a, b).
+void affine_sum(const AffineTerm& first, const AffineTerm& second, Unary op, float a, float b, std::size_t pixels,
+                std::size_t block, float* dst);
+
 /// For each of `block` channels the sums over pixels of (x - pivot) and of its square, always in the same order.
 /// Deviations are taken in float from a centre of the image's own, added in float over 32 pixels and in double beyond,
 /// and the sums then moved to the pivot: it may be anywhere without digits being lost in float.
@@ -35,20 +53,6 @@ void block_sums(const float* x, std::size_t pixels, std::size_t block, double* s
 /// dst[i] = bias[i] + dot(matrix[i], x) for `rows` rows of `columns` floats. bias may be null.
 void matrix_vector(const float* matrix, const float* x, const float* bias, std::size_t rows, std::size_t columns,
                    float* dst);
-
-/// Functions of one element, with up to two constants a and b.
-enum class Unary {
-  clip,          ///< min(max(x, a), b)
-  elu,           ///< b x, or b a (exp(x) - 1) where x is negative
-  exp,           ///< exp(x)
-  hard_sigmoid,  ///< min(max(a x + b, 0), 1)
-  hard_swish,    ///< x min(max(x / 6 + 1 / 2, 0), 1)
-  leaky_relu,    ///< x, or a x where x is negative
-  mish,          ///< x tanh(log(1 + exp(x)))
-  sigmoid,       ///< 1 / (1 + exp(-x))
-  swish,         ///< x / (1 + exp(-x))
-  tanh,          ///< tanh(x)
-};
 
 /// dst[i] = op(x[i]). dst may be x.
 void elementwise(Unary op, float a, float b, const float* x, std::size_t n, float* dst);
