@@ -1,5 +1,6 @@
-"""Interleaved comparison on one machine: the program's own `evaluate` and `recalibrate`, the networks' bare oneDNN
-convolutions, ONNX Runtime's inference and PyTorch's update_bn.
+"""Interleaved comparison on one machine: the engine's evaluation and re-estimation and the networks' bare oneDNN
+convolutions (bench_network), ONNX Runtime's inference and PyTorch's update_bn, each in a process that warms up and then
+measures; and the commands `evaluate` and `recalibrate`, each a process from its start.
 
 usage: compare.py BUILD_DIR [--rounds 5] [--threads 2] [--networks resnet50,...] [--markdown FILE]
 Prints Markdown; --markdown puts it between the marks <!-- peers --> and <!-- /peers --> of FILE.
@@ -21,6 +22,9 @@ HERE = Path(__file__).parent
 # Side of the images, and how many make a measurement of a few seconds on two cores.
 NETWORKS = {"resnet50": (224, 96), "resnet18": (224, 256), "densenet121": (224, 128), "mobilenet_v2": (224, 512),
             "efficientnet_b0": (224, 384), "cifar_resnet56": (32, 2048)}
+# Timed runs of our own in each process; peers repeat theirs for three seconds.
+RUNS = 3
+COLUMNS = ("bare", "evaluate", "adabn", "ORT", "PyTorch", "command evaluate", "command recalibrate")
 # Numerator, denominator.
 RATIOS = [("evaluate", "bare"), ("adabn", "bare"), ("evaluate", "ORT"), ("adabn", "ORT"), ("adabn", "PyTorch"), ("bare", "ORT")]
 BATCHES = ("1", "8", "16")
@@ -60,13 +64,17 @@ class Network:
         np.save(at / "x.npy", values)
         self.rates = {}
 
-    def ours(self, command, *more):
-        return one_json(self.program, command, self.at / "net.pth", "--arch", self.name, "--data", self.at / "x.npy", "--threads", self.threads, "--json", *more)
+    def warm(self, what):
+        return one_json(self.bench, self.name, self.threads, self.images, RUNS, self.side, what)
+
+    def cold(self, command, *more):
+        return one_json(self.program, command, self.at / "net.pth", "--arch", self.name, "--data", self.at / "x.npy", "--threads", self.threads, "--json",
+                        *more)["images_per_second"]
 
     def round(self):
-        bare = one_json(self.bench, self.name, self.threads, self.images, 1, self.side, "bare")
-        found = {"bare": bare["bare"], "evaluate": self.ours("evaluate")["images_per_second"],
-                 "adabn": self.ours("recalibrate", "--out", self.at / "adapted.pth")["images_per_second"]}
+        bare = self.warm("bare")
+        found = {"bare": bare["bare"], "evaluate": self.warm("evaluate")["evaluate"], "adabn": self.warm("adabn")["adabn"],
+                 "command evaluate": self.cold("evaluate"), "command recalibrate": self.cold("recalibrate", "--out", self.at / "adapted.pth")}
         if self.environment:
             ort = one_json("node", HERE / "onnxruntime_inference.js", self.at / "folded.onnx", self.threads, f"3,{self.side},{self.side}",
                            *BATCHES, env=self.environment)
@@ -110,8 +118,8 @@ def main():
     peak = max(n.gflops * statistics.median(n.rates["bare"]) for n in done)
     lines = [f"{processor()}, {last.instructions}, {options.threads} threads; ONNX Runtime {getattr(last, 'ort', 'absent')}, PyTorch {last.pytorch}; "
              f"{options.rounds} interleaved rounds: medians, ratios round by round with the lowest and highest.", "",
-             "| network | images | bare | evaluate | adabn | ORT | PyTorch update_bn | GFLOP/s of bare |", "|---|---|---|---|---|---|---|---|"]
-    lines += [f"| {n.name}, {n.side} | {n.images} | " + " | ".join(n.rate(k) for k in ("bare", "evaluate", "adabn", "ORT", "PyTorch"))
+             "| network | images | " + " | ".join(COLUMNS).replace("PyTorch", "PyTorch update_bn") + " | GFLOP/s of bare |", "|---" * (len(COLUMNS) + 3) + "|"]
+    lines += [f"| {n.name}, {n.side} | {n.images} | " + " | ".join(n.rate(k) for k in COLUMNS)
               + f" | {n.gflops * statistics.median(n.rates['bare']):.0f} ({n.gflops * statistics.median(n.rates['bare']) / peak:.0%} of the best) |" for n in done]
     lines += ["", "| network | " + " | ".join(f"{a} / {b}" for a, b in RATIOS) + " |", "|---" * (len(RATIOS) + 1) + "|"]
     lines += [f"| {n.name} | " + " | ".join(n.ratio(a, b) for a, b in RATIOS) + " |" for n in done]

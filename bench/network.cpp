@@ -1,7 +1,8 @@
 // Rates of one zoo architecture with random weights: its bare convolutions, evaluation with source statistics, and
-// exact layerwise re-estimation, interleaved in one process. One JSON line.
-// usage: bench_network ARCHITECTURE THREADS IMAGES [ROUNDS=5] [SIDE=0: the architecture's own] [bare|evaluate|adabn]
-// The last argument measures one of the three alone, for a profiler or a comparison with peers.
+// exact layerwise re-estimation, interleaved in one process: medians of ROUNDS runs after one that is not timed, in
+// which memory is taken and caches are filled. One JSON line. usage: bench_network ARCHITECTURE THREADS IMAGES
+// [ROUNDS=5] [SIDE=0: the architecture's own] [bare|evaluate|adabn] The last argument measures one of the three alone,
+// for a profiler or a comparison with peers.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -86,25 +87,25 @@ int main(int argc, char** argv) {
       return static_cast<double>(count) /
              std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     };
+    const auto evaluate = [&] { static_cast<void>(engine.infer(engine.source(), images, {})); };
+    const auto adabn = [&] { static_cast<void>(engine.measure({}, images, {})); };
     if (!only.empty()) {
+      const auto work = [&] { only == "adabn" ? adabn() : evaluate(); };
+      work();
       std::vector<double> rates;
-      for (int round = 0; round < rounds; ++round)
-        rates.push_back(timed([&] {
-          if (only == "adabn")
-            static_cast<void>(engine.measure({}, images, {}));
-          else
-            static_cast<void>(engine.infer(engine.source(), images, {}));
-        }));
+      for (int round = 0; round < rounds; ++round) rates.push_back(timed(work));
       fmt::print("{{\"network\":\"{}\",\"threads\":{},\"images\":{},\"{}\":{:.3f}}}\n", argv[1], threads, count, only,
                  median(rates));
       return 0;
     }
     std::vector<double> bare_rate, evaluate_rate, adabn_rate, evaluate_ratio, adabn_ratio, adabn_cost;
-    static_cast<void>(bare.rate(8));  // warm-up
+    static_cast<void>(bare.rate(8));
+    adabn();
+    evaluate();
     for (int round = 0; round < rounds; ++round) {
       bare_rate.push_back(bare.rate(count));
-      adabn_rate.push_back(timed([&] { static_cast<void>(engine.measure({}, images, {})); }));
-      evaluate_rate.push_back(timed([&] { static_cast<void>(engine.infer(engine.source(), images, {})); }));
+      adabn_rate.push_back(timed(adabn));
+      evaluate_rate.push_back(timed(evaluate));
       adabn_ratio.push_back(adabn_rate.back() / bare_rate.back());
       adabn_cost.push_back(evaluate_rate.back() / adabn_rate.back());
       evaluate_ratio.push_back(evaluate_rate.back() / bare_rate.back());

@@ -220,3 +220,27 @@ TEST_CASE("Sigmoid and swish keep float's digits from one end to the other", "[e
     for (std::size_t i = 0; i < ends.size(); ++i) CHECK(y[i] == Approx(ends[i] > 0 ? 1 : 0).margin(1e-34));
   });
 }
+
+// Oracle: the sum in double, then the function alone, whose own oracle is above or in kernels_test.
+TEST_CASE("A normalisation ends with its function as if that came after it", "[exec]") {
+  const auto op = GENERATE(exec::Unary::clip, exec::Unary::swish, exec::Unary::hard_swish, exec::Unary::tanh);
+  const bool two = GENERATE(false, true);
+  constexpr std::size_t kPixels = 23;
+  const AlignedVector<float> x = noise(16 * kPixels, 0.5f, 2.0f), y = noise(16 * kPixels, -0.5f, 1.0f),
+                             scale = noise(16, 1.0f, 0.5f), shift = noise(16, 0.0f, 1.0f);
+  EachTarget([&] {
+    for (const std::size_t block : kBlocks) {
+      const std::size_t pixels = x.size() / block;
+      AlignedVector<float> expected(x.size()), found = x;
+      for (std::size_t i = 0; i < x.size(); ++i)
+        expected[i] =
+            static_cast<float>(static_cast<double>(x[i]) * static_cast<double>(scale[i % block]) +
+                               static_cast<double>(shift[i % block]) + (two ? static_cast<double>(y[i]) : 0.0));
+      exec::elementwise(op, -1, 2, expected.data(), x.size(), expected.data());
+      exec::affine_sum({found.data(), scale.data(), shift.data()}, {two ? y.data() : nullptr}, op, -1, 2, pixels, block,
+                       found.data());
+      // 1e-6: two roundings of values up to 10.
+      for (std::size_t i = 0; i < x.size(); ++i) CHECK(found[i] == Approx(expected[i]).epsilon(1e-6).margin(2e-6));
+    }
+  });
+}

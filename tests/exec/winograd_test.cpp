@@ -125,6 +125,7 @@ TEST_CASE("Winograd's algorithm is chosen by shape alone, where it pays", "[exec
   CHECK(pays(256, 256, 14));
   CHECK_FALSE(pays(512, 512, 7));  // four tiles for 38 MB of weights
   CHECK_FALSE(pays(3, 64, 32));
+  CHECK_FALSE(pays(32, 64, 51));  // Inception's first layers, whose rounding 90 layers amplify
   CHECK_FALSE(pays(64, 64, 1));
   ConvolutionShape strided = shape_of({64, 64, 56, 56, {1, 1, 1, 1}});
   strided.window.strides = {2, 2};

@@ -32,11 +32,11 @@ class Normalise final : public Kernel {
       term[t].scale = affine.scale.data() + b * layout_.block;
       term[t].shift = affine.shift.data() + b * layout_.block;
     }
-    affine_sum(term[0], term[1], terms_.relu, static_cast<std::size_t>(pixels), static_cast<std::size_t>(layout_.block),
-               a.dst + at);
-    if (terms_.activation)
-      elementwise(terms_.activation->op, terms_.activation->a, terms_.activation->b, a.dst + at,
-                  static_cast<std::size_t>(pixels * layout_.block), a.dst + at);
+    const auto block = static_cast<std::size_t>(layout_.block), count = static_cast<std::size_t>(pixels);
+    if (const auto& act = terms_.activation)
+      affine_sum(term[0], term[1], act->op, act->a, act->b, count, block, a.dst + at);
+    else
+      affine_sum(term[0], term[1], terms_.relu, count, block, a.dst + at);
   }
 
   NormaliseTerms terms_;

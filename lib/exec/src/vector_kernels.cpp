@@ -20,31 +20,94 @@ using D16 = hn::CappedTag<float, 16>;
 using D8 = hn::CappedTag<float, 8>;
 using Any = hn::ScalableTag<float>;
 
+template <class D, class V>
+HWY_INLINE V unit_clamp(D d, V x) {
+  return hn::Min(hn::Max(x, hn::Zero(d)), hn::Set(d, 1.0f));
+}
+
+/// 1 / (1 + exp(-x)) within 3e-7 of itself from -80 to 80 (6e-8 |x| more without fused multiplication), and as at the
+/// ends beyond. Swish networks spend a tenth of their time here: a power of two over that range, where the result is
+/// more than 0 and less than 1 in float32, and a reciprocal by Newton's method, take half as long as a general
+/// exponential and a division.
+template <class D, class V>
+HWY_INLINE V sigmoid(D d, V x) {
+  const hn::RebindToSigned<D> whole;
+  // -1 / ln 2 in two parts. Adding `whole_numbers` leaves the nearest whole number in the lowest bits.
+  const auto scale = hn::Set(d, -1.44269502f), scale_rest = hn::Set(d, -1.92596299e-8f);
+  const auto whole_numbers = hn::Set(d, 12582912.0f);
+  // In this order a NaN stays one where the processor prefers its second operand.
+  const auto y = hn::Min(hn::Set(d, 80.0f), hn::Max(hn::Set(d, -80.0f), x));
+  const auto n = hn::MulAdd(y, scale, whole_numbers);
+  const auto f = hn::MulAdd(y, scale_rest, hn::MulSub(y, scale, hn::Sub(n, whole_numbers)));
+  // 2^f for |f| <= 1/2 within 1e-7 of itself: the polynomial of least relative error with 1 at 0
+  auto p = hn::Set(d, 1.3264727e-3f);
+  for (const float term : {9.671513e-3f, 5.5507336e-2f, 2.4022242e-1f, 6.9314700e-1f, 1.0f})
+    p = hn::MulAdd(p, f, hn::Set(d, term));
+  const auto e = hn::BitCast(d, hn::Add(hn::BitCast(whole, p), hn::ShiftLeft<23>(hn::BitCast(whole, n))));
+  const auto q = hn::Add(hn::Set(d, 1.0f), e), two = hn::Set(d, 2.0f);
+  auto r = hn::ApproximateReciprocal(q);  // of 12 bits at least on x86, of 8 on Arm
+  if constexpr (HWY_ARCH_ARM) r = hn::Mul(r, hn::NegMulAdd(q, r, two));
+  return hn::Mul(r, hn::NegMulAdd(q, r, two));
+}
+
+// Functions of one vector that a normalisation may end with.
+struct Itself {
+  template <class D, class V>
+  HWY_INLINE V operator()(D, V x) const {
+    return x;
+  }
+};
+struct Relu {
+  template <class D, class V>
+  HWY_INLINE V operator()(D d, V x) const {
+    return hn::Max(x, hn::Zero(d));
+  }
+};
+struct Clip {
+  float low, high;
+  template <class D, class V>
+  HWY_INLINE V operator()(D d, V x) const {
+    return hn::Min(hn::Max(x, hn::Set(d, low)), hn::Set(d, high));
+  }
+};
+struct HardSwish {
+  template <class D, class V>
+  HWY_INLINE V operator()(D d, V x) const {
+    return hn::Mul(x, unit_clamp(d, hn::MulAdd(x, hn::Set(d, 1.0f / 6.0f), hn::Set(d, 0.5f))));
+  }
+};
+struct Swish {
+  template <class D, class V>
+  HWY_INLINE V operator()(D d, V x) const {
+    return hn::Mul(x, sigmoid(d, x));
+  }
+};
+
 /// Product and sum rounded one after the other, as in the epilogue of a convolution: never a fused multiply-add.
 template <class V>
 HWY_INLINE V scale_shift(V x, V scale, V shift) {
   return hn::Add(hn::Mul(x, scale), shift);
 }
 
-/// Which of the terms have a scale and shift. The second has one only if the first has: affine() swaps them.
+/// Which of the terms have a scale and shift. The second has one only if the first has: affine_terms() swaps them.
 enum class Terms { plain, scaled, plain_plain, scaled_plain, scaled_scaled };
 
 /// One vector of act(first + second) at offset i; s1, b1, s2, b2 hold this lane group's scale and shift.
-template <bool relu, Terms terms, class D, class V>
-HWY_INLINE void affine_at(D d, const AffineTerm& first, const AffineTerm& second, V s1, V b1, V s2, V b2, size_t i,
-                          float* dst) {
+template <Terms terms, class D, class V, class Act>
+HWY_INLINE void affine_at(D d, Act act, const AffineTerm& first, const AffineTerm& second, V s1, V b1, V s2, V b2,
+                          size_t i, float* dst) {
   auto y = hn::LoadU(d, first.x + i);
   if constexpr (terms != Terms::plain && terms != Terms::plain_plain) y = scale_shift(y, s1, b1);
   if constexpr (terms != Terms::plain && terms != Terms::scaled) {
     const auto r = hn::LoadU(d, second.x + i);
     y = hn::Add(y, terms == Terms::scaled_scaled ? scale_shift(r, s2, b2) : r);
   }
-  if constexpr (relu) y = hn::Max(y, hn::Zero(d));
-  hn::StoreU(y, d, dst + i);
+  hn::StoreU(act(d, y), d, dst + i);
 }
 
-template <bool relu, Terms terms, class D>
-void affine_lanes(D d, const AffineTerm& first, const AffineTerm& second, size_t pixels, size_t block, float* dst) {
+template <Terms terms, class D, class Act>
+void affine_lanes(D d, Act act, const AffineTerm& first, const AffineTerm& second, size_t pixels, size_t block,
+                  float* dst) {
   const size_t n = hn::Lanes(d);
   const auto constant = [d](const float* p, size_t lane) {
     return p != nullptr ? hn::LoadU(d, p + lane) : hn::Zero(d);
@@ -55,22 +118,22 @@ void affine_lanes(D d, const AffineTerm& first, const AffineTerm& second, size_t
     size_t p = 0;
     for (; p + 4 <= pixels; p += 4) {
       const size_t i = p * block + lane;
-      affine_at<relu, terms>(d, first, second, s1, b1, s2, b2, i, dst);
-      affine_at<relu, terms>(d, first, second, s1, b1, s2, b2, i + block, dst);
-      affine_at<relu, terms>(d, first, second, s1, b1, s2, b2, i + 2 * block, dst);
-      affine_at<relu, terms>(d, first, second, s1, b1, s2, b2, i + 3 * block, dst);
+      affine_at<terms>(d, act, first, second, s1, b1, s2, b2, i, dst);
+      affine_at<terms>(d, act, first, second, s1, b1, s2, b2, i + block, dst);
+      affine_at<terms>(d, act, first, second, s1, b1, s2, b2, i + 2 * block, dst);
+      affine_at<terms>(d, act, first, second, s1, b1, s2, b2, i + 3 * block, dst);
     }
-    for (; p < pixels; ++p) affine_at<relu, terms>(d, first, second, s1, b1, s2, b2, p * block + lane, dst);
+    for (; p < pixels; ++p) affine_at<terms>(d, act, first, second, s1, b1, s2, b2, p * block + lane, dst);
   }
 }
 
 /// Plain layout: one channel, its pixels in a row; the pointers need not be aligned.
-template <bool relu, Terms terms>
-void affine_row(const AffineTerm& first, const AffineTerm& second, size_t pixels, float* dst) {
+template <Terms terms, class Act>
+void affine_row(Act act, const AffineTerm& first, const AffineTerm& second, size_t pixels, float* dst) {
   const auto from = [&](auto d, size_t p) {
     const auto constant = [d](const float* value) { return hn::Set(d, value != nullptr ? *value : 0.0f); };
-    affine_at<relu, terms>(d, first, second, constant(first.scale), constant(first.shift), constant(second.scale),
-                           constant(second.shift), p, dst);
+    affine_at<terms>(d, act, first, second, constant(first.scale), constant(first.shift), constant(second.scale),
+                     constant(second.shift), p, dst);
   };
   const Any d;
   size_t p = 0;
@@ -78,29 +141,35 @@ void affine_row(const AffineTerm& first, const AffineTerm& second, size_t pixels
   for (; p < pixels; ++p) from(hn::CappedTag<float, 1>(), p);
 }
 
-template <bool relu, Terms terms>
-void affine_block(const AffineTerm& first, const AffineTerm& second, size_t pixels, size_t block, float* dst) {
-  if (block == 16) return affine_lanes<relu, terms>(D16(), first, second, pixels, block, dst);
-  if (block == 8) return affine_lanes<relu, terms>(D8(), first, second, pixels, block, dst);
-  affine_row<relu, terms>(first, second, pixels, dst);
+template <Terms terms, class Act>
+void affine_block(Act act, const AffineTerm& first, const AffineTerm& second, size_t pixels, size_t block, float* dst) {
+  if (block == 16) return affine_lanes<terms>(D16(), act, first, second, pixels, block, dst);
+  if (block == 8) return affine_lanes<terms>(D8(), act, first, second, pixels, block, dst);
+  affine_row<terms>(act, first, second, pixels, dst);
 }
 
-template <bool relu>
-void affine_terms(const AffineTerm& first, const AffineTerm& second, size_t pixels, size_t block, float* dst) {
+template <class Act>
+void affine_terms(Act act, const AffineTerm& first, const AffineTerm& second, size_t pixels, size_t block, float* dst) {
   const bool scaled = first.scale != nullptr;
   if (second.x == nullptr)
-    return scaled ? affine_block<relu, Terms::scaled>(first, second, pixels, block, dst)
-                  : affine_block<relu, Terms::plain>(first, second, pixels, block, dst);
+    return scaled ? affine_block<Terms::scaled>(act, first, second, pixels, block, dst)
+                  : affine_block<Terms::plain>(act, first, second, pixels, block, dst);
   if (second.scale == nullptr)
-    return scaled ? affine_block<relu, Terms::scaled_plain>(first, second, pixels, block, dst)
-                  : affine_block<relu, Terms::plain_plain>(first, second, pixels, block, dst);
-  if (!scaled) return affine_terms<relu>(second, first, pixels, block, dst);
-  affine_block<relu, Terms::scaled_scaled>(first, second, pixels, block, dst);
+    return scaled ? affine_block<Terms::scaled_plain>(act, first, second, pixels, block, dst)
+                  : affine_block<Terms::plain_plain>(act, first, second, pixels, block, dst);
+  if (!scaled) return affine_terms(act, second, first, pixels, block, dst);
+  affine_block<Terms::scaled_scaled>(act, first, second, pixels, block, dst);
 }
 
 void affine(const AffineTerm& first, const AffineTerm& second, bool relu, size_t pixels, size_t block, float* dst) {
-  if (relu) return affine_terms<true>(first, second, pixels, block, dst);
-  affine_terms<false>(first, second, pixels, block, dst);
+  if (relu) return affine_terms(Relu(), first, second, pixels, block, dst);
+  affine_terms(Itself(), first, second, pixels, block, dst);
+}
+
+template <class Act>
+void affine_one(Act act, const AffineTerm& x, size_t pixels, size_t block, float* dst) {
+  if (block == 16) return affine_lanes<Terms::scaled>(D16(), act, x, {}, pixels, block, dst);
+  affine_lanes<Terms::scaled>(D8(), act, x, {}, pixels, block, dst);
 }
 
 // A float vector is promoted in two parts, as twice as many doubles fit nowhere; the scalar target's has one.
@@ -309,11 +378,6 @@ void dots(const float* matrix, const float* x, const float* bias, size_t rows, s
   }
 }
 
-template <class D, class V>
-HWY_INLINE V unit_clamp(D d, V x) {
-  return hn::Min(hn::Max(x, hn::Zero(d)), hn::Set(d, 1.0f));
-}
-
 /// Calls f(tag, offset) for whole vectors, then for single elements.
 template <class F>
 HWY_INLINE void for_vectors(size_t n, F f) {
@@ -328,42 +392,13 @@ HWY_INLINE void map_vectors(const float* x, size_t n, float* dst, F f) {
   for_vectors(n, [&](auto d, size_t i) { hn::StoreU(f(d, hn::LoadU(d, x + i)), d, dst + i); });
 }
 
-/// 1 / (1 + exp(-x)) within 3e-7 of itself from -80 to 80 (6e-8 |x| more without fused multiplication), and as at the
-/// ends beyond. Swish networks spend a tenth of their time here: a power of two over that range, where the result is
-/// more than 0 and less than 1 in float32, and a reciprocal by Newton's method, take half as long as a general
-/// exponential and a division.
-template <class D, class V>
-HWY_INLINE V sigmoid(D d, V x) {
-  const hn::RebindToSigned<D> whole;
-  // -1 / ln 2 in two parts. Adding `whole_numbers` leaves the nearest whole number in the lowest bits.
-  const auto scale = hn::Set(d, -1.44269502f), scale_rest = hn::Set(d, -1.92596299e-8f);
-  const auto whole_numbers = hn::Set(d, 12582912.0f);
-  // In this order a NaN stays one where the processor prefers its second operand.
-  const auto y = hn::Min(hn::Set(d, 80.0f), hn::Max(hn::Set(d, -80.0f), x));
-  const auto n = hn::MulAdd(y, scale, whole_numbers);
-  const auto f = hn::MulAdd(y, scale_rest, hn::MulSub(y, scale, hn::Sub(n, whole_numbers)));
-  // 2^f for |f| <= 1/2 within 1e-7 of itself: the polynomial of least relative error with 1 at 0
-  auto p = hn::Set(d, 1.3264727e-3f);
-  for (const float term : {9.671513e-3f, 5.5507336e-2f, 2.4022242e-1f, 6.9314700e-1f, 1.0f})
-    p = hn::MulAdd(p, f, hn::Set(d, term));
-  const auto e = hn::BitCast(d, hn::Add(hn::BitCast(whole, p), hn::ShiftLeft<23>(hn::BitCast(whole, n))));
-  const auto q = hn::Add(hn::Set(d, 1.0f), e), two = hn::Set(d, 2.0f);
-  auto r = hn::ApproximateReciprocal(q);  // of 12 bits at least on x86, of 8 on Arm
-  if constexpr (HWY_ARCH_ARM) r = hn::Mul(r, hn::NegMulAdd(q, r, two));
-  return hn::Mul(r, hn::NegMulAdd(q, r, two));
-}
-
 void unary(Unary op, float a, float b, const float* x, size_t n, float* dst) {
   switch (op) {
-    case Unary::clip:
-      return map_vectors(x, n, dst, [&](auto d, auto v) { return hn::Min(hn::Max(v, hn::Set(d, a)), hn::Set(d, b)); });
+    case Unary::clip: return map_vectors(x, n, dst, Clip{a, b});
     case Unary::hard_sigmoid:
       return map_vectors(x, n, dst,
                          [&](auto d, auto v) { return unit_clamp(d, hn::MulAdd(v, hn::Set(d, a), hn::Set(d, b))); });
-    case Unary::hard_swish:
-      return map_vectors(x, n, dst, [](auto d, auto v) {
-        return hn::Mul(v, unit_clamp(d, hn::MulAdd(v, hn::Set(d, 1.0f / 6.0f), hn::Set(d, 0.5f))));
-      });
+    case Unary::hard_swish: return map_vectors(x, n, dst, HardSwish());
     case Unary::elu:
       return map_vectors(x, n, dst, [&](auto d, auto v) {
         const auto below = hn::Mul(hn::Set(d, a * b), hn::Expm1(d, hn::Min(v, hn::Zero(d))));
@@ -383,8 +418,20 @@ void unary(Unary op, float a, float b, const float* x, size_t n, float* dst) {
       });
     case Unary::tanh: return map_vectors(x, n, dst, [](auto d, auto v) { return hn::Tanh(d, v); });
     case Unary::sigmoid: return map_vectors(x, n, dst, [](auto d, auto v) { return sigmoid(d, v); });
-    case Unary::swish: return map_vectors(x, n, dst, [](auto d, auto v) { return hn::Mul(v, sigmoid(d, v)); });
+    case Unary::swish: return map_vectors(x, n, dst, Swish());
   }
+}
+
+/// One term with what networks have most in one pass: the processor computes while it waits for memory.
+void affine_unary(const AffineTerm& first, const AffineTerm& second, Unary op, float a, float b, size_t pixels,
+                  size_t block, float* dst) {
+  if (second.x == nullptr && first.scale != nullptr && block > 1) {
+    if (op == Unary::clip) return affine_one(Clip{a, b}, first, pixels, block, dst);
+    if (op == Unary::hard_swish) return affine_one(HardSwish(), first, pixels, block, dst);
+    if (op == Unary::swish) return affine_one(Swish(), first, pixels, block, dst);
+  }
+  affine(first, second, false, pixels, block, dst);
+  unary(op, a, b, dst, pixels * block, dst);
 }
 
 void products(const float* x, const float* y, size_t n, float* dst) {
@@ -397,6 +444,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace shiftnorm::exec {
 HWY_EXPORT(affine);
+HWY_EXPORT(affine_unary);
 HWY_EXPORT(moments);
 HWY_EXPORT(sums);
 HWY_EXPORT(dots);
@@ -406,6 +454,10 @@ HWY_EXPORT(products);
 void affine_sum(const AffineTerm& first, const AffineTerm& second, bool relu, std::size_t pixels, std::size_t block,
                 float* dst) {
   HWY_DYNAMIC_DISPATCH(affine)(first, second, relu, pixels, block, dst);
+}
+void affine_sum(const AffineTerm& first, const AffineTerm& second, Unary op, float a, float b, std::size_t pixels,
+                std::size_t block, float* dst) {
+  HWY_DYNAMIC_DISPATCH(affine_unary)(first, second, op, a, b, pixels, block, dst);
 }
 void block_moments(const float* x, const float* pivot, std::size_t pixels, std::size_t block, double* sum,
                    double* square) {

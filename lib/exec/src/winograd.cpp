@@ -15,6 +15,9 @@ constexpr std::size_t kTileBytes = std::size_t{512} << 10;
 constexpr double kNearWeights = 1 << 20, kFarBytes = 4;
 /// Where less is gained, direct convolution's rounding is worth more.
 constexpr double kGain = 0.8;
+/// Sums of few channels lose most beside direct convolution. In networks for large images they are the first layers,
+/// whose rounding all others amplify, and little of the work; in those for small images they are most of it.
+constexpr std::int64_t kManyChannels = 64, kSmallImage = 32 * 32;
 
 WinogradShape winograd_shape(const ConvolutionShape& s, std::int64_t block) {
   const auto blocks = [block](std::int64_t channels) {
@@ -156,6 +159,7 @@ bool winograd_pays(const ConvolutionShape& s, std::int64_t block) {
   };
   if (s.src.rank() != 4 || s.groups != 1 || s.src[1] < block || s.dst[1] < block) return false;
   if (!all(s.window.kernel, 3) || !all(s.window.strides, 1) || !all(s.window.dilations, 1)) return false;
+  if (s.src[1] < kManyChannels && s.dst.elements_from(2) > kSmallImage) return false;
   const WinogradShape shape = winograd_shape(s, block);
   const double direct = 9.0 * static_cast<double>(shape.out_height * shape.out_width) *
                         static_cast<double>(shape.in_blocks * shape.out_blocks * shape.block);

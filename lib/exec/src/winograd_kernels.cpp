@@ -111,8 +111,11 @@ void input_block(D d, const WinogradShape& s, const WinogradTiles& tiles, const 
   }
 }
 
-/// Products of `T` tiles with `O` vectors of result channels. Sums of 16 channels are added up among themselves first:
-/// of many channels that loses two or three bits less than one sum after the other.
+/// Channels whose products are added up among themselves before they go into the total: of many channels that loses two
+/// or three bits less than one sum after the other.
+constexpr size_t kRun = 8;
+
+/// Products of `T` tiles with `O` vectors of result channels.
 template <size_t block, size_t O, size_t T, class D>
 void products_of(D d, const float* x, size_t x_stride, const float* w, size_t in_blocks, float* to, size_t to_stride) {
   using V = hn::Vec<D>;
@@ -123,25 +126,25 @@ void products_of(D d, const float* x, size_t x_stride, const float* w, size_t in
   for (size_t o = 0; o < O; ++o) HWY_UNROLL(16)
   for (size_t t = 0; t < T; ++t) totals[o][t] = hn::Zero(d);
   for (size_t b = 0; b < in_blocks; ++b, x += x_stride) {
-    V sums[O][T];
-    HWY_UNROLL(2)
-    for (size_t o = 0; o < O; ++o) HWY_UNROLL(16)
-    for (size_t t = 0; t < T; ++t) sums[o][t] = hn::Zero(d);
-    HWY_UNROLL(4)
-    for (size_t c = 0; c < block; ++c, w += block) {
-      V weights[O];
-      HWY_UNROLL(2)
-      for (size_t o = 0; o < O; ++o) weights[o] = hn::LoadU(d, w + o * n / block * panel + o * n % block);
-      HWY_UNROLL(16)
-      for (size_t t = 0; t < T; ++t) {
-        const V value = hn::Set(d, x[t * block + c]);
+    for (size_t run = 0; run < block; run += kRun) {
+      V sums[O][T];
+      HWY_UNROLL(8)
+      for (size_t c = run; c < run + kRun; ++c, w += block) {
+        V weights[O];
         HWY_UNROLL(2)
-        for (size_t o = 0; o < O; ++o) sums[o][t] = hn::MulAdd(value, weights[o], sums[o][t]);
+        for (size_t o = 0; o < O; ++o) weights[o] = hn::LoadU(d, w + o * n / block * panel + o * n % block);
+        HWY_UNROLL(16)
+        for (size_t t = 0; t < T; ++t) {
+          const V value = hn::Set(d, x[t * block + c]);
+          HWY_UNROLL(2)
+          for (size_t o = 0; o < O; ++o)
+            sums[o][t] = c == run ? hn::Mul(value, weights[o]) : hn::MulAdd(value, weights[o], sums[o][t]);
+        }
       }
+      HWY_UNROLL(2)
+      for (size_t o = 0; o < O; ++o) HWY_UNROLL(16)
+      for (size_t t = 0; t < T; ++t) totals[o][t] = hn::Add(totals[o][t], sums[o][t]);
     }
-    HWY_UNROLL(2)
-    for (size_t o = 0; o < O; ++o) HWY_UNROLL(16)
-    for (size_t t = 0; t < T; ++t) totals[o][t] = hn::Add(totals[o][t], sums[o][t]);
   }
   HWY_UNROLL(2)
   for (size_t o = 0; o < O; ++o) HWY_UNROLL(16)

@@ -98,8 +98,11 @@ long double ExactSum::value() const noexcept {
     carry(magnitude);
   }
   long double sum = 0;
-  for (std::size_t i = magnitude.size(); i-- > 0;) sum = sum * 0x1p32L + static_cast<long double>(magnitude[i]);
-  sum = std::ldexp(sum, kLowestBit);
+  std::size_t above = magnitude.size(), lowest = 0;
+  while (above > 0 && magnitude[above - 1] == 0) --above;
+  while (lowest < above && magnitude[lowest] == 0) ++lowest;
+  for (std::size_t i = above; i-- > lowest;) sum = sum * 0x1p32L + static_cast<long double>(magnitude[i]);
+  sum = std::ldexp(sum, 32 * static_cast<int>(lowest) + kLowestBit);
   return negative ? -sum : sum;
 }
 
