@@ -5,6 +5,7 @@
 
 #include "depthwise.hpp"
 #include "onednn.hpp"
+#include "pointwise.hpp"
 
 namespace shiftnorm::exec {
 namespace {
@@ -127,6 +128,7 @@ bool just_in_time(const dnnl::convolution_forward::primitive_desc& pd) {
 CompiledConvolution compile_convolution(const ConvolutionShape& shape, const Tensor& weights, const Tensor* bias,
                                         std::int64_t block, bool source_is_plain) {
   if (auto depthwise = compile_depthwise(shape, weights, bias, block)) return {std::move(depthwise), false};
+  if (auto pointwise = compile_pointwise(shape, weights, bias, block)) return {std::move(pointwise), false};
   const memory::desc plain = plain_weights(weights, shape.groups);
   std::optional<dnnl::convolution_forward::primitive_desc> pd;
   bool plain_source = false;

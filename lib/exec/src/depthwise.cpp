@@ -8,8 +8,10 @@
 // foreach_target must come first
 #include <hwy/highway.h>
 
-#ifndef SHIFTNORM_DEPTHWISE_ROWS
-#define SHIFTNORM_DEPTHWISE_ROWS
+#include "epilogue_vectors.hpp"
+
+#ifndef SHIFTNORM_EXEC_DEPTHWISE_BLOCK
+#define SHIFTNORM_EXEC_DEPTHWISE_BLOCK
 namespace shiftnorm::exec {
 namespace {
 
@@ -21,10 +23,7 @@ struct BlockOfChannels {
   const float* src;      ///< [src_height, src_width, block]
   const float* weights;  ///< [kernel, kernel, block]
   const float* bias;     ///< [block]
-  const float* scale;    ///< [block], or null: no scale and shift
-  const float* shift;
-  bool below, above;  ///< whether `low` and `high` bound the result
-  float low, high;
+  BlockEpilogue epilogue;
 };
 
 }  // namespace
@@ -38,15 +37,6 @@ namespace hn = hwy::HWY_NAMESPACE;
 /// Neighbouring results that are computed together: each value is loaded once for all of them. Widths of image networks
 /// are multiples of it.
 constexpr int kTogether = 7;
-
-/// g++ loads a value anew for each product that it goes into, which takes half as long again as the products.
-template <class V>
-HWY_INLINE V loaded_once(V v) {
-#if HWY_ARCH_X86 && HWY_COMPILER_GCC_ACTUAL && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
-  asm("" : "+v"(v.raw));
-#endif
-  return v;
-}
 
 /// `together` results of row y from column x on, in vectors at `lane`. edge: some taps lie in the padding.
 template <int kernel, int stride, int block, int together, bool edge, class D>
@@ -74,17 +64,8 @@ HWY_INLINE void taps(D d, const BlockOfChannels& c, std::int64_t y, std::int64_t
       }
     }
   }
-  if (c.scale != nullptr) {
-    const V scale = hn::LoadU(d, c.scale + lane), shift = hn::LoadU(d, c.shift + lane);
-    for (int i = 0; i < together; ++i) sum[i] = hn::Add(hn::Mul(sum[i], scale), shift);
-  }
   const std::int64_t at = x * block + lane;
-  if (added != nullptr)
-    for (int i = 0; i < together; ++i) sum[i] = hn::Add(sum[i], hn::LoadU(d, added + at + i * block));
-  if (c.below)
-    for (int i = 0; i < together; ++i) sum[i] = hn::Max(sum[i], hn::Set(d, c.low));
-  if (c.above)
-    for (int i = 0; i < together; ++i) sum[i] = hn::Min(sum[i], hn::Set(d, c.high));
+  finish<block, together>(d, c.epilogue, lane, added == nullptr ? nullptr : added + at, sum);
   for (int i = 0; i < together; ++i) hn::StoreU(sum[i], d, dst + at + i * block);
 }
 
@@ -153,7 +134,6 @@ class Depthwise final : public Kernel {
   void run(const KernelArguments& a) const override {
     const graph::Window& w = shape_.window;
     const std::int64_t kernel = w.kernel[0], block = dst_.block, width = shape_.dst[3] * block;
-    const Affine* affine = epilogue_.set < 0 ? nullptr : &a.affines[static_cast<std::size_t>(epilogue_.set)];
     for (std::int64_t b = 0; b < dst_.blocks(); ++b) {
       const BlockOfChannels c{kernel,
                               w.strides[0],
@@ -166,12 +146,7 @@ class Depthwise final : public Kernel {
                               a.src[0] + b * src_.pixels * block,
                               constants_->weights.data() + b * kernel * kernel * block,
                               constants_->bias.data() + b * block,
-                              affine == nullptr ? nullptr : affine->scale.data() + b * block,
-                              affine == nullptr ? nullptr : affine->shift.data() + b * block,
-                              epilogue_.low.has_value(),
-                              epilogue_.high.has_value(),
-                              epilogue_.low.value_or(0.0f),
-                              epilogue_.high.value_or(0.0f)};
+                              of_block(epilogue_, a.affines, b * block)};
       for (std::int64_t y = 0; y < shape_.dst[2]; ++y) {
         const std::int64_t at = b * dst_.pixels * block + y * width;
         float* dst = a.dst + at;
