@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "blocked_weights.hpp"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "depthwise.cpp"
 #include <hwy/foreach_target.h>
@@ -107,19 +109,14 @@ namespace shiftnorm::exec {
 namespace {
 HWY_EXPORT(depthwise_row);
 
-struct Constants {
-  AlignedVector<float> weights;  ///< [blocks, kernel, kernel, block]
-  AlignedVector<float> bias;     ///< [blocks, block]
-};
-
 class Depthwise final : public Kernel {
  public:
-  Depthwise(const ConvolutionShape& shape, std::int64_t block, std::shared_ptr<const Constants> constants,
+  Depthwise(const ConvolutionShape& shape, std::int64_t block, std::shared_ptr<const BlockedWeights> weights,
             const Epilogue& epilogue = {})
       : shape_(shape),
         src_(layout_of(shape.src, block)),
         dst_(layout_of(shape.dst, block)),
-        constants_(std::move(constants)),
+        weights_(std::move(weights)),
         epilogue_(epilogue) {}
 
   double operations() const override {
@@ -128,7 +125,7 @@ class Depthwise final : public Kernel {
   }
 
   std::unique_ptr<Kernel> with_epilogue(const Epilogue& epilogue) const override {
-    return std::make_unique<Depthwise>(shape_, dst_.block, constants_, epilogue);
+    return std::make_unique<Depthwise>(shape_, dst_.block, weights_, epilogue);
   }
 
   void run(const KernelArguments& a) const override {
@@ -144,8 +141,8 @@ class Depthwise final : public Kernel {
                               w.pads_begin[0],
                               w.pads_begin[1],
                               a.src[0] + b * src_.pixels * block,
-                              constants_->weights.data() + b * kernel * kernel * block,
-                              constants_->bias.data() + b * block,
+                              weights_->weights.data() + b * kernel * kernel * block,
+                              weights_->bias.data() + b * block,
                               of_block(epilogue_, a.affines, b * block)};
       for (std::int64_t y = 0; y < shape_.dst[2]; ++y) {
         const std::int64_t at = b * dst_.pixels * block + y * width;
@@ -161,7 +158,7 @@ class Depthwise final : public Kernel {
  private:
   ConvolutionShape shape_;
   Layout src_, dst_;
-  std::shared_ptr<const Constants> constants_;
+  std::shared_ptr<const BlockedWeights> weights_;
   Epilogue epilogue_;
 };
 
@@ -174,20 +171,10 @@ std::unique_ptr<Kernel> compile_depthwise(const ConvolutionShape& shape, const T
     return v[0] == v[1] && v[0] >= low && v[0] <= high;
   };
   const std::int64_t channels = shape.src[1];
-  if (shape.src.rank() != 4 || shape.groups != channels || shape.dst[1] != channels || !equal(w.kernel, 3, 5) ||
-      w.kernel[0] == 4 || !equal(w.strides, 1, 2) || !equal(w.dilations, 1, 1))
+  if (shape.src.rank() != 4 || shape.src[0] != 1 || shape.groups != channels || shape.dst[1] != channels ||
+      !equal(w.kernel, 3, 5) || w.kernel[0] == 4 || !equal(w.strides, 1, 2) || !equal(w.dilations, 1, 1))
     return nullptr;
-  auto constants = std::make_shared<Constants>();
-  const std::int64_t taps = w.kernel[0] * w.kernel[1];
-  const Layout lay{channels, taps, block};
-  constants->weights.assign(static_cast<std::size_t>(lay.floats()), 0.0f);
-  constants->bias.assign(static_cast<std::size_t>(lay.padded_channels()), 0.0f);
-  for (std::int64_t c = 0; c < channels; ++c)
-    for (std::int64_t t = 0; t < taps; ++t)
-      constants->weights[static_cast<std::size_t>(lay.at(c, t))] =
-          weights.values[static_cast<std::size_t>(c * taps + t)];
-  if (bias != nullptr) std::ranges::copy(bias->values, constants->bias.begin());
-  return std::make_unique<Depthwise>(shape, block, std::move(constants));
+  return std::make_unique<Depthwise>(shape, block, block_weights(weights, bias, block));
 }
 
 }  // namespace shiftnorm::exec

@@ -1,6 +1,9 @@
 #include "pointwise.hpp"
 
 #include <algorithm>
+#include <array>
+
+#include "blocked_weights.hpp"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "pointwise.cpp"
@@ -116,16 +119,11 @@ constexpr std::int64_t kInputs = 40;
 /// Floats of the source that stay in the nearest cache while all outputs are computed from them.
 constexpr std::int64_t kNear = 4096;
 
-struct Constants {
-  AlignedVector<float> weights;  ///< [blocks, inputs, block]
-  AlignedVector<float> bias;     ///< [blocks, block]
-};
-
 class Pointwise final : public Kernel {
  public:
-  Pointwise(const Layout& src, const Layout& dst, std::shared_ptr<const Constants> constants,
+  Pointwise(const Layout& src, const Layout& dst, std::shared_ptr<const BlockedWeights> weights,
             const Epilogue& epilogue = {})
-      : src_(src), dst_(dst), constants_(std::move(constants)), epilogue_(epilogue) {}
+      : src_(src), dst_(dst), weights_(std::move(weights)), epilogue_(epilogue) {}
 
   double operations() const override {
     return 2 * static_cast<double>(src_.channels) * static_cast<double>(dst_.channels) *
@@ -133,7 +131,7 @@ class Pointwise final : public Kernel {
   }
 
   std::unique_ptr<Kernel> with_epilogue(const Epilogue& epilogue) const override {
-    return std::make_unique<Pointwise>(src_, dst_, constants_, epilogue);
+    return std::make_unique<Pointwise>(src_, dst_, weights_, epilogue);
   }
 
   void run(const KernelArguments& a) const override {
@@ -141,15 +139,19 @@ class Pointwise final : public Kernel {
     for (std::int64_t first = 0; first < dst_.pixels;) {
       // No short rest: a piece is never computed again after its activation.
       const std::int64_t left = dst_.pixels - first, count = left < 2 * near ? left : near;
-      for (std::int64_t b = 0; b < dst_.blocks(); b += kBlocks) run_piece(a, b, first, count);
+      std::int64_t parts = (dst_.blocks() + kBlocks - 1) / kBlocks;
+      for (std::int64_t b = 0, blocks = 0; parts > 0; b += blocks, --parts) {
+        blocks = (dst_.blocks() - b + parts - 1) / parts;  // evenly
+        run_piece(a, b, blocks, first, count);
+      }
       first += count;
     }
   }
 
  private:
-  void run_piece(const KernelArguments& a, std::int64_t b, std::int64_t first, std::int64_t count) const {
+  void run_piece(const KernelArguments& a, std::int64_t b, std::int64_t blocks, std::int64_t first,
+                 std::int64_t count) const {
     const std::int64_t block = dst_.block, at = (b * dst_.pixels + first) * block;
-    const std::int64_t blocks = std::min(kBlocks, dst_.blocks() - b);
     std::array<BlockEpilogue, kBlocks> epilogue;
     for (std::int64_t i = 0; i < blocks; ++i)
       epilogue[static_cast<std::size_t>(i)] = of_block(epilogue_, a.affines, (b + i) * block);
@@ -160,8 +162,8 @@ class Pointwise final : public Kernel {
                         dst_.pixels * block,
                         count,
                         a.src[0] + first * block,
-                        constants_->weights.data() + b * src_.channels * block,
-                        constants_->bias.data() + b * block,
+                        weights_->weights.data() + b * src_.channels * block,
+                        weights_->bias.data() + b * block,
                         epilogue_.residual ? a.src[1] + at : nullptr,
                         a.dst + at,
                         epilogue.data()};
@@ -175,7 +177,7 @@ class Pointwise final : public Kernel {
   }
 
   Layout src_, dst_;
-  std::shared_ptr<const Constants> constants_;
+  std::shared_ptr<const BlockedWeights> weights_;
   Epilogue epilogue_;
 };
 
@@ -188,19 +190,10 @@ std::unique_ptr<Kernel> compile_pointwise(const ConvolutionShape& shape, const T
     return std::ranges::all_of(v, [value](std::int64_t x) { return x == value; });
   };
   const Layout src = layout_of(shape.src, block), dst = layout_of(shape.dst, block);
-  if (shape.groups != 1 || !all(w.kernel, 1) || !all(w.strides, 1) || src.pixels != dst.pixels ||
+  if (shape.src[0] != 1 || shape.groups != 1 || !all(w.kernel, 1) || !all(w.strides, 1) || src.pixels != dst.pixels ||
       !all(w.pads_begin, 0) || src.channels > kInputs)
     return nullptr;
-  auto constants = std::make_shared<Constants>();
-  constants->weights.assign(static_cast<std::size_t>(dst.padded_channels() * src.channels), 0.0f);
-  constants->bias.assign(static_cast<std::size_t>(dst.padded_channels()), 0.0f);
-  const Layout lay{dst.channels, src.channels, block};
-  for (std::int64_t o = 0; o < dst.channels; ++o)
-    for (std::int64_t i = 0; i < src.channels; ++i)
-      constants->weights[static_cast<std::size_t>(lay.at(o, i))] =
-          weights.values[static_cast<std::size_t>(o * src.channels + i)];
-  if (bias != nullptr) std::ranges::copy(bias->values, constants->bias.begin());
-  return std::make_unique<Pointwise>(src, dst, std::move(constants));
+  return std::make_unique<Pointwise>(src, dst, block_weights(weights, bias, block));
 }
 
 }  // namespace shiftnorm::exec
