@@ -101,6 +101,10 @@ void limit_once() {
 TEST_CASE("A convolution with an epilogue has the bits of convolution and normalisation", "[exec][epilogue]") {
   limit_once();
   const auto c = GENERATE(values<Case>({{"1 x 1", {1, 96, 9, 11}, 48, 1, 1, 1},
+                                        {"1 x 1 of few channels", {1, 16, 30, 30}, 96, 1, 1, 1, true},
+                                        {"1 x 1 of uneven channels", {1, 24, 23, 24}, 152, 1, 1, 1, true},
+                                        {"1 x 1 of few pixels", {1, 19, 2, 1}, 16, 1, 1, 1, true},
+                                        {"1 x 1 along one axis", {1, 40, 513}, 40, 1, 1, 1, true},
                                         {"3 x 3", {1, 64, 14, 14}, 64, 3, 1, 1},
                                         {"3 x 3, odd channels", {1, 19, 10, 10}, 37, 3, 1, 1},
                                         {"grouped", {1, 64, 10, 10}, 64, 3, 1, 2},

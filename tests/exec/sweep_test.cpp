@@ -51,6 +51,25 @@ Graph dense_network() {
   return g;
 }
 
+/// An inverted residual: convolutions that take their normalisation with them once it is settled.
+Graph separable_network() {
+  Graph g;
+  const ValueId x =
+      g.add("Relu", "r0", {norm(g, "bn0", conv(g, "c0", g.add_input("x", Shape{1, 3, 12, 12}), 3, 16), 16)});
+  const ValueId wide = g.add("Relu", "r1", {norm(g, "bn1", conv(g, "expand", x, 16, 160, 1), 160)});
+  const ValueId w = g.add_parameter("depthwise.weight", Shape{160, 1, 3, 3});
+  const ValueId deep = g.add("Conv", "depthwise", {wide, w}, {{"pads", Ints(4, 1)}, {"group", std::int64_t{160}}});
+  const ValueId y = conv(g, "project", g.add("Relu", "r2", {norm(g, "bn2", deep, 160)}), 160, 16, 1);
+  const ValueId z = g.add("Add", "add", {norm(g, "bn3", conv(g, "c4", norm(g, "bn4", y, 16), 16, 16, 1), 16), x});
+  finish(g, g.add("Flatten", "flat", {g.add("GlobalAveragePool", "gap", {z})}));
+  return g;
+}
+
+Graph any_network() {
+  const int which = GENERATE(0, 1, 2);
+  return which == 0 ? network() : which == 1 ? dense_network() : separable_network();
+}
+
 constexpr std::size_t kImages = 12, kFloats = 3 * 12 * 12;
 
 std::vector<float> image(std::size_t i) { return random_floats(kFloats, 1000 + static_cast<unsigned>(i)); }
@@ -98,7 +117,7 @@ Measured layerwise(const Graph& g, const Setting& setting) {
 }  // namespace
 
 TEST_CASE("A layerwise sweep has the same bits for any threads, order and spilling", "[exec]") {
-  const Graph g = GENERATE(0, 1) == 0 ? network() : dense_network();
+  const Graph g = any_network();
   const Measured expected = layerwise(g, {1, false, 0});
   const auto setting =
       GENERATE(values<Setting>({{2, false, 0}, {4, false, 0}, {3, true, 0}, {2, true, 1}, {1, true, 1}}));
@@ -110,7 +129,7 @@ TEST_CASE("A layerwise sweep has the same bits for any threads, order and spilli
 // Oracle: the definition, one pass of the plain loops per layer, each with all earlier layers already on their target
 // statistics.
 TEST_CASE("A layerwise sweep equals one pass per layer", "[exec]") {
-  Graph g = GENERATE(0, 1) == 0 ? network() : dense_network();
+  Graph g = any_network();
   const Measured found = layerwise(g, {});
   const exec::Plan plan(g);
   for (const graph::BatchNorm& set : plan.sets()) {
@@ -170,6 +189,23 @@ TEST_CASE("What several BatchNorms see of the same concatenated values is measur
   std::ranges::sort(measured);
   // bn0: a; bn1: b beside it; bn2: wide; bn3: c beside both; bn4: a concatenation of uneven parts, as a whole.
   CHECK(measured == std::vector<std::int64_t>{16, 16, 32, 120, 160});
+}
+
+TEST_CASE("An evaluation has the bits of a sweep that measures the same layers", "[exec]") {
+  const Graph g = any_network();
+  const auto plan = std::make_shared<exec::Plan>(g);
+  const auto outputs = [&](bool measured) {
+    exec::SweepRequest r = inference(g, *plan, kImages);
+    r.settled = false;
+    for (std::int64_t& level : r.levels) level = measured ? 1 : 0;
+    std::vector<std::vector<float>> out(kImages);
+    r.load = [](std::size_t i, std::span<float> dst) { std::ranges::copy(image(i), dst.begin()); };
+    r.output = [&](std::size_t i, std::size_t, std::span<const float> row) { out[i].assign(row.begin(), row.end()); };
+    r.settle = [](auto&&...) {};
+    exec::Sweeper(plan, {1, 0, ""}).run(r, {});
+    return out;
+  };
+  CHECK(outputs(true) == outputs(false));
 }
 
 TEST_CASE("Groups do not see each other and end in order", "[exec]") {

@@ -5,6 +5,7 @@
 
 #include "depthwise.hpp"
 #include "onednn.hpp"
+#include "pointwise.hpp"
 #include "winograd.hpp"
 
 namespace shiftnorm::exec {
@@ -129,6 +130,7 @@ CompiledConvolution compile_convolution(const ConvolutionShape& shape, const Ten
                                         std::int64_t block, bool source_is_plain) {
   if (winograd_pays(shape, block)) return {compile_winograd(shape, weights, bias, block), false};
   if (auto depthwise = compile_depthwise(shape, weights, bias, block)) return {std::move(depthwise), false};
+  if (auto pointwise = compile_pointwise(shape, weights, bias, block)) return {std::move(pointwise), false};
   const memory::desc plain = plain_weights(weights, shape.groups);
   std::optional<dnnl::convolution_forward::primitive_desc> pd;
   bool plain_source = false;

@@ -2,14 +2,18 @@
 
 #include <algorithm>
 
+#include "blocked_weights.hpp"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "depthwise.cpp"
 #include <hwy/foreach_target.h>
 // foreach_target must come first
 #include <hwy/highway.h>
 
-#ifndef SHIFTNORM_DEPTHWISE_ROWS
-#define SHIFTNORM_DEPTHWISE_ROWS
+#include "epilogue_vectors.hpp"
+
+#ifndef SHIFTNORM_EXEC_DEPTHWISE_BLOCK
+#define SHIFTNORM_EXEC_DEPTHWISE_BLOCK
 namespace shiftnorm::exec {
 namespace {
 
@@ -21,10 +25,7 @@ struct BlockOfChannels {
   const float* src;      ///< [src_height, src_width, block]
   const float* weights;  ///< [kernel, kernel, block]
   const float* bias;     ///< [block]
-  const float* scale;    ///< [block], or null: no scale and shift
-  const float* shift;
-  bool below, above;  ///< whether `low` and `high` bound the result
-  float low, high;
+  BlockEpilogue epilogue;
 };
 
 }  // namespace
@@ -38,15 +39,6 @@ namespace hn = hwy::HWY_NAMESPACE;
 /// Neighbouring results that are computed together: each value is loaded once for all of them. Widths of image networks
 /// are multiples of it.
 constexpr int kTogether = 7;
-
-/// g++ loads a value anew for each product that it goes into, which takes half as long again as the products.
-template <class V>
-HWY_INLINE V loaded_once(V v) {
-#if HWY_ARCH_X86 && HWY_COMPILER_GCC_ACTUAL && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
-  asm("" : "+v"(v.raw));
-#endif
-  return v;
-}
 
 /// `together` results of row y from column x on, in vectors at `lane`. edge: some taps lie in the padding.
 template <int kernel, int stride, int block, int together, bool edge, class D>
@@ -74,17 +66,8 @@ HWY_INLINE void taps(D d, const BlockOfChannels& c, std::int64_t y, std::int64_t
       }
     }
   }
-  if (c.scale != nullptr) {
-    const V scale = hn::LoadU(d, c.scale + lane), shift = hn::LoadU(d, c.shift + lane);
-    for (int i = 0; i < together; ++i) sum[i] = hn::Add(hn::Mul(sum[i], scale), shift);
-  }
   const std::int64_t at = x * block + lane;
-  if (added != nullptr)
-    for (int i = 0; i < together; ++i) sum[i] = hn::Add(sum[i], hn::LoadU(d, added + at + i * block));
-  if (c.below)
-    for (int i = 0; i < together; ++i) sum[i] = hn::Max(sum[i], hn::Set(d, c.low));
-  if (c.above)
-    for (int i = 0; i < together; ++i) sum[i] = hn::Min(sum[i], hn::Set(d, c.high));
+  finish<block, together>(d, c.epilogue, lane, added == nullptr ? nullptr : added + at, sum);
   for (int i = 0; i < together; ++i) hn::StoreU(sum[i], d, dst + at + i * block);
 }
 
@@ -126,19 +109,14 @@ namespace shiftnorm::exec {
 namespace {
 HWY_EXPORT(depthwise_row);
 
-struct Constants {
-  AlignedVector<float> weights;  ///< [blocks, kernel, kernel, block]
-  AlignedVector<float> bias;     ///< [blocks, block]
-};
-
 class Depthwise final : public Kernel {
  public:
-  Depthwise(const ConvolutionShape& shape, std::int64_t block, std::shared_ptr<const Constants> constants,
+  Depthwise(const ConvolutionShape& shape, std::int64_t block, std::shared_ptr<const BlockedWeights> weights,
             const Epilogue& epilogue = {})
       : shape_(shape),
         src_(layout_of(shape.src, block)),
         dst_(layout_of(shape.dst, block)),
-        constants_(std::move(constants)),
+        weights_(std::move(weights)),
         epilogue_(epilogue) {}
 
   double operations() const override {
@@ -147,13 +125,12 @@ class Depthwise final : public Kernel {
   }
 
   std::unique_ptr<Kernel> with_epilogue(const Epilogue& epilogue) const override {
-    return std::make_unique<Depthwise>(shape_, dst_.block, constants_, epilogue);
+    return std::make_unique<Depthwise>(shape_, dst_.block, weights_, epilogue);
   }
 
   void run(const KernelArguments& a) const override {
     const graph::Window& w = shape_.window;
     const std::int64_t kernel = w.kernel[0], block = dst_.block, width = shape_.dst[3] * block;
-    const Affine* affine = epilogue_.set < 0 ? nullptr : &a.affines[static_cast<std::size_t>(epilogue_.set)];
     for (std::int64_t b = 0; b < dst_.blocks(); ++b) {
       const BlockOfChannels c{kernel,
                               w.strides[0],
@@ -164,14 +141,9 @@ class Depthwise final : public Kernel {
                               w.pads_begin[0],
                               w.pads_begin[1],
                               a.src[0] + b * src_.pixels * block,
-                              constants_->weights.data() + b * kernel * kernel * block,
-                              constants_->bias.data() + b * block,
-                              affine == nullptr ? nullptr : affine->scale.data() + b * block,
-                              affine == nullptr ? nullptr : affine->shift.data() + b * block,
-                              epilogue_.low.has_value(),
-                              epilogue_.high.has_value(),
-                              epilogue_.low.value_or(0.0f),
-                              epilogue_.high.value_or(0.0f)};
+                              weights_->weights.data() + b * kernel * kernel * block,
+                              weights_->bias.data() + b * block,
+                              of_block(epilogue_, a.affines, b * block)};
       for (std::int64_t y = 0; y < shape_.dst[2]; ++y) {
         const std::int64_t at = b * dst_.pixels * block + y * width;
         float* dst = a.dst + at;
@@ -186,7 +158,7 @@ class Depthwise final : public Kernel {
  private:
   ConvolutionShape shape_;
   Layout src_, dst_;
-  std::shared_ptr<const Constants> constants_;
+  std::shared_ptr<const BlockedWeights> weights_;
   Epilogue epilogue_;
 };
 
@@ -199,20 +171,10 @@ std::unique_ptr<Kernel> compile_depthwise(const ConvolutionShape& shape, const T
     return v[0] == v[1] && v[0] >= low && v[0] <= high;
   };
   const std::int64_t channels = shape.src[1];
-  if (shape.src.rank() != 4 || shape.groups != channels || shape.dst[1] != channels || !equal(w.kernel, 3, 5) ||
-      w.kernel[0] == 4 || !equal(w.strides, 1, 2) || !equal(w.dilations, 1, 1))
+  if (shape.src.rank() != 4 || shape.src[0] != 1 || shape.groups != channels || shape.dst[1] != channels ||
+      !equal(w.kernel, 3, 5) || w.kernel[0] == 4 || !equal(w.strides, 1, 2) || !equal(w.dilations, 1, 1))
     return nullptr;
-  auto constants = std::make_shared<Constants>();
-  const std::int64_t taps = w.kernel[0] * w.kernel[1];
-  const Layout lay{channels, taps, block};
-  constants->weights.assign(static_cast<std::size_t>(lay.floats()), 0.0f);
-  constants->bias.assign(static_cast<std::size_t>(lay.padded_channels()), 0.0f);
-  for (std::int64_t c = 0; c < channels; ++c)
-    for (std::int64_t t = 0; t < taps; ++t)
-      constants->weights[static_cast<std::size_t>(lay.at(c, t))] =
-          weights.values[static_cast<std::size_t>(c * taps + t)];
-  if (bias != nullptr) std::ranges::copy(bias->values, constants->bias.begin());
-  return std::make_unique<Depthwise>(shape, block, std::move(constants));
+  return std::make_unique<Depthwise>(shape, block, block_weights(weights, bias, block));
 }
 
 }  // namespace shiftnorm::exec

@@ -1,0 +1,200 @@
+#include "pointwise.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "blocked_weights.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "pointwise.cpp"
+#include <hwy/foreach_target.h>
+// foreach_target must come first
+#include <hwy/highway.h>
+
+#include "epilogue_vectors.hpp"
+
+#ifndef SHIFTNORM_EXEC_POINTWISE_PIXELS
+#define SHIFTNORM_EXEC_POINTWISE_PIXELS
+namespace shiftnorm::exec {
+namespace {
+
+/// Channel blocks of the result that are computed together.
+constexpr std::int64_t kBlocks = 3;
+
+/// Neighbouring pixels of at most so many blocks.
+struct Pixels {
+  std::int64_t inputs, block, blocks;
+  std::int64_t src_step, dst_step;  ///< floats from one channel block to the next
+  std::int64_t count;
+  const float* src;
+  const float* weights;  ///< [blocks, inputs, block]
+  const float* bias;     ///< [blocks, block]
+  const float* added;    ///< residual, or null
+  float* dst;
+  const BlockEpilogue* epilogue;  ///< [blocks]
+};
+
+}  // namespace
+}  // namespace shiftnorm::exec
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace shiftnorm::exec::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+/// Pixels whose results are in registers together: two blocks of so many leave room for the weights.
+#if HWY_TARGET <= HWY_AVX3 || !HWY_ARCH_X86
+constexpr int kTogether = 9;
+#else
+constexpr int kTogether = 4;
+#endif
+
+template <int block, int blocks, int together, class D>
+HWY_INLINE void tile(D d, const Pixels& p, std::int64_t pixel, std::int64_t lane) {
+  using V = hn::Vec<D>;
+  V sum[blocks][together];
+  HWY_UNROLL(4)
+  for (int b = 0; b < blocks; ++b) {
+    const V start = hn::LoadU(d, p.bias + b * block + lane);
+    HWY_UNROLL(16)
+    for (int i = 0; i < together; ++i) sum[b][i] = start;
+  }
+  const float* weights = p.weights + lane;
+  const std::int64_t next_block = p.inputs * block;
+  for (std::int64_t input = 0; input < p.inputs; input += block) {
+    const float* src = p.src + input / block * p.src_step + pixel * block;
+    const std::int64_t channels = std::min<std::int64_t>(block, p.inputs - input);
+    for (std::int64_t c = 0; c < channels; ++c, ++src, weights += block) {
+      V w[blocks];
+      for (int b = 0; b < blocks; ++b) w[b] = hn::LoadU(d, weights + b * next_block);
+      HWY_UNROLL(16)
+      for (int i = 0; i < together; ++i) {
+        const V x = hn::Set(d, src[i * block]);
+        for (int b = 0; b < blocks; ++b) sum[b][i] = hn::MulAdd(x, w[b], sum[b][i]);
+      }
+    }
+  }
+  HWY_UNROLL(4)
+  for (int b = 0; b < blocks; ++b) {
+    const std::int64_t at = b * p.dst_step + pixel * block + lane;
+    finish<block, together>(d, p.epilogue[b], lane, p.added == nullptr ? nullptr : p.added + at, sum[b]);
+    HWY_UNROLL(16)
+    for (int i = 0; i < together; ++i) hn::StoreU(sum[b][i], d, p.dst + at + i * block);
+  }
+}
+
+template <int block, int blocks>
+void pixels_of_blocks(const Pixels& p) {
+  const hn::CappedTag<float, block> d;  // a vector never spans two pixels
+  for (std::int64_t lane = 0; lane < block; lane += static_cast<std::int64_t>(hn::Lanes(d))) {
+    if (p.count < kTogether) {
+      for (std::int64_t i = 0; i < p.count; ++i) tile<block, blocks, 1>(d, p, i, lane);
+      continue;
+    }
+    // The last ones are computed again.
+    for (std::int64_t i = 0; i < p.count; i += kTogether)
+      tile<block, blocks, kTogether>(d, p, std::min(i, p.count - kTogether), lane);
+  }
+}
+
+template <int block>
+void pixels_of_form(const Pixels& p) {
+  if (p.blocks == 1) return pixels_of_blocks<block, 1>(p);
+  if (p.blocks == 2) return pixels_of_blocks<block, 2>(p);
+  pixels_of_blocks<block, 3>(p);
+}
+
+void pointwise_pixels(const Pixels& p) { p.block == 16 ? pixels_of_form<16>(p) : pixels_of_form<8>(p); }
+
+}  // namespace shiftnorm::exec::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace shiftnorm::exec {
+namespace {
+HWY_EXPORT(pointwise_pixels);
+
+/// Beyond so many inputs oneDNN is as fast, up to a tenth faster, and the epilogue is of no weight.
+constexpr std::int64_t kInputs = 40;
+/// Floats of the source that stay in the nearest cache while all outputs are computed from them.
+constexpr std::int64_t kNear = 4096;
+
+class Pointwise final : public Kernel {
+ public:
+  Pointwise(const Layout& src, const Layout& dst, std::shared_ptr<const BlockedWeights> weights,
+            const Epilogue& epilogue = {})
+      : src_(src), dst_(dst), weights_(std::move(weights)), epilogue_(epilogue) {}
+
+  double operations() const override {
+    return 2 * static_cast<double>(src_.channels) * static_cast<double>(dst_.channels) *
+           static_cast<double>(dst_.pixels);
+  }
+
+  std::unique_ptr<Kernel> with_epilogue(const Epilogue& epilogue) const override {
+    return std::make_unique<Pointwise>(src_, dst_, weights_, epilogue);
+  }
+
+  void run(const KernelArguments& a) const override {
+    const std::int64_t near = kNear / src_.channels;
+    for (std::int64_t first = 0; first < dst_.pixels;) {
+      // No short rest: a piece is never computed again after its activation.
+      const std::int64_t left = dst_.pixels - first, count = left < 2 * near ? left : near;
+      std::int64_t parts = (dst_.blocks() + kBlocks - 1) / kBlocks;
+      for (std::int64_t b = 0, blocks = 0; parts > 0; b += blocks, --parts) {
+        blocks = (dst_.blocks() - b + parts - 1) / parts;  // evenly
+        run_piece(a, b, blocks, first, count);
+      }
+      first += count;
+    }
+  }
+
+ private:
+  void run_piece(const KernelArguments& a, std::int64_t b, std::int64_t blocks, std::int64_t first,
+                 std::int64_t count) const {
+    const std::int64_t block = dst_.block, at = (b * dst_.pixels + first) * block;
+    std::array<BlockEpilogue, kBlocks> epilogue;
+    for (std::int64_t i = 0; i < blocks; ++i)
+      epilogue[static_cast<std::size_t>(i)] = of_block(epilogue_, a.affines, (b + i) * block);
+    const Pixels pixels{src_.channels,
+                        block,
+                        blocks,
+                        src_.pixels * block,
+                        dst_.pixels * block,
+                        count,
+                        a.src[0] + first * block,
+                        weights_->weights.data() + b * src_.channels * block,
+                        weights_->bias.data() + b * block,
+                        epilogue_.residual ? a.src[1] + at : nullptr,
+                        a.dst + at,
+                        epilogue.data()};
+    HWY_DYNAMIC_DISPATCH(pointwise_pixels)(pixels);
+    if (!epilogue_.activation) return;
+    for (std::int64_t i = 0; i < blocks; ++i) {  // while they are near
+      float* dst = a.dst + at + i * dst_.pixels * block;
+      elementwise(epilogue_.activation->op, epilogue_.activation->a, epilogue_.activation->b, dst,
+                  static_cast<std::size_t>(count * block), dst);
+    }
+  }
+
+  Layout src_, dst_;
+  std::shared_ptr<const BlockedWeights> weights_;
+  Epilogue epilogue_;
+};
+
+}  // namespace
+
+std::unique_ptr<Kernel> compile_pointwise(const ConvolutionShape& shape, const Tensor& weights, const Tensor* bias,
+                                          std::int64_t block) {
+  const graph::Window& w = shape.window;
+  const auto all = [](const std::vector<std::int64_t>& v, std::int64_t value) {
+    return std::ranges::all_of(v, [value](std::int64_t x) { return x == value; });
+  };
+  const Layout src = layout_of(shape.src, block), dst = layout_of(shape.dst, block);
+  if (shape.src[0] != 1 || shape.groups != 1 || !all(w.kernel, 1) || !all(w.strides, 1) || src.pixels != dst.pixels ||
+      !all(w.pads_begin, 0) || src.channels > kInputs)
+    return nullptr;
+  return std::make_unique<Pointwise>(src, dst, block_weights(weights, bias, block));
+}
+
+}  // namespace shiftnorm::exec
+#endif
