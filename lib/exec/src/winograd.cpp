@@ -102,12 +102,13 @@ class Winograd final : public Kernel {
   void run(const KernelArguments& a) const override {
     auto* transformed = reinterpret_cast<float*>(a.scratch);
     float* products = transformed + transformed_floats();
-    const WinogradEpilogue epilogue = epilogue_on(a);
+    const WinogradEnd end{constants_->bias.empty() ? nullptr : constants_->bias.data(), epilogue_, a.affines,
+                          epilogue_.residual ? a.src[1] : nullptr};
     for (std::size_t first = 0; first < shape_.tiles(); first += chunk_) {
       const WinogradTiles tiles{first, std::min(chunk_, shape_.tiles() - first)};
       winograd_input(shape_, tiles, a.src[0], transformed);
       winograd_products(shape_, tiles, transformed, constants_->weights.data(), products);
-      winograd_output(shape_, tiles, products, epilogue, a.dst);
+      winograd_output(shape_, tiles, products, end, a.dst);
     }
   }
 
@@ -129,20 +130,6 @@ class Winograd final : public Kernel {
  private:
   [[nodiscard]] std::size_t transformed_floats() const {
     return kWinogradProducts * shape_.plane(shape_.in_blocks, chunk_);
-  }
-
-  [[nodiscard]] WinogradEpilogue epilogue_on(const KernelArguments& a) const {
-    WinogradEpilogue out;
-    if (!constants_->bias.empty()) out.bias = constants_->bias.data();
-    if (epilogue_.set >= 0) {
-      const Affine& affine = a.affines[static_cast<std::size_t>(epilogue_.set)];
-      out.scale = affine.scale.data();
-      out.shift = affine.shift.data();
-    }
-    if (epilogue_.residual) out.residual = a.src[1];
-    out.low = epilogue_.low;
-    out.high = epilogue_.high;
-    return out;
   }
 
   WinogradShape shape_;

@@ -15,6 +15,8 @@
 // foreach_target must come first
 #include <hwy/highway.h>
 
+#include "epilogue_vectors.hpp"
+
 HWY_BEFORE_NAMESPACE();
 namespace shiftnorm::exec::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
@@ -189,50 +191,22 @@ void products_block(D d, const WinogradShape& s, const WinogradTiles& tiles, con
   }
 }
 
-/// Scale and shift of one vector of channels, and what else becomes of a result.
-template <class D>
-struct Finish {
-  using V = hn::Vec<D>;
-  Finish(D tag, const WinogradEpilogue& e, size_t channel)
-      : d(tag),
-        affine(e.scale != nullptr),
-        low(e.low.has_value()),
-        high(e.high.has_value()),
-        bias(e.bias != nullptr ? hn::LoadU(d, e.bias + channel) : hn::Zero(d)),
-        scale(affine ? hn::LoadU(d, e.scale + channel) : hn::Zero(d)),
-        shift(affine ? hn::LoadU(d, e.shift + channel) : hn::Zero(d)),
-        least(hn::Set(d, e.low.value_or(0.0f))),
-        most(hn::Set(d, e.high.value_or(0.0f))) {}
-
-  /// residual: of this result, or null.
-  HWY_INLINE V operator()(V y, const float* residual) const {
-    y = hn::Add(y, bias);
-    if (affine) y = hn::Add(hn::Mul(y, scale), shift);
-    if (residual != nullptr) y = hn::Add(y, hn::LoadU(d, residual));
-    if (low) y = hn::Max(y, least);
-    if (high) y = hn::Min(y, most);
-    return y;
-  }
-
-  D d;
-  bool affine, low, high;
-  V bias, scale, shift, least, most;
-};
-
-template <class D>
+template <int block, class D>
 void output_block(D d, const WinogradShape& s, const WinogradTiles& tiles, const float* products,
-                  const WinogradEpilogue& epilogue, float* dst) {
+                  const WinogradEnd& end, float* dst) {
   using V = hn::Vec<D>;
-  const size_t n = hn::Lanes(d), row = s.out_width * s.block, across = s.tiles_across();
+  constexpr auto kAcross = static_cast<int>(kTile);
+  const size_t n = hn::Lanes(d), row = s.out_width * block, across = s.tiles_across();
   const size_t plane = s.plane(s.out_blocks, tiles.count);
   for (size_t b = 0; b < s.out_blocks; ++b) {
-    for (size_t lane = 0; lane < s.block; lane += n) {
-      const Finish<D> finish(d, epilogue, b * s.block + lane);
-      const float* from = products + b * tiles.count * s.block + lane;
-      for (size_t t = 0; t < tiles.count; ++t, from += s.block) {
+    const BlockEpilogue epilogue = of_block(end.epilogue, end.affines, static_cast<std::int64_t>(b * block));
+    for (size_t lane = 0; lane < block; lane += n) {
+      const auto first_lane = static_cast<std::int64_t>(lane);
+      const V bias = end.bias != nullptr ? hn::LoadU(d, end.bias + b * block + lane) : hn::Zero(d);
+      const float* from = products + b * tiles.count * block + lane;
+      for (size_t t = 0; t < tiles.count; ++t, from += block) {
         const size_t y0 = (tiles.first + t) / across * kTile, x0 = (tiles.first + t) % across * kTile;
         const size_t rows = std::min(kTile, s.out_height - y0), columns = std::min(kTile, s.out_width - x0);
-        const size_t at = (b * s.out_height + y0) * row + x0 * s.block + lane;
         V half[kTile][kReach];
         HWY_UNROLL(6)
         for (size_t j = 0; j < kReach; ++j) {
@@ -249,10 +223,20 @@ void output_block(D d, const WinogradShape& s, const WinogradTiles& tiles, const
           V y[kTile];
           gather_four(d, half[i], y);
           HWY_UNROLL(4)
+          for (size_t j = 0; j < kTile; ++j) y[j] = hn::Add(y[j], bias);
+          const size_t at = (b * s.out_height + y0 + i) * row + x0 * block + lane;
+          const float* added = end.residual != nullptr ? end.residual + at : nullptr;
+          if (columns == kTile) {
+            finish<block, kAcross>(d, epilogue, first_lane, added, y);
+            HWY_UNROLL(4)
+            for (size_t j = 0; j < kTile; ++j) hn::StoreU(y[j], d, dst + at + j * block);
+            continue;
+          }
+          HWY_UNROLL(4)
           for (size_t j = 0; j < kTile; ++j) {
             if (j >= columns) break;
-            const size_t to = at + i * row + j * s.block;
-            hn::StoreU(finish(y[j], epilogue.residual != nullptr ? epilogue.residual + to : nullptr), d, dst + to);
+            finish<block, 1>(d, epilogue, first_lane, added != nullptr ? added + j * block : nullptr, y + j);
+            hn::StoreU(y[j], d, dst + at + j * block);
           }
         }
       }
@@ -271,10 +255,8 @@ void products(const WinogradShape& s, const WinogradTiles& tiles, const float* t
   s.block == 16 ? products_block<16>(D16(), s, tiles, transformed, weights, to)
                 : products_block<8>(D8(), s, tiles, transformed, weights, to);
 }
-void output(const WinogradShape& s, const WinogradTiles& tiles, const float* from, const WinogradEpilogue& epilogue,
-            float* dst) {
-  s.block == 16 ? output_block(D16(), s, tiles, from, epilogue, dst)
-                : output_block(D8(), s, tiles, from, epilogue, dst);
+void output(const WinogradShape& s, const WinogradTiles& tiles, const float* from, const WinogradEnd& end, float* dst) {
+  s.block == 16 ? output_block<16>(D16(), s, tiles, from, end, dst) : output_block<8>(D8(), s, tiles, from, end, dst);
 }
 
 }  // namespace shiftnorm::exec::HWY_NAMESPACE
@@ -294,8 +276,8 @@ void winograd_products(const WinogradShape& shape, const WinogradTiles& tiles, c
   HWY_DYNAMIC_DISPATCH(products)(shape, tiles, transformed, weights, products);
 }
 void winograd_output(const WinogradShape& shape, const WinogradTiles& tiles, const float* products,
-                     const WinogradEpilogue& epilogue, float* dst) {
-  HWY_DYNAMIC_DISPATCH(output)(shape, tiles, products, epilogue, dst);
+                     const WinogradEnd& end, float* dst) {
+  HWY_DYNAMIC_DISPATCH(output)(shape, tiles, products, end, dst);
 }
 }  // namespace shiftnorm::exec
 #endif

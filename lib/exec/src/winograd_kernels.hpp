@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
+#include <span>
+
+#include "kernel.hpp"
 
 namespace shiftnorm::exec {
 
@@ -42,18 +44,16 @@ void winograd_input(const WinogradShape& shape, const WinogradTiles& tiles, cons
 void winograd_products(const WinogradShape& shape, const WinogradTiles& tiles, const float* transformed,
                        const float* weights, float* products);
 
-/// What is done to a result before it is written: y = min(max(scale x + shift + residual, low), high), each step
-/// rounded.
-struct WinogradEpilogue {
-  const float* bias = nullptr;   ///< [out_blocks, block], added to x; null: nothing
-  const float* scale = nullptr;  ///< [out_blocks, block], as is shift; null: y = x
-  const float* shift = nullptr;
-  const float* residual = nullptr;  ///< laid out as the result; null: nothing. May be the result itself
-  std::optional<float> low, high;   ///< absent: unbounded
+/// What is done to results before they are written.
+struct WinogradEnd {
+  const float* bias = nullptr;  ///< [out_blocks, block], or null
+  Epilogue epilogue;            ///< without an activation
+  std::span<const Affine> affines;
+  const float* residual = nullptr;  ///< laid out as the result, or null. May be the result itself
 };
 
-/// Writes A^T m A of every tile of products, through the epilogue, where the result has pixels.
+/// Writes A^T m A of every tile of products, through its end, where the result has pixels.
 void winograd_output(const WinogradShape& shape, const WinogradTiles& tiles, const float* products,
-                     const WinogradEpilogue& epilogue, float* dst);
+                     const WinogradEnd& end, float* dst);
 
 }  // namespace shiftnorm::exec
