@@ -125,8 +125,10 @@ void products_of(D d, const float* x, size_t x_stride, const float* w, size_t in
   const size_t panel = in_blocks * block * block;
   V totals[O][T];
   HWY_UNROLL(2)
-  for (size_t o = 0; o < O; ++o) HWY_UNROLL(16)
-  for (size_t t = 0; t < T; ++t) totals[o][t] = hn::Zero(d);
+  for (size_t o = 0; o < O; ++o) {
+    HWY_UNROLL(16)
+    for (size_t t = 0; t < T; ++t) totals[o][t] = hn::Zero(d);
+  }
   for (size_t b = 0; b < in_blocks; ++b, x += x_stride) {
     for (size_t run = 0; run < block; run += kRun) {
       V sums[O][T];
@@ -144,14 +146,18 @@ void products_of(D d, const float* x, size_t x_stride, const float* w, size_t in
         }
       }
       HWY_UNROLL(2)
-      for (size_t o = 0; o < O; ++o) HWY_UNROLL(16)
-      for (size_t t = 0; t < T; ++t) totals[o][t] = hn::Add(totals[o][t], sums[o][t]);
+      for (size_t o = 0; o < O; ++o) {
+        HWY_UNROLL(16)
+        for (size_t t = 0; t < T; ++t) totals[o][t] = hn::Add(totals[o][t], sums[o][t]);
+      }
     }
   }
   HWY_UNROLL(2)
-  for (size_t o = 0; o < O; ++o) HWY_UNROLL(16)
-  for (size_t t = 0; t < T; ++t)
-    hn::StoreU(totals[o][t], d, to + o * n / block * to_stride + o * n % block + t * block);
+  for (size_t o = 0; o < O; ++o) {
+    HWY_UNROLL(16)
+    for (size_t t = 0; t < T; ++t)
+      hn::StoreU(totals[o][t], d, to + o * n / block * to_stride + o * n % block + t * block);
+  }
 }
 
 // Registers: two vectors of weights, one of values, the sums and their totals.
