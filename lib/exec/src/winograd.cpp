@@ -46,7 +46,7 @@ double weight_bytes(const WinogradShape& s) {
 
 /// G: what the three weights of a column or a row are worth at the six points, in the order of the kernels.
 constexpr std::array<std::array<double, 3>, kWinogradReach> evaluation() {
-  constexpr double a = 0.625, b = 1.5;
+  constexpr double a = kWinogradNear, b = kWinogradFar;
   constexpr std::array<double, 5> points{0, a, -a, b, -b};
   std::array<std::array<double, 3>, kWinogradReach> g{};
   for (std::size_t j = 0; j < points.size(); ++j) {

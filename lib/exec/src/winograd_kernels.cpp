@@ -22,7 +22,8 @@ namespace shiftnorm::exec::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 constexpr size_t kReach = kWinogradReach, kTile = kWinogradTile;
-constexpr float kA = 0.625f, kB = 1.5f, kAA = kA * kA, kBB = kB * kB;  // the points and their squares, all exact
+// The points and their squares, all exact.
+constexpr float kA = kWinogradNear, kB = kWinogradFar, kAA = kA * kA, kBB = kB * kB;
 
 /// B^T x for a column or a row of six.
 template <class D, class V>

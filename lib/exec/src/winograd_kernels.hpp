@@ -12,6 +12,8 @@ namespace shiftnorm::exec {
 /// +-5/8 and +-3/2: exact in binary and close to the best for rounding (Barabasz et al. 2020); the usual +-1, +-2 lose
 /// more than twice as many digits.
 inline constexpr std::size_t kWinogradTile = 4, kWinogradReach = 6, kWinogradProducts = kWinogradReach * kWinogradReach;
+/// The two points beside 0 and infinity that are taken with both signs.
+inline constexpr float kWinogradNear = 0.625f, kWinogradFar = 1.5f;
 
 /// A 3 x 3 convolution of stride 1 on one image, blocked: [blocks, height, width, block].
 struct WinogradShape {
