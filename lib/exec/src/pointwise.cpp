@@ -4,6 +4,7 @@
 #include <array>
 
 #include "blocked_weights.hpp"
+#include "linear_moments.hpp"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "pointwise.cpp"
@@ -116,6 +117,7 @@ HWY_EXPORT(pointwise_pixels);
 
 /// Beyond so many inputs oneDNN is as fast, up to a tenth faster, and the epilogue is of no weight.
 constexpr std::int64_t kInputs = 40;
+static_assert(kInputs <= kMostLinearInputs);
 /// Floats of the source that stay in the nearest cache while all outputs are computed from them.
 constexpr std::int64_t kNear = 4096;
 
@@ -128,6 +130,15 @@ class Pointwise final : public Kernel {
   double operations() const override {
     return 2 * static_cast<double>(src_.channels) * static_cast<double>(dst_.channels) *
            static_cast<double>(dst_.pixels);
+  }
+
+  /// Products of all pairs of inputs, in vectors of half as many doubles, against a pass that writes the results, one
+  /// that sums them and one that normalises them, which wait for memory.
+  bool knows_moments() const override { return src_.channels * src_.channels <= 8 * dst_.channels; }
+  std::size_t scratch_bytes() const override { return knows_moments() ? linear_moments_bytes(src_.channels) : 0; }
+  void result_moments(const float* src, std::span<const float> pivot, std::byte* scratch, std::span<double> sum,
+                      std::span<double> square) const override {
+    linear_moments(src_, src, *weights_, pivot, scratch, sum, square);
   }
 
   std::unique_ptr<Kernel> with_epilogue(const Epilogue& epilogue) const override {

@@ -302,28 +302,49 @@ class Sweep {
     }
   }
 
+  /// The layout of what is measured, which may never be written.
+  [[nodiscard]] const Layout& measured_layout(const Action& action) const {
+    if (action.result_of < 0) return layout_of(action.value);
+    const ProgramStep& step = program_.steps[static_cast<std::size_t>(action.result_of)];
+    return program_.values[static_cast<std::size_t>(step.dst)].layout;
+  }
+
   void measure(const Action& action, std::size_t image, const float* x, WorkerMemory& mine, Moments& moments) const {
-    const Layout& layout = layout_of(action.value);
+    const Layout& layout = measured_layout(action);
     const auto padded = static_cast<std::size_t>(layout.padded_channels()),
                channels = static_cast<std::size_t>(layout.channels);
-    const auto block = static_cast<std::size_t>(layout.block), pixels = static_cast<std::size_t>(layout.pixels);
     mine.sum.resize(padded);
     mine.square.resize(padded);
     for (const int part : action.parts) {
       PartMoments& total = moments.at(part);
-      const float* pivot = total.pivot().data();
-      float last_pivot[16] = {};  // the last block may reach beyond the channels
-      for (std::size_t c = 0; c < channels; c += block) {
-        const float* p = pivot + c;
-        if (c + block > channels) {
-          std::copy(pivot + c, pivot + channels, last_pivot);
-          p = last_pivot;
-        }
-        block_moments(x + c * pixels, p, pixels, block, mine.sum.data() + c, mine.square.data() + c);
-      }
+      if (action.result_of >= 0)
+        program_.steps[static_cast<std::size_t>(action.result_of)].kernel->result_moments(
+            x, total.pivot(), mine.scratch.data(), {mine.sum.data(), channels}, {mine.square.data(), channels});
+      else
+        sum_blocks(layout, x, total.pivot().data(), mine);
       for (std::size_t c = 0; c < channels; ++c)
-        if (!std::isfinite(mine.sum[c] + mine.square[c])) throw_non_finite(part, static_cast<std::int64_t>(c), image);
+        if (!in_range(mine.sum[c], mine.square[c])) throw_non_finite(part, static_cast<std::int64_t>(c), image);
       total.add({mine.sum.data(), channels}, {mine.square.data(), channels}, layout.pixels);
+    }
+  }
+
+  /// What was not written may be too large for float; then its squares are.
+  [[nodiscard]] static bool in_range(double sum, double square) {
+    constexpr double kLargest = std::numeric_limits<float>::max();
+    return std::isfinite(sum) && square < kLargest * kLargest;
+  }
+
+  static void sum_blocks(const Layout& layout, const float* x, const float* pivot, WorkerMemory& mine) {
+    const auto channels = static_cast<std::size_t>(layout.channels), block = static_cast<std::size_t>(layout.block),
+               pixels = static_cast<std::size_t>(layout.pixels);
+    float last_pivot[16] = {};  // the last block may reach beyond the channels
+    for (std::size_t c = 0; c < channels; c += block) {
+      const float* p = pivot + c;
+      if (c + block > channels) {
+        std::copy(pivot + c, pivot + channels, last_pivot);
+        p = last_pivot;
+      }
+      block_moments(x + c * pixels, p, pixels, block, mine.sum.data() + c, mine.square.data() + c);
     }
   }
 
