@@ -315,6 +315,9 @@ class Sweep {
                channels = static_cast<std::size_t>(layout.channels);
     mine.sum.resize(padded);
     mine.square.resize(padded);
+    // What is not written may be too large for float without anything being infinite here.
+    constexpr double kFloat = std::numeric_limits<float>::max();
+    const double largest = action.result_of < 0 ? std::numeric_limits<double>::infinity() : kFloat * kFloat;
     for (const int part : action.parts) {
       PartMoments& total = moments.at(part);
       if (action.result_of >= 0)
@@ -323,15 +326,10 @@ class Sweep {
       else
         sum_blocks(layout, x, total.pivot().data(), mine);
       for (std::size_t c = 0; c < channels; ++c)
-        if (!in_range(mine.sum[c], mine.square[c])) throw_non_finite(part, static_cast<std::int64_t>(c), image);
+        if (!std::isfinite(mine.sum[c]) || !(mine.square[c] < largest))
+          throw_non_finite(part, static_cast<std::int64_t>(c), image);
       total.add({mine.sum.data(), channels}, {mine.square.data(), channels}, layout.pixels);
     }
-  }
-
-  /// What was not written may be too large for float; then its squares are.
-  [[nodiscard]] static bool in_range(double sum, double square) {
-    constexpr double kLargest = std::numeric_limits<float>::max();
-    return std::isfinite(sum) && square < kLargest * kLargest;
   }
 
   static void sum_blocks(const Layout& layout, const float* x, const float* pivot, WorkerMemory& mine) {
