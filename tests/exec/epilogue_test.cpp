@@ -1,19 +1,16 @@
 // Oracle of every case: the convolution and the normalisation one after the other. The fused form must give the same
-// bits, on every instruction set: CMakeLists.txt runs this file for each of them in a process of its own.
+// bits, on every instruction set.
 #include <bit>
 #include <catch2/catch.hpp>
-#include <cstdlib>
 #include <cstring>
 
 #include "convolution.hpp"
-#include "exec/random_network.hpp"
+#include "exec/blocked.hpp"
 #include "normalise.hpp"
-#include "shiftnorm/exec/instruction_set.hpp"
 
 using namespace shiftnorm;
 using namespace shiftnorm::exec;
-using shiftnorm::test::Ints;
-using shiftnorm::test::random_floats;
+using namespace shiftnorm::test;
 
 namespace {
 
@@ -37,16 +34,6 @@ ConvolutionShape shape_of(const Case& c) {
   window.dilations = Ints(axes, 1);
   window.pads_begin = window.pads_end = pads;
   return {Shape(c.input), Shape(output), window, c.groups};
-}
-
-/// Values in [-1, 1] where a layout has channels, zeros in its padding.
-AlignedVector<float> activation(const Layout& layout, unsigned seed) {
-  const std::vector<float> random = random_floats(static_cast<std::size_t>(layout.channels * layout.pixels), seed);
-  AlignedVector<float> out(static_cast<std::size_t>(layout.floats()), 0.0f);
-  for (std::int64_t c = 0, i = 0; c < layout.channels; ++c)
-    for (std::int64_t p = 0; p < layout.pixels; ++p)
-      out[static_cast<std::size_t>(layout.at(c, p))] = random[static_cast<std::size_t>(i++)];
-  return out;
 }
 
 /// Of channels with undefined, negative zero and other values.
@@ -87,18 +74,9 @@ std::vector<std::int64_t> different(const Layout& layout, std::span<const float>
   return out;
 }
 
-/// As a process of its own asks for, before its first kernel.
-void limit_once() {
-  static const bool done = [] {
-    if (const char* name = std::getenv("SHIFTNORM_TEST_ISA")) limit_instruction_set(name);
-    return true;
-  }();
-  static_cast<void>(done);
-}
-
 }  // namespace
 
-TEST_CASE("A convolution with an epilogue has the bits of convolution and normalisation", "[exec][epilogue]") {
+TEST_CASE("A convolution with an epilogue has the bits of convolution and normalisation", "[exec][isa]") {
   limit_once();
   const auto c = GENERATE(values<Case>({{"1 x 1", {1, 96, 9, 11}, 48, 1, 1, 1},
                                         {"1 x 1 of few channels", {1, 16, 30, 30}, 96, 1, 1, 1, true},
@@ -157,4 +135,47 @@ TEST_CASE("A convolution with an epilogue has the bits of convolution and normal
                                    found = run(*fused, {x.data(), added.data()}, affines, floats);
         CHECK(different(to, expected, found) == std::vector<std::int64_t>{});
       }
+}
+
+TEST_CASE("A depthwise convolution behind an expansion has the bits of one after the other", "[exec][isa]") {
+  limit_once();
+  // Large ones need several rounds of the ring, some of which wrap around its end.
+  const auto c = GENERATE(values<Case>({{"3 x 3", {1, 16, 70, 41}, 152, 3, 1, 0},
+                                        {"3 x 3, strided", {1, 24, 71, 40}, 160, 3, 2, 0},
+                                        {"5 x 5", {1, 16, 64, 57}, 144, 5, 1, 0},
+                                        {"5 x 5, strided", {1, 19, 67, 48}, 144, 5, 2, 0},
+                                        {"all rows at once", {1, 16, 9, 14}, 96, 3, 1, 0},
+                                        {"smaller than its taps", {1, 16, 2, 3}, 24, 5, 2, 0}}));
+  const std::int64_t block = channel_block(), wide = c.outputs;
+  const Case expansion{c.name, c.input, wide, 1, 1, 1},
+      depthwise{c.name, {1, wide, c.input[2], c.input[3]}, wide, c.kernel, c.stride, wide};
+  const ConvolutionShape first = shape_of(expansion), second = shape_of(depthwise);
+  const auto random = [](const Shape& s, unsigned seed) {
+    return Tensor(s, random_floats(static_cast<std::size_t>(s.elements()), seed));
+  };
+  const Tensor narrow = random(Shape{wide, c.input[1], 1, 1}, 3), taps = random(Shape{wide, 1, c.kernel, c.kernel}, 4),
+               bias = random(Shape{wide}, 5);
+  const CompiledConvolution expand = compile_convolution(first, narrow, &bias, block, false),
+                            spread = compile_convolution(second, taps, &bias, block, false);
+  const Layout between = layout_of(first.dst, block), to = layout_of(second.dst, block);
+  const AlignedVector<float> x = activation(layout_of(first.src, block), 1);
+  const std::vector<Affine> affines{affine(between)};
+  for (const bool swish : {false, true}) {
+    Epilogue epilogue{0, false, 0.0f, 0.75f, {}};
+    if (swish) epilogue = {0, false, {}, {}, Activation{Unary::swish}};
+    CAPTURE(c.name, instruction_set(), swish);
+    const std::unique_ptr<Kernel> source = expand.kernel->with_epilogue(epilogue),
+                                  last = spread.kernel->with_epilogue(epilogue);
+    REQUIRE(source);
+    for (const Kernel* reader :
+         {static_cast<const Kernel*>(spread.kernel.get()), static_cast<const Kernel*>(last.get())}) {
+      const AlignedVector<float> middle = run(*source, {x.data()}, affines, static_cast<std::size_t>(between.floats())),
+                                 expected =
+                                     run(*reader, {middle.data()}, affines, static_cast<std::size_t>(to.floats()));
+      const std::unique_ptr<Kernel> both = reader->behind(*source);
+      REQUIRE(both);
+      CHECK(different(to, expected, run(*both, {x.data()}, affines, static_cast<std::size_t>(to.floats()))).empty());
+    }
+  }
+  CHECK(spread.kernel->behind(*spread.kernel) == nullptr);
 }

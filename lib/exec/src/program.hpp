@@ -31,8 +31,8 @@ struct ProgramStep {
   int hidden = -1;   ///< of a step that has such a form: what is then never written
 };
 
-/// Steps in topological order, but that other forms of them, which no value names as their producer, come last. Value 0 is the
-/// input, plain.
+/// Steps in topological order, but that other forms of them, which no value names as their producer, come last. Value 0
+/// is the input, plain.
 struct Program {
   std::int64_t block = 16;  ///< channels per block of blocked values
   std::vector<ProgramValue> values;

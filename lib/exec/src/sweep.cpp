@@ -67,7 +67,7 @@ bool runs_side_by_side(const GroupSizes& groups, std::size_t workers) {
 
 /// What a byte of the frontier costs in floating-point operations (choose_recomputed()): memory has to be taken from
 /// the system and moved from and to the cores; a scratch file is some ten times slower.
-constexpr double kMemoryCost = 80, kDiskCost = 800;
+constexpr double kMemoryCost = 40, kDiskCost = 800;
 /// Where the frontier is so small that caches hold most of it and memory costs nothing.
 constexpr std::uint64_t kCached = std::uint64_t{64} << 20;
 
