@@ -227,7 +227,6 @@ class Lowering {
       for (std::size_t t = 0; t < src.size(); ++t)
         if (readers[static_cast<std::size_t>(src[t])] == 1 && fuse_epilogue(number, terms, t)) break;
     }
-    for (std::size_t number = 0, steps = program_.steps.size(); number < steps; ++number) hide_source(number, readers);
   }
 
   bool fuse_epilogue(int number, const NormaliseTerms& terms, std::size_t t) {
@@ -243,27 +242,8 @@ class Lowering {
     program_.values[static_cast<std::size_t>(between)].measured_unwritten = convolution.kernel->knows_moments();
     step.between = between;
     step.fused = static_cast<int>(program_.steps.size());
-    program_.steps.push_back({step.name, std::move(src), step.dst, step.sets, std::move(kernel), -1, between, -1, -1});
+    program_.steps.push_back({step.name, std::move(src), step.dst, step.sets, std::move(kernel), -1, between});
     return true;
-  }
-
-  /// Gives a step whose one source nothing else reads a form that computes the source as it goes.
-  void hide_source(std::size_t number, const std::vector<int>& readers) {
-    const ProgramStep& step = program_.steps[number];
-    if (step.src.size() != 1 || step.kernel == nullptr) return;
-    const int hidden = step.src.front(), producer = program_.values[static_cast<std::size_t>(hidden)].producer;
-    if (producer < 0 || readers[static_cast<std::size_t>(hidden)] != 1) return;
-    const int fused = program_.steps[static_cast<std::size_t>(producer)].fused;
-    if (fused < 0) return;
-    const ProgramStep& source = program_.steps[static_cast<std::size_t>(fused)];
-    std::unique_ptr<Kernel> kernel = step.kernel->behind(*source.kernel);
-    if (!kernel) return;
-    std::vector<int> sets = source.sets;
-    sets.insert(sets.end(), step.sets.begin(), step.sets.end());
-    ProgramStep form{step.name, source.src, step.dst, std::move(sets), std::move(kernel), -1, -1, -1, -1};
-    program_.steps[number].hidden = hidden;
-    program_.steps[number].behind = static_cast<int>(program_.steps.size());
-    program_.steps.push_back(std::move(form));
   }
 
   /// Leaves a sum open if exactly one consumer follows, otherwise writes it now.

@@ -160,21 +160,14 @@ class Cutter {
     }
   }
 
-  /// In one pass with the convolution before it, and with that one's source, unless what lies between is written.
+  /// In one pass with the convolution before it, unless that one's result is at hand or written anyway.
   [[nodiscard]] int step_for(int value, const Measured& measured) const {
     const int number = program_.values[static_cast<std::size_t>(value)].producer;
     const ProgramStep& step = program_.steps[static_cast<std::size_t>(number)];
-    const int form = step.fused >= 0 && !is_written(step.between, measured) ? step.fused : number;
-    const ProgramStep& chosen = program_.steps[static_cast<std::size_t>(form)];
-    if (chosen.behind < 0 || is_written(chosen.hidden, measured)) return form;
-    const int source = program_.values[static_cast<std::size_t>(chosen.hidden)].producer;
-    return is_written(program_.steps[static_cast<std::size_t>(source)].between, measured) ? form : chosen.behind;
-  }
-
-  /// Whether a value is at hand or will be, as what is measured is written.
-  [[nodiscard]] bool is_written(int value, const Measured& measured) const {
-    return at_hand(value) ||
-           (measured.contains(value) && !program_.values[static_cast<std::size_t>(value)].measured_unwritten);
+    if (step.fused < 0) return number;
+    const bool written =
+        measured.contains(step.between) && !program_.values[static_cast<std::size_t>(step.between)].measured_unwritten;
+    return at_hand(step.between) || written ? number : step.fused;
   }
 
   void make(int number, const Measured& measured) {

@@ -50,9 +50,6 @@ class Kernel {
                               std::span<double> /*sum*/, std::span<double> /*square*/) const {}
   /// This operation with an epilogue, or null where that is not to be had with the same bits.
   [[nodiscard]] virtual std::unique_ptr<Kernel> with_epilogue(const Epilogue& /*epilogue*/) const { return nullptr; }
-  /// This operation on the result of `source`, which is computed as it is needed and never written as a whole; the same
-  /// bits, with the arguments of `source`, which must outlive it. Null where that is not to be had.
-  [[nodiscard]] virtual std::unique_ptr<Kernel> behind(const Kernel& /*source*/) const { return nullptr; }
   /// Handles that cannot be shared between threads (oneDNN memory objects).
   [[nodiscard]] virtual std::shared_ptr<void> make_worker_state() const { return nullptr; }
 };

@@ -4,7 +4,6 @@
 #include <array>
 
 #include "blocked_weights.hpp"
-#include "gives_pixels.hpp"
 #include "linear_moments.hpp"
 
 #undef HWY_TARGET_INCLUDE
@@ -26,7 +25,7 @@ constexpr std::int64_t kBlocks = 3;
 /// Neighbouring pixels of at most so many blocks.
 struct Pixels {
   std::int64_t inputs, block, blocks;
-  std::int64_t src_step, added_step, dst_step;  ///< floats from one channel block to the next
+  std::int64_t src_step, dst_step;  ///< floats from one channel block to the next
   std::int64_t count;
   const float* src;
   const float* weights;  ///< [blocks, inputs, block]
@@ -78,12 +77,10 @@ HWY_INLINE void tile(D d, const Pixels& p, std::int64_t pixel, std::int64_t lane
   }
   HWY_UNROLL(4)
   for (int b = 0; b < blocks; ++b) {
-    const std::int64_t at = pixel * block + lane;
-    finish<block, together>(d, p.epilogue[b], lane, p.added == nullptr ? nullptr : p.added + b * p.added_step + at,
-                            sum[b]);
-    float* dst = p.dst + b * p.dst_step + at;
+    const std::int64_t at = b * p.dst_step + pixel * block + lane;
+    finish<block, together>(d, p.epilogue[b], lane, p.added == nullptr ? nullptr : p.added + at, sum[b]);
     HWY_UNROLL(16)
-    for (int i = 0; i < together; ++i) hn::StoreU(sum[b][i], d, dst + i * block);
+    for (int i = 0; i < together; ++i) hn::StoreU(sum[b][i], d, p.dst + at + i * block);
   }
 }
 
@@ -124,7 +121,7 @@ static_assert(kInputs <= kMostLinearInputs);
 /// Floats of the source that stay in the nearest cache while all outputs are computed from them.
 constexpr std::int64_t kNear = 4096;
 
-class Pointwise final : public Kernel, public GivesPixels {
+class Pointwise final : public Kernel {
  public:
   Pointwise(const Layout& src, const Layout& dst, std::shared_ptr<const BlockedWeights> weights,
             const Epilogue& epilogue = {})
@@ -148,28 +145,24 @@ class Pointwise final : public Kernel, public GivesPixels {
     return std::make_unique<Pointwise>(src_, dst_, weights_, epilogue);
   }
 
-  void run(const KernelArguments& a) const override { give_pixels(a, 0, dst_.pixels, a.dst, dst_.pixels); }
-
-  void give_pixels(const KernelArguments& a, std::int64_t first, std::int64_t count, float* dst,
-                   std::int64_t plane) const override {
+  void run(const KernelArguments& a) const override {
     const std::int64_t near = kNear / src_.channels;
-    for (const std::int64_t end = first + count; first < end;) {
+    for (std::int64_t first = 0; first < dst_.pixels;) {
       // No short rest: a piece is never computed again after its activation.
-      const std::int64_t left = end - first, piece = left < 2 * near ? left : near;
+      const std::int64_t left = dst_.pixels - first, count = left < 2 * near ? left : near;
       std::int64_t parts = (dst_.blocks() + kBlocks - 1) / kBlocks;
       for (std::int64_t b = 0, blocks = 0; parts > 0; b += blocks, --parts) {
         blocks = (dst_.blocks() - b + parts - 1) / parts;  // evenly
-        run_piece(a, b, blocks, first, piece, dst + b * plane * dst_.block, plane);
+        run_piece(a, b, blocks, first, count);
       }
-      first += piece;
-      dst += piece * dst_.block;
+      first += count;
     }
   }
 
  private:
-  void run_piece(const KernelArguments& a, std::int64_t b, std::int64_t blocks, std::int64_t first, std::int64_t count,
-                 float* dst, std::int64_t plane) const {
-    const std::int64_t block = dst_.block;
+  void run_piece(const KernelArguments& a, std::int64_t b, std::int64_t blocks, std::int64_t first,
+                 std::int64_t count) const {
+    const std::int64_t block = dst_.block, at = (b * dst_.pixels + first) * block;
     std::array<BlockEpilogue, kBlocks> epilogue;
     for (std::int64_t i = 0; i < blocks; ++i)
       epilogue[static_cast<std::size_t>(i)] = of_block(epilogue_, a.affines, (b + i) * block);
@@ -178,19 +171,20 @@ class Pointwise final : public Kernel, public GivesPixels {
                         blocks,
                         src_.pixels * block,
                         dst_.pixels * block,
-                        plane * block,
                         count,
                         a.src[0] + first * block,
                         weights_->weights.data() + b * src_.channels * block,
                         weights_->bias.data() + b * block,
-                        epilogue_.residual ? a.src[1] + (b * dst_.pixels + first) * block : nullptr,
-                        dst,
+                        epilogue_.residual ? a.src[1] + at : nullptr,
+                        a.dst + at,
                         epilogue.data()};
     HWY_DYNAMIC_DISPATCH(pointwise_pixels)(pixels);
     if (!epilogue_.activation) return;
-    for (std::int64_t i = 0; i < blocks; ++i, dst += plane * block)  // while they are near
+    for (std::int64_t i = 0; i < blocks; ++i) {  // while they are near
+      float* dst = a.dst + at + i * dst_.pixels * block;
       elementwise(epilogue_.activation->op, epilogue_.activation->a, epilogue_.activation->b, dst,
                   static_cast<std::size_t>(count * block), dst);
+    }
   }
 
   Layout src_, dst_;

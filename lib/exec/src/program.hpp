@@ -27,8 +27,6 @@ struct ProgramStep {
   std::unique_ptr<Kernel> kernel;
   int fused = -1;    ///< the step that gives dst without `between`: a convolution with this step as its epilogue
   int between = -1;  ///< of such a step and the one it stands for: the convolution's result
-  int behind = -1;   ///< the step that gives dst from what `hidden`, the source, is computed from
-  int hidden = -1;   ///< of a step that has such a form: what is then never written
 };
 
 /// Steps in topological order, but that other forms of them, which no value names as their producer, come last. Value 0
