@@ -36,6 +36,11 @@ class Kernel {
   virtual ~Kernel() = default;
   virtual void run(const KernelArguments& arguments) const = 0;
   [[nodiscard]] virtual std::size_t scratch_bytes() const { return 0; }
+  /// The same for several images, and whether they then cost less each than alone.
+  virtual void run_several(std::span<const KernelArguments> images) const {
+    for (const KernelArguments& image : images) run(image);
+  }
+  [[nodiscard]] virtual bool gains_by_several() const { return false; }
   /// Whether dst may be src[index] itself.
   [[nodiscard]] virtual bool in_place(std::size_t /*index*/) const { return false; }
   /// Where source `index` would lie in dst, in floats, if it were written there in the first place; run() then leaves

@@ -29,8 +29,8 @@ struct ProgramStep {
   int between = -1;  ///< of such a step and the one it stands for: the convolution's result
 };
 
-/// Steps in topological order, but that other forms of them, which no value names as their producer, come last. Value 0
-/// is the input, plain.
+/// Steps in topological order, but that fused ones, which no value names as its producer, come last. Value 0 is the
+/// input, plain.
 struct Program {
   std::int64_t block = 16;  ///< channels per block of blocked values
   std::vector<ProgramValue> values;
