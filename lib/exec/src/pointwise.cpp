@@ -201,7 +201,7 @@ class Pointwise final : public Kernel {
   /// Products of all pairs of inputs, in vectors of half as many doubles, against a pass that writes the results, one
   /// that sums them and one that normalises them, which wait for memory.
   bool knows_moments() const override {
-    return src_.channels <= kMostLinearInputs && src_.channels * src_.channels <= 8 * dst_.channels;
+    return src_.channels <= kMostLinearInputs && src_.channels * src_.channels <= 4 * dst_.channels;
   }
   std::size_t scratch_bytes() const override { return knows_moments() ? linear_moments_bytes(src_.channels) : 0; }
   void result_moments(const float* src, std::span<const float> pivot, std::byte* scratch, std::span<double> sum,
