@@ -1,19 +1,16 @@
 // Oracle of every case: the convolution and the normalisation one after the other. The fused form must give the same
-// bits, on every instruction set: CMakeLists.txt runs this file for each of them in a process of its own.
+// bits, on every instruction set.
 #include <bit>
 #include <catch2/catch.hpp>
-#include <cstdlib>
 #include <cstring>
 
 #include "convolution.hpp"
-#include "exec/random_network.hpp"
+#include "exec/blocked.hpp"
 #include "normalise.hpp"
-#include "shiftnorm/exec/instruction_set.hpp"
 
 using namespace shiftnorm;
 using namespace shiftnorm::exec;
-using shiftnorm::test::Ints;
-using shiftnorm::test::random_floats;
+using namespace shiftnorm::test;
 
 namespace {
 
@@ -37,16 +34,6 @@ ConvolutionShape shape_of(const Case& c) {
   window.dilations = Ints(axes, 1);
   window.pads_begin = window.pads_end = pads;
   return {Shape(c.input), Shape(output), window, c.groups};
-}
-
-/// Values in [-1, 1] where a layout has channels, zeros in its padding.
-AlignedVector<float> activation(const Layout& layout, unsigned seed) {
-  const std::vector<float> random = random_floats(static_cast<std::size_t>(layout.channels * layout.pixels), seed);
-  AlignedVector<float> out(static_cast<std::size_t>(layout.floats()), 0.0f);
-  for (std::int64_t c = 0, i = 0; c < layout.channels; ++c)
-    for (std::int64_t p = 0; p < layout.pixels; ++p)
-      out[static_cast<std::size_t>(layout.at(c, p))] = random[static_cast<std::size_t>(i++)];
-  return out;
 }
 
 /// Of channels with undefined, negative zero and other values.
@@ -87,22 +74,16 @@ std::vector<std::int64_t> different(const Layout& layout, std::span<const float>
   return out;
 }
 
-/// As a process of its own asks for, before its first kernel.
-void limit_once() {
-  static const bool done = [] {
-    if (const char* name = std::getenv("SHIFTNORM_TEST_ISA")) limit_instruction_set(name);
-    return true;
-  }();
-  static_cast<void>(done);
-}
-
 }  // namespace
 
-TEST_CASE("A convolution with an epilogue has the bits of convolution and normalisation", "[exec][epilogue]") {
+TEST_CASE("A convolution with an epilogue has the bits of convolution and normalisation", "[exec][isa]") {
   limit_once();
   const auto c = GENERATE(values<Case>({{"1 x 1", {1, 96, 9, 11}, 48, 1, 1, 1},
                                         {"1 x 1 of few channels", {1, 16, 30, 30}, 96, 1, 1, 1, true},
                                         {"1 x 1 of uneven channels", {1, 24, 23, 24}, 152, 1, 1, 1, true},
+                                        {"1 x 1 to one block and a half", {1, 144, 14, 17}, 24, 1, 1, 1},
+                                        {"1 x 1 to two blocks and a half", {1, 75, 9, 15}, 39, 1, 1, 1},
+                                        {"1 x 1 to half a block", {1, 24, 13, 13}, 7, 1, 1, 1, true},
                                         {"1 x 1 of few pixels", {1, 19, 2, 1}, 16, 1, 1, 1, true},
                                         {"1 x 1 along one axis", {1, 40, 513}, 40, 1, 1, 1, true},
                                         {"3 x 3", {1, 64, 14, 14}, 64, 3, 1, 1},

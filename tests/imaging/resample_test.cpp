@@ -55,6 +55,24 @@ TEST_CASE("Filter weights when halving four samples", "[imaging]") {
   for (std::size_t i = 0; i < 10; ++i) CHECK(taps.weights[i] == Approx(expected[i]).margin(1e-15));
 }
 
+// A law: the channels of a picture know nothing of each other. Colours and grey have kernels of their own.
+TEST_CASE("Colours are resized as three grey pictures", "[imaging]") {
+  const Image colours = picture(37, 52, 3);
+  for (const Interpolation how : {Interpolation::bilinear, Interpolation::bicubic})
+    for (const Window& window : {Window{0, 0, 29, 41}, Window{3, 5, 20, 36}, Window{0, 40, 29, 1}, Window{28, 0, 1, 2}})
+      for (const std::int64_t scale : {1, 3}) {  // smaller, and larger
+        const std::int64_t height = scale * 29, width = scale * 41;
+        const Image all = resample(colours, height, width, how, true, window);
+        for (std::size_t c = 0; c < 3; ++c) {
+          Image grey{.height = colours.height, .width = colours.width, .channels = 1};
+          for (std::size_t i = c; i < colours.pixels.size(); i += 3) grey.pixels.push_back(colours.pixels[i]);
+          std::vector<std::uint16_t> found;
+          for (std::size_t i = c; i < all.pixels.size(); i += 3) found.push_back(all.pixels[i]);
+          CHECK(found == resample(grey, height, width, how, true, window).pixels);
+        }
+      }
+}
+
 // A law: a window is a cut-out of the whole.
 TEST_CASE("A window of a resized image is the same part of the whole", "[imaging]") {
   const Image image = picture(37, 52, 3);

@@ -239,6 +239,7 @@ class Lowering {
     if (!kernel) return false;
     std::vector<int> src = convolution.src;
     if (epilogue.residual) src.push_back(step.src[1 - t]);
+    program_.values[static_cast<std::size_t>(between)].measured_unwritten = convolution.kernel->knows_moments();
     step.between = between;
     step.fused = static_cast<int>(program_.steps.size());
     program_.steps.push_back({step.name, std::move(src), step.dst, step.sets, std::move(kernel), -1, between});

@@ -88,12 +88,14 @@ class Cutter {
       open_segment(number);
       segment().sets = sets;
       // Each value is measured right after it is computed, while it is in cache.
-      for (const auto& [value, parts] : values) demand(value, values);
+      for (const auto& [value, parts] : values) {
+        if (!measure_unwritten(value, parts, values)) demand(value, values);
+      }
       std::set<int> seen;
       for (const Action& action : segment().actions)
-        if (action.step < 0) seen.insert(cut_.origin[static_cast<std::size_t>(action.value)]);
+        if (action.step < 0) seen.insert(measured_by(action));
       for (const auto& [value, parts] : values)  // of those computed in an earlier segment
-        if (!seen.contains(value)) segment().actions.push_back({-1, id(value), {}, parts});
+        if (!seen.contains(value)) segment().actions.push_back({-1, id(value), {}, parts, -1});
     }
     if (outputs.empty()) return std::move(cut_);
     if (settled || cut_.segments.empty()) open_segment(0);
@@ -111,6 +113,21 @@ class Cutter {
     segment().level = level;
   }
   [[nodiscard]] int id(int value) const { return current_[static_cast<std::size_t>(value)]; }
+
+  /// The program's value whose moments an action takes.
+  [[nodiscard]] int measured_by(const Action& action) const {
+    if (action.result_of >= 0) return program_.steps[static_cast<std::size_t>(action.result_of)].dst;
+    return cut_.origin[static_cast<std::size_t>(action.value)];
+  }
+
+  bool measure_unwritten(int value, const std::vector<int>& parts, const Measured& measured) {
+    const ProgramValue& v = program_.values[static_cast<std::size_t>(value)];
+    if (!v.measured_unwritten) return false;
+    const int src = program_.steps[static_cast<std::size_t>(v.producer)].src.front();
+    demand(src, measured);
+    segment().actions.push_back({-1, id(src), {}, parts, v.producer});
+    return true;
+  }
 
   /// Whether a segment may read the value as it is.
   [[nodiscard]] bool at_hand(int value) const {
@@ -143,19 +160,21 @@ class Cutter {
     }
   }
 
-  /// In one pass with the convolution before it, unless that one's result is at hand or wanted too.
+  /// In one pass with the convolution before it, unless that one's result is at hand or written anyway.
   [[nodiscard]] int step_for(int value, const Measured& measured) const {
     const int number = program_.values[static_cast<std::size_t>(value)].producer;
     const ProgramStep& step = program_.steps[static_cast<std::size_t>(number)];
-    const bool fused = step.fused >= 0 && !at_hand(step.between) && !measured.contains(step.between);
-    return fused ? step.fused : number;
+    if (step.fused < 0) return number;
+    const bool written =
+        measured.contains(step.between) && !program_.values[static_cast<std::size_t>(step.between)].measured_unwritten;
+    return at_hand(step.between) || written ? number : step.fused;
   }
 
   void make(int number, const Measured& measured) {
     const ProgramStep& step = program_.steps[static_cast<std::size_t>(number)];
     if (at_hand(step.dst)) return;  // another path from the same value came first
     const auto dst = static_cast<std::size_t>(step.dst);
-    Action action{number, step.dst, {}, {}};
+    Action action{number, step.dst, {}, {}, -1};
     for (const int src : step.src) action.src.push_back(id(src));
     if (current_[dst] >= 0) {
       action.value = static_cast<int>(cut_.origin.size());
@@ -165,7 +184,7 @@ class Cutter {
     made_in_[dst] = static_cast<int>(cut_.segments.size());
     segment().actions.push_back(std::move(action));
     const auto it = measured.find(step.dst);
-    if (it != measured.end()) segment().actions.push_back({-1, id(step.dst), {}, it->second});
+    if (it != measured.end()) segment().actions.push_back({-1, id(step.dst), {}, it->second, -1});
   }
 
   const Program& program_;

@@ -22,6 +22,7 @@ struct Action {
   int value = -1;          ///< what is written or measured
   std::vector<int> src;    ///< what the step reads
   std::vector<int> parts;  ///< what the value is measured for
+  int result_of = -1;      ///< measured is the result that this step would give from the value
 };
 
 /// The part of the program between two levels.

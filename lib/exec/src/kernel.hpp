@@ -36,6 +36,11 @@ class Kernel {
   virtual ~Kernel() = default;
   virtual void run(const KernelArguments& arguments) const = 0;
   [[nodiscard]] virtual std::size_t scratch_bytes() const { return 0; }
+  /// The same for several images, and whether they then cost less each than alone.
+  virtual void run_several(std::span<const KernelArguments> images) const {
+    for (const KernelArguments& image : images) run(image);
+  }
+  [[nodiscard]] virtual bool gains_by_several() const { return false; }
   /// Whether dst may be src[index] itself.
   [[nodiscard]] virtual bool in_place(std::size_t /*index*/) const { return false; }
   /// Where source `index` would lie in dst, in floats, if it were written there in the first place; run() then leaves
@@ -43,6 +48,11 @@ class Kernel {
   [[nodiscard]] virtual std::int64_t part_offset(std::size_t /*index*/) const { return -1; }
   /// Multiplications and additions of one execution, where they outweigh reading and writing; else 0.
   [[nodiscard]] virtual double operations() const { return 0; }
+  /// Whether result_moments() is to be had and costs less than to write the result and read it again.
+  [[nodiscard]] virtual bool knows_moments() const { return false; }
+  /// For each channel of the result the sums over pixels of (x - pivot) and of its square, from source 0 alone.
+  virtual void result_moments(const float* /*src*/, std::span<const float> /*pivot*/, std::byte* /*scratch*/,
+                              std::span<double> /*sum*/, std::span<double> /*square*/) const {}
   /// This operation with an epilogue, or null where that is not to be had with the same bits.
   [[nodiscard]] virtual std::unique_ptr<Kernel> with_epilogue(const Epilogue& /*epilogue*/) const { return nullptr; }
   /// Handles that cannot be shared between threads (oneDNN memory objects).

@@ -19,11 +19,20 @@ class MatrixVector final : public Kernel {
     if (bias != nullptr)
       for (const float b : bias->values) bias_.push_back(beta * b);
   }
-  void run(const KernelArguments& a) const override {
-    for (std::size_t v = 0; v < vectors_; ++v)
-      matrix_vector(matrix_.data(), a.src[0] + v * columns_, bias_.empty() ? nullptr : bias_.data(), rows_, columns_,
-                    a.dst + v * rows_);
+  void run(const KernelArguments& a) const override { run_several({&a, 1}); }
+
+  void run_several(std::span<const KernelArguments> images) const override {
+    std::vector<const float*> x;
+    std::vector<float*> dst;
+    for (const KernelArguments& a : images) {
+      for (std::size_t v = 0; v < vectors_; ++v) {
+        x.push_back(a.src[0] + v * columns_);
+        dst.push_back(a.dst + v * rows_);
+      }
+    }
+    matrix_vectors(matrix_.data(), x, bias_.empty() ? nullptr : bias_.data(), rows_, columns_, dst);
   }
+  bool gains_by_several() const override { return true; }
 
  private:
   std::size_t rows_, columns_, vectors_;

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "blocked_weights.hpp"
+#include "linear_moments.hpp"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "pointwise.cpp"
@@ -24,6 +25,7 @@ constexpr std::int64_t kBlocks = 3;
 /// Neighbouring pixels of at most so many blocks.
 struct Pixels {
   std::int64_t inputs, block, blocks;
+  bool half;                        ///< the last block has channels in its first half alone
   std::int64_t src_step, dst_step;  ///< floats from one channel block to the next
   std::int64_t count;
   const float* src;
@@ -42,7 +44,7 @@ HWY_BEFORE_NAMESPACE();
 namespace shiftnorm::exec::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// Pixels whose results are in registers together: two blocks of so many leave room for the weights.
+/// Pixels whose results are in registers together: three blocks of so many leave room for the weights.
 #if HWY_TARGET <= HWY_AVX3 || !HWY_ARCH_X86
 constexpr int kTogether = 9;
 #else
@@ -83,8 +85,67 @@ HWY_INLINE void tile(D d, const Pixels& p, std::int64_t pixel, std::int64_t lane
   }
 }
 
+#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+/// The same where the last of the blocks has results in its first half alone: half vectors cost half as much.
+template <int blocks, int together>
+HWY_INLINE void half_tile(const Pixels& p, std::int64_t pixel) {
+  constexpr int block = 16, full = blocks - 1;
+  const hn::CappedTag<float, 16> d;
+  const hn::Half<decltype(d)> h;
+  hn::Vec<decltype(d)> sum[full > 0 ? full : 1][together];
+  hn::Vec<decltype(h)> last[together];
+  HWY_UNROLL(16)
+  for (int i = 0; i < together; ++i) {
+    for (int b = 0; b < full; ++b) sum[b][i] = hn::LoadU(d, p.bias + b * block);
+    last[i] = hn::LoadU(h, p.bias + full * block);
+  }
+  const float* weights = p.weights;
+  const std::int64_t next_block = p.inputs * block;
+  for (std::int64_t input = 0; input < p.inputs; input += block) {
+    const float* src = p.src + input / block * p.src_step + pixel * block;
+    const std::int64_t channels = std::min<std::int64_t>(block, p.inputs - input);
+    for (std::int64_t c = 0; c < channels; ++c, ++src, weights += block) {
+      hn::Vec<decltype(d)> w[full > 0 ? full : 1];
+      for (int b = 0; b < full; ++b) w[b] = hn::LoadU(d, weights + b * next_block);
+      const auto narrow = hn::LoadU(h, weights + full * next_block);
+      HWY_UNROLL(16)
+      for (int i = 0; i < together; ++i) {
+        for (int b = 0; b < full; ++b) sum[b][i] = hn::MulAdd(hn::Set(d, src[i * block]), w[b], sum[b][i]);
+        last[i] = hn::MulAdd(hn::Set(h, src[i * block]), narrow, last[i]);
+      }
+    }
+  }
+  const auto added = [&](int b) { return p.added == nullptr ? nullptr : p.added + b * p.dst_step + pixel * block; };
+  HWY_UNROLL(4)
+  for (int b = 0; b < full; ++b) {
+    finish<block, together>(d, p.epilogue[b], 0, added(b), sum[b]);
+    for (int i = 0; i < together; ++i) hn::StoreU(sum[b][i], d, p.dst + b * p.dst_step + (pixel + i) * block);
+  }
+  finish<block, together>(h, p.epilogue[full], 0, added(full), last);
+  for (int i = 0; i < together; ++i) {
+    float* dst = p.dst + full * p.dst_step + (pixel + i) * block;
+    hn::StoreU(last[i], h, dst);
+    hn::StoreU(hn::Zero(h), h, dst + block / 2);
+  }
+}
+
+template <int blocks>
+void pixels_with_half(const Pixels& p) {
+  constexpr int together = blocks > 2 ? kTogether : 14;
+  if (p.count < together) {
+    for (std::int64_t i = 0; i < p.count; ++i) half_tile<blocks, 1>(p, i);
+    return;
+  }
+  for (std::int64_t i = 0; i < p.count; i += together) half_tile<blocks, together>(p, std::min(i, p.count - together));
+}
+#endif
+
 template <int block, int blocks>
 void pixels_of_blocks(const Pixels& p) {
+#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+  if constexpr (block == 16)
+    if (p.half) return pixels_with_half<blocks>(p);
+#endif
   const hn::CappedTag<float, block> d;  // a vector never spans two pixels
   for (std::int64_t lane = 0; lane < block; lane += static_cast<std::int64_t>(hn::Lanes(d))) {
     if (p.count < kTogether) {
@@ -116,8 +177,15 @@ HWY_EXPORT(pointwise_pixels);
 
 /// Beyond so many inputs oneDNN is as fast, up to a tenth faster, and the epilogue is of no weight.
 constexpr std::int64_t kInputs = 40;
-/// Floats of the source that stay in the nearest cache while all outputs are computed from them.
-constexpr std::int64_t kNear = 4096;
+/// Unless it computes half a block of zeros, where outputs are few: it knows whole blocks alone.
+constexpr std::int64_t kHalvesPay = 40;
+/// Floats of the source that stay in the nearest cache while all outputs are computed from them, in whole tiles.
+constexpr std::int64_t kNear = 4096, kPiece = 126;
+
+bool ends_in_half(const Layout& layout) {
+  const std::int64_t rest = layout.channels % layout.block;
+  return layout.block == 16 && rest > 0 && rest <= layout.block / 2;
+}
 
 class Pointwise final : public Kernel {
  public:
@@ -130,12 +198,23 @@ class Pointwise final : public Kernel {
            static_cast<double>(dst_.pixels);
   }
 
+  /// Products of all pairs of inputs, in vectors of half as many doubles, against a pass that writes the results, one
+  /// that sums them and one that normalises them, which wait for memory.
+  bool knows_moments() const override {
+    return src_.channels <= kMostLinearInputs && src_.channels * src_.channels <= 8 * dst_.channels;
+  }
+  std::size_t scratch_bytes() const override { return knows_moments() ? linear_moments_bytes(src_.channels) : 0; }
+  void result_moments(const float* src, std::span<const float> pivot, std::byte* scratch, std::span<double> sum,
+                      std::span<double> square) const override {
+    linear_moments(src_, src, *weights_, pivot, scratch, sum, square);
+  }
+
   std::unique_ptr<Kernel> with_epilogue(const Epilogue& epilogue) const override {
     return std::make_unique<Pointwise>(src_, dst_, weights_, epilogue);
   }
 
   void run(const KernelArguments& a) const override {
-    const std::int64_t near = kNear / src_.channels;
+    const std::int64_t near = std::max<std::int64_t>(1, kNear / src_.channels / kPiece) * kPiece;
     for (std::int64_t first = 0; first < dst_.pixels;) {
       // No short rest: a piece is never computed again after its activation.
       const std::int64_t left = dst_.pixels - first, count = left < 2 * near ? left : near;
@@ -158,6 +237,7 @@ class Pointwise final : public Kernel {
     const Pixels pixels{src_.channels,
                         block,
                         blocks,
+                        b + blocks == dst_.blocks() && ends_in_half(dst_),
                         src_.pixels * block,
                         dst_.pixels * block,
                         count,
@@ -191,8 +271,10 @@ std::unique_ptr<Kernel> compile_pointwise(const ConvolutionShape& shape, const T
   };
   const Layout src = layout_of(shape.src, block), dst = layout_of(shape.dst, block);
   if (shape.src[0] != 1 || shape.groups != 1 || !all(w.kernel, 1) || !all(w.strides, 1) || src.pixels != dst.pixels ||
-      !all(w.pads_begin, 0) || src.channels > kInputs)
+      !all(w.pads_begin, 0))
     return nullptr;
+  const bool halves = dst.channels <= kHalvesPay && ends_in_half(dst);
+  if (src.channels > kInputs && !halves) return nullptr;
   return std::make_unique<Pointwise>(src, dst, block_weights(weights, bias, block));
 }
 

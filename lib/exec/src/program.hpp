@@ -14,6 +14,9 @@ struct ProgramValue {
   Layout layout;
   Shape shape;        ///< with N = 1
   int producer = -1;  ///< step, or -1: the network's input
+  /// Its moments follow from what it is computed from, and nothing reads it but a step that has a fused form: it is
+  /// measured without being written (decision 0031).
+  bool measured_unwritten = false;
 };
 
 struct ProgramStep {

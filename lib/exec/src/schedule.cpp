@@ -22,6 +22,7 @@ Schedule make_schedule(const Program& program, const std::vector<std::int64_t>& 
   Cut cut = cut_program(program, level, settled, outputs,
                         choose_recomputed(program, level, settled, outputs, join_parts, carried_cost));
   const std::vector<Life> lives = lifetimes(cut);
+  Tail tail = find_tail(program, cut);
   Placement placement = place(program, cut, pieces_of(program, cut, lives, join_parts));
   Schedule schedule{std::move(cut.segments),
                     std::move(cut.origin),
@@ -32,7 +33,8 @@ Schedule make_schedule(const Program& program, const std::vector<std::int64_t>& 
                     placement.frontier_floats,
                     placement.local_floats,
                     0,
-                    0};
+                    0,
+                    std::move(tail)};
   for (const Segment& segment : schedule.segments) {
     std::set<int> touched;
     for (const Action& action : segment.actions) {

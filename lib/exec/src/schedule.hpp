@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "placement.hpp"
+#include "tail.hpp"
 
 namespace shiftnorm::exec {
 
@@ -21,6 +22,7 @@ struct Schedule {
   std::size_t local_floats = 0;      ///< per worker
   std::size_t frontier_traffic = 0;  ///< floats per image: each segment moves each value that it touches once
   std::size_t scratch_bytes = 0;     ///< per worker
+  Tail tail;                         ///< of the last segment
 };
 
 /// level[set]: 0 when it is not measured, else its level, from 1. `settled`: later levels wait for earlier ones (each

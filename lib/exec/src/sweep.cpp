@@ -28,6 +28,8 @@ struct WorkerMemory {
   std::vector<std::shared_ptr<void>> kernel_states;
   std::vector<double> sum, square;
   std::vector<const float*> src;
+  AlignedVector<float> tail;         ///< of the images that wait for it
+  std::vector<std::size_t> waiting;  ///< those images
 };
 
 /// Half of what the kernel says can be had without swapping; the page cache counts as free.
@@ -67,7 +69,7 @@ bool runs_side_by_side(const GroupSizes& groups, std::size_t workers) {
 
 /// What a byte of the frontier costs in floating-point operations (choose_recomputed()): memory has to be taken from
 /// the system and moved from and to the cores; a scratch file is some ten times slower.
-constexpr double kMemoryCost = 80, kDiskCost = 800;
+constexpr double kMemoryCost = 40, kDiskCost = 800;
 /// Where the frontier is so small that caches hold most of it and memory costs nothing.
 constexpr std::uint64_t kCached = std::uint64_t{64} << 20;
 
@@ -179,6 +181,10 @@ class Sweep {
         workers_(workers),
         memory_(memory),
         progress_(progress) {
+    for (WorkerMemory& each : memory) {
+      each.tail.resize(std::max(each.tail.size(), Tail::kTogether * schedule.tail.floats));
+      each.waiting.clear();
+    }
     for (const auto& group : request.groups)
       total_ += static_cast<std::int64_t>(group.size() * schedule.segments.size());
   }
@@ -190,8 +196,9 @@ class Sweep {
       for (std::size_t g = next++; g < request_.groups.size() && !workers_.stopped(); g = next++) {
         carry_group(
             g, reinterpret_cast<float*>(memory_[w].frontier.data()),
-            [&](const auto& image) {
+            [&](const auto& image, const auto& last) {
               for (std::size_t i = 0; i < request_.groups[g].size() && !workers_.stopped(); ++i) image(w, i);
+              last(w);
             },
             1);
         finish(g);
@@ -208,7 +215,7 @@ class Sweep {
       const std::size_t count = request_.groups[g].size();
       carry_group(
           g, reinterpret_cast<float*>(frontier),
-          [&](const auto& image) {
+          [&](const auto& image, const auto& last) {
             std::atomic<std::size_t> next = 0;
             // There and back: what was touched last is still near when the next segment begins.
             const auto position = [&](std::size_t turn) { return back ? count - 1 - turn : turn; };
@@ -219,6 +226,7 @@ class Sweep {
                 image(w, i);
                 if (turn + resident < count) let_go(frontier + i * bytes, bytes);
               }
+              last(w);
             });
             back = !back;
           },
@@ -228,7 +236,8 @@ class Sweep {
   }
 
  private:
-  /// for_each_image(f) calls f(worker, position in the group) for every image, on one or all workers.
+  /// for_each_image(f, last) calls f(worker, position in the group) for every image, on one or all workers, and last(
+  /// worker) after the last one of each.
   template <class ForEachImage>
   void carry_group(std::size_t g, float* frontier, ForEachImage for_each_image, std::size_t team) {
     std::vector<Affine> affines = request_.affines;
@@ -239,12 +248,14 @@ class Sweep {
         for (const Action& action : segment.actions)
           for (const int part : action.parts) of_worker.try_emplace(part, pivot_of(part));
       }
-      for_each_image([&](std::size_t w, std::size_t i) {
-        progress_.check();
-        carry_image(segment, request_.groups[g][i], frontier + i * schedule_.frontier_floats, memory_[w], affines,
-                    moments[team == 1 ? 0 : w]);
-        tell();
-      });
+      for_each_image(
+          [&](std::size_t w, std::size_t i) {
+            progress_.check();
+            carry_image(segment, request_.groups[g][i], frontier + i * schedule_.frontier_floats, memory_[w], affines,
+                        moments[team == 1 ? 0 : w]);
+            tell();
+          },
+          [&](std::size_t w) { run_tail(memory_[w], affines); });
       if (workers_.stopped()) return;
       if (segment.level > 0) settle(g, segment, moments, known, affines);
     }
@@ -284,46 +295,108 @@ class Sweep {
       const auto floats = static_cast<std::size_t>(program_.values[0].layout.floats());
       request_.load(image, {address(0, frontier, mine), floats});
     }
-    for (const Action& action : segment.actions) {
+    const bool ends = request_.output && &segment == &schedule_.segments.back();
+    const std::size_t alone = ends ? schedule_.tail.first : segment.actions.size();
+    for (std::size_t a = 0; a < alone; ++a) {
+      const Action& action = segment.actions[a];
       if (action.step < 0) {
         measure(action, image, address(action.value, frontier, mine), mine, moments);
         continue;
       }
-      const ProgramStep& step = program_.steps[static_cast<std::size_t>(action.step)];
       mine.src.clear();
       for (const int src : action.src) mine.src.push_back(address(src, frontier, mine));
-      step.kernel->run({mine.src, address(action.value, frontier, mine), affines, mine.scratch.data(),
-                        mine.kernel_states[static_cast<std::size_t>(action.step)].get()});
+      step_of(action).kernel->run(arguments(action, mine.src, address(action.value, frontier, mine), affines, mine));
     }
-    if (!request_.output || &segment != &schedule_.segments.back()) return;
+    if (!ends) return;
+    if (alone == segment.actions.size())
+      return give_outputs(image, [&](int id) { return address(id, frontier, mine); });
+    for (const int id : schedule_.tail.kept)
+      std::copy_n(address(id, frontier, mine), layout_of(id).floats(), in_tail(id, mine.waiting.size(), mine));
+    mine.waiting.push_back(image);
+    if (mine.waiting.size() == Tail::kTogether) run_tail(mine, affines);
+  }
+
+  /// Of all images that wait for it.
+  void run_tail(WorkerMemory& mine, std::span<const Affine> affines) const {
+    const std::size_t count = mine.waiting.size();
+    if (count == 0 || workers_.stopped()) return;
+    const std::vector<Action>& actions = schedule_.segments.back().actions;
+    std::vector<KernelArguments> images;
+    for (std::size_t a = schedule_.tail.first; a < actions.size(); ++a) {
+      const std::size_t sources = actions[a].src.size();
+      mine.src.clear();
+      for (std::size_t i = 0; i < count; ++i)
+        for (const int src : actions[a].src) mine.src.push_back(in_tail(src, i, mine));
+      images.clear();
+      for (std::size_t i = 0; i < count; ++i)
+        images.push_back(arguments(actions[a], std::span(mine.src).subspan(i * sources, sources),
+                                   in_tail(actions[a].value, i, mine), affines, mine));
+      step_of(actions[a]).kernel->run_several(images);
+    }
+    for (std::size_t i = 0; i < count; ++i) give_outputs(mine.waiting[i], [&](int id) { return in_tail(id, i, mine); });
+    mine.waiting.clear();
+  }
+
+  [[nodiscard]] float* in_tail(int id, std::size_t image, WorkerMemory& mine) const {
+    return mine.tail.data() + image * schedule_.tail.floats + schedule_.tail.offset[static_cast<std::size_t>(id)];
+  }
+  [[nodiscard]] const ProgramStep& step_of(const Action& action) const {
+    return program_.steps[static_cast<std::size_t>(action.step)];
+  }
+  static KernelArguments arguments(const Action& action, std::span<const float* const> src, float* dst,
+                                   std::span<const Affine> affines, WorkerMemory& mine) {
+    return {src, dst, affines, mine.scratch.data(), mine.kernel_states[static_cast<std::size_t>(action.step)].get()};
+  }
+
+  template <class Address>
+  void give_outputs(std::size_t image, const Address& address_of) const {
     for (std::size_t which = 0; which < schedule_.outputs.size(); ++which) {
       const int id = schedule_.outputs[which];
-      request_.output(image, which, {address(id, frontier, mine), static_cast<std::size_t>(layout_of(id).floats())});
+      request_.output(image, which, {address_of(id), static_cast<std::size_t>(layout_of(id).floats())});
     }
   }
 
+  /// The layout of what is measured, which may never be written.
+  [[nodiscard]] const Layout& measured_layout(const Action& action) const {
+    if (action.result_of < 0) return layout_of(action.value);
+    const ProgramStep& step = program_.steps[static_cast<std::size_t>(action.result_of)];
+    return program_.values[static_cast<std::size_t>(step.dst)].layout;
+  }
+
   void measure(const Action& action, std::size_t image, const float* x, WorkerMemory& mine, Moments& moments) const {
-    const Layout& layout = layout_of(action.value);
+    const Layout& layout = measured_layout(action);
     const auto padded = static_cast<std::size_t>(layout.padded_channels()),
                channels = static_cast<std::size_t>(layout.channels);
-    const auto block = static_cast<std::size_t>(layout.block), pixels = static_cast<std::size_t>(layout.pixels);
     mine.sum.resize(padded);
     mine.square.resize(padded);
+    // What is not written may be too large for float without anything being infinite here.
+    constexpr double kFloat = std::numeric_limits<float>::max();
+    const double largest = action.result_of < 0 ? std::numeric_limits<double>::infinity() : kFloat * kFloat;
     for (const int part : action.parts) {
       PartMoments& total = moments.at(part);
-      const float* pivot = total.pivot().data();
-      float last_pivot[16] = {};  // the last block may reach beyond the channels
-      for (std::size_t c = 0; c < channels; c += block) {
-        const float* p = pivot + c;
-        if (c + block > channels) {
-          std::copy(pivot + c, pivot + channels, last_pivot);
-          p = last_pivot;
-        }
-        block_moments(x + c * pixels, p, pixels, block, mine.sum.data() + c, mine.square.data() + c);
-      }
+      if (action.result_of >= 0)
+        program_.steps[static_cast<std::size_t>(action.result_of)].kernel->result_moments(
+            x, total.pivot(), mine.scratch.data(), {mine.sum.data(), channels}, {mine.square.data(), channels});
+      else
+        sum_blocks(layout, x, total.pivot().data(), mine);
       for (std::size_t c = 0; c < channels; ++c)
-        if (!std::isfinite(mine.sum[c] + mine.square[c])) throw_non_finite(part, static_cast<std::int64_t>(c), image);
+        if (!std::isfinite(mine.sum[c]) || !(mine.square[c] < largest))
+          throw_non_finite(part, static_cast<std::int64_t>(c), image);
       total.add({mine.sum.data(), channels}, {mine.square.data(), channels}, layout.pixels);
+    }
+  }
+
+  static void sum_blocks(const Layout& layout, const float* x, const float* pivot, WorkerMemory& mine) {
+    const auto channels = static_cast<std::size_t>(layout.channels), block = static_cast<std::size_t>(layout.block),
+               pixels = static_cast<std::size_t>(layout.pixels);
+    float last_pivot[16] = {};  // the last block may reach beyond the channels
+    for (std::size_t c = 0; c < channels; c += block) {
+      const float* p = pivot + c;
+      if (c + block > channels) {
+        std::copy(pivot + c, pivot + channels, last_pivot);
+        p = last_pivot;
+      }
+      block_moments(x + c * pixels, p, pixels, block, mine.sum.data() + c, mine.square.data() + c);
     }
   }
 

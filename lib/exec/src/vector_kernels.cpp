@@ -433,20 +433,44 @@ void sums(const float* x, size_t pixels, size_t block, double* sum) {
   moments_row<false>(x, 0.0f, pixels, sum, nullptr);
 }
 
-void dots(const float* matrix, const float* x, const float* bias, size_t rows, size_t columns, float* dst) {
+/// One row of a matrix with `count` vectors, for each of which it is added up in the same order.
+template <size_t count>
+HWY_INLINE void row_dots(const float* HWY_RESTRICT row, const float* const* x, size_t columns, float* dots) {
   const Any d;
   const size_t n = hn::Lanes(d);
+  hn::Vec<Any> a[count], b[count];
+  for (size_t k = 0; k < count; ++k) a[k] = b[k] = hn::Zero(d);
+  size_t i = 0;
+  for (; i + 2 * n <= columns; i += 2 * n) {
+    const auto low = hn::LoadU(d, row + i), high = hn::LoadU(d, row + i + n);
+    HWY_UNROLL(8)
+    for (size_t k = 0; k < count; ++k) {
+      a[k] = hn::MulAdd(low, hn::LoadU(d, x[k] + i), a[k]);
+      b[k] = hn::MulAdd(high, hn::LoadU(d, x[k] + i + n), b[k]);
+    }
+  }
+  for (size_t k = 0; k < count; ++k) {
+    dots[k] = hn::GetLane(hn::SumOfLanes(d, hn::Add(a[k], b[k])));
+    for (size_t rest = i; rest < columns; ++rest) dots[k] += row[rest] * x[k][rest];
+  }
+}
+
+void dots(const float* matrix, const float* const* x, const float* bias, size_t rows, size_t columns, size_t count,
+          float* const* dst) {
+  constexpr size_t kTogether = 4;
+  float sums[kTogether];
   for (size_t row = 0; row < rows; ++row) {
     const float* m = matrix + row * columns;
-    auto a = hn::Zero(d), b = hn::Zero(d);
-    size_t i = 0;
-    for (; i + 2 * n <= columns; i += 2 * n) {
-      a = hn::MulAdd(hn::LoadU(d, m + i), hn::LoadU(d, x + i), a);
-      b = hn::MulAdd(hn::LoadU(d, m + i + n), hn::LoadU(d, x + i + n), b);
+    const float start = bias != nullptr ? bias[row] : 0.0f;
+    size_t k = 0;
+    for (; k + kTogether <= count; k += kTogether) {
+      row_dots<kTogether>(m, x + k, columns, sums);
+      for (size_t j = 0; j < kTogether; ++j) dst[k + j][row] = sums[j] + start;
     }
-    float rest = hn::GetLane(hn::SumOfLanes(d, hn::Add(a, b)));
-    for (; i < columns; ++i) rest += m[i] * x[i];
-    dst[row] = rest + (bias != nullptr ? bias[row] : 0.0f);
+    for (; k < count; ++k) {
+      row_dots<1>(m, x + k, columns, sums);
+      dst[k][row] = sums[0] + start;
+    }
   }
 }
 
@@ -538,9 +562,9 @@ void block_moments(const float* x, const float* pivot, std::size_t pixels, std::
 void block_sums(const float* x, std::size_t pixels, std::size_t block, double* sum) {
   HWY_DYNAMIC_DISPATCH(sums)(x, pixels, block, sum);
 }
-void matrix_vector(const float* matrix, const float* x, const float* bias, std::size_t rows, std::size_t columns,
-                   float* dst) {
-  HWY_DYNAMIC_DISPATCH(dots)(matrix, x, bias, rows, columns, dst);
+void matrix_vectors(const float* matrix, std::span<const float* const> x, const float* bias, std::size_t rows,
+                    std::size_t columns, std::span<float* const> dst) {
+  HWY_DYNAMIC_DISPATCH(dots)(matrix, x.data(), bias, rows, columns, x.size(), dst.data());
 }
 void elementwise(Unary op, float a, float b, const float* x, std::size_t n, float* dst) {
   HWY_DYNAMIC_DISPATCH(unary)(op, a, b, x, n, dst);

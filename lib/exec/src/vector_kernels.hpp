@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 
 namespace shiftnorm::exec {
 
@@ -56,9 +57,10 @@ void block_moments(const float* x, const float* pivot, std::size_t pixels, std::
 /// of magnitudes.
 void block_sums(const float* x, std::size_t pixels, std::size_t block, double* sum);
 
-/// dst[i] = bias[i] + dot(matrix[i], x) for `rows` rows of `columns` floats. bias may be null.
-void matrix_vector(const float* matrix, const float* x, const float* bias, std::size_t rows, std::size_t columns,
-                   float* dst);
+/// dst[k][i] = bias[i] + dot(matrix[i], x[k]) for `rows` rows of `columns` floats, the same bits for any number of
+/// vectors. bias may be null.
+void matrix_vectors(const float* matrix, std::span<const float* const> x, const float* bias, std::size_t rows,
+                    std::size_t columns, std::span<float* const> dst);
 
 /// dst[i] = op(x[i]). dst may be x.
 void elementwise(Unary op, float a, float b, const float* x, std::size_t n, float* dst);

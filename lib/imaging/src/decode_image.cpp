@@ -8,6 +8,7 @@
 #include <opencv2/core/utils/logger.hpp>
 #include <opencv2/imgcodecs.hpp>
 
+#include "decode_jpeg.hpp"
 #include "image_header.hpp"
 #include "shiftnorm/core/error.hpp"
 
@@ -95,6 +96,7 @@ Image turn_upright(Image stored, int orientation) {
 
 Image decode_image(std::vector<std::byte> file) {
   const ImageHeader header = read_image_header(file);
+  if (header.codec == Codec::jpeg) return decode_jpeg(file, header);
   const cv::Mat pixels = run_decoder(file, header);
   const int depth = pixels.depth(), channels = pixels.channels();
   if (pixels.rows != header.height || pixels.cols != header.width)

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <type_traits>
 
 namespace shiftnorm::imaging {
@@ -32,6 +33,9 @@ Filter filter_of(Interpolation interpolation) {
 }
 
 // ---- the two passes, over integers (8 bits) or doubles (16 bits)
+
+/// Part of antialiased(), which is compiled for several instruction sets.
+#define SHIFTNORM_PASS [[gnu::always_inline]] inline
 
 /// PIL's fixed point: 8 bits for the pixel, 2 for what the weights may overshoot, the rest for their fraction.
 struct Fixed8 {
@@ -88,8 +92,8 @@ std::vector<typename Number::Weight> numbers(const Taps& taps) {
 
 /// Rows first .. first + rows of the image, each resampled along x.
 template <class Number, int C>
-std::vector<typename Number::Middle> horizontal(const Image& image, const Taps& taps, std::int64_t first,
-                                                std::int64_t rows) {
+SHIFTNORM_PASS std::vector<typename Number::Middle> horizontal(const Image& image, const Taps& taps, std::int64_t first,
+                                                               std::int64_t rows) {
   const auto weights = numbers<Number>(taps);
   const auto n = static_cast<std::int64_t>(taps.first.size());
   std::vector<typename Number::Middle> out(static_cast<std::size_t>(rows * n * C));
@@ -112,8 +116,8 @@ std::vector<typename Number::Middle> horizontal(const Image& image, const Taps& 
 
 /// The same for grey values of 8 bits. A product of 16-bit numbers is what every processor has wide instructions for:
 /// each weight is split into `high * 2^15 + low`, which loses nothing.
-std::vector<Fixed8::Middle> horizontal_grey8(const Image& image, const Taps& taps, std::int64_t first,
-                                             std::int64_t rows) {
+SHIFTNORM_PASS std::vector<Fixed8::Middle> horizontal_grey8(const Image& image, const Taps& taps, std::int64_t first,
+                                                            std::int64_t rows) {
   constexpr int kLow = 15;
   constexpr std::int64_t kLanes = 8;
   const auto weights = numbers<Fixed8>(taps);
@@ -153,10 +157,44 @@ std::vector<Fixed8::Middle> horizontal_grey8(const Image& image, const Taps& tap
   return out;
 }
 
+/// The same for colours of 8 bits: the channels of one pixel, and a value of the next that nothing comes of, are the
+/// lanes of one vector.
+SHIFTNORM_PASS std::vector<Fixed8::Middle> horizontal_colour8(const Image& image, const Taps& taps, std::int64_t first,
+                                                              std::int64_t rows) {
+  using Lanes [[gnu::vector_size(16)]] = std::int32_t;
+  constexpr std::size_t kChannels = 3, kLanes = 4;
+  const auto weights = numbers<Fixed8>(taps);
+  const std::size_t n = taps.first.size(), stride = static_cast<std::size_t>(taps.stride);
+  // Only the columns that are used, and room for the last pixel's fourth value.
+  const auto begin = static_cast<std::size_t>(taps.first.front());
+  const auto columns = static_cast<std::size_t>(taps.first.back() + taps.count.back()) - begin;
+  std::vector<std::int32_t> row(columns * kChannels + kLanes), sums(n * kChannels + kLanes);
+  std::vector<Fixed8::Middle> out(static_cast<std::size_t>(rows) * n * kChannels);
+  for (std::size_t y = 0; y < static_cast<std::size_t>(rows); ++y) {
+    const std::size_t at = (static_cast<std::size_t>(first) + y) * static_cast<std::size_t>(image.width) + begin;
+    const std::uint16_t* pixels = image.pixels.data() + at * kChannels;
+    for (std::size_t i = 0; i < columns * kChannels; ++i) row[i] = pixels[i];
+    for (std::size_t x = 0; x < n; ++x) {
+      const std::int32_t* src = row.data() + (static_cast<std::size_t>(taps.first[x]) - begin) * kChannels;
+      const Fixed8::Weight* w = weights.data() + x * stride;
+      Lanes sum = Lanes{} + Fixed8::kStart;
+      for (std::int64_t k = 0; k < taps.count[x]; ++k, src += kChannels) {
+        Lanes pixel;
+        std::memcpy(&pixel, src, sizeof pixel);
+        sum += pixel * w[k];
+      }
+      std::memcpy(sums.data() + x * kChannels, &sum, sizeof sum);
+    }
+    Fixed8::Middle* dst = out.data() + y * n * kChannels;
+    for (std::size_t i = 0; i < n * kChannels; ++i) dst[i] = Fixed8::middle(sums[i]);
+  }
+  return out;
+}
+
 /// Each output row is a weighted sum of whole rows, which the compiler vectorises. `src` begins at input row `first`.
 template <class Number, class Source>
-void vertical(const Source* src, std::int64_t row_values, const Taps& taps, std::int64_t first,
-              typename Number::Pixel* dst) {
+SHIFTNORM_PASS void vertical(const Source* src, std::int64_t row_values, const Taps& taps, std::int64_t first,
+                             typename Number::Pixel* dst) {
   const auto weights = numbers<Number>(taps);
   std::vector<typename Number::Sum> sums(static_cast<std::size_t>(row_values));
   for (std::size_t y = 0; y < taps.first.size(); ++y) {
@@ -190,17 +228,19 @@ Image crop(const Image& image, const Window& window) {
 }
 
 template <class Number, int C>
-std::vector<typename Number::Middle> along_rows(const Image& image, const Taps& taps, std::int64_t first,
-                                                std::int64_t rows) {
+SHIFTNORM_PASS std::vector<typename Number::Middle> along_rows(const Image& image, const Taps& taps, std::int64_t first,
+                                                               std::int64_t rows) {
   if constexpr (std::is_same_v<Number, Fixed8> && C == 1)
     return horizontal_grey8(image, taps, first, rows);
+  else if constexpr (std::is_same_v<Number, Fixed8>)
+    return horizontal_colour8(image, taps, first, rows);
   else
     return horizontal<Number, C>(image, taps, first, rows);
 }
 
 template <class Number, int C>
-Image antialiased(const Image& image, std::int64_t height, std::int64_t width, Interpolation how,
-                  const Window& window) {
+SHIFTNORM_PASS Image antialiased(const Image& image, std::int64_t height, std::int64_t width, Interpolation how,
+                                 const Window& window) {
   using Pixel = typename Number::Pixel;
   // A pass that would not change the size is left out, as in PIL: its rounding could differ from the identity's.
   const bool along_x = width != image.width, along_y = height != image.height;
@@ -224,6 +264,33 @@ Image antialiased(const Image& image, std::int64_t height, std::int64_t width, I
   }
   return out;
 }
+
+template <class Number>
+SHIFTNORM_PASS Image antialiased(const Image& image, std::int64_t height, std::int64_t width, Interpolation how,
+                                 const Window& window) {
+  if (image.channels == 1) return antialiased<Number, 1>(image, height, width, how, window);
+  return antialiased<Number, 3>(image, height, width, how, window);
+}
+
+#if defined(__x86_64__)
+/// The same operations in wider vectors. No fused multiplication, which would round otherwise.
+template <class Number>
+[[gnu::target("avx2")]] Image antialiased_avx2(const Image& image, std::int64_t height, std::int64_t width,
+                                               Interpolation how, const Window& window) {
+  return antialiased<Number>(image, height, width, how, window);
+}
+#endif
+
+template <class Number>
+Image antialiased_widest(const Image& image, std::int64_t height, std::int64_t width, Interpolation how,
+                         const Window& window) {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx2")) return antialiased_avx2<Number>(image, height, width, how, window);
+#endif
+  return antialiased<Number>(image, height, width, how, window);
+}
+
+#undef SHIFTNORM_PASS
 
 /// PIL's affine nearest neighbour: the position is added up, not multiplied, and truncated.
 std::vector<std::int64_t> nearest_positions(std::int64_t in, std::int64_t out, std::int64_t begin, std::int64_t n) {
@@ -338,11 +405,9 @@ Image resample(const Image& image, std::int64_t height, std::int64_t width, Inte
     return (reals ? nearest<float> : nearest<std::uint16_t>)(image, height, width, window);
   if (!antialias)
     return (reals ? interpolated<float> : interpolated<std::uint16_t>)(image, height, width, cubic_taps, window);
-  const bool grey = image.channels == 1;
-  if (reals) return (grey ? antialiased<Real, 1> : antialiased<Real, 3>)(image, height, width, interpolation, window);
-  if (image.bits == 8)
-    return (grey ? antialiased<Fixed8, 1> : antialiased<Fixed8, 3>)(image, height, width, interpolation, window);
-  return (grey ? antialiased<Wide16, 1> : antialiased<Wide16, 3>)(image, height, width, interpolation, window);
+  return (reals             ? antialiased_widest<Real>
+          : image.bits == 8 ? antialiased_widest<Fixed8>
+                            : antialiased_widest<Wide16>)(image, height, width, interpolation, window);
 }
 
 }  // namespace shiftnorm::imaging

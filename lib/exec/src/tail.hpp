@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "cut.hpp"
+
+namespace shiftnorm::exec {
+
+/// The last actions of a sweep, where they are done for several images together, because a matrix that fills no cache
+/// is then read once for all of them: classifiers. Each image has its own memory for what they read and write.
+struct Tail {
+  std::size_t first = 0;            ///< its first action in the last segment; the number of actions there: no tail
+  std::vector<int> kept;            ///< ids that earlier actions gave
+  std::vector<std::size_t> offset;  ///< per id: in floats, if the tail has it, else kElsewhere
+  std::size_t floats = 0;           ///< for one image
+
+  static constexpr std::size_t kElsewhere = static_cast<std::size_t>(-1);
+  /// Images that share a reading of the matrix.
+  static constexpr std::size_t kTogether = 8;
+};
+
+/// Of a cut whose outputs are wanted: from the first kernel that gains by it, with no more than a few values from there
+/// to the end.
+[[nodiscard]] Tail find_tail(const Program& program, const Cut& cut);
+
+}  // namespace shiftnorm::exec
