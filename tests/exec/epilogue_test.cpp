@@ -139,3 +139,49 @@ TEST_CASE("A convolution with an epilogue has the bits of convolution and normal
         CHECK(different(to, expected, found) == std::vector<std::int64_t>{});
       }
 }
+
+TEST_CASE("A convolution takes in the factors of its inputs", "[exec][isa]") {
+  limit_once();
+  // Oracle: the product and the convolution one after the other. Each product of three is rounded twice in both, in
+  // another order: at most 2 * 2^-24 of it, and sums of as many terms are rounded as often.
+  const auto c = GENERATE(values<Case>({{"few inputs", {1, 32, 28, 9}, 16, 1, 1, 1},
+                                        {"one block and a half", {1, 96, 14, 14}, 24, 1, 1, 1},
+                                        {"an odd number", {1, 37, 11, 13}, 40, 1, 1, 1}}));
+  const ConvolutionShape shape = shape_of(c);
+  const std::int64_t block = channel_block();
+  const Shape weights_shape{c.outputs, c.input[1], 1, 1};
+  const Tensor weights(weights_shape, random_floats(static_cast<std::size_t>(weights_shape.elements()), 3)),
+      bias(Shape{c.outputs}, random_floats(static_cast<std::size_t>(c.outputs), 4));
+  const CompiledConvolution plain = compile_convolution(shape, weights, &bias, block, false);
+  const std::unique_ptr<Kernel> gated = plain.kernel->with_gate();
+  if (!gated) return;  // where blocks are no longer half empty, another kernel serves
+  const Layout from = layout_of(shape.src, block), to = layout_of(shape.dst, block);
+  const AlignedVector<float> x = activation(from, 1), added = activation(to, 2),
+                             gate = activation({from.channels, 1, block}, 5);
+  AlignedVector<float> product = x;
+  for (std::int64_t channel = 0; channel < from.channels; ++channel)
+    for (std::int64_t p = 0; p < from.pixels; ++p)
+      product[static_cast<std::size_t>(from.at(channel, p))] *= gate[static_cast<std::size_t>(channel)];
+  const auto floats = static_cast<std::size_t>(to.floats());
+  for (const bool residual : {false, true}) {
+    const Epilogue epilogue{-1, residual, 0.0f, {}, {}};
+    const std::unique_ptr<Kernel> after = gated->with_epilogue(epilogue), apart = plain.kernel->with_epilogue(epilogue);
+    REQUIRE(after);
+    std::vector<const float*> three{x.data(), gate.data()}, two{product.data()};
+    if (residual) {
+      three.push_back(added.data());
+      two.push_back(added.data());
+    }
+    const AlignedVector<float> expected = run(*apart, two, {}, floats), found = run(*after, three, {}, floats);
+    double worst = 0;
+    for (std::int64_t channel = 0; channel < to.channels; ++channel)
+      for (std::int64_t p = 0; p < to.pixels; ++p) {
+        const auto i = static_cast<std::size_t>(to.at(channel, p));
+        worst = std::max(worst, std::abs(static_cast<double>(expected[i]) - static_cast<double>(found[i])));
+      }
+    CAPTURE(c.name, residual, instruction_set());
+    const auto terms = static_cast<double>(from.channels + 2);  // none larger than 1
+    CHECK(worst <= 2 * terms * terms * 0x1p-24);
+    CHECK(worst > 0);  // it is not the product's own kernel
+  }
+}

@@ -62,7 +62,9 @@ class Lowering {
       }
     }
     for (const ValueId id : graph_.outputs()) program_.outputs.push_back(written_output(id));
-    fuse_epilogues();
+    const std::vector<int> readers = count_readers();
+    fuse_gates(readers);
+    fuse_epilogues(readers);
   }
 
  private:
@@ -216,12 +218,30 @@ class Lowering {
                 std::move(sets));
   }
 
-  /// Gives each normalisation of a convolution's result that nothing else reads a form in one pass with it.
-  void fuse_epilogues() {
+  /// How often steps and outputs read each value.
+  [[nodiscard]] std::vector<int> count_readers() const {
     std::vector<int> readers(program_.values.size(), 0);
     for (const ProgramStep& step : program_.steps)
       for (const int value : step.src) ++readers[static_cast<std::size_t>(value)];
     for (const int value : program_.outputs) ++readers[static_cast<std::size_t>(value)];
+    return readers;
+  }
+
+  /// Lets convolutions take in the channel factors of squeeze-and-excitation where nothing else reads the product.
+  void fuse_gates(const std::vector<int>& readers) {
+    for (ProgramStep& step : program_.steps) {
+      const int product = step.src.empty() ? -1 : step.src.front();
+      if (product < 0 || !gated_.contains(product) || readers[static_cast<std::size_t>(product)] != 1) continue;
+      std::unique_ptr<Kernel> kernel = step.kernel->with_gate();
+      if (!kernel) continue;
+      step.kernel = std::move(kernel);
+      step.src =
+          program_.steps[static_cast<std::size_t>(program_.values[static_cast<std::size_t>(product)].producer)].src;
+    }
+  }
+
+  /// Gives each normalisation of a convolution's result that nothing else reads a form in one pass with it.
+  void fuse_epilogues(const std::vector<int>& readers) {
     for (const auto& [number, terms] : normalised_) {
       const std::vector<int> src = program_.steps[static_cast<std::size_t>(number)].src;
       for (std::size_t t = 0; t < src.size(); ++t)
@@ -488,6 +508,7 @@ class Lowering {
     const Layout layout = layout_of(shape(output()), block);
     value_of_[output()] = emit(node_->name, {as_block(x, block), as_block(y, block)}, shape(output()), block,
                                same ? compile_product(layout) : compile_channel_product(layout));
+    if (!same) gated_.insert(value_of_[output()]);
   }
 
   void lower_function(const UnaryFunction& f) {
@@ -569,6 +590,7 @@ class Lowering {
   std::map<ValueId, int> value_of_;
   std::map<ValueId, Pending> pending_;
   std::map<std::pair<int, std::int64_t>, int> reordered_;
+  std::set<int> gated_;                                     ///< products with a factor for each channel
   std::vector<std::pair<int, NormaliseTerms>> normalised_;  ///< steps that write a sum
 };
 

@@ -55,6 +55,9 @@ class Kernel {
                               std::span<double> /*sum*/, std::span<double> /*square*/) const {}
   /// This operation with an epilogue, or null where that is not to be had with the same bits.
   [[nodiscard]] virtual std::unique_ptr<Kernel> with_epilogue(const Epilogue& /*epilogue*/) const { return nullptr; }
+  /// This operation on the products of source 0 and one value for each of its channels, which becomes source 1; null
+  /// where that is not to be had.
+  [[nodiscard]] virtual std::unique_ptr<Kernel> with_gate() const { return nullptr; }
   /// Handles that cannot be shared between threads (oneDNN memory objects).
   [[nodiscard]] virtual std::shared_ptr<void> make_worker_state() const { return nullptr; }
 };

@@ -110,8 +110,9 @@ HWY_INLINE void half_tile(const Pixels& p, std::int64_t pixel) {
       const auto narrow = hn::LoadU(h, weights + full * next_block);
       HWY_UNROLL(16)
       for (int i = 0; i < together; ++i) {
-        for (int b = 0; b < full; ++b) sum[b][i] = hn::MulAdd(hn::Set(d, src[i * block]), w[b], sum[b][i]);
-        last[i] = hn::MulAdd(hn::Set(h, src[i * block]), narrow, last[i]);
+        const auto x = loaded_once(hn::Set(d, src[i * block]));
+        for (int b = 0; b < full; ++b) sum[b][i] = hn::MulAdd(x, w[b], sum[b][i]);
+        last[i] = hn::MulAdd(hn::LowerHalf(h, x), narrow, last[i]);
       }
     }
   }
@@ -190,8 +191,8 @@ bool ends_in_half(const Layout& layout) {
 class Pointwise final : public Kernel {
  public:
   Pointwise(const Layout& src, const Layout& dst, std::shared_ptr<const BlockedWeights> weights,
-            const Epilogue& epilogue = {})
-      : src_(src), dst_(dst), weights_(std::move(weights)), epilogue_(epilogue) {}
+            const Epilogue& epilogue = {}, bool gated = false)
+      : src_(src), dst_(dst), weights_(std::move(weights)), epilogue_(epilogue), gated_(gated) {}
 
   double operations() const override {
     return 2 * static_cast<double>(src_.channels) * static_cast<double>(dst_.channels) *
@@ -201,19 +202,29 @@ class Pointwise final : public Kernel {
   /// Products of all pairs of inputs, in vectors of half as many doubles, against a pass that writes the results, one
   /// that sums them and one that normalises them, which wait for memory.
   bool knows_moments() const override {
-    return src_.channels <= kMostLinearInputs && src_.channels * src_.channels <= 4 * dst_.channels;
+    return !gated_ && src_.channels <= kMostLinearInputs && src_.channels * src_.channels <= 4 * dst_.channels;
   }
-  std::size_t scratch_bytes() const override { return knows_moments() ? linear_moments_bytes(src_.channels) : 0; }
+  std::size_t scratch_bytes() const override {
+    if (gated_) return weights_->weights.size() * sizeof(float);
+    return knows_moments() ? linear_moments_bytes(src_.channels) : 0;
+  }
   void result_moments(const float* src, std::span<const float> pivot, std::byte* scratch, std::span<double> sum,
                       std::span<double> square) const override {
     linear_moments(src_, src, *weights_, pivot, scratch, sum, square);
   }
 
   std::unique_ptr<Kernel> with_epilogue(const Epilogue& epilogue) const override {
-    return std::make_unique<Pointwise>(src_, dst_, weights_, epilogue);
+    return std::make_unique<Pointwise>(src_, dst_, weights_, epilogue, gated_);
+  }
+
+  /// The factors go into the weights, which are fewer than the pixels' values.
+  std::unique_ptr<Kernel> with_gate() const override {
+    if (dst_.padded_channels() > dst_.pixels) return nullptr;
+    return std::make_unique<Pointwise>(src_, dst_, weights_, epilogue_, true);
   }
 
   void run(const KernelArguments& a) const override {
+    const float* weights = gated_ ? gate_weights(a) : weights_->weights.data();
     const std::int64_t near = std::max<std::int64_t>(1, kNear / src_.channels / kPiece) * kPiece;
     for (std::int64_t first = 0; first < dst_.pixels;) {
       // No short rest: a piece is never computed again after its activation.
@@ -221,15 +232,25 @@ class Pointwise final : public Kernel {
       std::int64_t parts = (dst_.blocks() + kBlocks - 1) / kBlocks;
       for (std::int64_t b = 0, blocks = 0; parts > 0; b += blocks, --parts) {
         blocks = (dst_.blocks() - b + parts - 1) / parts;  // evenly
-        run_piece(a, b, blocks, first, count);
+        run_piece(a, weights, b, blocks, first, count);
       }
       first += count;
     }
   }
 
  private:
-  void run_piece(const KernelArguments& a, std::int64_t b, std::int64_t blocks, std::int64_t first,
-                 std::int64_t count) const {
+  const float* gate_weights(const KernelArguments& a) const {
+    auto* to = reinterpret_cast<float*>(a.scratch);
+    const std::int64_t block = dst_.block;
+    for (std::int64_t b = 0, at = 0; b < dst_.blocks(); ++b)
+      for (std::int64_t input = 0; input < src_.channels; ++input)
+        for (std::int64_t lane = 0; lane < block; ++lane, ++at)
+          to[at] = weights_->weights[static_cast<std::size_t>(at)] * a.src[1][input];
+    return to;
+  }
+
+  void run_piece(const KernelArguments& a, const float* weights, std::int64_t b, std::int64_t blocks,
+                 std::int64_t first, std::int64_t count) const {
     const std::int64_t block = dst_.block, at = (b * dst_.pixels + first) * block;
     std::array<BlockEpilogue, kBlocks> epilogue;
     for (std::int64_t i = 0; i < blocks; ++i)
@@ -242,9 +263,9 @@ class Pointwise final : public Kernel {
                         dst_.pixels * block,
                         count,
                         a.src[0] + first * block,
-                        weights_->weights.data() + b * src_.channels * block,
+                        weights + b * src_.channels * block,
                         weights_->bias.data() + b * block,
-                        epilogue_.residual ? a.src[1] + at : nullptr,
+                        epilogue_.residual ? a.src.back() + at : nullptr,
                         a.dst + at,
                         epilogue.data()};
     HWY_DYNAMIC_DISPATCH(pointwise_pixels)(pixels);
@@ -259,6 +280,7 @@ class Pointwise final : public Kernel {
   Layout src_, dst_;
   std::shared_ptr<const BlockedWeights> weights_;
   Epilogue epilogue_;
+  bool gated_;  ///< the second source is a factor for each input
 };
 
 }  // namespace
