@@ -10,22 +10,29 @@ namespace {
 /// Floats of an image that may wait in a tail: a quarter of a megabyte.
 constexpr std::size_t kMost = std::size_t{1} << 16;
 
-/// What the actions from `first` on read and write, and all outputs.
-std::set<int> touched(const Cut& cut, std::size_t first) {
-  std::set<int> ids(cut.outputs.begin(), cut.outputs.end());
-  const std::vector<Action>& actions = cut.segments.back().actions;
-  for (std::size_t a = first; a < actions.size(); ++a) {
-    ids.insert(actions[a].value);
-    ids.insert(actions[a].src.begin(), actions[a].src.end());
+/// Ids and how many floats they have together.
+class Together {
+ public:
+  Together(const Program& program, const Cut& cut) : program_(program), cut_(cut) {
+    for (const int id : cut.outputs) add(id);
   }
-  return ids;
-}
+  void add(const Action& action) {
+    add(action.value);
+    for (const int id : action.src) add(id);
+  }
+  [[nodiscard]] const std::set<int>& ids() const noexcept { return ids_; }
+  [[nodiscard]] std::size_t floats() const noexcept { return floats_; }
 
-std::size_t floats_of(const Program& program, const Cut& cut, const std::set<int>& ids) {
-  std::size_t floats = 0;
-  for (const int id : ids) floats += floats_of(program, cut, static_cast<std::size_t>(id));
-  return floats;
-}
+ private:
+  void add(int id) {
+    if (ids_.insert(id).second) floats_ += floats_of(program_, cut_, static_cast<std::size_t>(id));
+  }
+
+  const Program& program_;
+  const Cut& cut_;
+  std::set<int> ids_;
+  std::size_t floats_ = 0;
+};
 
 }  // namespace
 
@@ -35,12 +42,15 @@ Tail find_tail(const Program& program, const Cut& cut) {
   const std::vector<Action>& actions = cut.segments.back().actions;
   tail.first = actions.size();
   if (cut.outputs.empty()) return tail;
+  Together seen(program, cut), all(program, cut);
   for (std::size_t a = actions.size(); a-- > 0;) {
-    if (actions[a].step < 0 || floats_of(program, cut, touched(cut, a)) > kMost) break;
+    seen.add(actions[a]);
+    if (actions[a].step < 0 || seen.floats() > kMost) break;
     if (program.steps[static_cast<std::size_t>(actions[a].step)].kernel->gains_by_several()) tail.first = a;
   }
   if (tail.first == actions.size()) return tail;
-  std::set<int> ids = touched(cut, tail.first);
+  for (std::size_t a = tail.first; a < actions.size(); ++a) all.add(actions[a]);
+  std::set<int> ids = all.ids();
   tail.offset.assign(cut.origin.size(), Tail::kElsewhere);
   for (const int id : ids) {
     tail.offset[static_cast<std::size_t>(id)] = tail.floats;
