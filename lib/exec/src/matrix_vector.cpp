@@ -1,9 +1,15 @@
 #include "matrix_vector.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include "vector_kernels.hpp"
 
 namespace shiftnorm::exec {
 namespace {
+
+/// Images whose vectors are listed at once, on the stack: many kernels run for each image.
+constexpr std::size_t kTogether = 8;
 
 class MatrixVector final : public Kernel {
  public:
@@ -22,15 +28,19 @@ class MatrixVector final : public Kernel {
   void run(const KernelArguments& a) const override { run_several({&a, 1}); }
 
   void run_several(std::span<const KernelArguments> images) const override {
-    std::vector<const float*> x;
-    std::vector<float*> dst;
-    for (const KernelArguments& a : images) {
-      for (std::size_t v = 0; v < vectors_; ++v) {
-        x.push_back(a.src[0] + v * columns_);
-        dst.push_back(a.dst + v * rows_);
+    std::array<const float*, kTogether> x;
+    std::array<float*, kTogether> dst;
+    for (std::size_t v = 0; v < vectors_; ++v) {
+      for (std::size_t first = 0; first < images.size(); first += kTogether) {
+        const std::size_t count = std::min(kTogether, images.size() - first);
+        for (std::size_t i = 0; i < count; ++i) {
+          x[i] = images[first + i].src[0] + v * columns_;
+          dst[i] = images[first + i].dst + v * rows_;
+        }
+        matrix_vectors(matrix_.data(), std::span(x).first(count), bias_.empty() ? nullptr : bias_.data(), rows_,
+                       columns_, std::span(dst).first(count));
       }
     }
-    matrix_vectors(matrix_.data(), x, bias_.empty() ? nullptr : bias_.data(), rows_, columns_, dst);
   }
   bool gains_by_several() const override { return true; }
 

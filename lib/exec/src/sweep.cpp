@@ -30,6 +30,7 @@ struct WorkerMemory {
   std::vector<const float*> src;
   AlignedVector<float> tail;         ///< of the images that wait for it
   std::vector<std::size_t> waiting;  ///< those images
+  std::vector<KernelArguments> together;
 };
 
 /// Half of what the kernel says can be had without swapping; the page cache counts as free.
@@ -321,17 +322,16 @@ class Sweep {
     const std::size_t count = mine.waiting.size();
     if (count == 0 || workers_.stopped()) return;
     const std::vector<Action>& actions = schedule_.segments.back().actions;
-    std::vector<KernelArguments> images;
     for (std::size_t a = schedule_.tail.first; a < actions.size(); ++a) {
       const std::size_t sources = actions[a].src.size();
       mine.src.clear();
       for (std::size_t i = 0; i < count; ++i)
         for (const int src : actions[a].src) mine.src.push_back(in_tail(src, i, mine));
-      images.clear();
+      mine.together.clear();
       for (std::size_t i = 0; i < count; ++i)
-        images.push_back(arguments(actions[a], std::span(mine.src).subspan(i * sources, sources),
-                                   in_tail(actions[a].value, i, mine), affines, mine));
-      step_of(actions[a]).kernel->run_several(images);
+        mine.together.push_back(arguments(actions[a], std::span(mine.src).subspan(i * sources, sources),
+                                          in_tail(actions[a].value, i, mine), affines, mine));
+      step_of(actions[a]).kernel->run_several(mine.together);
     }
     for (std::size_t i = 0; i < count; ++i) give_outputs(mine.waiting[i], [&](int id) { return in_tail(id, i, mine); });
     mine.waiting.clear();

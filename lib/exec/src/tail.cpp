@@ -51,7 +51,7 @@ Tail find_tail(const Program& program, const Cut& cut) {
   if (tail.first == actions.size()) return tail;
   for (std::size_t a = tail.first; a < actions.size(); ++a) all.add(actions[a]);
   std::set<int> ids = all.ids();
-  tail.offset.assign(cut.origin.size(), Tail::kElsewhere);
+  tail.offset.assign(cut.origin.size(), 0);
   for (const int id : ids) {
     tail.offset[static_cast<std::size_t>(id)] = tail.floats;
     constexpr std::size_t kLine = kAlignment / sizeof(float);

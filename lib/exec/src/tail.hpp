@@ -12,10 +12,9 @@ namespace shiftnorm::exec {
 struct Tail {
   std::size_t first = 0;            ///< its first action in the last segment; the number of actions there: no tail
   std::vector<int> kept;            ///< ids that earlier actions gave
-  std::vector<std::size_t> offset;  ///< per id: in floats, if the tail has it, else kElsewhere
+  std::vector<std::size_t> offset;  ///< per id that the tail has: in floats
   std::size_t floats = 0;           ///< for one image
 
-  static constexpr std::size_t kElsewhere = static_cast<std::size_t>(-1);
   /// Images that share a reading of the matrix.
   static constexpr std::size_t kTogether = 8;
 };
