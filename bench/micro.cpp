@@ -135,7 +135,7 @@ BENCHMARK_CAPTURE(function, swish, exec::Unary::swish);
 BENCHMARK_CAPTURE(function, hard_swish, exec::Unary::hard_swish);
 BENCHMARK_CAPTURE(function, tanh, exec::Unary::tanh);
 BENCHMARK(moments)->Arg(49)->Arg(3136);
-BENCHMARK(accumulation)->Arg(1)->Arg(32);
+BENCHMARK(accumulation)->Arg(1)->Arg(64);
 BENCHMARK_CAPTURE(decode, jpeg, ".jpg");
 BENCHMARK_CAPTURE(decode, png, ".png");
 BENCHMARK_CAPTURE(resize, bilinear_antialiased, imaging::Interpolation::bilinear, true);

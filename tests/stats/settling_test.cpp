@@ -3,6 +3,8 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <random>
+#include <span>
+#include <vector>
 
 #include "shiftnorm/core/error.hpp"
 
@@ -43,6 +45,22 @@ LayerStatistics layer_of(std::size_t images, unsigned seed, float pivot) {
 double error_of(const LayerStatistics& layer) { return settling(Pooling::values, {layer}, {})[0].error; }
 
 }  // namespace
+
+// Oracle: the same units one after the other.
+TEST_CASE("A spread takes many units with the digits of one at a time", "[stats]") {
+  const std::size_t channels = GENERATE(1, 41), units = GENERATE(1, 64, 70);
+  std::mt19937 random(5);
+  std::normal_distribution<double> normal(2, 3);
+  std::vector<double> first(channels * units), second(first.size());
+  for (double& v : first) v = normal(random);
+  for (double& v : second) v = std::abs(normal(random));
+  Spread together(channels), single(channels);
+  together.add(first, second, kPlane, units);
+  for (std::size_t u = 0; u < units; ++u)
+    single.add(std::span(first).subspan(u * channels, channels), std::span(second).subspan(u * channels, channels),
+               kPlane);
+  CHECK(together == single);
+}
 
 // Oracle: the thing itself: how far the estimates of 400 sets of 40 images lie from that of very many images.
 TEST_CASE("The predicted error is the error that is found", "[stats]") {

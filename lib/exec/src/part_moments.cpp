@@ -5,7 +5,7 @@
 namespace shiftnorm::exec {
 namespace {
 
-constexpr std::size_t kAtOnce = 32;
+constexpr std::size_t kAtOnce = 64;
 
 }  // namespace
 

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 
+#include "row_sums.hpp"
 #include "shiftnorm/core/error.hpp"
 
 namespace shiftnorm::stats {
@@ -106,64 +107,26 @@ long double ExactSum::value() const noexcept {
   return negative ? -sum : sum;
 }
 
-namespace {
-
-/// Rows and channels that are added in one go, in the nearest cache.
-constexpr std::size_t kRows = 32, kChannels = 64;
-
-/// Up to kRows rows of up to kChannels channels. With e the exponent of a channel's largest value and g = e - 47,
-/// adding and subtracting 1.5 * 2^(52 + g) splits each value into a multiple of 2^g and a rest of at most 2^(g - 1),
-/// without error. 32 multiples below 2^(g + 48) have a sum that a double holds, and so have 32 rests if no value is
-/// less than 2^(g + 4), as they are multiples of 2^(g + 4 - 52). The two sums are what the values add up to.
-void add_tile(const double* rows, std::size_t count, std::size_t stride, std::size_t channels, ExactSum* to,
-              std::size_t apart) noexcept {
-  std::array<double, kChannels> largest{}, smallest{}, split{}, upper{}, rest{};
-  for (std::size_t c = 0; c < channels; ++c) largest[c] = smallest[c] = std::abs(rows[c]);
-  for (std::size_t r = 1; r < count; ++r) {
-    const double* row = rows + r * stride;
-    for (std::size_t c = 0; c < channels; ++c) {
-      const double magnitude = std::abs(row[c]);
-      largest[c] = largest[c] < magnitude ? magnitude : largest[c];
-      smallest[c] = magnitude < smallest[c] ? magnitude : smallest[c];
-    }
-  }
-  for (std::size_t c = 0; c < channels; ++c) {
-    const double power = std::bit_cast<double>(std::bit_cast<std::uint64_t>(largest[c]) & 0x7ff0000000000000ULL);
-    split[c] = power * 48;  // 1.5 * 2^(e + 5)
-    // What is left of kLowestBit is dropped value by value, and what is out of range must be found.
-    largest[c] = smallest[c] >= power * 0x1p-43 && smallest[c] >= 0x1p-236 && power < 0x1p256 ? largest[c] : -1;
-  }
-  for (std::size_t r = 0; r < count; ++r) {
-    const double* row = rows + r * stride;
-    for (std::size_t c = 0; c < channels; ++c) {
-      const double multiple = (row[c] + split[c]) - split[c];
-      upper[c] += multiple;
-      rest[c] += row[c] - multiple;
-    }
-  }
-  for (std::size_t c = 0; c < channels; ++c) {
-    if (largest[c] >= 0) {
-      to[c * apart].add(upper[c]);
-      to[c * apart].add(rest[c]);
-    } else {
-      for (std::size_t r = 0; r < count; ++r) to[c * apart].add(rows[r * stride + c]);
-    }
-  }
-}
-
-}  // namespace
-
 void add_rows(const double* rows, std::size_t count, std::size_t stride, std::size_t channels, ExactSum* to,
               std::size_t apart) noexcept {
-  if (count < 3) {
-    for (std::size_t r = 0; r < count; ++r)
-      for (std::size_t c = 0; c < channels; ++c) to[c * apart].add(rows[r * stride + c]);
-    return;
-  }
+  constexpr std::size_t kFew = 3, kChannels = 64;  // fewer cost less one by one; so many lie in the nearest cache
+  std::array<double, kChannels> upper, rest, exact;
   for (std::size_t c = 0; c < channels; c += kChannels) {
-    for (std::size_t r = 0; r < count; r += kRows)
-      add_tile(rows + r * stride + c, std::min(kRows, count - r), stride, std::min(kChannels, channels - c),
-               to + c * apart, apart);
+    const std::size_t together = std::min(kChannels, channels - c);
+    for (std::size_t r = 0; r < count; r += kMostRows) {
+      const double* from = rows + r * stride + c;
+      const std::size_t many = std::min(kMostRows, count - r);
+      if (many >= kFew) add_up_rows(from, many, stride, together, upper.data(), rest.data(), exact.data());
+      for (std::size_t i = 0; i < together; ++i) {
+        ExactSum& sum = to[(c + i) * apart];
+        if (many >= kFew && exact[i] != 0) {
+          sum.add(upper[i]);
+          sum.add(rest[i]);
+        } else {
+          for (std::size_t k = 0; k < many; ++k) sum.add(from[k * stride + i]);
+        }
+      }
+    }
   }
 }
 
