@@ -52,11 +52,11 @@ Affine affine(const Layout& layout) {
 }
 
 AlignedVector<float> run(const Kernel& kernel, std::vector<const float*> src, std::span<const Affine> affines,
-                         std::size_t floats) {
+                         std::size_t floats, const Ahead& ahead = {}) {
   AlignedVector<float> dst(floats, kNan);
-  AlignedVector<std::byte> scratch(kernel.scratch_bytes() + 1);
+  AlignedVector<std::byte> scratch(kernel.scratch_bytes());  // not a byte more, for the sanitizers
   const std::shared_ptr<void> state = kernel.make_worker_state();
-  kernel.run({src, dst.data(), affines, scratch.data(), state.get()});
+  kernel.run({src, dst.data(), affines, scratch.data(), state.get(), ahead});
   return dst;
 }
 
@@ -114,11 +114,12 @@ TEST_CASE("A convolution with an epilogue has the bits of convolution and normal
   const CompiledConvolution plain =
       compile_convolution(shape, weights, with_bias ? &bias : nullptr, block, c.input[1] <= 3);
   const Layout from = layout_of(shape.src, plain.plain_source ? 1 : block), to = layout_of(shape.dst, block);
-  const auto floats = static_cast<std::size_t>(to.floats());
+  const auto floats = static_cast<std::size_t>(static_cast<std::size_t>(to.floats()));
   const AlignedVector<float> x = activation(from, 1), added = activation(to, 2);
   const std::vector<Affine> affines{affine(to)};
   const AlignedVector<float> between = run(*plain.kernel, {x.data()}, affines, floats);
 
+  const Ahead next{added, false};
   for (const int set : {0, -1})
     for (const bool residual : {false, true})
       for (const int activation : {0, 1, 2, 3}) {
@@ -135,9 +136,64 @@ TEST_CASE("A convolution with an epilogue has the bits of convolution and normal
         const std::vector<const float*> src =
             residual ? std::vector{added.data(), between.data()} : std::vector{between.data()};
         const AlignedVector<float> expected = run(*compile_normalise(terms, to), src, affines, floats),
-                                   found = run(*fused, {x.data(), added.data()}, affines, floats);
+                                   found = run(*fused, {x.data(), added.data()}, affines, floats, next);
         CHECK(different(to, expected, found) == std::vector<std::int64_t>{});
       }
+}
+
+TEST_CASE("A convolution with a prologue has the bits of normalisation and convolution", "[exec][isa]") {
+  limit_once();
+  const auto c = GENERATE(values<Case>({{"to half a block", {1, 32, 12, 12}, 8, 1, 1, 1},
+                                        {"to one block", {1, 32, 40, 41}, 16, 1, 1, 1},
+                                        {"to one block and a half", {1, 144, 14, 17}, 24, 1, 1, 1},
+                                        {"to two blocks", {1, 192, 28, 28}, 32, 1, 1, 1},
+                                        {"to four blocks", {1, 384, 14, 14}, 64, 1, 1, 1},
+                                        {"to five blocks", {1, 200, 16, 8}, 80, 1, 1, 1},
+                                        {"to six blocks", {1, 576, 14, 14}, 96, 1, 1, 1},
+                                        {"odd channels", {1, 75, 131}, 37, 1, 1, 1}}));
+  const ConvolutionShape shape = shape_of(c);
+  const std::int64_t block = channel_block();
+  Ints extents{c.outputs, c.input[1]};
+  extents.resize(c.input.size(), 1);
+  const Shape weights_shape(extents);
+  const Tensor weights(weights_shape, random_floats(static_cast<std::size_t>(weights_shape.elements()), 3)),
+      bias(Shape{c.outputs}, random_floats(static_cast<std::size_t>(c.outputs), 4));
+  const CompiledConvolution plain = compile_convolution(shape, weights, &bias, block, false);
+  const Layout from = layout_of(shape.src, block), to = layout_of(shape.dst, block);
+  const AlignedVector<float> x = activation(from, 1), next = activation(from, 2);
+  std::vector<Affine> affines{affine(from)};
+  affines[0].scale[1] = 0.5f;  // not a number would reach every output
+  for (const int activation : {0, 1, 2, 3}) {
+    NormaliseTerms terms;
+    terms.set[0] = 0;
+    terms.relu = activation == 1;
+    if (activation == 2) terms.activation = Activation{Unary::clip, 0.0f, 0.75f};
+    if (activation == 3) terms.activation = Activation{Unary::swish};
+    CAPTURE(c.name, instruction_set(), activation);
+    const std::unique_ptr<Kernel> fused = plain.kernel->with_prologue({0, terms.relu, terms.activation});
+    REQUIRE(fused);
+    const AlignedVector<float> between = run(*compile_normalise(terms, from), {x.data()}, affines, x.size()),
+                               expected =
+                                   run(*plain.kernel, {between.data()}, affines, static_cast<std::size_t>(to.floats()));
+    // What is fetched meanwhile changes nothing, whichever image it is of.
+    for (const Ahead& ahead : {Ahead{}, Ahead{next, true}, Ahead{next, false}})
+      CHECK(different(to, expected, run(*fused, {x.data()}, affines, static_cast<std::size_t>(to.floats()), ahead)) ==
+            std::vector<std::int64_t>{});
+  }
+}
+
+TEST_CASE("Where outputs are many or pixels few, a convolution reads its source as it is", "[exec]") {
+  const auto c = GENERATE(values<Case>({{"many outputs", {1, 384, 14, 14}, 112, 1, 1, 1},
+                                        {"as many as inputs", {1, 64, 14, 14}, 64, 1, 1, 1},
+                                        {"few pixels", {1, 960, 7, 7}, 96, 1, 1, 1},
+                                        {"3 x 3", {1, 64, 14, 14}, 16, 3, 1, 1},
+                                        {"strided", {1, 64, 28, 28}, 16, 1, 2, 1}}));
+  Ints extents{c.outputs, c.input[1], c.kernel, c.kernel};
+  const Shape weights_shape(extents);
+  const Tensor weights(weights_shape, random_floats(static_cast<std::size_t>(weights_shape.elements()), 3));
+  CAPTURE(c.name);
+  const CompiledConvolution plain = compile_convolution(shape_of(c), weights, nullptr, channel_block(), false);
+  CHECK_FALSE(plain.kernel->with_prologue({0, true, {}}));
 }
 
 TEST_CASE("A convolution takes in the factors of its inputs", "[exec][isa]") {
@@ -162,7 +218,7 @@ TEST_CASE("A convolution takes in the factors of its inputs", "[exec][isa]") {
   for (std::int64_t channel = 0; channel < from.channels; ++channel)
     for (std::int64_t p = 0; p < from.pixels; ++p)
       product[static_cast<std::size_t>(from.at(channel, p))] *= gate[static_cast<std::size_t>(channel)];
-  const auto floats = static_cast<std::size_t>(to.floats());
+  const auto floats = static_cast<std::size_t>(static_cast<std::size_t>(to.floats()));
   for (const bool residual : {false, true}) {
     const Epilogue epilogue{-1, residual, 0.0f, {}, {}};
     const std::unique_ptr<Kernel> after = gated->with_epilogue(epilogue), apart = plain.kernel->with_epilogue(epilogue);

@@ -251,6 +251,23 @@ TEST_CASE("A non-finite activation names its layer and image", "[exec]") {
   CHECK_THROWS_WITH(sweeper.run(r, {}), Contains("layer 'bn0'") && Contains("image 7"));
 }
 
+TEST_CASE("A projection normalises what was carried as it reads it", "[exec]") {
+  const Graph g = separable_network();
+  const exec::Plan plan(g);
+  std::vector<std::int64_t> levels;
+  for (const graph::BatchNorm& set : plan.sets()) levels.push_back(set.level);
+  const auto prologues = [&](const std::vector<std::int64_t>& of) {
+    int count = 0;
+    for (const exec::Segment& segment : exec::make_schedule(plan.program(), of, true, 1, 0).segments)
+      for (const exec::Action& action : segment.actions)
+        count += action.step >= 0 && plan.program().steps[static_cast<std::size_t>(action.step)].prologue;
+    return count;
+  };
+  CHECK(prologues(levels) == 1);
+  // With nothing measured before it, the depthwise convolution normalises as it writes.
+  CHECK(prologues(std::vector<std::int64_t>(levels.size(), 0)) == 0);
+}
+
 TEST_CASE("What is cheap to compute again is not carried when carrying costs", "[exec]") {
   const Graph g = dense_network();
   const auto plan = std::make_shared<exec::Plan>(g);

@@ -207,16 +207,16 @@ struct Engine::State {
     r.levels = levels(whole, measured);
     r.groups = domains;
     if (outputs != nullptr) collect(*outputs, images.count, r);
-    r.settle = [&](std::size_t domain, std::int64_t, std::span<const exec::LevelMoments> moments,
+    r.settle = [&](std::size_t domain, std::int64_t, std::span<exec::LevelMoments> moments,
                    std::span<exec::Affine> affines) {
-      for (const exec::LevelMoments& m : moments) {
+      for (exec::LevelMoments& m : moments) {
         require_variance(layers()[m.set], m.moments);
         stats::LayerStatistics& layer = targets[domain][m.set];
         layer.values = m.moments.values();
         layer.images = static_cast<std::int64_t>(domains[domain].size());
         layer.batches = 1;
-        layer.sums = m.moments;
-        layer.spread = m.spread;
+        layer.sums = std::move(m.moments);
+        layer.spread = std::move(m.spread);
         stats::estimate(stats::Pooling::values, layer);
         affines[m.set] = affine(m.set, layer.mean, layer.variance, false);
       }
@@ -253,7 +253,7 @@ struct Engine::State {
     all.origins.erase(all.origins.begin(), all.origins.begin() + done);
     std::mutex mutex;
     std::map<std::size_t, std::vector<exec::LevelMoments>> waiting;
-    r.settle = [&](std::size_t group, std::int64_t, std::span<const exec::LevelMoments> moments,
+    r.settle = [&](std::size_t group, std::int64_t, std::span<exec::LevelMoments> moments,
                    std::span<exec::Affine> affines) {
       if (!by_source)
         for (const exec::LevelMoments& m : moments) {
@@ -263,7 +263,7 @@ struct Engine::State {
         }
       const std::lock_guard lock(mutex);
       auto& held = waiting[group];
-      held.insert(held.end(), moments.begin(), moments.end());
+      std::ranges::move(moments, std::back_inserter(held));
     };
     r.group_done = [&](std::size_t group) {
       std::map<std::size_t, std::vector<exec::LevelMoments>> by_layer;

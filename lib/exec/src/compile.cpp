@@ -65,6 +65,7 @@ class Lowering {
     const std::vector<int> readers = count_readers();
     fuse_gates(readers);
     fuse_epilogues(readers);
+    fuse_prologues(readers);
   }
 
  private:
@@ -264,6 +265,27 @@ class Lowering {
     step.fused = static_cast<int>(program_.steps.size());
     program_.steps.push_back({step.name, std::move(src), step.dst, step.sets, std::move(kernel), -1, between});
     return true;
+  }
+
+  /// Gives each convolution of a normalisation that nothing else reads a form that normalises as it reads.
+  void fuse_prologues(const std::vector<int>& readers) {
+    std::map<int, std::size_t> by_result;
+    for (std::size_t i = 0; i < normalised_.size(); ++i)
+      by_result[program_.steps[static_cast<std::size_t>(normalised_[i].first)].dst] = i;
+    for (std::size_t i = 0, steps = program_.steps.size(); i < steps; ++i) {
+      ProgramStep& step = program_.steps[i];
+      const auto found = step.src.size() == 1 ? by_result.find(step.src.front()) : by_result.end();
+      if (found == by_result.end() || step.fused >= 0 || step.between >= 0) continue;
+      const auto& [number, terms] = normalised_[found->second];
+      if (terms.terms != 1 || terms.set[0] < 0 || readers[static_cast<std::size_t>(step.src.front())] != 1) continue;
+      std::unique_ptr<Kernel> kernel = step.kernel->with_prologue({terms.set[0], terms.relu, terms.activation});
+      if (!kernel) continue;
+      const ProgramStep& normalise = program_.steps[static_cast<std::size_t>(number)];
+      step.between = step.src.front();
+      step.fused = static_cast<int>(program_.steps.size());
+      program_.steps.push_back(
+          {step.name, normalise.src, step.dst, normalise.sets, std::move(kernel), -1, step.between, true});
+    }
   }
 
   /// Leaves a sum open if exactly one consumer follows, otherwise writes it now.

@@ -136,6 +136,10 @@ class Cutter {
     return current_[v] >= 0 && (!recomputed_[v] || made_in_[v] == static_cast<int>(cut_.segments.size()));
   }
 
+  [[nodiscard]] bool carried(int value) const {
+    return at_hand(value) && made_in_[static_cast<std::size_t>(value)] < static_cast<int>(cut_.segments.size());
+  }
+
   /// Appends the steps that `wanted` still needs, depth first, so that a value is used soon after it is made. Networks
   /// from files may be deeper than the call stack.
   void demand(int wanted, const Measured& measured) {
@@ -160,11 +164,14 @@ class Cutter {
     }
   }
 
-  /// In one pass with the convolution before it, unless that one's result is at hand or written anyway.
+  /// In one pass with the convolution before it, unless that one's result is at hand or written anyway; a convolution
+  /// in one pass with the normalisation before it if that one's source comes from memory.
   [[nodiscard]] int step_for(int value, const Measured& measured) const {
     const int number = program_.values[static_cast<std::size_t>(value)].producer;
     const ProgramStep& step = program_.steps[static_cast<std::size_t>(number)];
     if (step.fused < 0) return number;
+    const ProgramStep& fused = program_.steps[static_cast<std::size_t>(step.fused)];
+    if (fused.prologue && !carried(fused.src.front())) return number;
     const bool written =
         measured.contains(step.between) && !program_.values[static_cast<std::size_t>(step.between)].measured_unwritten;
     return at_hand(step.between) || written ? number : step.fused;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "blocked_weights.hpp"
+#include "fetch.hpp"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "depthwise.cpp"
@@ -109,6 +110,9 @@ namespace shiftnorm::exec {
 namespace {
 HWY_EXPORT(depthwise_row);
 
+/// Floats that a second-level cache holds beside what this image's rows need.
+constexpr std::size_t kFetched = std::size_t{192} << 10;
+
 class Depthwise final : public Kernel {
  public:
   Depthwise(const ConvolutionShape& shape, std::int64_t block, std::shared_ptr<const BlockedWeights> weights,
@@ -130,7 +134,8 @@ class Depthwise final : public Kernel {
 
   void run(const KernelArguments& a) const override {
     const graph::Window& w = shape_.window;
-    const std::int64_t kernel = w.kernel[0], block = dst_.block, width = shape_.dst[3] * block;
+    const std::int64_t kernel = w.kernel[0], block = dst_.block, width = shape_.dst[3] * block,
+                       rows = dst_.blocks() * shape_.dst[2];
     for (std::int64_t b = 0; b < dst_.blocks(); ++b) {
       const BlockOfChannels c{kernel,
                               w.strides[0],
@@ -147,6 +152,7 @@ class Depthwise final : public Kernel {
       for (std::int64_t y = 0; y < shape_.dst[2]; ++y) {
         const std::int64_t at = b * dst_.pixels * block + y * width;
         float* dst = a.dst + at;
+        if (a.ahead.read.size() <= kFetched) fetch_share(a.ahead.read, b * shape_.dst[2] + y, rows);
         HWY_DYNAMIC_DISPATCH(depthwise_row)(c, y, epilogue_.residual ? a.src[1] + at : nullptr, dst);
         if (epilogue_.activation)  // while the row is near
           elementwise(epilogue_.activation->op, epilogue_.activation->a, epilogue_.activation->b, dst,

@@ -11,6 +11,13 @@
 
 namespace shiftnorm::exec {
 
+/// What a worker will read from memory first for its next image. A kernel that computes longer than it moves may have
+/// it fetched meanwhile.
+struct Ahead {
+  std::span<const float> read;  ///< empty: nothing, or not known
+  bool is_source = false;       ///< it is source 0 of the next image, and that of this one comes from memory too
+};
+
 /// What one execution of a kernel gets. Pointers have kAlignment.
 struct KernelArguments {
   std::span<const float* const> src;
@@ -18,6 +25,7 @@ struct KernelArguments {
   std::span<const Affine> affines;  ///< of every BatchNorm set of the plan
   std::byte* scratch = nullptr;     ///< Kernel::scratch_bytes() bytes
   void* worker_state = nullptr;     ///< what make_worker_state() gave for this worker
+  Ahead ahead = {};
 };
 
 /// What may follow a convolution while its results are still in registers: y = min(max(scale x + shift [+ residual],
@@ -28,6 +36,14 @@ struct Epilogue {
   bool residual = false;                 ///< the last source, laid out as the result, is added
   std::optional<float> low, high;        ///< absent: unbounded. The larger of NaN and `low` is `low`
   std::optional<Activation> activation;  ///< what bounds are not, instead of them
+};
+
+/// What may be done to a convolution's source as it is read: y = act(scale x + shift), with the bits of a normalisation
+/// by itself.
+struct Prologue {
+  int set = -1;  ///< BatchNorm set that gives scale and shift
+  bool relu = false;
+  std::optional<Activation> activation;  ///< any other than ReLU; not with `relu`
 };
 
 /// One compiled operation on one image. Immutable: shared by all threads.
@@ -55,6 +71,8 @@ class Kernel {
                               std::span<double> /*sum*/, std::span<double> /*square*/) const {}
   /// This operation with an epilogue, or null where that is not to be had with the same bits.
   [[nodiscard]] virtual std::unique_ptr<Kernel> with_epilogue(const Epilogue& /*epilogue*/) const { return nullptr; }
+  /// This operation on a source that is normalised as it is read, or null where that does not pay.
+  [[nodiscard]] virtual std::unique_ptr<Kernel> with_prologue(const Prologue& /*prologue*/) const { return nullptr; }
   /// This operation on the products of source 0 and one value for each of its channels, which becomes source 1; null
   /// where that is not to be had.
   [[nodiscard]] virtual std::unique_ptr<Kernel> with_gate() const { return nullptr; }

@@ -27,6 +27,8 @@ class PartMoments {
   [[nodiscard]] const stats::ChannelMoments& moments() const noexcept { return moments_; }
   [[nodiscard]] const stats::Spread& spread() const noexcept { return spread_; }
   void hand_on();
+  /// Moves everything out, as that of a set that has no other channels.
+  [[nodiscard]] LevelMoments take(std::size_t set) { return {set, std::move(moments_), std::move(spread_)}; }
 
  private:
   stats::ChannelMoments moments_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "blocked_weights.hpp"
 #include "linear_moments.hpp"
@@ -34,6 +35,8 @@ struct Pixels {
   const float* added;    ///< residual, or null
   float* dst;
   const BlockEpilogue* epilogue;  ///< [blocks]
+  const float* ahead;             ///< as many pixels of as many inputs, which are fetched meanwhile; null: nothing is
+  std::int64_t ahead_step;        ///< floats from one channel block of them to the next
 };
 
 }  // namespace
@@ -44,12 +47,18 @@ HWY_BEFORE_NAMESPACE();
 namespace shiftnorm::exec::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// Pixels whose results are in registers together: three blocks of so many leave room for the weights.
+/// Pixels whose results are in registers together: so many of so many blocks leave room for the weights.
 #if HWY_TARGET <= HWY_AVX3 || !HWY_ARCH_X86
-constexpr int kTogether = 9;
+constexpr int together_of(std::int64_t blocks) { return blocks > 2 ? 9 : 14; }
 #else
-constexpr int kTogether = 4;
+constexpr int together_of(std::int64_t blocks) { return blocks > 2 ? 4 : 6; }
 #endif
+
+/// Fetches one pixel of a channel block with every product of an input and a weight, so that memory keeps up: a pixel
+/// for each of the tile's, of which there are at most as many as inputs in a block.
+HWY_INLINE void fetch(const Pixels& p, std::int64_t input, std::int64_t pixel) {
+  if (p.ahead != nullptr) __builtin_prefetch(p.ahead + input / p.block * p.ahead_step + pixel * p.block);
+}
 
 template <int block, int blocks, int together, class D>
 HWY_INLINE void tile(D d, const Pixels& p, std::int64_t pixel, std::int64_t lane) {
@@ -67,6 +76,7 @@ HWY_INLINE void tile(D d, const Pixels& p, std::int64_t pixel, std::int64_t lane
     const float* src = p.src + input / block * p.src_step + pixel * block;
     const std::int64_t channels = std::min<std::int64_t>(block, p.inputs - input);
     for (std::int64_t c = 0; c < channels; ++c, ++src, weights += block) {
+      if (c < together) fetch(p, input, pixel + c);
       V w[blocks];
       for (int b = 0; b < blocks; ++b) w[b] = hn::LoadU(d, weights + b * next_block);
       HWY_UNROLL(16)
@@ -105,6 +115,7 @@ HWY_INLINE void half_tile(const Pixels& p, std::int64_t pixel) {
     const float* src = p.src + input / block * p.src_step + pixel * block;
     const std::int64_t channels = std::min<std::int64_t>(block, p.inputs - input);
     for (std::int64_t c = 0; c < channels; ++c, ++src, weights += block) {
+      if (c < together) fetch(p, input, pixel + c);
       hn::Vec<decltype(d)> w[full > 0 ? full : 1];
       for (int b = 0; b < full; ++b) w[b] = hn::LoadU(d, weights + b * next_block);
       const auto narrow = hn::LoadU(h, weights + full * next_block);
@@ -132,7 +143,7 @@ HWY_INLINE void half_tile(const Pixels& p, std::int64_t pixel) {
 
 template <int blocks>
 void pixels_with_half(const Pixels& p) {
-  constexpr int together = blocks > 2 ? kTogether : 14;
+  constexpr int together = together_of(blocks);
   if (p.count < together) {
     for (std::int64_t i = 0; i < p.count; ++i) half_tile<blocks, 1>(p, i);
     return;
@@ -148,14 +159,15 @@ void pixels_of_blocks(const Pixels& p) {
     if (p.half) return pixels_with_half<blocks>(p);
 #endif
   const hn::CappedTag<float, block> d;  // a vector never spans two pixels
+  constexpr int together = together_of(blocks);
   for (std::int64_t lane = 0; lane < block; lane += static_cast<std::int64_t>(hn::Lanes(d))) {
-    if (p.count < kTogether) {
+    if (p.count < together) {
       for (std::int64_t i = 0; i < p.count; ++i) tile<block, blocks, 1>(d, p, i, lane);
       continue;
     }
     // The last ones are computed again.
-    for (std::int64_t i = 0; i < p.count; i += kTogether)
-      tile<block, blocks, kTogether>(d, p, std::min(i, p.count - kTogether), lane);
+    for (std::int64_t i = 0; i < p.count; i += together)
+      tile<block, blocks, together>(d, p, std::min(i, p.count - together), lane);
   }
 }
 
@@ -166,6 +178,8 @@ void pixels_of_form(const Pixels& p) {
   pixels_of_blocks<block, 3>(p);
 }
 
+std::int64_t pixels_together(std::int64_t blocks) { return together_of(blocks); }
+
 void pointwise_pixels(const Pixels& p) { p.block == 16 ? pixels_of_form<16>(p) : pixels_of_form<8>(p); }
 
 }  // namespace shiftnorm::exec::HWY_NAMESPACE
@@ -175,24 +189,36 @@ HWY_AFTER_NAMESPACE();
 namespace shiftnorm::exec {
 namespace {
 HWY_EXPORT(pointwise_pixels);
+HWY_EXPORT(pixels_together);
 
 /// Beyond so many inputs oneDNN is as fast, up to a tenth faster, and the epilogue is of no weight.
 constexpr std::int64_t kInputs = 40;
+/// Unless at most half as many outputs, and no more than this, are computed of each input, which takes little longer
+/// than to read it from memory: then it matters that both happen at once. Images of few pixels are read too soon.
+constexpr std::int64_t kOutputs = 96, kPixels = 128;
 /// Unless it computes half a block of zeros, where outputs are few: it knows whole blocks alone.
 constexpr std::int64_t kHalvesPay = 40;
 /// Floats of the source that stay in the nearest cache while all outputs are computed from them, in whole tiles.
 constexpr std::int64_t kNear = 4096, kPiece = 126;
+/// The same where they are normalised as they are read: some of them are in the second-level cache.
+constexpr std::int64_t kNearNormalised = 10752;
 
 bool ends_in_half(const Layout& layout) {
   const std::int64_t rest = layout.channels % layout.block;
   return layout.block == 16 && rest > 0 && rest <= layout.block / 2;
 }
 
+/// What is done to a source as it is read: one of them or neither.
+struct Source {
+  bool gated = false;  ///< the second source is a factor for each input
+  std::optional<Prologue> prologue;
+};
+
 class Pointwise final : public Kernel {
  public:
   Pointwise(const Layout& src, const Layout& dst, std::shared_ptr<const BlockedWeights> weights,
-            const Epilogue& epilogue = {}, bool gated = false)
-      : src_(src), dst_(dst), weights_(std::move(weights)), epilogue_(epilogue), gated_(gated) {}
+            const Epilogue& epilogue = {}, const Source& source = {})
+      : src_(src), dst_(dst), weights_(std::move(weights)), epilogue_(epilogue), source_(source) {}
 
   double operations() const override {
     return 2 * static_cast<double>(src_.channels) * static_cast<double>(dst_.channels) *
@@ -202,10 +228,12 @@ class Pointwise final : public Kernel {
   /// Products of all pairs of inputs, in vectors of half as many doubles, against a pass that writes the results, one
   /// that sums them and one that normalises them, which wait for memory.
   bool knows_moments() const override {
-    return !gated_ && src_.channels <= kMostLinearInputs && src_.channels * src_.channels <= 4 * dst_.channels;
+    return !source_.gated && src_.channels <= kMostLinearInputs && src_.channels * src_.channels <= 4 * dst_.channels;
   }
   std::size_t scratch_bytes() const override {
-    if (gated_) return weights_->weights.size() * sizeof(float);
+    if (source_.gated) return weights_->weights.size() * sizeof(float);
+    // The last piece may be nearly twice as long as the others.
+    if (source_.prologue) return static_cast<std::size_t>(2 * piece() * src_.padded_channels()) * sizeof(float);
     return knows_moments() ? linear_moments_bytes(src_.channels) : 0;
   }
   void result_moments(const float* src, std::span<const float> pivot, std::byte* scratch, std::span<double> sum,
@@ -214,31 +242,83 @@ class Pointwise final : public Kernel {
   }
 
   std::unique_ptr<Kernel> with_epilogue(const Epilogue& epilogue) const override {
-    return std::make_unique<Pointwise>(src_, dst_, weights_, epilogue, gated_);
+    return std::make_unique<Pointwise>(src_, dst_, weights_, epilogue, source_);
+  }
+
+  std::unique_ptr<Kernel> with_prologue(const Prologue& prologue) const override {
+    if (source_.gated || !narrows(src_, dst_)) return nullptr;
+    return std::make_unique<Pointwise>(src_, dst_, weights_, epilogue_, Source{false, prologue});
   }
 
   /// The factors go into the weights, which are fewer than the pixels' values.
   std::unique_ptr<Kernel> with_gate() const override {
-    if (dst_.padded_channels() > dst_.pixels) return nullptr;
-    return std::make_unique<Pointwise>(src_, dst_, weights_, epilogue_, true);
+    if (source_.prologue || dst_.padded_channels() > dst_.pixels) return nullptr;
+    return std::make_unique<Pointwise>(src_, dst_, weights_, epilogue_, Source{true, {}});
   }
 
   void run(const KernelArguments& a) const override {
-    const float* weights = gated_ ? gate_weights(a) : weights_->weights.data();
-    const std::int64_t near = std::max<std::int64_t>(1, kNear / src_.channels / kPiece) * kPiece;
+    const float* weights = source_.gated ? gate_weights(a) : weights_->weights.data();
+    const std::int64_t near = piece(), block = dst_.block;
     for (std::int64_t first = 0; first < dst_.pixels;) {
       // No short rest: a piece is never computed again after its activation.
       const std::int64_t left = dst_.pixels - first, count = left < 2 * near ? left : near;
+      Piece of{first, count, a.src[0] + first * block, src_.pixels * block, fetched_behind(a, first + count, count)};
+      if (source_.prologue) normalise(a, of);
       std::int64_t parts = (dst_.blocks() + kBlocks - 1) / kBlocks;
       for (std::int64_t b = 0, blocks = 0; parts > 0; b += blocks, --parts) {
         blocks = (dst_.blocks() - b + parts - 1) / parts;  // evenly
-        run_piece(a, weights, b, blocks, first, count);
+        run_piece(a, weights, b, blocks, of);
+        of.ahead = nullptr;
       }
       first += count;
     }
   }
 
+  /// Whether reading the source takes about as long as computing with it.
+  static bool narrows(const Layout& src, const Layout& dst) {
+    return dst.channels <= kOutputs && 2 * dst.channels <= src.channels && dst.pixels >= kPixels;
+  }
+
  private:
+  /// Neighbouring pixels of all channels.
+  struct Piece {
+    std::int64_t first, count;
+    const float* src;
+    std::int64_t src_step;  ///< floats from one channel block to the next
+    const float* ahead;     ///< in the layout of the source
+  };
+
+  [[nodiscard]] std::int64_t piece() const {
+    if (!source_.prologue) return std::max<std::int64_t>(1, kNear / src_.channels / kPiece) * kPiece;
+    const std::int64_t parts = (dst_.blocks() + kBlocks - 1) / kBlocks,
+                       tile = HWY_DYNAMIC_DISPATCH(pixels_together)((dst_.blocks() + parts - 1) / parts);
+    return std::max<std::int64_t>(1, kNearNormalised / src_.padded_channels() / tile) * tile;
+  }
+
+  /// `count` pixels that are read from memory after those before `next`, if the source lies there: the image's own, or
+  /// the next image's first ones.
+  [[nodiscard]] const float* fetched_behind(const KernelArguments& a, std::int64_t next, std::int64_t count) const {
+    if (!a.ahead.is_source || a.ahead.read.empty()) return nullptr;
+    return next + count <= src_.pixels ? a.src[0] + next * src_.block : a.ahead.read.data();
+  }
+
+  void normalise(const KernelArguments& a, Piece& piece) const {
+    const Affine& affine = a.affines[static_cast<std::size_t>(source_.prologue->set)];
+    auto* to = reinterpret_cast<float*>(a.scratch);
+    const std::int64_t floats = piece.count * src_.block;
+    const auto count = static_cast<std::size_t>(piece.count), block = static_cast<std::size_t>(src_.block);
+    for (std::int64_t b = 0; b < src_.blocks(); ++b) {
+      const AffineTerm term{piece.src + b * piece.src_step, affine.scale.data() + b * src_.block,
+                            affine.shift.data() + b * src_.block};
+      if (const auto& act = source_.prologue->activation)
+        affine_sum(term, {}, act->op, act->a, act->b, count, block, to + b * floats);
+      else
+        affine_sum(term, {}, source_.prologue->relu, count, block, to + b * floats);
+    }
+    piece.src = to;
+    piece.src_step = floats;
+  }
+
   const float* gate_weights(const KernelArguments& a) const {
     auto* to = reinterpret_cast<float*>(a.scratch);
     const std::int64_t block = dst_.block;
@@ -250,8 +330,8 @@ class Pointwise final : public Kernel {
   }
 
   void run_piece(const KernelArguments& a, const float* weights, std::int64_t b, std::int64_t blocks,
-                 std::int64_t first, std::int64_t count) const {
-    const std::int64_t block = dst_.block, at = (b * dst_.pixels + first) * block;
+                 const Piece& piece) const {
+    const std::int64_t block = dst_.block, at = (b * dst_.pixels + piece.first) * block;
     std::array<BlockEpilogue, kBlocks> epilogue;
     for (std::int64_t i = 0; i < blocks; ++i)
       epilogue[static_cast<std::size_t>(i)] = of_block(epilogue_, a.affines, (b + i) * block);
@@ -259,28 +339,30 @@ class Pointwise final : public Kernel {
                         block,
                         blocks,
                         b + blocks == dst_.blocks() && ends_in_half(dst_),
-                        src_.pixels * block,
+                        piece.src_step,
                         dst_.pixels * block,
-                        count,
-                        a.src[0] + first * block,
+                        piece.count,
+                        piece.src,
                         weights + b * src_.channels * block,
                         weights_->bias.data() + b * block,
                         epilogue_.residual ? a.src.back() + at : nullptr,
                         a.dst + at,
-                        epilogue.data()};
+                        epilogue.data(),
+                        piece.ahead,
+                        src_.pixels * block};
     HWY_DYNAMIC_DISPATCH(pointwise_pixels)(pixels);
     if (!epilogue_.activation) return;
     for (std::int64_t i = 0; i < blocks; ++i) {  // while they are near
       float* dst = a.dst + at + i * dst_.pixels * block;
       elementwise(epilogue_.activation->op, epilogue_.activation->a, epilogue_.activation->b, dst,
-                  static_cast<std::size_t>(count * block), dst);
+                  static_cast<std::size_t>(piece.count * block), dst);
     }
   }
 
   Layout src_, dst_;
   std::shared_ptr<const BlockedWeights> weights_;
   Epilogue epilogue_;
-  bool gated_;  ///< the second source is a factor for each input
+  Source source_;
 };
 
 }  // namespace
@@ -296,7 +378,7 @@ std::unique_ptr<Kernel> compile_pointwise(const ConvolutionShape& shape, const T
       !all(w.pads_begin, 0))
     return nullptr;
   const bool halves = dst.channels <= kHalvesPay && ends_in_half(dst);
-  if (src.channels > kInputs && !halves) return nullptr;
+  if (src.channels > kInputs && !halves && !Pointwise::narrows(src, dst)) return nullptr;
   return std::make_unique<Pointwise>(src, dst, block_weights(weights, bias, block));
 }
 

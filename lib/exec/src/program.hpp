@@ -25,8 +25,9 @@ struct ProgramStep {
   int dst = -1;
   std::vector<int> sets;  ///< BatchNorm sets whose scale and shift it uses
   std::unique_ptr<Kernel> kernel;
-  int fused = -1;    ///< the step that gives dst without `between`: a convolution with this step as its epilogue
-  int between = -1;  ///< of such a step and the one it stands for: the convolution's result
+  int fused = -1;         ///< the step that gives dst without `between`: a convolution and a normalisation in one
+  int between = -1;       ///< of such a step and the one it stands for: what one of the two hands to the other
+  bool prologue = false;  ///< the normalisation comes first: pays where its source is carried from an earlier segment
 };
 
 /// Steps in topological order, but that fused ones, which no value names as its producer, come last. Value 0 is the

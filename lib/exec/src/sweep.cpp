@@ -181,11 +181,14 @@ class Sweep {
         plan_(plan),
         workers_(workers),
         memory_(memory),
-        progress_(progress) {
+        progress_(progress),
+        sets_with_(schedule.parts.size()) {
     for (WorkerMemory& each : memory) {
       each.tail.resize(std::max(each.tail.size(), Tail::kTogether * schedule.tail.floats));
       each.waiting.clear();
     }
+    for (const std::vector<int>& parts : schedule.made_of)
+      for (const int part : parts) ++sets_with_[static_cast<std::size_t>(part)];
     for (const auto& group : request.groups)
       total_ += static_cast<std::int64_t>(group.size() * schedule.segments.size());
   }
@@ -198,7 +201,8 @@ class Sweep {
         carry_group(
             g, reinterpret_cast<float*>(memory_[w].frontier.data()),
             [&](const auto& image, const auto& last) {
-              for (std::size_t i = 0; i < request_.groups[g].size() && !workers_.stopped(); ++i) image(w, i);
+              const std::size_t count = request_.groups[g].size();
+              for (std::size_t i = 0; i < count && !workers_.stopped(); ++i) image(w, i, std::min(i + 1, count - 1));
               last(w);
             },
             1);
@@ -221,11 +225,15 @@ class Sweep {
             // There and back: what was touched last is still near when the next segment begins.
             const auto position = [&](std::size_t turn) { return back ? count - 1 - turn : turn; };
             workers_.run([&](std::size_t w) {
-              for (std::size_t turn = next++; turn < count && !workers_.stopped(); turn = next++) {
+              for (std::size_t turn = next++; turn < count && !workers_.stopped();) {
                 const std::size_t ahead = turn + workers_.count(), i = position(turn);
                 if (resident < count && ahead < count) read_ahead(frontier + position(ahead) * bytes, bytes);
-                image(w, i);
+                // The worker's next image is known before, but for the last ones: whoever is free takes them.
+                const bool known = next + workers_.count() < count;
+                const std::size_t following = known ? next++ : turn;
+                image(w, i, position(following < count ? following : turn));
                 if (turn + resident < count) let_go(frontier + i * bytes, bytes);
+                turn = known ? following : next++;
               }
               last(w);
             });
@@ -237,8 +245,8 @@ class Sweep {
   }
 
  private:
-  /// for_each_image(f, last) calls f(worker, position in the group) for every image, on one or all workers, and last(
-  /// worker) after the last one of each.
+  /// for_each_image(f, last) calls f(worker, position in the group, position of the worker's next image or the same)
+  /// for every image, on one or all workers, and last(worker) after the last one of each.
   template <class ForEachImage>
   void carry_group(std::size_t g, float* frontier, ForEachImage for_each_image, std::size_t team) {
     std::vector<Affine> affines = request_.affines;
@@ -250,10 +258,11 @@ class Sweep {
           for (const int part : action.parts) of_worker.try_emplace(part, pivot_of(part));
       }
       for_each_image(
-          [&](std::size_t w, std::size_t i) {
+          [&](std::size_t w, std::size_t i, std::size_t next) {
             progress_.check();
-            carry_image(segment, request_.groups[g][i], frontier + i * schedule_.frontier_floats, memory_[w], affines,
-                        moments[team == 1 ? 0 : w]);
+            float* mine = frontier + i * schedule_.frontier_floats;
+            const float* after = i == next ? nullptr : frontier + next * schedule_.frontier_floats;
+            carry_image(segment, request_.groups[g][i], mine, after, memory_[w], affines, moments[team == 1 ? 0 : w]);
             tell();
           },
           [&](std::size_t w) { run_tail(memory_[w], affines); });
@@ -270,9 +279,12 @@ class Sweep {
     }
     known.merge(moments.front());
     std::vector<LevelMoments> pooled;
-    for (const int set : segment.sets)
-      pooled.push_back(
-          side_by_side(static_cast<std::size_t>(set), schedule_.made_of[static_cast<std::size_t>(set)], known));
+    for (const int each : segment.sets) {
+      const auto set = static_cast<std::size_t>(each);
+      const std::vector<int>& parts = schedule_.made_of[set];
+      const bool own = parts.size() == 1 && sets_with_[static_cast<std::size_t>(parts.front())] == 1;
+      pooled.push_back(own ? known.at(parts.front()).take(set) : side_by_side(set, parts, known));
+    }
     request_.settle(g, segment.level, pooled, affines);
   }
 
@@ -290,13 +302,25 @@ class Sweep {
     return (place.frontier ? frontier : reinterpret_cast<float*>(mine.local.data())) + place.offset;
   }
 
-  void carry_image(const Segment& segment, std::size_t image, float* frontier, WorkerMemory& mine,
+  /// What a segment reads first of the image whose frontier is `next`; null: there is none.
+  [[nodiscard]] std::span<const float> first_read(const Segment& segment, const float* next) const {
+    if (next == nullptr || segment.actions.empty()) return {};
+    const Action& first = segment.actions.front();
+    if (first.step < 0 || first.src.empty()) return {};
+    const int id = first.src.front();
+    const Place& place = schedule_.places[static_cast<std::size_t>(id)];
+    if (!place.frontier) return {};
+    return {next + place.offset, static_cast<std::size_t>(layout_of(id).floats())};
+  }
+
+  void carry_image(const Segment& segment, std::size_t image, float* frontier, const float* next, WorkerMemory& mine,
                    std::span<const Affine> affines, Moments& moments) const {
     if (segment.loads_input) {
       const auto floats = static_cast<std::size_t>(program_.values[0].layout.floats());
       request_.load(image, {address(0, frontier, mine), floats});
     }
     const bool ends = request_.output && &segment == &schedule_.segments.back();
+    const std::span<const float> ahead = first_read(segment, next);
     const std::size_t alone = ends ? schedule_.tail.first : segment.actions.size();
     for (std::size_t a = 0; a < alone; ++a) {
       const Action& action = segment.actions[a];
@@ -306,7 +330,9 @@ class Sweep {
       }
       mine.src.clear();
       for (const int src : action.src) mine.src.push_back(address(src, frontier, mine));
-      step_of(action).kernel->run(arguments(action, mine.src, address(action.value, frontier, mine), affines, mine));
+      KernelArguments all = arguments(action, mine.src, address(action.value, frontier, mine), affines, mine);
+      all.ahead = {ahead, a == 0};
+      step_of(action).kernel->run(all);
     }
     if (!ends) return;
     if (alone == segment.actions.size())
@@ -345,7 +371,8 @@ class Sweep {
   }
   static KernelArguments arguments(const Action& action, std::span<const float* const> src, float* dst,
                                    std::span<const Affine> affines, WorkerMemory& mine) {
-    return {src, dst, affines, mine.scratch.data(), mine.kernel_states[static_cast<std::size_t>(action.step)].get()};
+    return {src, dst, affines, mine.scratch.data(), mine.kernel_states[static_cast<std::size_t>(action.step)].get(),
+            {}};
   }
 
   template <class Address>
@@ -429,6 +456,7 @@ class Sweep {
   Workers& workers_;
   std::vector<WorkerMemory>& memory_;
   const Progress& progress_;
+  std::vector<int> sets_with_;  ///< per part: how many sets have it
   std::mutex progress_mutex_, order_mutex_;
   std::int64_t told_ = 0, total_ = 0;
   std::vector<std::size_t> ended_;

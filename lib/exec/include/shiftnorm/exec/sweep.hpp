@@ -40,10 +40,9 @@ struct SweepRequest {
 
   /// Writes image `index` as planar floats. Called from worker threads.
   std::function<void(std::size_t index, std::span<float> dst)> load;
-  /// Called once per group and level; changes the affines of that level's sets for this group. Different groups may
-  /// call it at the same time.
-  std::function<void(std::size_t group, std::int64_t level, std::span<const LevelMoments> moments,
-                     std::span<Affine> affines)>
+  /// Called once per group and level; changes the affines of that level's sets for this group, and may keep the
+  /// moments. Different groups may call it at the same time.
+  std::function<void(std::size_t group, std::int64_t level, std::span<LevelMoments> moments, std::span<Affine> affines)>
       settle;
   /// Called once per group, in the order of groups, never twice at a time.
   std::function<void(std::size_t group)> group_done;
