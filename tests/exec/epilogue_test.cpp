@@ -150,11 +150,14 @@ TEST_CASE("A convolution with a prologue has the bits of normalisation and convo
                                         {"to four blocks", {1, 384, 14, 14}, 64, 1, 1, 1},
                                         {"to five blocks", {1, 200, 16, 8}, 80, 1, 1, 1},
                                         {"to six blocks", {1, 576, 14, 14}, 96, 1, 1, 1},
-                                        {"odd channels", {1, 75, 131}, 37, 1, 1, 1}}));
+                                        {"odd channels", {1, 75, 131}, 37, 1, 1, 1},
+                                        {"depthwise", {1, 40, 28, 28}, 40, 3, 1, 40},
+                                        {"depthwise, strided", {1, 32, 28, 27}, 32, 3, 2, 32},
+                                        {"depthwise 5 x 5", {1, 19, 17, 16}, 19, 5, 1, 19}}));
   const ConvolutionShape shape = shape_of(c);
   const std::int64_t block = channel_block();
-  Ints extents{c.outputs, c.input[1]};
-  extents.resize(c.input.size(), 1);
+  Ints extents{c.outputs, c.input[1] / c.groups};
+  extents.resize(c.input.size(), c.kernel);
   const Shape weights_shape(extents);
   const Tensor weights(weights_shape, random_floats(static_cast<std::size_t>(weights_shape.elements()), 3)),
       bias(Shape{c.outputs}, random_floats(static_cast<std::size_t>(c.outputs), 4));
@@ -179,17 +182,24 @@ TEST_CASE("A convolution with a prologue has the bits of normalisation and convo
     for (const Ahead& ahead : {Ahead{}, Ahead{next, true}, Ahead{next, false}})
       CHECK(different(to, expected, run(*fused, {x.data()}, affines, static_cast<std::size_t>(to.floats()), ahead)) ==
             std::vector<std::int64_t>{});
+    if (!fused->in_place(0)) continue;
+    AlignedVector<float> both = x;
+    AlignedVector<std::byte> scratch(fused->scratch_bytes());
+    const std::vector<const float*> src{both.data()};
+    fused->run({src, both.data(), affines, scratch.data(), nullptr, {}});
+    CHECK(different(to, expected, both) == std::vector<std::int64_t>{});
   }
 }
 
-TEST_CASE("Where outputs are many or pixels few, a convolution reads its source as it is", "[exec]") {
+TEST_CASE("Where fetching ahead does not pay, a convolution reads its source as it is", "[exec]") {
   const auto c = GENERATE(values<Case>({{"many outputs", {1, 384, 14, 14}, 112, 1, 1, 1},
                                         {"as many as inputs", {1, 64, 14, 14}, 64, 1, 1, 1},
                                         {"few pixels", {1, 960, 7, 7}, 96, 1, 1, 1},
                                         {"3 x 3", {1, 64, 14, 14}, 16, 3, 1, 1},
+                                        {"depthwise, few pixels", {1, 960, 7, 7}, 960, 3, 1, 960},
+                                        {"depthwise, large", {1, 32, 56, 56}, 32, 3, 1, 32},
                                         {"strided", {1, 64, 28, 28}, 16, 1, 2, 1}}));
-  Ints extents{c.outputs, c.input[1], c.kernel, c.kernel};
-  const Shape weights_shape(extents);
+  const Shape weights_shape{c.outputs, c.input[1] / c.groups, c.kernel, c.kernel};
   const Tensor weights(weights_shape, random_floats(static_cast<std::size_t>(weights_shape.elements()), 3));
   CAPTURE(c.name);
   const CompiledConvolution plain = compile_convolution(shape_of(c), weights, nullptr, channel_block(), false);

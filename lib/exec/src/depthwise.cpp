@@ -1,9 +1,11 @@
 #include "depthwise.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "blocked_weights.hpp"
 #include "fetch.hpp"
+#include "normalise.hpp"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "depthwise.cpp"
@@ -112,30 +114,43 @@ HWY_EXPORT(depthwise_row);
 
 /// Floats that a second-level cache holds beside what this image's rows need.
 constexpr std::size_t kFetched = std::size_t{192} << 10;
+/// Planes that are normalised as they are read: not so large that they leave that cache before they are used, nor so
+/// small that it pays to normalise all of them in one go.
+constexpr std::int64_t kLargestPlane = 16 << 10, kSmallestPlane = 2 << 10;
 
 class Depthwise final : public Kernel {
  public:
   Depthwise(const ConvolutionShape& shape, std::int64_t block, std::shared_ptr<const BlockedWeights> weights,
-            const Epilogue& epilogue = {})
+            const Epilogue& epilogue = {}, const std::optional<Prologue>& prologue = {})
       : shape_(shape),
         src_(layout_of(shape.src, block)),
         dst_(layout_of(shape.dst, block)),
         weights_(std::move(weights)),
-        epilogue_(epilogue) {}
+        epilogue_(epilogue),
+        prologue_(prologue) {}
 
   double operations() const override {
     const auto taps = static_cast<double>(shape_.window.kernel[0] * shape_.window.kernel[1]);
     return 2 * taps * static_cast<double>(shape_.dst.elements());
   }
 
+  std::size_t scratch_bytes() const override {
+    return prologue_ ? static_cast<std::size_t>(plane()) * sizeof(float) : 0;
+  }
+  /// A plane of the source is normalised elsewhere before the one of the result is written.
+  bool in_place(std::size_t) const override { return prologue_ && src_.pixels == dst_.pixels; }
+
   std::unique_ptr<Kernel> with_epilogue(const Epilogue& epilogue) const override {
-    return std::make_unique<Depthwise>(shape_, dst_.block, weights_, epilogue);
+    return std::make_unique<Depthwise>(shape_, dst_.block, weights_, epilogue, prologue_);
+  }
+  std::unique_ptr<Kernel> with_prologue(const Prologue& prologue) const override {
+    if (plane() < kSmallestPlane || plane() > kLargestPlane) return nullptr;
+    return std::make_unique<Depthwise>(shape_, dst_.block, weights_, epilogue_, prologue);
   }
 
   void run(const KernelArguments& a) const override {
     const graph::Window& w = shape_.window;
-    const std::int64_t kernel = w.kernel[0], block = dst_.block, width = shape_.dst[3] * block,
-                       rows = dst_.blocks() * shape_.dst[2];
+    const std::int64_t kernel = w.kernel[0], block = dst_.block, height = shape_.dst[2], width = shape_.dst[3] * block;
     for (std::int64_t b = 0; b < dst_.blocks(); ++b) {
       const BlockOfChannels c{kernel,
                               w.strides[0],
@@ -145,14 +160,18 @@ class Depthwise final : public Kernel {
                               shape_.dst[3],
                               w.pads_begin[0],
                               w.pads_begin[1],
-                              a.src[0] + b * src_.pixels * block,
+                              prologue_ ? normalise(a, b) : a.src[0] + b * plane(),
                               weights_->weights.data() + b * kernel * kernel * block,
                               weights_->bias.data() + b * block,
                               of_block(epilogue_, a.affines, b * block)};
-      for (std::int64_t y = 0; y < shape_.dst[2]; ++y) {
+      const std::span<const float> ahead = prologue_ ? next_plane(a, b) : std::span<const float>();
+      for (std::int64_t y = 0; y < height; ++y) {
+        if (prologue_)
+          fetch_share(ahead, y, height);
+        else if (a.ahead.read.size() <= kFetched)
+          fetch_share(a.ahead.read, b * height + y, dst_.blocks() * height);
         const std::int64_t at = b * dst_.pixels * block + y * width;
         float* dst = a.dst + at;
-        if (a.ahead.read.size() <= kFetched) fetch_share(a.ahead.read, b * shape_.dst[2] + y, rows);
         HWY_DYNAMIC_DISPATCH(depthwise_row)(c, y, epilogue_.residual ? a.src[1] + at : nullptr, dst);
         if (epilogue_.activation)  // while the row is near
           elementwise(epilogue_.activation->op, epilogue_.activation->a, epilogue_.activation->b, dst,
@@ -162,10 +181,28 @@ class Depthwise final : public Kernel {
   }
 
  private:
+  /// Floats of a channel block of the source.
+  [[nodiscard]] std::int64_t plane() const { return src_.pixels * src_.block; }
+
+  const float* normalise(const KernelArguments& a, std::int64_t b) const {
+    auto* to = reinterpret_cast<float*>(a.scratch);
+    const Affine& affine = a.affines[static_cast<std::size_t>(prologue_->set)];
+    normalise_block(*prologue_, affine, b, src_.block, a.src[0] + b * plane(), src_.pixels, to);
+    return to;
+  }
+
+  /// What is read from memory behind block b, if the source lies there: the next block, or the first of the next image.
+  [[nodiscard]] std::span<const float> next_plane(const KernelArguments& a, std::int64_t b) const {
+    if (!a.ahead.is_source || a.ahead.read.empty()) return {};
+    return {b + 1 < src_.blocks() ? a.src[0] + (b + 1) * plane() : a.ahead.read.data(),
+            static_cast<std::size_t>(plane())};
+  }
+
   ConvolutionShape shape_;
   Layout src_, dst_;
   std::shared_ptr<const BlockedWeights> weights_;
   Epilogue epilogue_;
+  std::optional<Prologue> prologue_;
 };
 
 }  // namespace

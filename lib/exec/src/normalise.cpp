@@ -56,6 +56,16 @@ Epilogue epilogue_of(const NormaliseTerms& terms, std::size_t t) {
   return e;
 }
 
+void normalise_block(const Prologue& prologue, const Affine& affine, std::int64_t b, std::int64_t block, const float* x,
+                     std::int64_t pixels, float* dst) {
+  const AffineTerm term{x, affine.scale.data() + b * block, affine.shift.data() + b * block};
+  const auto count = static_cast<std::size_t>(pixels), width = static_cast<std::size_t>(block);
+  if (const auto& act = prologue.activation)
+    affine_sum(term, {}, act->op, act->a, act->b, count, width, dst);
+  else
+    affine_sum(term, {}, prologue.relu, count, width, dst);
+}
+
 std::unique_ptr<Kernel> compile_normalise(const NormaliseTerms& terms, const Layout& layout) {
   return std::make_unique<Normalise>(terms, layout);
 }

@@ -27,4 +27,8 @@ struct NormaliseTerms {
 /// All terms and the result have this layout.
 [[nodiscard]] std::unique_ptr<Kernel> compile_normalise(const NormaliseTerms& terms, const Layout& layout);
 
+/// dst = act(scale x + shift) for `pixels` pixels of channel block b.
+void normalise_block(const Prologue& prologue, const Affine& affine, std::int64_t b, std::int64_t block, const float* x,
+                     std::int64_t pixels, float* dst);
+
 }  // namespace shiftnorm::exec

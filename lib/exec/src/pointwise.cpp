@@ -6,6 +6,7 @@
 
 #include "blocked_weights.hpp"
 #include "linear_moments.hpp"
+#include "normalise.hpp"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "pointwise.cpp"
@@ -306,15 +307,9 @@ class Pointwise final : public Kernel {
     const Affine& affine = a.affines[static_cast<std::size_t>(source_.prologue->set)];
     auto* to = reinterpret_cast<float*>(a.scratch);
     const std::int64_t floats = piece.count * src_.block;
-    const auto count = static_cast<std::size_t>(piece.count), block = static_cast<std::size_t>(src_.block);
-    for (std::int64_t b = 0; b < src_.blocks(); ++b) {
-      const AffineTerm term{piece.src + b * piece.src_step, affine.scale.data() + b * src_.block,
-                            affine.shift.data() + b * src_.block};
-      if (const auto& act = source_.prologue->activation)
-        affine_sum(term, {}, act->op, act->a, act->b, count, block, to + b * floats);
-      else
-        affine_sum(term, {}, source_.prologue->relu, count, block, to + b * floats);
-    }
+    for (std::int64_t b = 0; b < src_.blocks(); ++b)
+      normalise_block(*source_.prologue, affine, b, src_.block, piece.src + b * piece.src_step, piece.count,
+                      to + b * floats);
     piece.src = to;
     piece.src_step = floats;
   }
