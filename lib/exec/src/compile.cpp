@@ -11,6 +11,7 @@
 #include "convolution.hpp"
 #include "copy_kernels.hpp"
 #include "elementwise.hpp"
+#include "fusion.hpp"
 #include "lrn.hpp"
 #include "matrix_vector.hpp"
 #include "normalise.hpp"
@@ -62,10 +63,7 @@ class Lowering {
       }
     }
     for (const ValueId id : graph_.outputs()) program_.outputs.push_back(written_output(id));
-    const std::vector<int> readers = count_readers();
-    fuse_gates(readers);
-    fuse_epilogues(readers);
-    fuse_prologues(readers);
+    fuse(program_, fusible_);
   }
 
  private:
@@ -214,78 +212,9 @@ class Lowering {
     for (int& value : src) value = as_block(value, block);
     for (int t = 0; t < p.terms.terms; ++t)
       if (p.terms.set[static_cast<std::size_t>(t)] >= 0) sets.push_back(p.terms.set[static_cast<std::size_t>(t)]);
-    normalised_.push_back({static_cast<int>(program_.steps.size()), p.terms});
+    fusible_.normalisations.push_back({static_cast<int>(program_.steps.size()), p.terms});
     return emit(node_->name, std::move(src), shape, block, compile_normalise(p.terms, layout_of(shape, block)),
                 std::move(sets));
-  }
-
-  /// How often steps and outputs read each value.
-  [[nodiscard]] std::vector<int> count_readers() const {
-    std::vector<int> readers(program_.values.size(), 0);
-    for (const ProgramStep& step : program_.steps)
-      for (const int value : step.src) ++readers[static_cast<std::size_t>(value)];
-    for (const int value : program_.outputs) ++readers[static_cast<std::size_t>(value)];
-    return readers;
-  }
-
-  /// Lets convolutions take in the channel factors of squeeze-and-excitation where nothing else reads the product.
-  void fuse_gates(const std::vector<int>& readers) {
-    for (ProgramStep& step : program_.steps) {
-      const int product = step.src.empty() ? -1 : step.src.front();
-      if (product < 0 || !gated_.contains(product) || readers[static_cast<std::size_t>(product)] != 1) continue;
-      std::unique_ptr<Kernel> kernel = step.kernel->with_gate();
-      if (!kernel) continue;
-      step.kernel = std::move(kernel);
-      step.src =
-          program_.steps[static_cast<std::size_t>(program_.values[static_cast<std::size_t>(product)].producer)].src;
-    }
-  }
-
-  /// Gives each normalisation of a convolution's result that nothing else reads a form in one pass with it.
-  void fuse_epilogues(const std::vector<int>& readers) {
-    for (const auto& [number, terms] : normalised_) {
-      const std::vector<int> src = program_.steps[static_cast<std::size_t>(number)].src;
-      for (std::size_t t = 0; t < src.size(); ++t)
-        if (readers[static_cast<std::size_t>(src[t])] == 1 && fuse_epilogue(number, terms, t)) break;
-    }
-  }
-
-  bool fuse_epilogue(int number, const NormaliseTerms& terms, std::size_t t) {
-    ProgramStep& step = program_.steps[static_cast<std::size_t>(number)];
-    const int between = step.src[t], producer = program_.values[static_cast<std::size_t>(between)].producer;
-    const Epilogue epilogue = epilogue_of(terms, t);
-    if (producer < 0 || (epilogue.residual && terms.set[1 - t] >= 0)) return false;
-    const ProgramStep& convolution = program_.steps[static_cast<std::size_t>(producer)];
-    std::unique_ptr<Kernel> kernel = convolution.kernel->with_epilogue(epilogue);
-    if (!kernel) return false;
-    std::vector<int> src = convolution.src;
-    if (epilogue.residual) src.push_back(step.src[1 - t]);
-    program_.values[static_cast<std::size_t>(between)].measured_unwritten = convolution.kernel->knows_moments();
-    step.between = between;
-    step.fused = static_cast<int>(program_.steps.size());
-    program_.steps.push_back({step.name, std::move(src), step.dst, step.sets, std::move(kernel), -1, between});
-    return true;
-  }
-
-  /// Gives each convolution of a normalisation that nothing else reads a form that normalises as it reads.
-  void fuse_prologues(const std::vector<int>& readers) {
-    std::map<int, std::size_t> by_result;
-    for (std::size_t i = 0; i < normalised_.size(); ++i)
-      by_result[program_.steps[static_cast<std::size_t>(normalised_[i].first)].dst] = i;
-    for (std::size_t i = 0, steps = program_.steps.size(); i < steps; ++i) {
-      ProgramStep& step = program_.steps[i];
-      const auto found = step.src.size() == 1 ? by_result.find(step.src.front()) : by_result.end();
-      if (found == by_result.end() || step.fused >= 0 || step.between >= 0) continue;
-      const auto& [number, terms] = normalised_[found->second];
-      if (terms.terms != 1 || terms.set[0] < 0 || readers[static_cast<std::size_t>(step.src.front())] != 1) continue;
-      std::unique_ptr<Kernel> kernel = step.kernel->with_prologue({terms.set[0], terms.relu, terms.activation});
-      if (!kernel) continue;
-      const ProgramStep& normalise = program_.steps[static_cast<std::size_t>(number)];
-      step.between = step.src.front();
-      step.fused = static_cast<int>(program_.steps.size());
-      program_.steps.push_back(
-          {step.name, normalise.src, step.dst, normalise.sets, std::move(kernel), -1, step.between, true});
-    }
   }
 
   /// Leaves a sum open if exactly one consumer follows, otherwise writes it now.
@@ -530,7 +459,7 @@ class Lowering {
     const Layout layout = layout_of(shape(output()), block);
     value_of_[output()] = emit(node_->name, {as_block(x, block), as_block(y, block)}, shape(output()), block,
                                same ? compile_product(layout) : compile_channel_product(layout));
-    if (!same) gated_.insert(value_of_[output()]);
+    if (!same) fusible_.gated.insert(value_of_[output()]);
   }
 
   void lower_function(const UnaryFunction& f) {
@@ -612,8 +541,7 @@ class Lowering {
   std::map<ValueId, int> value_of_;
   std::map<ValueId, Pending> pending_;
   std::map<std::pair<int, std::int64_t>, int> reordered_;
-  std::set<int> gated_;                                     ///< products with a factor for each channel
-  std::vector<std::pair<int, NormaliseTerms>> normalised_;  ///< steps that write a sum
+  Fusible fusible_;
 };
 
 }  // namespace
