@@ -112,8 +112,6 @@ namespace shiftnorm::exec {
 namespace {
 HWY_EXPORT(depthwise_row);
 
-/// Floats that a second-level cache holds beside what this image's rows need.
-constexpr std::size_t kFetched = std::size_t{192} << 10;
 /// Planes that are normalised as they are read: not so large that they leave that cache before they are used, nor so
 /// small that it pays to normalise all of them in one go.
 constexpr std::int64_t kLargestPlane = 16 << 10, kSmallestPlane = 2 << 10;

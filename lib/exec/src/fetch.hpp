@@ -8,6 +8,9 @@
 
 namespace shiftnorm::exec {
 
+/// Floats that a second-level cache holds beside what an image's computation needs.
+inline constexpr std::size_t kFetched = std::size_t{192} << 10;
+
 /// Starts to bring share `part` of `parts` equal ones into the second-level cache. The processor goes on meanwhile, as
 /// long as shares are small.
 inline void fetch_share(std::span<const float> what, std::int64_t part, std::int64_t parts) {
