@@ -114,7 +114,7 @@ TEST_CASE("A convolution with an epilogue has the bits of convolution and normal
   const CompiledConvolution plain =
       compile_convolution(shape, weights, with_bias ? &bias : nullptr, block, c.input[1] <= 3);
   const Layout from = layout_of(shape.src, plain.plain_source ? 1 : block), to = layout_of(shape.dst, block);
-  const auto floats = static_cast<std::size_t>(static_cast<std::size_t>(to.floats()));
+  const auto floats = static_cast<std::size_t>(to.floats());
   const AlignedVector<float> x = activation(from, 1), added = activation(to, 2);
   const std::vector<Affine> affines{affine(to)};
   const AlignedVector<float> between = run(*plain.kernel, {x.data()}, affines, floats);
@@ -164,6 +164,7 @@ TEST_CASE("A convolution with a prologue has the bits of normalisation and convo
   const CompiledConvolution plain = compile_convolution(shape, weights, &bias, block, false);
   const Layout from = layout_of(shape.src, block), to = layout_of(shape.dst, block);
   const AlignedVector<float> x = activation(from, 1), next = activation(from, 2);
+  const auto floats = static_cast<std::size_t>(to.floats());
   std::vector<Affine> affines{affine(from)};
   affines[0].scale[1] = 0.5f;  // not a number would reach every output
   for (const int activation : {0, 1, 2, 3}) {
@@ -176,12 +177,10 @@ TEST_CASE("A convolution with a prologue has the bits of normalisation and convo
     const std::unique_ptr<Kernel> fused = plain.kernel->with_prologue({0, terms.relu, terms.activation});
     REQUIRE(fused);
     const AlignedVector<float> between = run(*compile_normalise(terms, from), {x.data()}, affines, x.size()),
-                               expected =
-                                   run(*plain.kernel, {between.data()}, affines, static_cast<std::size_t>(to.floats()));
+                               expected = run(*plain.kernel, {between.data()}, affines, floats);
     // What is fetched meanwhile changes nothing, whichever image it is of.
     for (const Ahead& ahead : {Ahead{}, Ahead{next, true}, Ahead{next, false}})
-      CHECK(different(to, expected, run(*fused, {x.data()}, affines, static_cast<std::size_t>(to.floats()), ahead)) ==
-            std::vector<std::int64_t>{});
+      CHECK(different(to, expected, run(*fused, {x.data()}, affines, floats, ahead)) == std::vector<std::int64_t>{});
     if (!fused->in_place(0)) continue;
     AlignedVector<float> both = x;
     AlignedVector<std::byte> scratch(fused->scratch_bytes());
@@ -228,7 +227,7 @@ TEST_CASE("A convolution takes in the factors of its inputs", "[exec][isa]") {
   for (std::int64_t channel = 0; channel < from.channels; ++channel)
     for (std::int64_t p = 0; p < from.pixels; ++p)
       product[static_cast<std::size_t>(from.at(channel, p))] *= gate[static_cast<std::size_t>(channel)];
-  const auto floats = static_cast<std::size_t>(static_cast<std::size_t>(to.floats()));
+  const auto floats = static_cast<std::size_t>(to.floats());
   for (const bool residual : {false, true}) {
     const Epilogue epilogue{-1, residual, 0.0f, {}, {}};
     const std::unique_ptr<Kernel> after = gated->with_epilogue(epilogue), apart = plain.kernel->with_epilogue(epilogue);
