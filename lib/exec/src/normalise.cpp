@@ -8,6 +8,15 @@ namespace {
 /// Floats that stay in the nearest cache between the sum and its activation.
 constexpr std::int64_t kNear = 4096;
 
+void sum_up(const std::array<AffineTerm, 2>& terms, bool relu, const std::optional<Activation>& act,
+            std::int64_t pixels, std::int64_t block, float* dst) {
+  const auto count = static_cast<std::size_t>(pixels), width = static_cast<std::size_t>(block);
+  if (act)
+    affine_sum(terms[0], terms[1], act->op, act->a, act->b, count, width, dst);
+  else
+    affine_sum(terms[0], terms[1], relu, count, width, dst);
+}
+
 class Normalise final : public Kernel {
  public:
   Normalise(const NormaliseTerms& terms, const Layout& layout) : terms_(terms), layout_(layout) {}
@@ -32,11 +41,7 @@ class Normalise final : public Kernel {
       term[t].scale = affine.scale.data() + b * layout_.block;
       term[t].shift = affine.shift.data() + b * layout_.block;
     }
-    const auto block = static_cast<std::size_t>(layout_.block), count = static_cast<std::size_t>(pixels);
-    if (const auto& act = terms_.activation)
-      affine_sum(term[0], term[1], act->op, act->a, act->b, count, block, a.dst + at);
-    else
-      affine_sum(term[0], term[1], terms_.relu, count, block, a.dst + at);
+    sum_up(term, terms_.relu, terms_.activation, pixels, layout_.block, a.dst + at);
   }
 
   NormaliseTerms terms_;
@@ -59,11 +64,7 @@ Epilogue epilogue_of(const NormaliseTerms& terms, std::size_t t) {
 void normalise_block(const Prologue& prologue, const Affine& affine, std::int64_t b, std::int64_t block, const float* x,
                      std::int64_t pixels, float* dst) {
   const AffineTerm term{x, affine.scale.data() + b * block, affine.shift.data() + b * block};
-  const auto count = static_cast<std::size_t>(pixels), width = static_cast<std::size_t>(block);
-  if (const auto& act = prologue.activation)
-    affine_sum(term, {}, act->op, act->a, act->b, count, width, dst);
-  else
-    affine_sum(term, {}, prologue.relu, count, width, dst);
+  sum_up({term, {}}, prologue.relu, prologue.activation, pixels, block, dst);
 }
 
 std::unique_ptr<Kernel> compile_normalise(const NormaliseTerms& terms, const Layout& layout) {
