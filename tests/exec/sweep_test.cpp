@@ -208,6 +208,31 @@ TEST_CASE("An evaluation has the bits of a sweep that measures the same layers",
   CHECK(outputs(true) == outputs(false));
 }
 
+// Oracle: the plain loops. 64 channels of 48 x 48 pixels are several chunks of Winograd's tiles, and what one chunk
+// writes must not be what a later one reads.
+TEST_CASE("A convolution whose source is also its residual does not write over it", "[exec]") {
+  Graph g;
+  const bool normalised = GENERATE(true, false);
+  const ValueId x =
+      g.add("Relu", "r0", {norm(g, "bn0", conv(g, "c0", g.add_input("x", Shape{1, 3, 48, 48}), 3, 64), 64)});
+  const ValueId y = conv(g, "c1", x, 64, 64);
+  const ValueId z = g.add("Relu", "r1", {g.add("Add", "add", {normalised ? norm(g, "bn1", y, 64) : y, x})});
+  const ValueId pooled = g.add("GlobalAveragePool", "gap", {norm(g, "bn2", z, 64)});
+  finish(g, {z, pooled});
+  const std::vector<float> image = random_floats(3 * 48 * 48, 7);
+  const auto expected = exec::run_reference(g, image), found = run_compiled(g, image);
+  for (std::size_t k = 0; k < expected.size(); ++k) {
+    REQUIRE(found[k].size() == expected[k].size());
+    float largest = 0, worst = 0;
+    for (std::size_t i = 0; i < expected[k].size(); ++i) {
+      largest = std::max(largest, std::abs(expected[k][i]));
+      worst = std::max(worst, std::abs(found[k][i] - expected[k][i]));
+    }
+    // 1e-5: float32 sums of 576 products, Winograd's rounding.
+    CHECK(worst <= 1e-5f * largest);
+  }
+}
+
 TEST_CASE("Groups do not see each other and end in order", "[exec]") {
   const Graph g = network();
   const auto plan = std::make_shared<exec::Plan>(g);

@@ -71,6 +71,19 @@ class Joining {
     lay(dst, pieces_.root[first], pieces_.shift[first]);
   }
 
+  /// Whether the kernel may write over source i: no other source may be read from that memory, unless it is the same
+  /// value in a role that may be written over too. A convolution may write over what it adds, not over what its later
+  /// windows still read, and in act(conv(x) + x) the two are one.
+  [[nodiscard]] bool may_write_over(const Action& action, std::size_t i) const {
+    const Kernel& writer = kernel(action);
+    for (std::size_t j = 0; j < action.src.size(); ++j) {
+      const bool same_memory = pieces_.root[static_cast<std::size_t>(action.src[j])] ==
+                               pieces_.root[static_cast<std::size_t>(action.src[i])];
+      if (same_memory && (action.src[j] != action.src[i] || !writer.in_place(j))) return false;
+    }
+    return true;
+  }
+
   void share_in_place(const Action& action) {
     const auto dst = static_cast<std::size_t>(action.value);
     if (!alone(dst)) return;
@@ -81,11 +94,7 @@ class Joining {
       const bool dies = life.last == lives_[dst].first && src != 0;
       const bool fits = floats_of(program_, cut_, static_cast<std::size_t>(root)) == floats_of(program_, cut_, dst) &&
                         floats_of(program_, cut_, src) == floats_of(program_, cut_, dst);
-      // Another part of the same memory must not be read while it is written over.
-      const bool apart = std::all_of(action.src.begin(), action.src.end(), [&](int other) {
-        return other == action.src[i] || pieces_.root[static_cast<std::size_t>(other)] != root;
-      });
-      if (!dies || !fits || !apart || life.crosses() != lives_[dst].crosses() || !kernel(action).in_place(i)) continue;
+      if (!dies || !fits || life.crosses() != lives_[dst].crosses() || !may_write_over(action, i)) continue;
       pieces_.root[dst] = root;
       life.join(lives_[dst]);
       return;
