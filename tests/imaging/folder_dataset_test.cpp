@@ -52,13 +52,16 @@ TEST_CASE("Class folders, nested files, other files, hidden files and links", "[
 
   const auto data = open_dataset(root.string(), {});
   CHECK(data->images());
-  CHECK(data->classes() == std::vector<std::string>{"a", "b"});
-  CHECK(ids(*data) == std::vector<std::string>{"a/.hidden.bmp", "a/deep/er/x.bmp", "a/scan_without_extension",
-                                               "a/text.JPG", "b/10.bmp", "b/2.bmp", "b/linked.bmp"});
-  CHECK(labels(*data) == std::vector<std::int32_t>{0, 0, 0, 0, 1, 1, 1});
-  CHECK(data->skipped() == 3);  // notes.txt, readme.md, the image beside the classes
-  CHECK(data->decode(1).pixels == std::vector<std::uint16_t>(18, 9));
-  CHECK_THAT(error_of<FormatError>([&] { return data->decode(3); }),
+  CHECK(data->classes() == std::vector<std::string>{"a", "b", "linked"});
+  CHECK(ids(*data) == std::vector<std::string>{"a/deep/er/x.bmp", "a/scan_without_extension", "a/text.JPG", "b/10.bmp",
+                                               "b/2.bmp", "b/linked.bmp", "linked/other.bmp"});
+  CHECK(labels(*data) == std::vector<std::int32_t>{0, 0, 0, 1, 1, 1, 2});
+  CHECK(data->skipped() == 4);  // .hidden.bmp, notes.txt, readme.md, the image beside the classes
+  CHECK(data->selection_notes() ==
+        std::vector<std::string>{"1 hidden files and folders, or such as systems make, are left out",
+                                 "1 images lie beside the class folders and are of no class; they are left out"});
+  CHECK(data->decode(0).pixels == std::vector<std::uint16_t>(18, 9));
+  CHECK_THAT(error_of<FormatError>([&] { return data->decode(2); }),
              Catch::StartsWith("is no image: its first bytes are of no known format; expected JPEG"));
   CHECK_THAT(error_of<Error>([&] { return data->array(0); }), Contains("expected decode()"));
 }
@@ -89,7 +92,83 @@ TEST_CASE("Classes follow the order that was given", "[imaging]") {
              Contains("class folders not among the given classes: dog; classes without a folder: dgo; expected"));
   options.classes = {"cat", "dog", "owl", "dog"};
   CHECK_THAT(error_of<ConfigError>([&] { return open_dataset(dir.path().string(), options); }),
-             Contains("names a class twice"));
+             Contains("classes: 'dog' is named twice; expected each class once"));
+}
+
+// Oracle: numbers have an order of their own. ImageNetV2's folders 0 to 999 in the order of text (0, 1, 10, 100, ..)
+// give an ImageNet network wrong labels (github.com/modestyachts/ImageNetV2, issue 4).
+TEST_CASE("Class folders that are numbers are taken in their order, and it is said", "[imaging]") {
+  const TempDir dir;
+  for (const char* name : {"0", "1", "2", "10", "11"}) put_flat(dir.path() / "n" / name / "1.bmp");
+  const auto data = open_dataset((dir.path() / "n").string(), {});
+  CHECK(data->classes() == std::vector<std::string>{"0", "1", "2", "10", "11"});
+  CHECK(ids(*data)[2] == "10/1.bmp");
+  CHECK(labels(*data) == std::vector<std::int32_t>{0, 1, 3, 4, 2});
+  REQUIRE(data->selection_notes().size() == 1);
+  CHECK_THAT(data->selection_notes()[0], Contains("outputs 0 to 4 are 0, 1, 2, 10 and 1 more") &&
+                                             Contains("order of text (0, 1, 10, 11 and 1 more)"));
+  // Who gives an order has it, and where both orders are one there is nothing to say.
+  const DatasetOptions text{.classes = {"0", "1", "10", "11", "2"}};
+  CHECK(labels(*open_dataset((dir.path() / "n").string(), text)) == std::vector<std::int32_t>{0, 1, 2, 3, 4});
+  for (const char* name : {"01", "02", "10"}) put_flat(dir.path() / "padded" / name / "1.bmp");
+  CHECK(open_dataset((dir.path() / "padded").string(), {})->selection_notes().empty());
+  for (const char* name : {"2", "10", "x"}) put_flat(dir.path() / "mixed" / name / "1.bmp");
+  CHECK(open_dataset((dir.path() / "mixed").string(), {})->classes() == std::vector<std::string>{"10", "2", "x"});
+  // Longer than any integer type.
+  const std::string nines(30, '9'), one = "1" + std::string(30, '0');
+  for (const std::string& name : {nines, one}) put_flat(dir.path() / "long" / name / "1.bmp");
+  CHECK(open_dataset((dir.path() / "long").string(), {})->classes() == std::vector<std::string>{nines, one});
+}
+
+TEST_CASE("What systems put into folders is no class and no image, and is counted", "[imaging]") {
+  const TempDir dir;
+  const std::vector<std::string> system{".ipynb_checkpoints/1.bmp",
+                                        "@eaDir/1.bmp/thumb.bmp",
+                                        "__MACOSX/a/._1.bmp",
+                                        "a/._1.bmp",
+                                        "a/.DS_Store",
+                                        "a/Thumbs.db",
+                                        "a/desktop.ini",
+                                        "lost+found/x.bmp",
+                                        "$RECYCLE.BIN/1.bmp",
+                                        "System Volume Information/1.bmp",
+                                        ".git/1.bmp",
+                                        "#recycle/1.bmp"};
+  for (const std::string& name : system) put_flat(dir.path() / name);
+  for (const char* name : {"a/1.bmp", "b/1.bmp"}) put_flat(dir.path() / name);
+  const auto data = open_dataset(dir.path().string(), {});
+  CHECK(data->classes() == std::vector<std::string>{"a", "b"});
+  CHECK(ids(*data) == std::vector<std::string>{"a/1.bmp", "b/1.bmp"});
+  CHECK(data->skipped() == static_cast<std::int64_t>(system.size()));
+  REQUIRE(data->selection_notes().size() == 1);
+  CHECK_THAT(data->selection_notes()[0], Contains("9 hidden files and folders, or such as systems make"));
+  // The data's own folder may be called as it likes.
+  fs::rename(dir.path() / "a", dir.path() / ".cache");
+  CHECK(ids(*open_dataset((dir.path() / ".cache").string(), {})) == std::vector<std::string>{"1.bmp"});
+}
+
+TEST_CASE("Links to folders are followed once, and none is dropped unsaid", "[imaging]") {
+  const TempDir dir;
+  for (const char* name : {"a", "b", "c"}) put_flat(dir.path() / "real" / name / "1.bmp");
+  // ImageNet's subsets are made so.
+  for (const char* name : {"a", "b", "c"}) {
+    fs::create_directories(dir.path() / "links");
+    fs::create_directory_symlink(dir.path() / "real" / name, dir.path() / "links" / name);
+  }
+  const auto links = open_dataset((dir.path() / "links").string(), {});
+  CHECK(links->classes() == std::vector<std::string>{"a", "b", "c"});
+  CHECK(ids(*links) == std::vector<std::string>{"a/1.bmp", "b/1.bmp", "c/1.bmp"});
+  CHECK(links->selection_notes().empty());
+
+  fs::create_directory_symlink(dir.path() / "real", dir.path() / "real" / "a" / "loop");
+  fs::create_directory_symlink(dir.path() / "real" / "b", dir.path() / "real" / "0_again");
+  fs::create_directory_symlink(dir.path() / "nowhere", dir.path() / "real" / "d");
+  const auto loops = open_dataset((dir.path() / "real").string(), {});
+  CHECK(loops->classes() == std::vector<std::string>{"a", "b", "c"});
+  CHECK(loops->samples().size() == 3);
+  CHECK(loops->selection_notes() ==
+        std::vector<std::string>{"2 links to folders that are there already, or to one above them, are left out",
+                                 "1 links lead nowhere; expected files or folders that are there"});
 }
 
 TEST_CASE("Limits keep the first of each class, or a draw in order", "[imaging]") {

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <catch2/catch.hpp>
 #include <filesystem>
 
@@ -181,6 +183,144 @@ TEST_CASE("Classes of a table: given, numbers, or sorted names", "[imaging]") {
   CHECK(folders->selection_notes() == Strings{"labels.csv: has no column 'label', and none was named"});
 }
 
+// Oracle: what each table says in words. The rows are of HAM10000, of Data_Entry_2017.csv and of val.txt in small.
+TEST_CASE("Columns of any name tell images by path, file name or what is before the extension", "[imaging]") {
+  const TempDir dir;
+  for (const char* file : {"x/a 1.bmp", "x/b.bmp", "c.bmp"}) put(dir.path() / "set" / file, flat_bmp(2, 2, 9));
+  const auto open = [&](std::string_view text, Strings key = {}, const char* name = "t.csv") {
+    put(dir.path() / name, text);
+    DatasetOptions options;
+    options.labels.file = dir.path() / name;
+    options.labels.key = std::move(key);
+    return open_dataset((dir.path() / "set").string(), options);
+  };
+  const auto check = [&](const Dataset& data, const std::string& by) {
+    CHECK(labels(data) == std::vector<std::int32_t>{2, 0, 1});  // c.bmp, x/a 1.bmp, x/b.bmp
+    CHECK(data.label_counts()->matched == 3);
+    CHECK(data.label_counts()->by == by);
+  };
+  const std::string absolute = (dir.path() / "set").string();
+  check(*open("path,label\nx/a 1.bmp,0\nx/b.bmp,1\nc.bmp,2\n"), "");
+  check(*open("path,label\n./x//a 1.bmp,0\nx/../x/b.bmp,1\n" + absolute + "/c.bmp,2\n"), "");
+  check(*open("file,label\nx/a 1.bmp,0\nx/b.bmp,1\nc.bmp,2\n", {"file"}), "column 'file' as path");
+  check(*open("Image Index,label,\na 1.bmp,0,\nb.bmp,1,\nc.bmp,2,\n", {"Image Index"}),
+        "column 'Image Index' as file name");
+  check(*open(",lesion_id,image_id,label\n0,l,a 1,0\n1,l,b,1\n2,m,c,2\n", {"image_id"}),
+        "column 'image_id' as file name without its extension");
+  check(*open("stem,label\nx/a 1,0\nx/b,1\nc,2\n", {"stem"}), "column 'stem' as path without its extension");
+  // Lists without names of columns.
+  check(*open("a 1.bmp 0\nb.bmp 1\nc.bmp 2\n", {}, "val.txt"), "column 'path' as file name");
+  check(*open("x/a 1.bmp\t0\r\nx/b.bmp\t1\r\nc.bmp\t2\r\n", {}, "val.txt"), "");
+  check(*open("x/a 1.bmp,0\nx/b.bmp,1\nc.bmp,2\n"), "");
+  CHECK_THAT(error_of<FormatError>([&] { return open("a.bmp,0,1,0\n"); }),
+             Contains("t.csv: line 1 begins with the name of an image") && Contains("before the 4 columns"));
+  CHECK_THAT(error_of<FormatError>([&] { return open("a.bmp 0 1 0\n"); }),
+             Contains("several values between blanks; expected a first line of column names"));
+
+  // A table that names none of the images is none of theirs, and says what would nearly fit.
+  const std::string none = error_of<ConfigError>([&] { return open("path,label\nelsewhere/b.bmp,1\n"); });
+  CHECK_THAT(none, Contains("t.csv: none of its 1 rows names one of the 3 images by column 'path'"));
+  CHECK_THAT(none, Contains("by the file's name without its folders"));
+  CHECK_THAT(error_of<ConfigError>([&] { return open("path,site\nq.bmp,1\n"); }), Contains("none of its 1 rows"));
+
+  // A name of several files means none of them; their paths do.
+  put(dir.path() / "set" / "y" / "b.bmp", flat_bmp(2, 2, 9));
+  CHECK(error_of<FormatError>([&] { return open("file,label\nb.bmp,1\n", {"file"}); }) ==
+        "t.csv: 1 rows name images by their file name, and each is that of several images; expected their paths below "
+        "the data's folder");
+  CHECK(open("path,label\nc.bmp,1\nx/b.bmp,0\n")->label_counts()->matched == 2);
+}
+
+// Oracle: pandas' read_csv, which takes these for missing (na_values), and R's NA.
+TEST_CASE("What is missing is no label, no finding, no patient and no value to group by", "[imaging]") {
+  const Folder folder;
+  for (const char* missing : {"", "NaN", "nan", "NA", "N/A", "null", "NULL", "<NA>"}) {
+    INFO("'" << missing << "'");
+    const std::string text =
+        fmt::format("path,label,Edema,patient,site\na/1.bmp,x,1,p,s\na/2.bmp,{0},{0},{0},{0}\n", missing);
+    DatasetOptions options;
+    options.key_folder = folder.dir.path();
+    options.keep = {"site"};
+    const auto data = folder.open(options, text);
+    CHECK(data->classes() == Strings{"x"});
+    CHECK(labels(*data)[1] == -1);
+    CHECK(data->samples()[1].patient.empty());
+    CHECK(data->samples()[1].attributes.at("site").empty());
+    CHECK(data->label_counts()->matched == 1);
+    options.labels.findings = {"Edema"};
+    CHECK(folder.open(options, text)->samples()[1].findings == std::vector<std::int8_t>{-1});
+  }
+  // What the classes name is a label, however it reads; a class may be called None.
+  DatasetOptions given;
+  given.classes = {"NA", "EU"};
+  CHECK(labels(*folder.open(given, "path,label\na/1.bmp,EU\na/2.bmp,NA\n"))[1] == 0);
+  CHECK(folder.open({}, "path,label\na/1.bmp,None\na/2.bmp,Mild\n")->classes() == Strings{"Mild", "None"});
+  CHECK(folder.open({}, "path,label\na/1.bmp,NA\na/2.bmp,\n")->selection_notes() ==
+        Strings{"labels.csv: no image has a label; all that is there is missing (empty, NaN, NA, null)"});
+}
+
+// Oracle: DataFrame({"label": [0, 10, None]}).to_csv() writes 0.0, 10.0 and nothing.
+TEST_CASE("Whole numbers that pandas writes with a point are the numbers", "[imaging]") {
+  const Folder folder;
+  const auto data = folder.open({}, "path,label\na/1.bmp,0.0\na/2.bmp,10.0\nb/1.bmp,\nb/2.bmp,2.0\n");
+  CHECK(data->classes().size() == 11);
+  CHECK(labels(*data) == std::vector<std::int32_t>{0, 10, -1, 2, -1});
+  CHECK(data->selection_notes() == Strings{"labels.csv: labels are written as 0.0, 1.0, ..; taken as the numbers"});
+  DatasetOptions given;
+  given.classes = {"1", "0"};
+  CHECK(labels(*folder.open(given, "path,label\na/1.bmp,0.0\na/2.bmp,1.0\n"))[0] == 1);
+  given.classes = {"1.0", "0.0"};
+  CHECK(labels(*folder.open(given, "path,label\na/1.bmp,0.0\na/2.bmp,1.0\n"))[0] == 1);
+  CHECK(folder.open({}, "path,label\na/1.bmp,0.5\na/2.bmp,1.0\n")->classes() == Strings{"0.5", "1.0"});
+}
+
+// Worked by hand: NIH ChestX-ray14's and PadChest's way of writing findings.
+TEST_CASE("Findings in one column, parted by a separator or in a list", "[imaging]") {
+  const Folder folder;
+  using Known = std::vector<std::int8_t>;
+  DatasetOptions options;
+  options.labels.label = "Finding Labels";
+  options.labels.split = "|";
+  options.labels.none = {"No Finding"};
+  const char* text = "path,Finding Labels\na/1.bmp,Mass\na/2.bmp,Nodule | Mass\nb/1.bmp,No Finding\nb/2.bmp,NaN\n";
+  const auto data = folder.open(options, text);
+  CHECK(data->classes() == Strings{"Mass", "Nodule"});
+  const auto known = [](const Dataset& set, std::size_t i) { return set.samples()[i].findings; };
+  CHECK(known(*data, 0) == Known{1, 0});
+  CHECK(known(*data, 1) == Known{1, 1});
+  CHECK(known(*data, 2) == Known{0, 0});
+  CHECK(known(*data, 3) == Known{-1, -1});
+  CHECK(known(*data, 4) == Known{-1, -1});
+  CHECK(labels(*data) == std::vector<std::int32_t>(5, -1));
+  CHECK(data->label_counts()->matched == 3);
+  options.classes = {"Nodule", "Hernia", "Mass"};
+  CHECK(known(*folder.open(options, text), 1) == Known{1, 0, 1});
+  options.labels.none.clear();
+  CHECK_THAT(error_of<ConfigError>([&] { return folder.open(options, text); }),
+             Contains("labels.csv: finding 'No Finding' is none of the classes") && Contains("--label-none"));
+  options.classes.clear();
+  const auto lists = folder.open(options,
+                                 "path,Finding Labels\na/1.bmp,\"['a', 'b']\"\na/2.bmp,[]\nb/1.bmp,['b' 'c']\n"
+                                 "b/2.bmp,\"(\"\"c\"\",)\"\n");
+  CHECK(lists->classes() == Strings{"a", "b", "c"});
+  CHECK(known(*lists, 0) == Known{1, 1, 0});
+  CHECK(known(*lists, 1) == Known{0, 0, 0});
+  CHECK(known(*lists, 2) == Known{0, 1, 1});
+  CHECK(known(*lists, 3) == Known{0, 0, 1});
+
+  // Not asked for, each combination is a class: said.
+  const auto hint = [&](std::string_view rows) {
+    DatasetOptions plain;
+    plain.labels.label = "f";
+    return folder.open(plain, fmt::format("path,f\n{}", rows))->selection_notes();
+  };
+  REQUIRE(hint("a/1.bmp,x|y\na/2.bmp,x\nb/1.bmp,y|x\n").size() == 1);
+  CHECK_THAT(hint("a/1.bmp,x|y\na/2.bmp,x\nb/1.bmp,y|x\n")[0],
+             Contains("label: {column: 'f', split: '|'} (--label-split '|')"));
+  CHECK_THAT(hint("a/1.bmp,\"['x','y']\"\na/2.bmp,['x']\n").at(0), Contains("split: ','"));
+  CHECK(hint("a/1.bmp,x\na/2.bmp,y|z\n").empty());  // one such value may be a name
+}
+
 TEST_CASE("A table that is the data set", "[imaging]") {
   const Folder folder;
   const std::string where =
@@ -208,6 +348,19 @@ TEST_CASE("A table that is the data set", "[imaging]") {
              Contains("labels.csv: no column 'path'"));
   CHECK_THAT(error_of<FormatError>([&] { return open_dataset(folder.table("path,label\n").string(), {}); }),
              Contains("labels.csv: names no image"));
+
+  // The key names the column of files; lists without names of columns, and those of Windows.
+  DatasetOptions named;
+  named.labels.key = {"file"};
+  CHECK(ids(*open_dataset(folder.table("file,label\nset/a/1.bmp,x\n").string(), named)) == Strings{"set/a/1.bmp"});
+  const auto windows = open_dataset(folder.table("path,label\nset\\a\\1.bmp,x\nset\\b\\1.bmp,y\n").string(), {});
+  CHECK(windows->decode(1).width == 2);
+  CHECK(labels(*windows) == std::vector<std::int32_t>{0, 1});
+  const auto list = open_dataset(folder.table("set/a/1.bmp\nset/b/1.bmp\n", "test_list.TXT").string(), {});
+  CHECK(ids(*list) == Strings{"set/a/1.bmp", "set/b/1.bmp"});
+  CHECK(labels(*list) == std::vector<std::int32_t>{-1, -1});
+  const auto val = open_dataset(folder.table("set/a/1.bmp 1\nset/b/1.bmp 0\n", "val.txt").string(), {});
+  CHECK(labels(*val) == std::vector<std::int32_t>{1, 0});
 }
 
 TEST_CASE("Labels that cannot be relied on are refused", "[imaging]") {

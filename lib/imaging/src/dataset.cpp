@@ -1,9 +1,22 @@
 #include "shiftnorm/imaging/dataset.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
+#include <set>
+
+#include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/text.hpp"
 
 namespace shiftnorm::imaging {
+
+void check_classes(std::span<const std::string> names) {
+  std::set<std::string_view> seen;
+  for (const std::string& name : names)
+    if (!seen.insert(name).second)
+      throw ConfigError(fmt::format("'{}' is named twice; expected each class once", printable(name)));
+}
 
 const std::vector<Bad>& Dataset::bad() const {
   static const std::vector<Bad> none;

@@ -11,6 +11,8 @@
 #include <unordered_set>
 
 #include "image_files.hpp"
+#include "label_values.hpp"
+#include "sample_names.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/file.hpp"
 #include "shiftnorm/core/text.hpp"
@@ -20,8 +22,6 @@ namespace {
 
 constexpr std::uint64_t kMostTableBytes = std::uint64_t{256} << 20;
 constexpr char kBetweenParts = '\x1f';
-
-bool names_the_sample(std::string_view column) { return column == "path" || column == "id"; }
 
 std::size_t column_named(const container::CsvTable& csv, const std::string& name) {
   if (const auto found = csv.find(name)) return *found;
@@ -36,39 +36,148 @@ std::optional<std::size_t> column_or(const container::CsvTable& csv, const std::
   return csv.find(usual);
 }
 
-/// Part of a key as a table has it: "./a.png" is "a.png", and both are written as ids are.
-std::string key_part(std::string_view column, std::string_view text) {
-  if (!names_the_sample(column)) return std::string(text);
-  while (text.starts_with("./")) text.remove_prefix(2);
-  return id_of(std::string(text));
+/// The path that an image is named by.
+std::string path_of(const Sample& sample) {
+  const auto known = sample.keys.find("path");
+  return known == sample.keys.end() ? sample.id : id_of(known->second);
 }
 
-/// Empty: the row has no key.
-std::string key_of_row(const Table& table, std::size_t row) {
-  std::string key;
-  for (const std::size_t column : table.key) {
-    const std::string part = key_part(table.csv.columns()[column], table.csv.field(row, column));
-    if (part.empty()) return {};
-    key += (key.empty() ? "" : std::string(1, kBetweenParts)) + part;
+/// How the columns of a key name samples: by what they are known by under the column's name, or by their files.
+class Key {
+ public:
+  Key(const Table& table, std::span<const Sample> samples) : table_(table) {
+    for (const std::size_t column : table.key) {
+      const std::string& name = table.csv.columns()[column];
+      const auto known = [&](const Sample& sample) {
+        return sample.keys.contains(name) || sample.attributes.contains(name);
+      };
+      // Objects have keys, and ids that are no paths.
+      const bool other = name != "path" && std::ranges::any_of(samples, known);
+      const bool id = name == "id" && std::ranges::any_of(samples, [](const Sample& s) { return !s.keys.empty(); });
+      by_file_.push_back(!other && !id);
+    }
   }
-  return key;
+
+  void name_by(const NamedBy& naming) { naming_ = &naming; }
+  [[nodiscard]] const NamedBy& named_by() const { return *naming_; }
+  [[nodiscard]] bool by_file() const { return std::ranges::find(by_file_, true) != by_file_.end(); }
+
+  /// Empty: the row has no key.
+  [[nodiscard]] std::string of_row(std::size_t row) const {
+    return joined([&](std::size_t part, std::size_t column) {
+      const std::string_view field = table_.csv.field(row, column);
+      if (is_missing(field)) return std::string();
+      return by_file_[part] ? path_in_table(field, table_.root) : std::string(field);
+    });
+  }
+
+  [[nodiscard]] std::string of(const Sample& sample) const {
+    return joined([&](std::size_t part, std::size_t column) {
+      const std::string& name = table_.csv.columns()[column];
+      if (by_file_[part]) return naming_->form(path_of(sample));
+      if (const auto known = sample.keys.find(name); known != sample.keys.end()) return known->second;
+      if (name == "id") return sample.id;
+      const auto other = sample.attributes.find(name);
+      return other == sample.attributes.end() ? std::string() : other->second;
+    });
+  }
+
+ private:
+  template <class Part>
+  [[nodiscard]] std::string joined(Part part_of) const {
+    std::string key;
+    for (std::size_t part = 0; part < table_.key.size(); ++part) {
+      const std::string one = part_of(part, table_.key[part]);
+      if (one.empty()) return {};
+      key += (part == 0 ? "" : std::string(1, kBetweenParts)) + one;
+    }
+    return key;
+  }
+
+  const Table& table_;
+  std::vector<bool> by_file_;  ///< of each column
+  const NamedBy* naming_ = &naming(0);
+};
+
+using Rows = std::unordered_map<std::string, std::size_t>;
+
+/// The row of each key. `agreeing`: columns that rows of one key may not differ in.
+Rows rows_by_key(const Table& table, const Key& key, const std::vector<std::size_t>& agreeing) {
+  Rows rows;
+  for (std::size_t row = 0; row < table.csv.rows(); ++row) {
+    const std::string name = key.of_row(row);
+    if (name.empty()) continue;
+    const auto [first, fresh] = rows.emplace(name, row);
+    if (fresh) continue;
+    for (const std::size_t column : agreeing)
+      if (table.csv.field(row, column) != table.csv.field(first->second, column))
+        throw FormatError(fmt::format("{}: lines {} and {} have one key and differ in '{}'; expected one value for it",
+                                      table.name, table.csv.line(first->second), table.csv.line(row),
+                                      printable(table.csv.columns()[column])));
+  }
+  return rows;
 }
 
-std::string key_of_sample(const Table& table, const Sample& sample) {
-  std::string key;
-  for (const std::size_t column : table.key) {
-    const std::string& name = table.csv.columns()[column];
-    std::string part;
-    if (const auto known = sample.keys.find(name); known != sample.keys.end())
-      part = known->second;
-    else if (names_the_sample(name))
-      part = sample.id;
-    else if (const auto other = sample.attributes.find(name); other != sample.attributes.end())
-      part = other->second;
-    if (part.empty()) return {};
-    key += (key.empty() ? "" : std::string(1, kBetweenParts)) + part;
+/// What one naming makes of the samples.
+struct Fit {
+  std::int64_t images = 0;         ///< that have a row
+  std::set<std::size_t> shared{};  ///< rows whose name several files have
+};
+
+Fit fit_of(const Key& key, const Rows& rows, std::span<const Sample> samples) {
+  Fit fit;
+  std::unordered_map<std::size_t, std::string> path;
+  for (const Sample& sample : samples) {
+    const auto found = rows.find(key.of(sample));
+    if (found == rows.end()) continue;
+    ++fit.images;
+    const auto [first, fresh] = path.emplace(found->second, path_of(sample));
+    if (!fresh && first->second != path_of(sample)) fit.shared.insert(found->second);
   }
-  return key;
+  return fit;
+}
+
+/// The naming by which most images have a row, each its own; the earlier of equals. A name of several files says
+/// nothing of which of them it means.
+void choose_naming(const Table& table, Key& key, const Rows& rows, std::span<const Sample> samples) {
+  std::size_t chosen = 0, unclear = 0;
+  std::int64_t most = 0;
+  std::string doubtful;
+  for (std::size_t i = 0; i < kNamings; ++i) {
+    key.name_by(naming(i));
+    const Fit fit = fit_of(key, rows, samples);
+    if (!fit.shared.empty()) {
+      if (unclear == 0) doubtful = naming(i).words;
+      unclear = std::max(unclear, fit.shared.size());
+    } else if (fit.images > most) {
+      chosen = i;
+      most = fit.images;
+    }
+  }
+  key.name_by(naming(chosen));
+  if (most == 0 && unclear > 0)
+    throw FormatError(fmt::format(
+        "{}: {} rows name images by their {}, and each is that of several images; expected their paths below the "
+        "data's folder",
+        table.name, unclear, doubtful));
+}
+
+/// pandas writes a column of whole numbers that has gaps as 0.0, 1.0: the numbers are meant.
+bool has_decimals(const Table& table) {
+  bool decimals = false;
+  for (std::size_t row = 0; row < table.csv.rows(); ++row) {
+    const std::string_view field = table.csv.field(row, *table.label);
+    if (is_missing(field)) continue;
+    if (!whole_number(field)) return false;
+    decimals = decimals || field.find('.') != std::string_view::npos;
+  }
+  return decimals;
+}
+
+bool has_label(const Table& table, std::size_t row) {
+  if (table.label && table.several()) return findings_in(table, row).has_value();
+  if (table.label) return label_of(table, row).has_value();
+  return std::ranges::any_of(table.findings, [&](std::size_t column) { return finding_of(table, row, column) >= 0; });
 }
 
 std::string lower(std::string text) {
@@ -81,7 +190,7 @@ std::string without_zeros(std::string text) {
   return text.substr(first == std::string::npos ? text.size() : first);
 }
 
-std::string file_name(std::string text) { return text.substr(text.rfind('/') + 1); }
+std::string last_part(std::string text) { return text.substr(text.find_last_of("/\\") + 1); }
 
 std::string with_slashes(std::string text) {
   std::ranges::replace(text, '\\', '/');
@@ -96,7 +205,7 @@ struct Looser {
 constexpr std::array<Looser, 4> kLooser{{{"if upper and lower case were one", lower},
                                          {"without the zeros in front", without_zeros},
                                          {"with / in place of \\", with_slashes},
-                                         {"by the file's name without its folders", file_name}}};
+                                         {"by the file's name without its folders", last_part}}};
 
 std::vector<std::string> hints(const std::string& table, const std::vector<std::string>& rows,
                                const std::vector<std::string>& samples) {
@@ -138,20 +247,33 @@ std::optional<std::int32_t> index_of(std::string_view text) {
 
 }  // namespace
 
-Table read_table(const std::filesystem::path& file, const LabelTable& columns, std::string_view unnamed) {
+Table read_table(const std::filesystem::path& file, const LabelTable& columns, const std::vector<std::string>& classes,
+                 std::string_view unnamed) {
   Table table;
   table.name = unnamed.empty() ? file.filename().string() : std::string(unnamed);
   if (!unnamed.empty() && !std::filesystem::is_regular_file(file))
     throw FormatError(fmt::format("{}: no such file; expected a table (.csv)", unnamed));
   const std::vector<std::byte> bytes = read_file(file, kMostTableBytes);
   try {
-    table.csv = container::parse_csv(as_text(bytes));
-    for (const std::string& name : columns.findings) table.findings.push_back(column_named(table.csv, name));
+    const std::string text = container::utf8_text(as_text(bytes));
+    table.csv = container::parse_csv(text, form_of(text));
+    for (const std::string& name : columns.findings) {
+      const std::size_t column = column_named(table.csv, name);
+      if (std::ranges::find(table.findings, column) != table.findings.end())
+        throw ConfigError(fmt::format("label: column '{}' is given twice; expected it once", printable(name)));
+      table.findings.push_back(column);
+    }
     if (table.findings.empty()) table.label = column_or(table.csv, columns.label, "label");
     table.patient = column_or(table.csv, columns.patient, "patient");
+    if (!columns.split.empty() && !table.label)
+      throw ConfigError("label: nothing to split, there is no column 'label'; expected the column named");
   } catch (const Error&) {
     rethrow_at(table.name);
   }
+  table.split = columns.split;
+  table.none = columns.none;
+  table.classes = classes;
+  table.decimal = table.label && !table.several() && has_decimals(table);
   return table;
 }
 
@@ -164,7 +286,7 @@ void find_key(Table& table, const std::vector<std::string>& given, const std::ve
     for (const std::string& name : known)
       if (const auto found = table.csv.find(name)) table.key.push_back(*found);
     if (table.key.empty())
-      throw ConfigError(fmt::format("no column 'path' or 'id'; expected the key named, of {}",
+      throw ConfigError(fmt::format("no column 'path' or 'id'; expected the key named (--key COLUMN), of {}",
                                     printable(join(table.csv.columns()), 500)));
   } catch (const Error&) {
     rethrow_at(table.name);
@@ -179,40 +301,33 @@ Join join_table(const Table& table, std::span<const Sample> samples, const std::
   for (const std::string& name : decisive)
     if (const auto column = table.csv.find(name)) agreeing.push_back(*column);
 
-  std::unordered_map<std::string, std::size_t> row_of;
-  for (std::size_t row = 0; row < table.csv.rows(); ++row) {
-    const std::string key = key_of_row(table, row);
-    if (key.empty()) continue;
-    const auto [first, fresh] = row_of.emplace(key, row);
-    if (fresh) continue;
-    for (const std::size_t column : agreeing)
-      if (table.csv.field(row, column) != table.csv.field(first->second, column))
-        throw FormatError(fmt::format("{}: lines {} and {} have one key and differ in '{}'; expected one value for it",
-                                      table.name, table.csv.line(first->second), table.csv.line(row),
-                                      printable(table.csv.columns()[column])));
-  }
+  Key key(table, samples);
+  const Rows row_of = rows_by_key(table, key, agreeing);
+  if (key.by_file()) choose_naming(table, key, row_of, samples);
 
   Join joined;
   joined.counts.file = table.name;
+  const std::string& column = table.csv.columns().at(table.key.at(0));
+  const std::string_view words = key.named_by().words;
+  const bool plain = (column == "path" || column == "id") && words == naming(0).words;
+  if (table.key.size() == 1 && key.by_file() && !plain)
+    joined.counts.by = fmt::format("column '{}' as {}", printable(column), words);
   std::unordered_set<std::size_t> used;
   std::vector<std::string> lonely;
   for (const Sample& sample : samples) {
-    const std::string key = key_of_sample(table, sample);
-    const auto found = row_of.find(key);
-    const bool matched = !key.empty() && found != row_of.end();
+    const std::string name = key.of(sample);
+    const auto found = row_of.find(name);
+    const bool matched = !name.empty() && found != row_of.end();
     joined.rows.push_back(matched ? found->second : Join::kNone);
     if (matched) used.insert(found->second);
-    if (!matched && !key.empty()) lonely.push_back(key);
-    const bool labels = table.label || !table.findings.empty();
-    const bool labelled = matched && (table.label ? !table.csv.field(found->second, *table.label).empty()
-                                                  : std::ranges::any_of(table.findings, [&](std::size_t column) {
-                                                      return finding_of(table, found->second, column) >= 0;
-                                                    }));
-    ++(labelled || (matched && !labels) ? joined.counts.matched : joined.counts.images_without_label);
+    if (!matched && !name.empty()) lonely.push_back(name);
+    const bool labelled = matched && (!table.labelled() || has_label(table, found->second));
+    ++(labelled ? joined.counts.matched : joined.counts.images_without_label);
   }
+  joined.any = !used.empty();
   std::vector<std::string> unused;
-  for (const auto& [key, row] : row_of)
-    if (!used.contains(row)) unused.push_back(key);
+  for (const auto& [name, row] : row_of)
+    if (!used.contains(row)) unused.push_back(name);
   joined.counts.labels_without_image = static_cast<std::int64_t>(unused.size());
   joined.counts.ambiguous = ambiguous(samples, joined.rows);
   if (joined.counts.ambiguous > 0)
@@ -226,8 +341,8 @@ Join join_table(const Table& table, std::span<const Sample> samples, const std::
 }
 
 std::int8_t finding_of(const Table& table, std::size_t row, std::size_t column) {
-  const std::string text = lower(std::string(table.csv.field(row, column)));
-  if (text.empty() || text == "nan") return -1;
+  const std::string_view text = table.csv.field(row, column);
+  if (is_missing(text)) return -1;
   double value = 0;
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, value);
@@ -237,6 +352,26 @@ std::int8_t finding_of(const Table& table, std::size_t row, std::size_t column) 
                     "where it is not known",
                     table.name, table.csv.line(row), printable(table.csv.columns()[column])));
   return static_cast<std::int8_t>(value);
+}
+
+std::optional<std::string> label_of(const Table& table, std::size_t row) {
+  const std::string_view field = table.csv.field(row, *table.label);
+  const auto is_class = [&](std::string_view text) {
+    return std::ranges::find(table.classes, text) != table.classes.end();
+  };
+  if (is_missing(field) && (field.empty() || !is_class(field))) return std::nullopt;
+  if (table.decimal && !is_class(field))
+    if (auto number = whole_number(field)) return number;
+  return std::string(field);
+}
+
+std::optional<std::vector<std::string>> findings_in(const Table& table, std::size_t row) {
+  const std::string_view field = table.csv.field(row, *table.label);
+  if (is_missing(field)) return std::nullopt;
+  std::vector<std::string> parts = parts_of(field, table.split);
+  std::erase_if(parts,
+                [&](const std::string& part) { return std::ranges::find(table.none, part) != table.none.end(); });
+  return parts;
 }
 
 std::vector<std::string> class_names(const std::set<std::string>& labels, const std::vector<std::string>& given,
@@ -259,11 +394,25 @@ std::vector<std::string> class_names(const std::set<std::string>& labels, const 
   return numbers;
 }
 
-std::vector<std::string> classes_of(const Table& table, const std::vector<std::string>& given) {
+std::vector<std::string> classes_of(const Table& table) {
   std::set<std::string> labels;
-  for (std::size_t row = 0; row < table.csv.rows(); ++row)
-    if (const std::string_view label = table.csv.field(row, *table.label); !label.empty()) labels.emplace(label);
-  return class_names(labels, given, table.name);
+  for (std::size_t row = 0; row < table.csv.rows(); ++row) {
+    if (table.several()) {
+      const std::vector<std::string> parts = findings_in(table, row).value_or(std::vector<std::string>{});
+      labels.insert(parts.begin(), parts.end());
+    } else if (auto label = label_of(table, row)) {
+      labels.insert(std::move(*label));
+    }
+  }
+  if (!table.several()) return class_names(labels, table.classes, table.name);
+  if (table.classes.empty()) return {labels.begin(), labels.end()};
+  for (const std::string& name : labels)
+    if (std::ranges::find(table.classes, name) == table.classes.end())
+      throw ConfigError(
+          fmt::format("{}: finding '{}' is none of the classes; expected one of {}, or that it stands for none of them "
+                      "(label: {{none: [..]}}, --label-none)",
+                      table.name, printable(name), join(table.classes)));
+  return table.classes;
 }
 
 }  // namespace shiftnorm::imaging

@@ -9,6 +9,7 @@
 #include "folder_dataset.hpp"
 #include "selected_dataset.hpp"
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/text.hpp"
 #include "shiftnorm/imaging/dataset.hpp"
 #include "table_dataset.hpp"
 
@@ -34,11 +35,11 @@ std::string shown(const fs::path& path) {
 }
 
 std::unique_ptr<Dataset> open_files(const fs::path& path, const std::string& key, bool folder,
-                                    const DatasetOptions& options) {
+                                    const DatasetOptions& options, bool classes) {
   if (!folder) return open_array(path, key, options);
   if (!key.empty()) throw ConfigError(fmt::format("{}: is a folder; '#{}' names an array of a file", shown(path), key));
   try {
-    return open_folder(path, options);
+    return open_folder(path, options, classes);
   } catch (...) {
     rethrow_at(shown(path));
   }
@@ -54,8 +55,6 @@ std::vector<std::string> keys_of(const Dataset& data) {
 
 /// Whether the objects themselves are to say of which class they are.
 bool by_objects(const DicomOptions& dicom) { return dicom.label_folders || !dicom.label.tag.empty(); }
-
-bool names_classes(const Table& table) { return table.label || !table.findings.empty(); }
 
 /// Columns are the table's where it has them and attributes of the objects otherwise. What the objects are chosen by
 /// here is taken out of `options`.
@@ -76,12 +75,24 @@ std::unique_ptr<Dataset> open_objects(const fs::path& path, const std::vector<Ta
     options.keep.push_back(attribute);
   }
   std::erase_if(options.where, [&](const auto& condition) { return !in_table(condition.first); });
-  if (!tables.empty() && names_classes(tables[0])) plain.classes = {};  // they are the names of the table's labels
+  if (!tables.empty() && tables[0].labelled()) plain.classes = {};  // they are the names of the table's labels
   if (tables.empty())
     options.limit = {};  // the objects' own business, which tells what belongs to a series
   else
     plain.limit = {};
   return dicom::open_dicom(path, plain);
+}
+
+/// The column that a list of images has them in.
+void find_images(Table& list, const std::vector<std::string>& given) {
+  if (given.size() > 1)
+    throw ConfigError(
+        fmt::format("{}: {} columns are the key; expected one, with the image files", list.name, given.size()));
+  if (given.empty() && !list.csv.find("path"))
+    throw ConfigError(fmt::format(
+        "{}: no column 'path'; expected one with the image files, or its name as the key (--key COLUMN), of {}",
+        list.name, printable(join(list.csv.columns()), 500)));
+  find_key(list, given, {});
 }
 
 /// What a reader accepts.
@@ -92,7 +103,7 @@ void check_reader(Reader reader, const fs::path& path, bool folder) {
   if (reader == Reader::folder && !folder) wrong("reader 'folder' expects a folder of images");
   if (reader == Reader::array && (folder || named_like_table(path)))
     wrong("reader 'array' expects .npy, .npz or .safetensors");
-  if (reader == Reader::table && folder) wrong("reader 'table' expects .csv or .tsv");
+  if (reader == Reader::table && folder) wrong("reader 'table' expects .csv, .tsv or .txt");
   if (reader != Reader::table && !folder && !named_like_array(path) && !named_like_table(path))
     throw UnsupportedError(
         fmt::format("{}: is no known data set; expected a folder of images or DICOM objects, a table (.csv), .npy, "
@@ -103,6 +114,11 @@ void check_reader(Reader reader, const fs::path& path, bool folder) {
 }  // namespace
 
 std::unique_ptr<Dataset> open_dataset(const std::string& where, const DatasetOptions& options) {
+  try {
+    check_classes(options.classes);
+  } catch (const ConfigError&) {
+    rethrow_at("classes");
+  }
   const auto [path, key] = split_key(where);
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
@@ -123,7 +139,9 @@ std::unique_ptr<Dataset> open_dataset(const std::string& where, const DatasetOpt
   std::unique_ptr<Dataset> all;
   const bool beside = !options.labels.file.empty();
   const bool unnamed = objects || options.ids == Ids::hash || !options.labels.patient.empty();
-  if (beside) tables.push_back(read_table(options.labels.file, options.labels, unnamed ? kLabels : ""));
+  if (beside)
+    tables.push_back(read_table(options.labels.file, options.labels, options.classes, unnamed ? kLabels : ""));
+  if (beside && folder) tables[0].root = fs::absolute(path / "").lexically_normal();
   if (objects) {
     // A table beside them may have a column of that name for other ends.
     if (beside && by_objects(options.dicom)) tables[0].label.reset();
@@ -131,17 +149,18 @@ std::unique_ptr<Dataset> open_dataset(const std::string& where, const DatasetOpt
     all = open_objects(path, tables, chosen);
   } else if (!folder && (options.reader == Reader::table || (!named_like_array(path) && named_like_table(path)))) {
     // With labels beside it the columns that are named are theirs; the list itself is told by its paths.
-    Table list = read_table(path, beside ? LabelTable{} : options.labels, unnamed ? kImages : "");
+    Table list = read_table(path, beside ? LabelTable{} : options.labels, options.classes, unnamed ? kImages : "");
     if (list.patient || (beside && tables[0].patient)) list.name = kImages;
-    find_key(list, {"path"}, {});
+    find_images(list, beside ? std::vector<std::string>{} : options.labels.key);
     all = open_table(list, path.parent_path());
     tables.insert(tables.begin(), std::move(list));
   } else {
     DatasetOptions plain = options;
     plain.limit = {};
-    if (beside && names_classes(tables[0])) plain.classes = {};  // they are the names of the table's labels
+    const bool by_table = beside && tables[0].labelled();
+    if (by_table) plain.classes = {};  // they are the names of the table's labels
     for (const auto& [column, values] : options.where) plain.keep.push_back(column);
-    all = open_files(path, key, folder, plain);
+    all = open_files(path, key, folder, plain, !by_table);
   }
   if (beside && std::ranges::any_of(tables, [](const Table& table) { return table.patient.has_value(); }))
     tables.back().name = kLabels;

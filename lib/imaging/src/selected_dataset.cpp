@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 
+#include "label_values.hpp"
 #include "limit.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/project_key.hpp"
@@ -21,10 +22,9 @@ class SelectedDataset final : public Dataset {
       : all_(std::move(all)), classes_(all_->classes()), samples_(all_->samples()), notes_(all_->selection_notes()) {
     std::vector<std::string> wanted = options.keep;
     for (const auto& [column, values] : options.where) wanted.push_back(column);
-    for (const Table& table : tables) take(table, options.classes, wanted);
-    const auto labelled = [](const Table& table) { return table.label || !table.findings.empty(); };
+    for (const Table& table : tables) take(table, wanted, options.labelled);
     const bool labelled_already = all_->label_counts() != nullptr || options.dicom.label_folders;
-    if (options.labelled && !tables.empty() && !labelled_already && std::ranges::none_of(tables, labelled))
+    if (options.labelled && !tables.empty() && !labelled_already && std::ranges::none_of(tables, &Table::labelled))
       notes_.push_back(fmt::format("{}: has no column 'label', and none was named", tables.back().name));
     check_columns(wanted, tables);
     name_samples(tables, options);
@@ -37,6 +37,10 @@ class SelectedDataset final : public Dataset {
       std::erase_if(sample.attributes, [&](const auto& attribute) {
         return std::ranges::find(options.keep, attribute.first) == options.keep.end();
       });
+    // What is missing is no value to group by.
+    for (Sample& sample : samples_)
+      for (auto& [name, value] : sample.attributes)
+        if (is_missing(value)) value.clear();
   }
 
   [[nodiscard]] const std::vector<Sample>& samples() const override { return samples_; }
@@ -71,33 +75,78 @@ class SelectedDataset final : public Dataset {
 
  private:
   /// Labels, patients and the columns that are asked for.
-  void take(const Table& table, const std::vector<std::string>& classes, const std::vector<std::string>& wanted) {
+  void take(const Table& table, const std::vector<std::string>& wanted, bool labels_matter) {
     const Join joined = join_table(table, samples_, wanted);
+    check_any(table, joined);
     notes_.insert(notes_.end(), joined.notes.begin(), joined.notes.end());
     counts_ = joined.counts;
-    std::map<std::string, std::int32_t, std::less<>> index;
-    if (table.label) {
-      classes_ = classes_of(table, classes);
-      for (const std::string& name : classes_) index.emplace(name, static_cast<std::int32_t>(index.size()));
+    if (table.labelled()) {
+      take_labels(table, joined);
+      if (labels_matter) tell_of_labels(table);
     }
-    const std::vector<std::size_t> outputs = name_findings(table, classes);
     for (std::size_t i = 0; i < samples_.size(); ++i) {
       Sample& sample = samples_[i];
-      if (table.label || !table.findings.empty()) sample.label = -1;
-      if (!table.findings.empty()) sample.findings.assign(classes_.size(), -1);
       const std::size_t row = joined.rows[i];
       if (row == Join::kNone) continue;
-      if (table.label)
-        if (const std::string_view label = table.csv.field(row, *table.label); !label.empty())
-          sample.label = index.find(label)->second;
-      for (std::size_t f = 0; f < outputs.size(); ++f)
-        sample.findings[outputs[f]] = finding_of(table, row, table.findings[f]);
       if (table.patient)
-        if (const std::string_view patient = table.csv.field(row, *table.patient); !patient.empty())
+        if (const std::string_view patient = table.csv.field(row, *table.patient); !is_missing(patient))
           sample.patient = patient;  // hashed by name_samples()
       for (const std::string& name : wanted)
         if (const auto column = table.csv.find(name)) sample.attributes[name] = table.csv.field(row, *column);
     }
+  }
+
+  /// What a table that names no image says of the images is nothing, whatever it holds.
+  void check_any(const Table& table, const Join& joined) const {
+    if (joined.any || samples_.empty()) return;
+    const std::string hint = joined.notes.empty() ? std::string() : fmt::format(" ({})", joined.notes.front());
+    throw ConfigError(fmt::format(
+        "{}: none of its {} rows names one of the {} images by column '{}'; expected their paths below the data's "
+        "folder, file names, or either without the extension (--key names another column){}",
+        table.name, table.csv.rows(), samples_.size(), printable(table.csv.columns()[table.key.at(0)]), hint));
+  }
+
+  void take_labels(const Table& table, const Join& joined) {
+    std::map<std::string, std::int32_t, std::less<>> index;
+    if (table.label) {
+      classes_ = classes_of(table);
+      for (const std::string& name : classes_) index.emplace(name, static_cast<std::int32_t>(index.size()));
+    }
+    const std::vector<std::size_t> outputs = name_findings(table, table.classes);
+    for (std::size_t i = 0; i < samples_.size(); ++i) {
+      Sample& sample = samples_[i];
+      sample.label = -1;
+      if (table.several()) sample.findings.assign(classes_.size(), -1);
+      const std::size_t row = joined.rows[i];
+      if (row == Join::kNone) continue;
+      for (std::size_t f = 0; f < outputs.size(); ++f)
+        sample.findings[outputs[f]] = finding_of(table, row, table.findings[f]);
+      if (!table.label) continue;
+      if (!table.several()) {
+        if (const auto label = label_of(table, row)) sample.label = index.at(*label);
+      } else if (const auto there = findings_in(table, row)) {
+        std::ranges::fill(sample.findings, std::int8_t{0});
+        for (const std::string& name : *there) sample.findings[static_cast<std::size_t>(index.at(name))] = 1;
+      }
+    }
+  }
+
+  void tell_of_labels(const Table& table) {
+    const auto labelled = [](const Sample& sample) {
+      return sample.label >= 0 || std::ranges::any_of(sample.findings, [](std::int8_t known) { return known >= 0; });
+    };
+    if (std::ranges::none_of(samples_, labelled))
+      notes_.push_back(
+          fmt::format("{}: no image has a label; all that is there is missing (empty, NaN, NA, null)", table.name));
+    if (table.decimal)
+      notes_.push_back(fmt::format("{}: labels are written as 0.0, 1.0, ..; taken as the numbers", table.name));
+    if (table.several()) return;
+    if (const auto separator = separator_in(table.csv, *table.label))
+      notes_.push_back(fmt::format(
+          "{}: column '{}' has values that look like several findings at once, and each combination is taken as a "
+          "class of its own; label: {{column: '{}', split: '{}'}} (--label-split '{}') takes them apart",
+          table.name, printable(table.csv.columns()[*table.label]), printable(table.csv.columns()[*table.label]),
+          *separator, *separator));
   }
 
   /// Which of the classes each column of findings is; without given ones the columns are the classes.

@@ -2,9 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
 #include <unordered_set>
 
 #include "image_files.hpp"
+#include "label_values.hpp"
+#include "sample_names.hpp"
 #include "shiftnorm/core/error.hpp"
 
 namespace shiftnorm::imaging {
@@ -35,29 +39,39 @@ class TableDataset final : public Dataset {
   std::vector<std::string> classes_;
 };
 
+/// Lists written on Windows part folders by backslashes.
+fs::path file_named(const fs::path& folder, std::string_view path) {
+  fs::path file = folder / path;
+  std::error_code ignored;
+  if (path.find('\\') == std::string_view::npos || fs::exists(file, ignored)) return file;
+  std::string slashed(path);
+  std::ranges::replace(slashed, '\\', '/');
+  return fs::exists(folder / slashed, ignored) ? folder / slashed : file;
+}
+
 }  // namespace
 
 std::unique_ptr<Dataset> open_table(const Table& table, const fs::path& folder) {
-  const auto column = table.csv.find("path");
-  if (!column)
-    throw ConfigError(
-        fmt::format("{}: no column 'path'; expected one with the image files (labels of a folder are given beside it)",
-                    table.name));
   std::vector<Sample> samples;
   std::vector<fs::path> paths;
   std::unordered_set<std::string> seen;
   for (std::size_t row = 0; row < table.csv.rows(); ++row) {
-    std::string_view path = table.csv.field(row, *column);
-    while (path.starts_with("./")) path.remove_prefix(2);
-    std::string id = id_of(std::string(path));
-    if (path.empty() || !seen.insert(id).second) continue;
+    const std::string_view path = table.csv.field(row, table.key.at(0));
+    if (is_missing(path)) continue;
+    std::string id = path_in_table(path, table.root);
+    if (id.empty() || !seen.insert(id).second) continue;
     samples.push_back({std::move(id)});
-    paths.push_back(folder / path);
+    paths.push_back(file_named(folder, path));
   }
   if (samples.empty()) throw FormatError(fmt::format("{}: names no image; expected paths in its rows", table.name));
   return std::make_unique<TableDataset>(std::move(samples), std::move(paths));
 }
 
-bool named_like_table(const fs::path& file) { return file.extension() == ".csv" || file.extension() == ".tsv"; }
+bool named_like_table(const fs::path& file) {
+  std::string extension = file.extension().string();
+  std::ranges::transform(extension, extension.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return extension == ".csv" || extension == ".tsv" || extension == ".txt";
+}
 
 }  // namespace shiftnorm::imaging

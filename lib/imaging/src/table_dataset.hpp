@@ -8,11 +8,12 @@
 
 namespace shiftnorm::imaging {
 
-/// The image files that a table lists in its column `path`, in its order, relative to `folder`; labels are not read
-/// here. A file named on several lines is one sample.
-/// Errors  ConfigError if there is no such column; FormatError if it is empty everywhere.
+/// The image files that a table lists in the column of its key, in its order, relative to `folder`; labels are not read
+/// here. A file named on several lines is one sample. Backslashes part folders where that is the file that is there.
+/// Errors  FormatError if it is empty everywhere.
 [[nodiscard]] std::unique_ptr<Dataset> open_table(const Table& table, const std::filesystem::path& folder);
 
+/// `.csv`, `.tsv` and `.txt`, in upper or lower case.
 [[nodiscard]] bool named_like_table(const std::filesystem::path& file);
 
 }  // namespace shiftnorm::imaging

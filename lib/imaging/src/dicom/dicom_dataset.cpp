@@ -15,6 +15,7 @@
 #include "dicom/pixel_chain.hpp"
 #include "dicom/tag_labels.hpp"
 #include "dicom/transfer_syntax.hpp"
+#include "folder_dataset.hpp"
 #include "limit.hpp"
 #include "shiftnorm/core/content_hash.hpp"
 #include "shiftnorm/core/hash.hpp"
@@ -186,7 +187,7 @@ void DicomDataset::label_by_folder(const DatasetOptions& options) {
   std::set<std::string> used;
   for (const Found& found : objects_)
     if (!found.source.folder.empty()) used.insert(found.source.folder);
-  classes_ = options.classes.empty() ? std::vector<std::string>(used.begin(), used.end()) : options.classes;
+  classes_ = options.classes.empty() ? folder_order(used) : options.classes;
   for (const std::string& folder : used)
     if (std::ranges::find(classes_, folder) == classes_.end())
       throw ConfigError("a class folder is not among the given classes; expected the folder names, one class each");

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -70,6 +71,7 @@ struct Place {
 /// What became of a table of labels, or of an attribute's values (counts of samples, and of rows without one).
 struct LabelCounts {
   std::string file;  ///< without folders; the attribute's keyword
+  std::string by{};  ///< which column names the images, and how; empty: as its name says
   std::int64_t matched = 0, images_without_label = 0, labels_without_image = 0, ambiguous = 0;
 };
 
@@ -128,11 +130,19 @@ class Dataset {
 
 /// A CSV file with a row for each sample, or for each key that samples share, and the names of its columns.
 struct LabelTable {
-  std::filesystem::path file{};    ///< empty: none; WHERE itself may be a table
-  std::vector<std::string> key{};  ///< columns that tell the sample together; empty: path, id, or the samples' keys
-  std::string label{};             ///< column of class names; empty: `label`, if there is one
-  std::vector<std::string> findings{};  ///< instead: columns of 0 and 1; empty, -1 and nan are not known
-  std::string patient{};                ///< column that tells the patient; empty: `patient`, if there is one
+  std::filesystem::path file{};  ///< empty: none; WHERE itself may be a table
+  /// Columns that tell the sample together; empty: path, id, or the samples' keys. Columns of other names hold paths,
+  /// file names or what is before their extension.
+  std::vector<std::string> key{};
+  std::string label{};                  ///< column of class names; empty: `label`, if there is one
+  std::vector<std::string> findings{};  ///< instead: columns of 0 and 1; what is missing or -1 is not known
+  /// What parts the findings that `label` holds ("A|B"; lists as Python writes them are taken apart whatever it is).
+  std::string split{};
+  std::vector<std::string> none{};  ///< of these findings: what stands for none ("No Finding")
+  std::string patient{};            ///< column that tells the patient; empty: `patient`, if there is one
+
+  /// Whether an image may have several findings.
+  [[nodiscard]] bool several() const { return !findings.empty() || !split.empty(); }
 };
 
 /// Which frames of a multi-frame object are samples. `by_kind`: all of enhanced CT, MR and PET, else the middle one.
@@ -173,6 +183,9 @@ struct DatasetOptions {
   int threads = 1;  ///< for looking into many files
 };
 
+/// ConfigError if a class is named twice: whose output it is would be the order's accident.
+void check_classes(std::span<const std::string> names);
+
 /// ConfigError unless the text names the axes of an array: N, then each of C, T, L, D, H, W at most once ("NTC"). The
 /// network takes them in that order.
 void check_layout(const std::string& letters);
@@ -192,11 +205,10 @@ void check_layout(const std::string& letters);
 [[nodiscard]] bool is_dicom_source(const std::filesystem::path& file);
 
 /// Opens WHERE: a folder that holds DICOM objects (or the DICOMDIR in it), an image folder (class folders, or none:
-/// unlabelled), `.npy`, `.npz`, `.safetensors`, each with `#key`, or a table (`.csv`, `.tsv`) with a column `path` of
-/// image files, relative to its folder. DICOM is told by content. Then joins labels, keeps what `where` and `limit`
-/// say. Errors  FormatError if nothing is there, or a table is bad or gives one key two labels; ConfigError for options
-/// that
-///         do not fit.
+/// unlabelled), `.npy`, `.npz`, `.safetensors`, each with `#key`, or a table (`.csv`, `.tsv`, `.txt`) with a column of
+/// image files (`path`, or the key), relative to its folder. DICOM is told by content. Then joins labels, keeps what
+/// `where` and `limit` say. Errors  FormatError if nothing is there, or a table is bad or gives one key two labels;
+///         ConfigError for options that do not fit, and for a table that names none of the images.
 [[nodiscard]] std::unique_ptr<Dataset> open_dataset(const std::string& where, const DatasetOptions& options);
 
 }  // namespace shiftnorm::imaging
