@@ -48,6 +48,7 @@ std::vector<std::string> classes_of(const Options& options) {
     if (names.back().empty()) throw ConfigError("an empty name; expected names between the commas");
     begin = end + 1;
   }
+  imaging::check_classes(names);
   return names;
 }
 
@@ -195,6 +196,8 @@ ExitCode evaluate(const Options& options, Console& console) {
     for (const std::string& note : experiment::notes_on_batches(mode, results.labels)) console.warn(note);
   if (const std::string& note = results.modes.front().note; !note.empty()) console.warn(note);
   if (results.label_counts) console.info(labels_line(*results.label_counts));
+  if (const std::string line = classes_line(*session.dataset); !line.empty() && results.maps.empty())
+    console.info(line);
   console.say(table_of(results) + domain_table_of(results));
   document.domains = domains_json(results);
   document.findings = findings_json(results.modes.front());

@@ -31,10 +31,13 @@ constexpr OptionSpec kData[] = {
 
 constexpr OptionSpec kTable[] = {
     {"labels", "CSV", "a table with a row for each image: labels, and columns for --where and --domain"},
-    {"key", "COLUMN,..", "the table's columns that tell the image (default: path)"},
+    {"key", "COLUMN,..",
+     "the table's columns that tell the image: paths, file names, either without extension (default: path)"},
     {"label", "COLUMN,..",
      "the table's column of class names (default: label), or several of findings: 0, 1, or nothing where not known; "
      "DICOM: folder takes the first folder"},
+    {"label-split", "SEPARATOR", "the column holds several findings at once, such as A|B or ['A', 'B']"},
+    {"label-none", "VALUE,..", "of these findings: what stands for none, e.g. 'No Finding'"},
     {"label-tag", "KEYWORD", "DICOM: the attribute whose value is the class, e.g. ViewPosition"},
     {"label-map", "VALUE=CLASS,..", "the classes of that attribute's values; others have no label"},
     {"patient", "COLUMN", "the table's column that tells patients apart (default: patient)"},
@@ -50,7 +53,7 @@ constexpr OptionSpec kMeasure[] = {
      "population, batch-mean, ema, ema-reset or dua; all but the first with semantics batch (default: population)"},
     {"batch", "N", "images in a batch, where batches matter (default: 64)"},
     {"momentum", "P", "PyTorch's p, for estimators that use it (default: the layer's own)"},
-    {"shuffle", "SEED|off", "order of the batches (default: the seed)"},
+    {"shuffle", "SEED|on|off", "order of the batches; on: by the seed (default: on)"},
     {"seed", "S", "seed of everything drawn (default: 0)"},
     {"prior-images", "N", "blend: the source counts as N images"},
     {"source-weight", "L", "blend: the source's weight, in [0, 1]"},
@@ -129,7 +132,13 @@ void read_label_options(const Options& options, imaging::DatasetOptions& dataset
       dataset.dicom.label.map = from_option("label-map", [&] { return parse_label_map(options.text("label-map")); });
     return;
   }
+  dataset.labels.split = options.text("label-split");
+  if (options.has("label-none")) dataset.labels.none = parts(options.text("label-none"), ',');
+  if (options.has("label-none") && !options.has("label-split"))
+    throw ConfigError("--label-none: expected --label-split SEPARATOR beside it");
   const std::vector<std::string> labels = parts(options.text("label"), ',');
+  if (options.has("label-split") && (labels.size() > 1 || labels[0] == "folder"))
+    throw ConfigError("--label-split: takes one column apart; expected one column as --label");
   if (labels.size() > 1)
     dataset.labels.findings = labels;
   else if (labels[0] == "folder")
@@ -269,6 +278,8 @@ adapt::Mode mode_of(const Options& options, std::string_view policy_option, std:
   if (options.has("layers")) mode.layers = from_option("layers", [&] { return parse_layers(options.text("layers")); });
   if (!options.has("shuffle")) {
     experiment::settle_shuffle(mode, seed_of(options));
+  } else if (options.text("shuffle") == "on") {
+    mode.shuffle = seed_of(options);
   } else if (options.text("shuffle") != "off") {
     mode.shuffle = static_cast<std::uint64_t>(options.integer("shuffle", 0, 0));
   }

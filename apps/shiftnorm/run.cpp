@@ -75,6 +75,8 @@ ExitCode run_alone(const experiment::Config& config, const RunPlace& place, expe
   for (const std::string& note : outcome.notes) console.warn(note);
   warn_of_bad(console, results.bad);
   if (results.label_counts) console.info(labels_line(*results.label_counts));
+  if (const std::string line = classes_line(*outcome.dataset); !line.empty() && results.maps.empty())
+    console.info(line);
   console.info(fmt::format("{}: {} images, {} bad, {} BatchNorms on {} levels", config.name, results.images,
                            results.bad.size(), results.batchnorms, results.levels));
   set_identities(options, *outcome.dataset, identities, console);

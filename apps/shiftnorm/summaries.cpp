@@ -77,6 +77,11 @@ std::string recommendation_line(const RunResults& results) {
 
 std::string table_of(const RunResults& results) {
   if (results.modes.empty()) return {};
+  if (!results.maps.empty())
+    return fmt::format(
+        "the network gives {} for each image and no vector of class scores: the outputs of {} modes are not scored.\n"
+        "What was measured is in the statistics and exports; evaluate --outputs FILE.safetensors writes the outputs.\n",
+        results.maps, results.modes.size());
   std::vector<Row> rows(1, {"mode"});
   add_headings(results.modes.front(), rows[0]);
   for (const ModeReport& report : results.modes) {
@@ -93,7 +98,7 @@ std::string table_of(const RunResults& results) {
 }
 
 std::string domain_table_of(const RunResults& results) {
-  if (results.domain_key.empty()) return {};
+  if (results.domain_key.empty() || !results.maps.empty()) return {};
   std::vector<Row> rows(1, {"mode", results.domain_key, "images"});
   add_headings(results.modes.front(), rows[0]);
   for (const ModeReport& report : results.modes)
@@ -110,9 +115,16 @@ std::string domain_table_of(const RunResults& results) {
 }
 
 std::string labels_line(const imaging::LabelCounts& counts) {
-  return fmt::format("{}: {} images matched, {} images without a label, {} labels without an image, {} ambiguous",
-                     counts.file, counts.matched, counts.images_without_label, counts.labels_without_image,
-                     counts.ambiguous);
+  return fmt::format("{}{}: {} images matched, {} images without a label, {} labels without an image, {} ambiguous",
+                     counts.file, counts.by.empty() ? "" : ", " + counts.by, counts.matched,
+                     counts.images_without_label, counts.labels_without_image, counts.ambiguous);
+}
+
+std::string classes_line(const imaging::Dataset& data) {
+  std::vector<std::string> outputs;
+  for (const std::string& name : data.classes())
+    outputs.push_back(fmt::format("{} is '{}'", outputs.size(), printable(name)));
+  return outputs.empty() ? std::string() : fmt::format("outputs by class: {}", join(outputs));
 }
 
 Json metrics_json(const std::vector<MetricResult>& results) {

@@ -18,6 +18,8 @@ namespace shiftnorm::app {
 
 /// What became of a table of labels, on one line.
 [[nodiscard]] std::string labels_line(const imaging::LabelCounts& counts);
+/// Which output of the network stands for which class; empty without classes.
+[[nodiscard]] std::string classes_line(const imaging::Dataset& data);
 
 /// `metrics` of the JSON document of `evaluate`: value, low, high; `value` null with its `reason` where undefined.
 [[nodiscard]] container::Json metrics_json(const experiment::ModeReport& report, bool labelled);

@@ -108,8 +108,8 @@ TEST_CASE("modes are refused with their place", "[experiment]") {
        "x.yaml:2:17: modes[1] has the name 'source' of an earlier mode; expected another (name: ...)"},
       {with_modes("[{name: mine}]"), ""},  // checked below: the list of policies belongs to adapt
       {with_modes("[{policy: adabn, shufle: off}]"), "x.yaml:2:25: modes[0].shufle is no key; nearest is 'shuffle'"},
-      {with_modes("[{policy: adabn, shuffle: yes}]"),
-       "x.yaml:2:34: modes[0].shuffle = yes; expected off or a seed of at least 0"},
+      {with_modes("[{policy: adabn, shuffle: some}]"),
+       "x.yaml:2:34: modes[0].shuffle = some; expected on (the run's seed), off, or a seed of at least 0"},
       {with_modes("[{policy: blend, source_weight: 2}]"),
        "x.yaml:2:40: modes[0].source_weight = 2; expected a number in [0, 1]"},
       {with_modes("[{policy: blend, source_weight: nan}]"),

@@ -141,6 +141,76 @@ TEST_CASE("the shipped experiments are valid", "[experiment]") {
   }
 }
 
+TEST_CASE("batches are shuffled on request, by the run's seed", "[experiment]") {
+  const auto shuffle = [](const std::string& value) {
+    return parse_config(
+               "seed: 7\nmodel: {checkpoint: a}\ndata: {target: {path: a}}\nmodes: [{policy: adabn, semantics: batch, "
+               "shuffle: " +
+                   value + "}]\n",
+               "x.yaml", {})
+        .modes.at(0)
+        .shuffle;
+  };
+  for (const char* on : {"on", "true", "yes", "'on'", "7"}) CHECK(shuffle(on) == 7);
+  for (const char* off : {"off", "false", "no", "'off'"}) CHECK_FALSE(shuffle(off));
+}
+
+TEST_CASE("a preprocessing may be a file of steps, and what the run keeps holds the steps", "[experiment]") {
+  const test::TempDir dir;
+  write_file(dir.path() / "steps.yaml", std::string("- {convert: RGB}\n- {to_float: {scale: 255}}\n"));
+  const auto config = [&](const std::string& value, std::vector<std::string> sets = {}) {
+    return parse_config(
+        "model: {checkpoint: a}\npreprocess: " + value + "\ndata: {target: {path: a}}\nmodes: [source]\n", "x.yaml",
+        {dir.path(), std::move(sets)});
+  };
+  const Config read = config("steps.yaml");
+  CHECK(read.preprocess->name == "custom");
+  CHECK(read.preprocess->steps.size() == 2);
+  CHECK_THAT(resolved_yaml(read, "/runs"),
+             Catch::Matchers::Contains("convert: RGB") && !Catch::Matchers::Contains("steps.yaml"));
+  CHECK(config("cifar10", {"preprocess=" + (dir.path() / "steps.yaml").string()}).preprocess->steps.size() == 2);
+  write_file(dir.path() / "named.yml", std::string("imagenet\n"));
+  CHECK(config("named.yml").preprocess->name == "imagenet");
+  write_file(dir.path() / "chained.yaml", std::string("named.yml\n"));
+  CHECK_THROWS_WITH(config("chained.yaml"), Catch::Matchers::Contains("preset 'named.yml' is unknown"));
+  CHECK_THROWS_WITH(config("gone.yaml"), Catch::Matchers::Contains("preprocess = gone.yaml; expected a YAML file of "
+                                                                   "steps that is there"));
+  CHECK_THROWS_WITH(config("imagnet"), Catch::Matchers::Contains("did you mean 'imagenet'"));
+}
+
+TEST_CASE("a label in YAML may be a column to take apart", "[experiment]") {
+  const auto config = [](const std::string& label) {
+    return parse_config(
+        "model: {checkpoint: a}\ndata: {target: {path: a, labels: t.csv, label: " + label + "}}\nmodes: [source]\n",
+        "x.yaml", {"/root", {}});
+  };
+  const Config c = config("{column: Finding Labels, split: '|', none: No Finding}");
+  CHECK(c.target.labels.label == "Finding Labels");
+  CHECK(c.target.labels.split == "|");
+  CHECK(c.target.labels.none == std::vector<std::string>{"No Finding"});
+  CHECK(c.evaluate.metrics == experiment::default_metrics(true));
+  const Config again = parse_config(resolved_yaml(c, "/root"), "x.yaml", {"/root", {}});
+  CHECK(again.target.labels.split == "|");
+  CHECK(again.target.labels.none == c.target.labels.none);
+  CHECK_THROWS_WITH(config("{column: x}"), Catch::Matchers::Contains("has neither tag nor split"));
+  CHECK_THROWS_WITH(config("{tag: t, split: x}"), Catch::Matchers::Contains("has split beside a tag"));
+  CHECK_THROWS_WITH(config("{map: {a: b}}"), Catch::Matchers::Contains("label.tag is missing"));
+}
+
+TEST_CASE("a class named twice is refused wherever classes are named", "[experiment]") {
+  const test::TempDir dir;
+  write_file(dir.path() / "names.txt", std::string("a\nb\r\na\n"));
+  CHECK_THROWS_WITH(experiment::read_classes(dir.path() / "names.txt"),
+                    "names.txt: 'a' is named twice; expected each class once");
+  const auto config = [&](const std::string& classes) {
+    return parse_config(
+        "model: {checkpoint: a}\ndata: {target: {path: a}, classes: " + classes + "}\nmodes: [source]\n", "x.yaml",
+        {dir.path(), {}});
+  };
+  CHECK_THROWS_WITH(config("[x, y, x]"), Catch::Matchers::Contains("x.yaml:2:36: data.classes: 'x' is named twice"));
+  CHECK_THROWS_WITH(config("names.txt"), Catch::Matchers::Contains("'a' is named twice"));
+}
+
 TEST_CASE("class names come from a file, one per line", "[experiment]") {
   const test::TempDir dir;
   write_file(dir.path() / "classes.txt", "cat\r\n\nbig dog\n");

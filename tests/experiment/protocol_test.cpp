@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
 #include <random>
 #include <set>
@@ -201,6 +202,41 @@ TEST_CASE("held out in domains: each is measured on its own part", "[experiment]
 }
 
 // Oracles: one estimate over all images in the same batches, and plain inference with fixed statistics.
+// Oracle: the split itself, counted here.
+TEST_CASE("held out in domains: what is counted is what was measured", "[experiment]") {
+  const Place place("id,label,site");
+  const auto run = [&](int min_images) {
+    return run_experiment(
+        parse_config(
+            fmt::format("seed: 3\nmodel: {{checkpoint: net.safetensors, architecture: cifar_resnet20}}\n"
+                        "preprocess: cifar10\ndata: {{target: {{path: x.npy, labels: t.csv, domain: {{key: site, "
+                        "min_images: {}}}}}}}\nmodes: [source, adabn]\n"
+                        "protocol: {{kind: held_out, adapt: 0.75}}\n",
+                        min_images),
+            "p.yaml", {place.dir.path(), {}}),
+        {}, {});
+  };
+  const Split split = split_images(place.session(), held_out("", 0.75), 3);
+  std::array<std::int64_t, 2> adapted{}, scored{};
+  for (const std::size_t i : split.adapt) ++adapted[i % 2];
+  for (const std::size_t i : split.evaluate) ++scored[i % 2];
+  REQUIRE(adapted[0] > scored[0]);
+  const RunOutcome enough = run(static_cast<int>(std::min(adapted[0], adapted[1])));
+  for (std::size_t d = 0; d < 2; ++d) {
+    const DomainReport& domain = enough.results.modes[1].domains.at(d);
+    CHECK(domain.images == scored[d]);
+    CHECK(domain.measured == adapted[d]);
+    CHECK(domain.settling.images == adapted[d]);
+    CHECK_FALSE(domain.fell_back);
+    CHECK(enough.results.modes[0].domains.at(d).measured == 0);
+  }
+  CHECK(enough.results.labelled == enough.results.images);  // scored or not
+  CHECK(enough.results.labels.size() == split.evaluate.size());
+  const RunOutcome few = run(static_cast<int>(adapted[0]) + 1);
+  CHECK(few.results.modes[1].domains[0].fell_back);
+  CHECK_THAT(few.results.modes[1].note, Contains(fmt::format("has {} images to measure: blend", adapted[0])));
+}
+
 TEST_CASE("a stream predicts each batch, measures it and predicts again", "[experiment]") {
   const Place place;
   const std::string modes =

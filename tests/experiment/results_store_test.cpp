@@ -1,6 +1,7 @@
 #include "shiftnorm/experiment/results_store.hpp"
 
 #include <fmt/format.h>
+#include <sqlite3.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -98,6 +99,40 @@ TEST_CASE("a file that is no store is told", "[experiment]") {
   write_file(dir.path() / "text.sqlite", std::string(5000, 'x'));
   CHECK_THROWS_AS(opened("text.sqlite"), FormatError);
   CHECK_THROWS_WITH(opened("text.sqlite"), Catch::Matchers::Contains("expected a store of results"));
+}
+
+TEST_CASE("a store of other tables, of rows without a run, or that is locked is told in one line", "[experiment]") {
+  const test::TempDir dir;
+  const std::filesystem::path file = dir.path() / "runs.sqlite";
+  const auto change = [&](const char* sql) {
+    std::filesystem::remove(file);
+    ResultsStore(file, Access::write).put(record("1", 0.5));
+    sqlite3* opened = nullptr;
+    REQUIRE(sqlite3_open(file.c_str(), &opened) == SQLITE_OK);
+    REQUIRE(sqlite3_exec(opened, sql, nullptr, nullptr, nullptr) == SQLITE_OK);
+    sqlite3_close(opened);
+  };
+  const auto read = [&] { static_cast<void>(ResultsStore(file, Access::read).all()); };
+  for (const char* orphan : {"DELETE FROM runs", "INSERT INTO settings VALUES(9, 'k', 'v')",
+                             "INSERT INTO scores(run, mode, metric) VALUES(-1, 'm', 'accuracy')"}) {
+    change(orphan);
+    CHECK_THROWS_AS(read(), FormatError);
+    CHECK_THROWS_WITH(read(), Catch::Matchers::Contains("which is not there; expected a store"));
+  }
+  for (const char* other : {"DROP TABLE scores", "ALTER TABLE runs RENAME COLUMN seed TO seeds"}) {
+    change(other);
+    CHECK_THROWS_AS(read(), FormatError);
+    CHECK_THROWS_AS(ResultsStore(file, Access::write).put(record("2", 0.5)), FormatError);
+  }
+  change("PRAGMA user_version = 99");
+  CHECK_THROWS_AS(read(), UnsupportedError);
+  change("PRAGMA application_id = 1");
+  CHECK_THROWS_WITH(read(), Catch::Matchers::Contains("is a database of something else"));
+  // Columns of another type hold nothing that could be taken for a number.
+  change("UPDATE runs SET seed = 'x', images = NULL");
+  CHECK(ResultsStore(file, Access::read).all().at(0).seed == 0);
+  std::filesystem::create_directory(dir.path() / "folder.sqlite");
+  CHECK_THROWS_AS(ResultsStore(dir.path() / "folder.sqlite", Access::read), MachineError);
 }
 
 // Worked by hand.

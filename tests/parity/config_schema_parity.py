@@ -82,17 +82,44 @@ class Schema(unittest.TestCase):
         wrong = [(("sead",), 7), (("seed",), "seven"), (("seed",), -1), (("model", "checkpoint"), ["a.th"]), (("model", "chekpoint"), "a.th"), (("data", "target", "shift"), {"fog": 6}),
                  (("data", "target", "shift"), {"fogg": 2}), (("data", "target", "limit"), {"per_klass": 2}), (("modes", 1), "adabm"), (("modes", 2, "policy"), "blends"),
                  (("modes", 3, "estimator"), "median"), (("evaluate", "metrics"), ["acuracy"]), (("evaluate", "interval", "level"), "high"), (("protocol",), {"kind": "transductiv"}),
-                 (("sweep",), {"seed": 3}), (("sweep",), {"seed": []}), (("preprocess",), "cifar11"), (("export",), {"mode": "adabn"})]
+                 (("sweep",), {"seed": 3}), (("sweep",), {"seed": []}), (("preprocess",), "cifar11"), (("modes", 3, "shuffle"), "maybe"), (("data", "target", "label"), {"column": "x"}), (("export",), {"mode": "adabn"})]
         for path, value in wrong:
             with self.subTest(f"{'.'.join(map(str, path))} = {value}"):
                 bad = changed(config, path, value)
                 self.assertFalse(self.validator.is_valid(bad), "the schema takes it")
                 self.assertFalse(parses(bad), "the parser takes it")
 
+    def test_what_is_written_is_read_alike_by_every_version_of_yaml(self):
+        """Oracle: PyYAML, which reads YAML 1.1, where on, y and 1:30 are no texts."""
+        odd = ["on", "Off", "yes", "NO", "y", "N", "true", "False", "null", "Null", "~", "1", "1.5", "1e3", "1.0e+3", "0o7", "010", "0x1F", "0b1", "1:30", "1_000", ".inf", "-.INF", ".nan", "2020-01-01",
+               "2020-01-01T00:00:00Z", "=", "<<", "- a", "a: b", "# c", "&x", "*x", "!t", "%d", "@d", "`b", "|", ">", "{", "]", ",", "?", ":", "'", '"', "a b", "\u00e4", "tab\there", "plain", "A/b.c-d_9"]
+        config = yaml.load(template("cifar10"), Loader)
+        config["data"]["target"]["labels"] = "t.csv"
+        config["data"]["target"]["where"] = {key: odd for key in odd}
+        config["data"]["target"]["label"] = {"column": "y", "split": "|", "none": "no"}
+        config["data"]["classes"] = odd
+        config["modes"] = ["source", {"name": "off", "policy": "adabn", "semantics": "batch", "shuffle": "on", "momentum": 1e-7}]
+        config.pop("export", None)
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "c.yaml"
+            file.write_text(json.dumps(config))
+            told = subprocess.run([PROGRAM, "run", file, "--dry-run", "--json"], capture_output=True, text=True, cwd=folder)
+        self.assertEqual(told.returncode, 0, told.stderr)
+        text = json.loads(told.stdout)["config"]
+        for loader in (yaml.SafeLoader, Loader):
+            read = yaml.load(text, loader)
+            self.assertEqual(read["data"]["target"]["where"], {key: odd for key in odd})
+            self.assertEqual(read["data"]["target"]["label"], config["data"]["target"]["label"] | {"none": ["no"]})
+            self.assertEqual(read["data"]["classes"], odd)
+            self.assertEqual(read["modes"][1]["name"], "off")
+            self.assertEqual(read["modes"][1]["momentum"], 1e-7)
+
     def test_what_is_right_is_taken_by_both(self):
         config = yaml.load(template("cifar10"), Loader)
         right = [(("data", "target", "shift"), {"fog": 5, "contrast": 1}), (("modes", 2), {"policy": "mixture", "prior_images": 4}), (("protocol",), {"kind": "held_out", "adapt": 0.3, "by": "image"}),
                  (("protocol",), {"kind": "streaming", "batch": 16}), (("sweep",), {"data.target.shift": [{}, {"fog": 1}], "seed": [1, 2]}), (("evaluate", "interval"), {"method": "bca", "resamples": 100}),
+                 (("modes", 1), {"policy": "adabn", "semantics": "batch", "shuffle": "on"}), (("modes", 1), {"policy": "adabn", "semantics": "batch", "shuffle": False}),
+                 (("data", "target", "label"), {"column": "Finding Labels", "split": "|", "none": ["No Finding"]}), (("data", "target", "label"), {"tag": "ViewPosition", "map": {"PA": "x"}}),
                  (("preprocess",), [{"to_float": {"scale": 255}}, {"normalize": {"mean": [0.5] * 3, "std": [0.2] * 3}}])]
         for path, value in right:
             with self.subTest(f"{'.'.join(map(str, path))} = {value}"):

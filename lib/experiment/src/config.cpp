@@ -4,6 +4,7 @@
 
 #include "config_file.hpp"
 #include "schema.hpp"
+#include "shiftnorm/container/csv.hpp"
 #include "shiftnorm/core/file.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/metrics/metrics.hpp"
@@ -23,16 +24,6 @@ struct OutputName {
 };
 constexpr OutputName kOutputs[] = {
     {"logits", OutputKind::logits}, {"probabilities", OutputKind::probabilities}, {"sigmoid", OutputKind::sigmoid}};
-
-struct ReaderName {
-  std::string_view name;
-  imaging::Reader reader;
-};
-constexpr ReaderName kReaders[] = {{"auto", imaging::Reader::automatic},
-                                   {"folder", imaging::Reader::folder},
-                                   {"array", imaging::Reader::array},
-                                   {"table", imaging::Reader::table},
-                                   {"dicom", imaging::Reader::dicom}};
 
 constexpr Field<ModelConfig> kModel[] = {
     {"checkpoint", [](const Cursor& c, ModelConfig& m) { m.checkpoint = c.input_path(); },
@@ -58,198 +49,11 @@ constexpr Field<ModelConfig> kModel[] = {
      [](const ModelConfig& m) { return m.graph.empty() ? Node{} : write_text(m.graph.string()); }},
 };
 
-constexpr Field<imaging::Limit> kLimit[] = {
-    {"per_class", [](const Cursor& c, imaging::Limit& l) { l.per_class = c.integer(1); },
-     [](const imaging::Limit& l) { return l.per_class ? write_integer(*l.per_class) : Node{}; }},
-    {"images", [](const Cursor& c, imaging::Limit& l) { l.images = c.integer(1); },
-     [](const imaging::Limit& l) { return l.images ? write_integer(*l.images) : Node{}; }},
-    {"seed", [](const Cursor& c, imaging::Limit& l) { l.seed = c.seed(); },
-     [](const imaging::Limit& l) { return l.images ? write_seed(l.seed) : Node{}; }},
-};
-
-void read_limit(const Cursor& c, DataConfig& data) {
-  data.limit.seed = c.context().seed;
-  read_map(c, kLimit, data.limit);
-  if (data.limit.per_class && data.limit.images)
-    c.fail(fmt::format("{} has both per_class and images; expected one of them", c.path()));
-  if (!data.limit.per_class && !data.limit.images)
-    c.fail(fmt::format("{} has neither per_class nor images; expected one of them", c.path()));
-  if (data.limit.per_class && c.node().find("seed") != nullptr)
-    c.fail(fmt::format("{} has a seed with per_class, which draws nothing; expected seed with images", c.path()));
-}
-
-void read_layout(const Cursor& c, DataConfig& data) {
-  data.layout = c.text();
-  c.placed([&] { imaging::check_layout(data.layout); });
-}
-
-void read_shift(const Cursor& c, DataConfig& data) {
-  if (c.node().kind != Node::Kind::map) c.wrong("shifts with their severities, e.g. {gaussian_noise: 3}");
-  for (const yaml::Member& member : c.node().members) {
-    const Cursor one = c.child(member);
-    const imaging::Shift shift{member.key, static_cast<int>(one.integer(1, 5))};
-    one.placed([&] { imaging::check_shift(shift); });
-    data.shifts.push_back(shift);
-  }
-}
-
-Node write_shift(const DataConfig& data) {
-  if (data.shifts.empty()) return {};
-  Node map = Node::map();
-  for (const imaging::Shift& shift : data.shifts) map.add(shift.name, write_integer(shift.severity));
-  return map;
-}
-
-void read_where(const Cursor& c, DataConfig& data) {
-  if (c.node().kind != Node::Kind::map || c.node().members.empty()) c.wrong("a map of columns to lists of values");
-  for (const yaml::Member& member : c.node().members) data.where[member.key] = c.child(member).texts();
-}
-
-Node write_where(const DataConfig& data) {
-  Node node = data.where.empty() ? Node{} : Node::map();
-  for (const auto& [column, values] : data.where) node.add(column, write_texts(values));
-  return node;
-}
-
-constexpr Field<DomainConfig> kDomain[] = {
-    {"key", [](const Cursor& c, DomainConfig& d) { d.key = c.text(); },
-     [](const DomainConfig& d) { return write_text(d.key); }, true},
-    {"min_images", [](const Cursor& c, DomainConfig& d) { d.min_images = c.integer(1); },
-     [](const DomainConfig& d) { return write_integer(d.min_images); }},
-    {"prior_images", [](const Cursor& c, DomainConfig& d) { d.prior_images = c.number(0); },
-     [](const DomainConfig& d) { return write_number(d.prior_images); }},
-};
-
-void read_domain(const Cursor& c, DataConfig& data) {
-  DomainConfig& domain = data.domain.emplace();
-  if (c.node().kind == Node::Kind::map)
-    read_map(c, kDomain, domain);
-  else
-    domain.key = c.text();
-}
-
-struct FramesName {
-  std::string_view name;
-  imaging::Frames frames;
-};
-constexpr FramesName kFrames[] = {
-    {"first", imaging::Frames::first}, {"middle", imaging::Frames::middle}, {"all", imaging::Frames::all}};
-
-constexpr Field<DataConfig> kMostFrames[] = {
-    {"max", [](const Cursor& c, DataConfig& d) { d.dicom.most_frames = c.integer(1); },
-     [](const DataConfig& d) { return write_integer(d.dicom.most_frames); }, true},
-};
-
-void read_frames(const Cursor& c, DataConfig& data) {
-  if (c.node().kind == Node::Kind::map) {
-    read_map(c, kMostFrames, data);
-    data.dicom.frames = imaging::Frames::at_most;
-    return;
-  }
-  const std::string name = c.text();
-  for (const FramesName& known : kFrames)
-    if (known.name == name) {
-      data.dicom.frames = known.frames;
-      return;
-    }
-  c.wrong("first, middle, all or {max: n}");
-}
-Node write_frames(const DataConfig& data) {
-  for (const FramesName& known : kFrames)
-    if (known.frames == data.dicom.frames) return write_text(known.name);
-  return data.dicom.frames == imaging::Frames::at_most ? write_map(kMostFrames, data) : Node{};
-}
-
-constexpr Field<imaging::TagLabel> kTagLabel[] = {
-    {"tag", [](const Cursor& c, imaging::TagLabel& l) { l.tag = c.text(); },
-     [](const imaging::TagLabel& l) { return write_text(l.tag); }, true},
-    {"map",
-     [](const Cursor& c, imaging::TagLabel& l) {
-       if (c.node().kind != Node::Kind::map || c.node().members.empty()) c.wrong("a map from values to class names");
-       for (const yaml::Member& member : c.node().members) l.map[member.key] = c.child(member).text();
-     },
-     [](const imaging::TagLabel& l) {
-       Node node = l.map.empty() ? Node{} : Node::map();
-       for (const auto& [value, name] : l.map) node.add(value, write_text(name));
-       return node;
-     }},
-};
-
-/// A column of the table, or a list of columns with a finding each; `folder`: the class folders of DICOM objects; a
-/// map: an attribute of theirs.
-void read_label(const Cursor& c, DataConfig& data) {
-  if (c.node().kind == Node::Kind::map)
-    read_map(c, kTagLabel, data.dicom.label);
-  else if (c.node().kind == Node::Kind::sequence)
-    data.labels.findings = c.texts();
-  else if (c.text() == "folder")
-    data.dicom.label_folders = true;
-  else
-    data.labels.label = c.text();
-}
-Node write_label(const DataConfig& data) {
-  if (!data.dicom.label.tag.empty()) return write_map(kTagLabel, data.dicom.label);
-  if (data.dicom.label_folders) return write_text("folder");
-  if (!data.labels.findings.empty()) return write_texts(data.labels.findings);
-  return data.labels.label.empty() ? Node{} : write_text(data.labels.label);
-}
-
-struct IdsName {
-  std::string_view name;
-  imaging::Ids ids;
-};
-constexpr IdsName kIds[] = {{"path", imaging::Ids::path}, {"hash", imaging::Ids::hash}};
-
-void read_ids(const Cursor& c, DataConfig& data) {
-  data.ids = c.placed([&] { return parse_ids(c.text()); });
-}
-Node write_ids(const DataConfig& data) {
-  for (const IdsName& known : kIds)
-    if (known.ids == data.ids) return write_text(known.name);
-  return {};
-}
-
-/// The project's folder: the YAML's, unless that has no key and the working directory has one. An experiment that is
-/// repeated from a run folder is the same project's, and no key may come to lie there.
-fs::path project_of(const fs::path& base) {
-  const fs::path clean = fs::absolute(fs::path(".") / base / "").lexically_normal().parent_path();
-  if (clean.filename() == kKeptRuns && clean.parent_path().filename() == kProjectFolder)
-    return clean.parent_path().parent_path();
-  const auto has_key = [](const fs::path& folder) { return fs::exists(folder / kProjectFolder / "key"); };
-  return has_key(base) || !has_key(".") ? base : fs::path();
-}
-
-constexpr Field<DataConfig> kData[] = {
-    {"path",
-     [](const Cursor& c, DataConfig& d) {
-       d.path = c.input_path();
-       d.key_folder = project_of(c.context().base);
-     },
-     [](const DataConfig& d) { return write_text(d.path.string()); }, true},
-    {"limit", read_limit,
-     [](const DataConfig& d) { return d.limit.per_class || d.limit.images ? write_map(kLimit, d.limit) : Node{}; }},
-    {"reader", [](const Cursor& c, DataConfig& d) { d.reader = c.placed([&] { return parse_reader(c.text()); }); },
-     [](const DataConfig& d) { return write_text(name_of(d.reader)); }},
-    {"layout", read_layout, [](const DataConfig& d) { return d.layout.empty() ? Node{} : write_text(d.layout); }},
-    {"labels", [](const Cursor& c, DataConfig& d) { d.labels.file = c.input_path(); },
-     [](const DataConfig& d) { return d.labels.file.empty() ? Node{} : write_text(d.labels.file.string()); }},
-    {"key", [](const Cursor& c, DataConfig& d) { d.labels.key = c.texts(); },
-     [](const DataConfig& d) { return write_texts(d.labels.key); }},
-    {"label", read_label, write_label},
-    {"patient", [](const Cursor& c, DataConfig& d) { d.labels.patient = c.text(); },
-     [](const DataConfig& d) { return d.labels.patient.empty() ? Node{} : write_text(d.labels.patient); }},
-    {"ids", read_ids, write_ids},
-    {"shift", read_shift, write_shift},
-    {"domain", read_domain, [](const DataConfig& d) { return d.domain ? write_map(kDomain, *d.domain) : Node{}; }},
-    {"where", read_where, write_where},
-    {"frames", read_frames, write_frames},
-};
-
 constexpr Field<Config> kDataSets[] = {
-    {"source", [](const Cursor& c, Config& config) { read_map(c, kData, config.source.emplace()); },
-     [](const Config& config) { return config.source ? write_map(kData, *config.source) : Node{}; }},
-    {"target", [](const Cursor& c, Config& config) { read_map(c, kData, config.target); },
-     [](const Config& config) { return write_map(kData, config.target); }, true},
+    {"source", [](const Cursor& c, Config& config) { read_data(c, config.source.emplace()); },
+     [](const Config& config) { return config.source ? write_data(*config.source) : Node{}; }},
+    {"target", [](const Cursor& c, Config& config) { read_data(c, config.target); },
+     [](const Config& config) { return write_data(config.target); }, true},
     {"classes",
      [](const Cursor& c, Config& config) {
        if (c.node().kind == Node::Kind::scalar) {
@@ -257,10 +61,7 @@ constexpr Field<Config> kDataSets[] = {
          return;
        }
        config.classes = c.texts();
-       std::vector<std::string> sorted = config.classes;
-       std::ranges::sort(sorted);
-       if (const auto twice = std::ranges::adjacent_find(sorted); twice != sorted.end())
-         c.fail(fmt::format("{} names '{}' twice; expected each class once", c.path(), printable(*twice)));
+       c.placed([&] { imaging::check_classes(config.classes); });
      },
      [](const Config& config) { return write_texts(config.classes); }},
 };
@@ -384,6 +185,24 @@ void read_export(const Cursor& c, Config& config) {
         c.path(), printable(exported.mode), adapt::name_of(policy)));
 }
 
+/// A preset, the list of steps, or a file that holds either; one that a file names is not looked for.
+void read_preprocess(const Cursor& c, Config& config) {
+  imaging::Pipeline& pipeline = config.preprocess.emplace();
+  const std::vector<std::string> presets = imaging::preset_names();
+  const bool text = c.node().kind == Node::Kind::scalar && !c.node().text.empty();
+  if (!text || std::ranges::find(presets, c.text()) != presets.end()) return read_pipeline(c, pipeline);
+  const fs::path file = c.input_path();
+  const bool meant =
+      c.text().find('/') != std::string::npos || file.extension() == ".yaml" || file.extension() == ".yml";
+  std::error_code ignored;
+  if (fs::is_regular_file(file, ignored))
+    pipeline = parse_pipeline(as_text(read_file(file, kMaxConfigBytes)), file.filename().string());
+  else if (meant)
+    c.wrong(fmt::format("a YAML file of steps that is there, a list of steps, or a preset ({})", join(presets)));
+  else
+    read_pipeline(c, pipeline);
+}
+
 void read_name(const Cursor& c, Config& config) {
   config.name = c.text();
   const bool plain = config.name != "." && config.name != ".." && config.name.size() <= 100 &&
@@ -398,7 +217,7 @@ constexpr Field<Config> kConfig[] = {
      [](const Config& c) { return write_seed(c.seed); }},
     {"model", [](const Cursor& c, Config& config) { read_map(c, kModel, config.model); },
      [](const Config& c) { return write_map(kModel, c.model); }, true},
-    {"preprocess", [](const Cursor& c, Config& config) { read_pipeline(c, config.preprocess.emplace()); },
+    {"preprocess", read_preprocess,
      [](const Config& c) {
        if (!c.preprocess) return Node{};
        return c.preprocess->name == "custom" ? write_pipeline(*c.preprocess) : write_text(c.preprocess->name);
@@ -439,8 +258,7 @@ Config config_of(const Node& root, const std::string& file_name, const ConfigOpt
   Config config;
   config.name = fs::path(file_name).stem().string();
   read_map(Cursor(root, "", context), kConfig, config);
-  if (config.evaluate.metrics.empty())
-    config.evaluate.metrics = default_metrics(!config.target.labels.findings.empty());
+  if (config.evaluate.metrics.empty()) config.evaluate.metrics = default_metrics(config.target.labels.several());
   return config;
 }
 
@@ -514,33 +332,11 @@ std::vector<std::string> default_metrics(bool findings) {
   return names;
 }
 
-imaging::Reader parse_reader(std::string_view name) {
-  std::vector<std::string> names;
-  for (const ReaderName& known : kReaders) {
-    if (known.name == name) return known.reader;
-    names.emplace_back(known.name);
-  }
-  const std::string near = nearest(name, names);
-  throw ConfigError(fmt::format("no reader '{}'; {}", printable(name),
-                                near.empty() ? "expected one of " + join(names) : "nearest is '" + near + "'"));
-}
-
-imaging::Ids parse_ids(std::string_view name) {
-  for (const IdsName& known : kIds)
-    if (known.name == name) return known.ids;
-  throw ConfigError(fmt::format("'{}'; expected path or hash", printable(name)));
-}
-
-std::string_view name_of(imaging::Reader reader) {
-  for (const ReaderName& known : kReaders)
-    if (known.reader == reader) return known.name;
-  return "auto";
-}
-
 std::vector<std::string> read_classes(const fs::path& path) {
   const std::vector<std::byte> bytes = read_file(path, kMaxConfigBytes);
   std::vector<std::string> names;
-  std::string_view rest = as_text(bytes);
+  const std::string text = container::utf8_text(as_text(bytes));
+  std::string_view rest = text;
   while (!rest.empty()) {
     const std::size_t end = std::min(rest.find('\n'), rest.size());
     std::string_view line = rest.substr(0, end);
@@ -550,6 +346,11 @@ std::vector<std::string> read_classes(const fs::path& path) {
   }
   if (names.empty())
     throw FormatError(fmt::format("{}: no class names; expected one per line", path.filename().string()));
+  try {
+    imaging::check_classes(names);
+  } catch (const ConfigError&) {
+    rethrow_at(path.filename().string());
+  }
   return names;
 }
 

@@ -142,6 +142,7 @@ ModeReport report_domains(const Scorer& scorer, const adapt::Mode& mode, const D
     DomainReport& domain = report.domains.emplace_back();
     domain.name = domains.names[d];
     domain.images = static_cast<std::int64_t>(domains.images[d].size());
+    domain.measured = results.domains[d].adapted_images;
     domain.mode = treated[d].mode;
     domain.fell_back = treated[d].mode.policy != mode.policy;
     domain.metrics = std::move(part.metrics);
@@ -149,12 +150,13 @@ ModeReport report_domains(const Scorer& scorer, const adapt::Mode& mode, const D
     domain.mean_entropy = part.mean_entropy;
     if (const stats::Statistics& measured = results.domains[d].measured; !measured.empty() && !source.empty())
       domain.drift = stats::distances(source, measured);
-    domain.settling = settling_of(treated[d].mode, results.domains[d].measured, source, domain.images);
+    domain.settling = settling_of(treated[d].mode, results.domains[d].measured, source, domain.measured);
+    // What falls back is what has few images to measure, however many are scored.
     if (domain.fell_back)
       report.note +=
-          fmt::format("{}domain '{}' has {} images: {} with a prior of {:g} images in place of {}",
-                      report.note.empty() ? "" : "; ", domain.name, domain.images, adapt::name_of(domain.mode.policy),
-                      *domain.mode.prior_images, adapt::name_of(mode.policy));
+          fmt::format("{}domain '{}' has {} images to measure: {} with a prior of {:g} images in place of {}",
+                      report.note.empty() ? "" : "; ", domain.name, treated[d].images.size(),
+                      adapt::name_of(domain.mode.policy), *domain.mode.prior_images, adapt::name_of(mode.policy));
   }
   return report;
 }

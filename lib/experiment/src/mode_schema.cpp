@@ -62,12 +62,15 @@ constexpr Field<Draft> kMode[] = {
     {"shuffle",
      [](const Cursor& c, Draft& d) {
        d.has_shuffle = true;
-       // Quoted too: writers of YAML 1.1, where off is a truth value, quote it.
-       if (c.node().kind == Node::Kind::scalar && c.node().text == "off") return;
+       // Quoted too: writers of YAML 1.1, where off is a truth value, quote it, or write false.
+       if (const auto on = yaml::truth_of(c.node().text); on && c.node().kind == Node::Kind::scalar) {
+         if (*on) d.mode.shuffle = c.context().seed;
+         return;
+       }
        try {
          d.mode.shuffle = c.seed();
        } catch (const ConfigError&) {
-         c.wrong("off or a seed of at least 0");
+         c.wrong("on (the run's seed), off, or a seed of at least 0");
        }
      },
      [](const Draft& d) { return d.mode.shuffle ? write_seed(*d.mode.shuffle) : write_text("off"); }},

@@ -48,7 +48,17 @@ struct ResultsStore::State {
     const std::string what = sqlite3_errmsg(database.get());
     switch (code & 0xff) {
       case SQLITE_NOTADB:
-      case SQLITE_CORRUPT: throw FormatError(fmt::format("{}: {}; expected a store of results", name, what));
+      case SQLITE_CORRUPT:
+      case SQLITE_ERROR:       // what the store says of itself is right, and its tables are others
+      case SQLITE_CONSTRAINT:  // or have other rules
+      case SQLITE_MISMATCH:
+      case SQLITE_TOOBIG: throw FormatError(fmt::format("{}: {}; expected a store of results", name, what));
+      case SQLITE_BUSY:
+      case SQLITE_LOCKED:
+        throw MachineError(fmt::format("{}: another program keeps it locked; expected it free within {} s", name,
+                                       kWaitMilliseconds / 1000));
+      case SQLITE_READONLY:
+        throw MachineError(fmt::format("{}: may not be written to; expected the right to, or another --store", name));
       default: throw MachineError(fmt::format("{}: {}", name, what));
     }
   }
@@ -268,9 +278,19 @@ std::vector<RunRecord> ResultsStore::all() const {
     run.images = rows.integer();
     run.patients = rows.maybe_integer();
   }
+  const auto run_of = [&](std::int64_t row) {
+    const auto found = index.find(row);
+    if (found == index.end())
+      throw FormatError(
+          fmt::format("{}: holds settings or scores of run {}, which is not there; expected a store that programs of "
+                      "this name wrote "
+                      "(the runs' folders hold all that it held)",
+                      s.name, row));
+    return found->second;
+  };
   Statement settings(s, "SELECT run, key, value FROM settings ORDER BY run, key");
   while (settings.step()) {
-    auto& into = runs.at(index.at(settings.integer())).settings;
+    auto& into = runs[run_of(settings.integer())].settings;
     std::string key = settings.text();
     into.emplace_back(std::move(key), settings.text());
   }
@@ -278,7 +298,7 @@ std::vector<RunRecord> ResultsStore::all() const {
                    "SELECT run, mode, policy, semantics, estimator, metric, value, low, high, difference, "
                    "difference_low, difference_high, test, p, reason FROM scores ORDER BY run, place");
   while (scores.step()) {
-    ScoreRecord& score = runs.at(index.at(scores.integer())).scores.emplace_back();
+    ScoreRecord& score = runs[run_of(scores.integer())].scores.emplace_back();
     for (std::string* field : {&score.mode, &score.policy, &score.semantics, &score.estimator, &score.metric})
       *field = scores.text();
     for (std::optional<double>* field :

@@ -79,6 +79,7 @@ SessionOptions session_options(const Config& config, const RunOptions& options) 
     sample.shifts = config.source->shifts;
   }
   session.modes = config.modes;
+  session.labelled_source = config.source && config.evaluate.label_free;
   session.preprocess = config.preprocess;
   session.outputs = config.model.outputs;
   session.threads = options.threads;
@@ -478,9 +479,11 @@ RunResults describe(const Session& session) {
   results.repeated = session.repeated();
   results.bad = session.store->bad();
   results.classes = output_names(session);
+  if (!session.classifies()) results.maps = session.output().text();
   results.ids = session.ids();
   results.labels = session.labels();
   results.findings = session.findings();
+  results.labelled = session.labelled();
   results.load_seconds = session.load_seconds;
   return results;
 }

@@ -68,10 +68,8 @@ double Cursor::number(double least, double most) const {
 }
 
 bool Cursor::truth() const {
-  if (node_.kind == yaml::Node::Kind::scalar && node_.plain) {
-    if (node_.text == "true") return true;
-    if (node_.text == "false") return false;
-  }
+  if (node_.kind == yaml::Node::Kind::scalar && node_.plain)
+    if (const auto value = yaml::truth_of(node_.text)) return *value;
   wrong("true or false");
 }
 
@@ -95,14 +93,7 @@ std::vector<std::string> Cursor::texts() const {
   return out;
 }
 
-yaml::Node write_text(std::string_view text) {
-  // Quoted unless it is plainly a name: what looks like a number, a null or YAML punctuation stays text this way.
-  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
-  bool name = !text.empty() && letter(text[0]) && text != "null" && text != "true" && text != "false";
-  for (const char c : text)
-    name = name && (letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.' || c == '/');
-  return yaml::Node::scalar(std::string(text), name);
-}
+yaml::Node write_text(std::string_view text) { return yaml::Node::scalar(std::string(text), yaml::plain_text(text)); }
 
 yaml::Node write_texts(std::span<const std::string> texts) {
   if (texts.empty()) return {};
@@ -113,6 +104,12 @@ yaml::Node write_texts(std::span<const std::string> texts) {
 
 yaml::Node write_integer(std::int64_t value) { return yaml::Node::scalar(fmt::format("{}", value)); }
 yaml::Node write_seed(std::uint64_t value) { return yaml::Node::scalar(fmt::format("{}", value)); }
-yaml::Node write_number(double value) { return yaml::Node::scalar(fmt::format("{}", value)); }
+yaml::Node write_number(double value) {
+  std::string text = fmt::format("{}", value);
+  // YAML 1.1 takes a number with an exponent for one only if it has a point.
+  if (const std::size_t exponent = text.find('e'); exponent != std::string::npos && text.find('.') == std::string::npos)
+    text.insert(exponent, ".0");
+  return yaml::Node::scalar(std::move(text));
+}
 
 }  // namespace shiftnorm::experiment

@@ -125,7 +125,11 @@ yaml::Node write_map(const Field<T> (&table)[N], const T& from) {
 [[nodiscard]] yaml::Node write_seed(std::uint64_t value);
 [[nodiscard]] yaml::Node write_number(double value);
 
+struct DataConfig;
+
 /// Rooms of the schema that are files of their own.
+void read_data(const Cursor& cursor, DataConfig& data);
+[[nodiscard]] yaml::Node write_data(const DataConfig& data);
 void read_pipeline(const Cursor& cursor, imaging::Pipeline& pipeline);
 [[nodiscard]] yaml::Node write_pipeline(const imaging::Pipeline& pipeline);
 void read_modes(const Cursor& cursor, std::vector<adapt::Mode>& modes);

@@ -92,7 +92,8 @@ void fill_certainty(ModeReport& report, std::size_t images) {
 
 std::string note_on(const adapt::Mode& mode) {
   if (mode.policy == adapt::Policy::batch)
-    return fmt::format("each output depends on the other images of its batch of {}", mode.batch);
+    return mode.batch == 1 ? std::string("each image is normalised by its own statistics alone: its batch is of 1")
+                           : fmt::format("each output depends on the other images of its batch of {}", mode.batch);
   return {};
 }
 

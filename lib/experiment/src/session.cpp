@@ -100,12 +100,37 @@ void fill_groups(Session& session) {
     session.notes.push_back(fmt::format("{} images have the pixels of an earlier one under another name", n));
 }
 
+/// Whether numbers from 1 on were taken for numbers from 0 on.
+bool begins_at_one(const Session& session) {
+  const std::vector<std::string>& classes = session.dataset->classes();
+  const std::vector<std::int32_t> labels = session.labels();
+  return std::cmp_equal(classes.size(), session.engine->outputs() + 1) && classes.front() == "0" &&
+         std::ranges::find(labels, 0) == labels.end() && session.findings().empty();
+}
+
 void check_classes(const Session& session, const std::string& where) {
   const std::vector<std::string>& classes = session.dataset->classes();
   if (classes.empty() || !session.classifies() || std::cmp_equal(classes.size(), session.engine->outputs())) return;
+  const std::string advice =
+      begins_at_one(session) ? fmt::format("no image has label 0: if they count from 1, classes: [1, .., {}] says so",
+                                           session.engine->outputs())
+                             : std::string("the classes setting names all of them in order");
+  throw ConfigError(fmt::format("{}: {} classes ({}); expected {}, as the network has outputs ({})",
+                                imaging::shown_name(*session.dataset, where), classes.size(), join(classes, 4),
+                                session.engine->outputs(), advice));
+}
+
+/// Class labels that were asked for by name say nothing of maps.
+void check_scored(const Session& session, const SessionOptions& options) {
+  const imaging::LabelTable& labels = options.dataset.labels;
+  const imaging::DicomOptions& dicom = options.dataset.dicom;
+  const bool asked = !labels.label.empty() || labels.several() || dicom.label_folders || !dicom.label.tag.empty();
+  if (!options.labelled || !asked || session.classifies()) return;
   throw ConfigError(fmt::format(
-      "{}: {} classes ({}); expected {}, as the network has outputs (the classes setting names all of them in order)",
-      imaging::shown_name(*session.dataset, where), classes.size(), join(classes, 4), session.engine->outputs()));
+      "label: the network gives {} for each image and no vector of class scores, so that labels score nothing; "
+      "expected "
+      "none (statistics are measured without; evaluate --outputs writes the maps, for a program that knows the masks)",
+      session.output().text()));
 }
 
 }  // namespace
@@ -123,6 +148,16 @@ std::vector<std::int8_t> Session::findings() const {
     out.insert(out.end(), own.begin(), own.end());
   }
   return out;
+}
+
+std::int64_t Session::labelled() const {
+  std::int64_t n = 0;
+  for (std::size_t i = 0; i < store->size(); ++i) {
+    const imaging::Sample& sample = store->sample(i);
+    const bool known = std::ranges::any_of(sample.findings, [](std::int8_t finding) { return finding >= 0; });
+    n += sample.label >= 0 || known ? 1 : 0;
+  }
+  return n;
 }
 
 std::vector<std::string> Session::ids() const {
@@ -147,6 +182,12 @@ std::int64_t Session::levels() const {
 bool Session::classifies() const {
   const Shape& output = *model.graph.value(model.graph.outputs().at(0)).shape;
   return output.rank() >= 2 && output.elements_from(2) == 1;
+}
+
+Shape Session::output() const {
+  const std::vector<std::int64_t>& extents = model.graph.value(model.graph.outputs().at(0)).shape->extents();
+  return Shape(
+      std::vector<std::int64_t>(extents.begin() + std::min<std::ptrdiff_t>(1, std::ssize(extents)), extents.end()));
 }
 
 Session open_session(const SessionOptions& options, const Progress& progress) {
@@ -215,6 +256,7 @@ Session open_session(RestoredModel model, const SessionOptions& options, const P
     rethrow_at(session.model.checkpoint.file_name);
   }
   // Classes of folders are one label per image; sigmoid outputs are not told apart by them.
+  check_scored(session, options);
   const bool findings = !session.store->sample(0).findings.empty();
   if (options.labelled && findings && session.outputs == OutputKind::probabilities)
     throw ConfigError(

@@ -109,8 +109,11 @@ void bring_back_folded(const SessionOptions& options, const imaging::Pipeline& p
   }
   if (layers.empty()) {
     session.notes.push_back(fmt::format(
-        "the source sample is not measured: no BatchNorm of {} is folded away, the file holds their source statistics",
-        model.checkpoint.file_name));
+        "no statistics are taken from the source sample: no BatchNorm of {} is folded away, the file holds their "
+        "source "
+        "statistics{}",
+        model.checkpoint.file_name,
+        options.labelled_source ? "; what its labels tell of the outputs is used for the recommendation" : ""));
     return;
   }
   const std::shared_ptr<const imaging::Dataset> dataset =

@@ -59,7 +59,8 @@ class Builder : public YAML::EventHandler {
                 const std::string& value) override {
     check_tag(mark, tag);
     Node node = Node::scalar(value, tag == "?" || tag.empty());
-    if (node.plain && (value == "~" || value == "null" || value.empty())) node = Node{};
+    if (node.plain && (value == "~" || value == "null" || value == "Null" || value == "NULL" || value.empty()))
+      node = Node{};
     node.place = place(mark);
     finish(std::move(node), anchor);
   }
@@ -211,7 +212,12 @@ void emit(YAML::Emitter& out, const Node& node) {
     case Node::Kind::map:
       out << YAML::Block << YAML::BeginMap;
       for (const Member& member : node.members) {
-        out << YAML::Key << member.key << YAML::Value;
+        out << YAML::Key;
+        if (plain_text(member.key))
+          out << member.key;
+        else
+          out << YAML::DoubleQuoted << member.key;
+        out << YAML::Value;
         emit(out, member.value);
       }
       out << YAML::EndMap;
@@ -220,6 +226,24 @@ void emit(YAML::Emitter& out, const Node& node) {
 }
 
 }  // namespace
+
+std::optional<bool> truth_of(std::string_view text) {
+  std::string lower(text);
+  std::ranges::transform(lower, lower.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  if (lower == "true" || lower == "yes" || lower == "on") return true;
+  if (lower == "false" || lower == "no" || lower == "off") return false;
+  return std::nullopt;
+}
+
+bool plain_text(std::string_view text) {
+  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  const bool one = text == "y" || text == "Y" || text == "n" || text == "N";
+  const bool null = text == "null" || text == "Null" || text == "NULL";
+  return !text.empty() && letter(text[0]) && !one && !null && !truth_of(text) && std::ranges::all_of(text, [&](char c) {
+    return letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.' || c == '/';
+  });
+}
 
 std::string Place::text() const { return line == 0 ? source : fmt::format("{}:{}:{}", source, line, column); }
 

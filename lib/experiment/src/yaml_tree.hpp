@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,5 +60,11 @@ void set_at(Node& root, std::string_view path, const Place& place, Node value);
 
 /// Block style, flow style for lists and maps of scalars.
 [[nodiscard]] std::string emit(const Node& root);
+
+/// What YAML 1.1 or 1.2 takes for a truth value: true, yes, on, false, no, off, in lower or upper case.
+[[nodiscard]] std::optional<bool> truth_of(std::string_view text);
+/// Whether every reader of YAML, of version 1.1 or 1.2, takes the unquoted text for the same text: names, and neither
+/// truth values, nulls, numbers, times nor punctuation.
+[[nodiscard]] bool plain_text(std::string_view text);
 
 }  // namespace shiftnorm::experiment::yaml

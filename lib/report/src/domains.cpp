@@ -51,6 +51,7 @@ std::string domains_table(const View& view) {
   if (view.results.domain_key.empty()) return {};
   std::string rows = fmt::format(
       "<thead><tr><th scope=\"col\">Mode</th><th scope=\"col\">{}</th><th scope=\"col\">Images</th>"
+      "<th scope=\"col\">Measured</th>"
       "<th scope=\"col\">Policy</th><th scope=\"col\">Drift<br><span class=\"quiet\">symmetric KL</span></th>"
       "<th scope=\"col\">Settled</th>",
       html(view.results.domain_key));
@@ -59,10 +60,10 @@ std::string domains_table(const View& view) {
   rows += "</tr></thead>\n<tbody>\n";
   for (const ModeReport& mode : view.results.modes)
     for (const DomainReport& domain : mode.domains) {
-      rows +=
-          fmt::format("<tr><th scope=\"row\">{}</th><td class=\"left\">{}</td><td>{}</td><td class=\"left\">{}{}</td>",
-                      html(mode.mode.name), html(domain.name), domain.images, adapt::name_of(domain.mode.policy),
-                      domain.fell_back ? ", for few images" : "");
+      rows += fmt::format(
+          "<tr><th scope=\"row\">{}</th><td class=\"left\">{}</td><td>{}</td><td>{}</td><td class=\"left\">{}{}</td>",
+          html(mode.mode.name), html(domain.name), domain.images, domain.measured, adapt::name_of(domain.mode.policy),
+          domain.fell_back ? ", for few images" : "");
       rows += drift(domain) + settled(domain);
       for (const std::string& metric : view.metrics) rows += score(domain, metric);
       rows += "</tr>\n";

@@ -43,8 +43,8 @@ std::string provenance(const View& view) {
   rows += fact("Preprocessing", run.preprocess);
   rows += fact("Preprocessing SHA-256", run.preprocess_sha256, true);
   rows += fact("Data fingerprint", run.fingerprint, true);
-  rows += fact("Images", fmt::format("{} used, {} labelled, {} skipped, {} bad", run.images, view.labelled, run.skipped,
-                                     run.bad.size()));
+  rows += fact("Images", fmt::format("{} used, {} labelled, {} skipped, {} bad", run.images,
+                                     run.labelled.value_or(view.labelled), run.skipped, run.bad.size()));
   if (run.label_counts)
     rows += fact("Labels",
                  fmt::format("{}: {} images matched, {} without a label, {} labels without an image, {} "

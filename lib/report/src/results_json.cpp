@@ -206,6 +206,7 @@ Json domain_reports_json(const View& view, const ModeReport& mode) {
   for (const experiment::DomainReport& domain : mode.domains) {
     Json one = Json::object(
         {{"name", domain.name}, {"images", domain.images}, {"policy", adapt::name_of(domain.mode.policy)}});
+    if (domain.measured > 0) one.set("measured", domain.measured);
     if (domain.mode.prior_images) one.set("prior_images", *domain.mode.prior_images);
     one.set("fell_back", domain.fell_back);
     one.set("metrics", metrics_json(view, domain));
@@ -300,7 +301,7 @@ Json domains_json(const RunResults& run) {
 Json target_json(const View& view) {
   const RunResults& run = view.results;
   return Json::object({{"images", run.images},
-                       {"labelled", view.labelled},
+                       {"labelled", run.labelled.value_or(view.labelled)},
                        {"skipped", run.skipped},
                        {"bad", static_cast<std::int64_t>(run.bad.size())},
                        {"patients", value_or_null(run.patients)},

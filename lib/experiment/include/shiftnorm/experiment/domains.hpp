@@ -46,7 +46,8 @@ inline constexpr std::size_t kMostDomains = 1000;
 [[nodiscard]] std::vector<adapt::Domain> treatments(const adapt::Mode& mode, const Domains& domains,
                                                     const DomainConfig& config);
 
-/// What a mode did to all images, and to each domain. source: empty if the file has no statistics.
+/// What a mode did to all images, and to each domain. `domains` holds those that are scored, `treated` those that are
+/// measured. source: empty if the file has no statistics.
 [[nodiscard]] ModeReport report_domains(const Scorer& scorer, const adapt::Mode& mode, const Domains& domains,
                                         const std::vector<adapt::Domain>& treated, const adapt::DomainResults& results,
                                         const stats::Statistics& source);

@@ -34,8 +34,9 @@ struct Comparison {
 /// What a mode did to the images of one domain.
 struct DomainReport {
   std::string name;
-  std::int64_t images = 0;
-  adapt::Mode mode;  ///< as used: a domain with few images falls back to a blend
+  std::int64_t images = 0;    ///< that are scored
+  std::int64_t measured = 0;  ///< that its statistics are of; 0: nothing was measured
+  adapt::Mode mode;           ///< as used: a domain with few images to measure falls back to a blend
   bool fell_back = false;
   std::vector<MetricResult> metrics;
   double mean_confidence = 0, mean_entropy = 0;
@@ -110,11 +111,14 @@ struct RunResults {
   std::string model_sha256, model_file, architecture, preprocess, preprocess_sha256, fingerprint;
   std::int64_t batchnorms = 0, levels = 0, parameters = 0, images = 0, skipped = 0;
   std::vector<imaging::Bad> bad;
-  std::vector<std::string> classes, ids;             ///< ids: of images that are scored
+  std::vector<std::string> classes, ids;  ///< ids: of images that are scored
+  std::string
+      maps;  ///< the shape of an output that is no vector of class scores, so that nothing is scored; else empty
   std::string domain_key;                            ///< empty: one domain
   std::vector<std::int32_t> labels;                  ///< of images that are scored; -1: none
   std::vector<std::int8_t> findings;                 ///< [ids, classes], as in imaging::Sample; empty: one label each
   std::optional<imaging::LabelCounts> label_counts;  ///< where a table gave them
+  std::optional<std::int64_t> labelled;              ///< images, scored or not; absent: as `labels` and `findings` tell
   std::optional<std::int64_t> patients;              ///< where images tell theirs
   std::int64_t repeated = 0;                         ///< images whose pixels an earlier one has
   double load_seconds = 0, level = 0.95;

@@ -45,6 +45,7 @@ struct SessionOptions {
       preprocess;  ///< absent: the model's provenance file says, or floats enter as they are
   std::optional<OutputKind> outputs;
   std::optional<SourceSample> source;
+  bool labelled_source = false;    ///< its labels will be looked for
   std::vector<adapt::Mode> modes;  ///< that will be run: what the network does not allow is told before images are read
   bool labelled = true;            ///< false: labels do not matter, so classes need not fit the network
   bool all_outputs = false;        ///< of networks with several: modes give all of them
@@ -77,11 +78,13 @@ struct Session {
   [[nodiscard]] std::vector<std::int32_t> labels() const;  ///< per usable sample, -1: none
   /// Per usable sample and class, as in imaging::Sample; empty where samples have one label each, or none.
   [[nodiscard]] std::vector<std::int8_t> findings() const;
+  [[nodiscard]] std::int64_t labelled() const;  ///< usable samples with a label, or a finding that is known
   [[nodiscard]] std::vector<std::string> ids() const;
   [[nodiscard]] std::optional<std::int64_t> patient_count() const;  ///< nothing where they are not known
   [[nodiscard]] std::int64_t repeated() const;                      ///< samples whose pixels an earlier one has
   [[nodiscard]] std::int64_t levels() const;
   [[nodiscard]] bool classifies() const;  ///< the first output is one vector for each sample
+  [[nodiscard]] Shape output() const;     ///< of the first output, for each sample
 };
 
 /// Restores the network first, so that a wrong file is told before any image is decoded.
