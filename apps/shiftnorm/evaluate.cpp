@@ -211,7 +211,7 @@ Command evaluate_command() {
            "Scores of one mode; without labels: predictions and their certainty.",
            "CHECKPOINT",
            true,
-           {kEvaluate, data_options(), table_options(), measure_options(), resource_options()},
+           {kEvaluate, network_options(), data_options(), table_options(), measure_options(), resource_options()},
            {}},
           evaluate};
 }

@@ -25,8 +25,6 @@ using container::Json;
 constexpr OptionSpec kExport[] = {
     {"stats", "F", "the statistics file (.bnstats), measured on this very checkpoint (default: the file's own)"},
     {"out", "FILE", "the file to write: .onnx and .safetensors convert, any other name keeps the original's format"},
-    {"arch", "NAME", "architecture, for files that hold weights only (default: the one the statistics name)"},
-    {"graph", "FILE", "file that describes the architecture instead: an ONNX model, or Keras' JSON"},
     {"fold", "", "for deployment: take BatchNorms into the layers before them (.onnx only)"},
     {"policy", "P",
      "adabn, blend, mixture, mean-only, variance-only or hybrid (default: adabn; source without --stats)"},
@@ -102,6 +100,7 @@ ExitCode export_checkpoint(const Options& options, Console& console) {
   set_exported(files, out, exported);
   files.write();
 
+  for (const std::string& assumed : model.assumptions) console.warn(assumed);
   for (const std::string& note : experiment::notes_on_cohort(source.data.patients)) console.warn(note);
   const std::string origin = file ? fmt::format(" from the statistics of {} images", source.images) : std::string();
   console.say(fmt::format("{}: {}{}{}\n", out.string(), mode.name, origin, conversion(exported)));
@@ -123,7 +122,7 @@ Command export_command() {
            "FILE says so; no images are needed.",
            "CHECKPOINT",
            true,
-           {kExport},
+           {kExport, network_options()},
            {}},
           export_checkpoint};
 }

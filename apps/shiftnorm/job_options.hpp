@@ -18,6 +18,8 @@ namespace shiftnorm::app {
 [[nodiscard]] std::span<const OptionSpec> data_options();
 [[nodiscard]] std::span<const OptionSpec> table_options();  ///< labels and columns joined to the data
 [[nodiscard]] std::span<const OptionSpec> measure_options();
+/// Where the network comes from: --arch or --graph, and which of the file's weights.
+[[nodiscard]] std::span<const OptionSpec> network_options();
 /// --memory and --max-bad, which `run` has too.
 [[nodiscard]] std::span<const OptionSpec> resource_options();
 
@@ -35,8 +37,7 @@ void set_identities(const Options& options, const imaging::Dataset& data, Output
 /// --domain and what belongs to it.
 [[nodiscard]] std::optional<experiment::DomainConfig> domain_of(const Options& options);
 
-/// Errors  ConfigError naming the option.
-/// --arch or --graph; `absent`: the architecture when neither is given.
+/// What network_options() say; `absent`: the architecture when none is given. Errors  ConfigError naming the option.
 [[nodiscard]] experiment::NetworkSource network_of(const Options& options, const std::string& absent = {});
 [[nodiscard]] imaging::Pipeline preprocess_of(const Options& options);  ///< --preprocess, which is given
 [[nodiscard]] experiment::SessionOptions session_options_of(const Options& options);

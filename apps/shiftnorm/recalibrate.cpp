@@ -394,7 +394,7 @@ Command recalibrate_command() {
            "One checkpoint, one data set, an adapted file of the same format. Labels are not used.",
            "CHECKPOINT",
            true,
-           {kRecalibrate, data_options(), table_options(), measure_options(), resource_options()},
+           {kRecalibrate, network_options(), data_options(), table_options(), measure_options(), resource_options()},
            {}},
           recalibrate};
 }

@@ -6,6 +6,7 @@
 #include <limits>
 #include <map>
 #include <set>
+#include <span>
 #include <utility>
 
 #include "shiftnorm/core/error.hpp"
@@ -79,14 +80,16 @@ std::vector<graph::NamedSource> sources_of(const std::vector<NamedTensor>& tenso
 
 /// `known`: of zoo; null: a file describes the network, and `otherwise` are the values that it brings itself.
 graph::Binding bind_to(graph::Graph& graph, const Checkpoint& checkpoint, const zoo::Architecture* known,
-                       const std::vector<NamedTensor>& otherwise = {}) {
+                       std::span<const std::string> allow_unused, const std::vector<NamedTensor>& otherwise = {}) {
   const std::string_view training_only = known != nullptr ? known->training_only : std::string_view();
   graph::Binding binding = graph::bind(
       graph, sources_of(checkpoint.tensors, known != nullptr ? known->modern_name : nullptr), sources_of(otherwise));
   // A deeper network of the same family holds every name of a shallower one: what is left over tells them apart.
   std::vector<std::string> unmeasured;
   std::ranges::copy_if(binding.left_over, std::back_inserter(unmeasured), [&](const std::string& name) {
-    return batch_norm_tensor(name) && (training_only.empty() || !has_part(name, training_only));
+    const auto fits = [&name](const std::string& pattern) { return matches_pattern(pattern, name); };
+    return batch_norm_tensor(name) && (training_only.empty() || !has_part(name, training_only)) &&
+           std::ranges::none_of(allow_unused, fits);
   });
   if (!unmeasured.empty())
     throw FormatError(fmt::format("the file does not fit the architecture: {} BatchNorm tensors left over ({})",
@@ -113,7 +116,7 @@ bool fits(const Checkpoint& checkpoint, const zoo::Architecture& architecture) {
   try {
     graph::Graph graph = architecture.build(build_options(checkpoint, architecture));
     static_cast<void>(without_statistics(graph, checkpoint));
-    (void)bind_to(graph, checkpoint, &architecture);
+    (void)bind_to(graph, checkpoint, &architecture, {});
     return true;
   } catch (const Error&) {
     return false;
@@ -205,7 +208,7 @@ void take_zoo(RestoredModel& model, const zoo::Architecture& known) {
   try {
     model.graph = known.build(build_options(model.checkpoint, known));
     model.source_statistics = !without_statistics(model.graph, model.checkpoint);
-    model.binding = bind_to(model.graph, model.checkpoint, &known);
+    model.binding = bind_to(model.graph, model.checkpoint, &known, model.allow_unused);
     graph::infer_shapes(model.graph);
   } catch (const Error&) {
     rethrow_at(fmt::format("{} as {}", model.checkpoint.file_name, known.name));
@@ -218,7 +221,8 @@ void take_description(RestoredModel& model, const std::filesystem::path& path) {
   try {
     model.sizeless = std::move(architecture.network);
     graph::Graph& graph = model.sizeless->graph;
-    for (const auto& [id, index] : bind_to(graph, model.checkpoint, nullptr, architecture.values).pairs)
+    for (const auto& [id, index] :
+         bind_to(graph, model.checkpoint, nullptr, model.allow_unused, architecture.values).pairs)
       model.tensor_of.emplace(graph.value(id).name, index);
     model.graph = formats::resolve(*model.sizeless);
     model.binding = binding_by_name(model.graph, model.tensor_of);
@@ -239,8 +243,14 @@ RestoredModel restore(const std::filesystem::path& path, const NetworkSource& so
   if (!source.architecture.empty() && !source.graph.empty())
     throw ConfigError("an architecture and a graph are given; expected one of them");
   RestoredModel model;
+  model.allow_unused = source.allow_unused;
   const bool keras = !source.graph.empty() && formats::is_keras_architecture(source.graph);
-  model.checkpoint = keras ? formats::read_checkpoint(path, source.graph) : formats::read_checkpoint(path);
+  model.checkpoint = keras ? formats::read_checkpoint(path, source.graph)
+                           : formats::read_checkpoint(path, {.weights = source.weights});
+  if (!model.checkpoint.weights.empty())
+    throw ConfigError(fmt::format("{}: holds no set of weights '{}'; expected one that `shiftnorm inspect` names",
+                                  model.checkpoint.file_name, printable(model.checkpoint.weights)));
+  model.assumptions = model.checkpoint.assumptions;
   model.parameters = count_parameters(model.checkpoint);
   if (keras) {
     take_own_graph(model);
@@ -275,7 +285,7 @@ void build_again(RestoredModel& model, const Shape& image) {
   options.width = image[2];
   model.graph = known.build(options);
   static_cast<void>(without_statistics(model.graph, model.checkpoint));
-  model.binding = bind_to(model.graph, model.checkpoint, &known);
+  model.binding = bind_to(model.graph, model.checkpoint, &known, model.allow_unused);
   graph::infer_shapes(model.graph);
 }
 

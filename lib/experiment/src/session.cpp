@@ -174,7 +174,8 @@ Session open_session(RestoredModel model, const SessionOptions& options, const P
   if (!pipeline.steps.empty()) session.preprocess_yaml = pipeline_yaml(pipeline);
   session.preprocess_sha256 = sha256_hex(imaging::canonical(pipeline));
 
-  session.notes = session.dataset->selection_notes();
+  session.notes = session.model.assumptions;
+  for (std::string& note : session.dataset->selection_notes()) session.notes.push_back(std::move(note));
   for (std::string& note : session.dataset->notes(pipeline)) session.notes.push_back(std::move(note));
 
   imaging::StoreOptions store;

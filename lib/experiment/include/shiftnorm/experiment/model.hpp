@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "shiftnorm/formats/checkpoint.hpp"
 #include "shiftnorm/graph/batch_norms.hpp"
@@ -26,6 +27,10 @@ struct RestoredModel {
   std::optional<formats::Sizeless> sizeless;     ///< the network for other sizes of input, bound; not for those of zoo
   std::map<std::string, std::size_t> tensor_of;  ///< by name of the parameter: index of the file's tensor
   std::int64_t parameters = 0;                   ///< floating-point numbers of the file without running statistics
+  std::vector<std::string> allow_unused;         ///< as NetworkSource's
+  /// What was taken for granted where neither file nor user said, one line each: every command tells them, and results
+  /// and provenance keep them.
+  std::vector<std::string> assumptions;
 
   /// Name in the file of a parameter; empty if the file does not hold it.
   [[nodiscard]] std::string name_in_file(graph::ValueId id) const;
@@ -35,11 +40,14 @@ struct RestoredModel {
   [[nodiscard]] bool of_zoo() const { return !architecture.empty() && !sizeless && !checkpoint.graph; }
 };
 
-/// Where a file that holds weights only takes its network from.
+/// Where a file that holds weights only takes its network from, and which of its weights.
 struct NetworkSource {
   std::string architecture = {};  ///< a name of zoo
   std::filesystem::path graph =
       {};  ///< a file that describes it: an ONNX model, whose initialisers name the weights, or Keras' to_json()
+  /// Of several sets of weights: the name that the file has it under, or what the names of its tensors begin with.
+  std::string weights = {};
+  std::vector<std::string> allow_unused = {};  ///< patterns with * and ? of tensors that no layer has to use
 };
 
 /// Reads a checkpoint and binds it to its graph, or to the given one; classes and input channels of zoo's are the
