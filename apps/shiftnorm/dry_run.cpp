@@ -190,7 +190,7 @@ void StandInKeys::stand_in(experiment::Config& config) {
 std::optional<RunPlan> plan_of(const experiment::Config& config, const experiment::RunOptions& job, Console& console) {
   if (!is_there(config.model.checkpoint) || !is_there(config.target.path)) return std::nullopt;
   RunPlan plan = experiment::plan_run(config, job, console.progress());
-  for (const std::string& assumed : plan.assumptions) console.warn(assumed);
+  for (const std::string& assumed : plan.assumptions) console.info(assumed);
   for (const DataPlan* data : {&plan.target, plan.source ? &*plan.source : nullptr})
     for (const std::string& note : data != nullptr ? data->notes : std::vector<std::string>{}) console.info(note);
   return plan;

@@ -131,6 +131,7 @@ ExitCode evaluate(const Options& options, Console& console) {
   adapt::Mode mode = mode_of(options, "mode", statistics ? "adabn" : "source");
   if (statistics) {
     mode = experiment::measured_mode(*statistics, mode);
+    job.network = network_of(options, "", statistics->weights);
     if (!job.preprocess && !statistics->preprocess_steps.empty()) {
       job.preprocess = from_option(
           "stats", [&] { return experiment::parse_pipeline(statistics->preprocess_steps, options.text("stats")); });
@@ -149,6 +150,7 @@ ExitCode evaluate(const Options& options, Console& console) {
   const Progress progress = console.progress();
   experiment::Session session = experiment::open_session(job, progress);
   for (const std::string& note : session.notes) console.warn(note);
+  tell_assumed(console, session.model.assumed(), session.notes);
   experiment::RunResults results = described(session, seed_of(options));
   const experiment::Scorer scorer = scorer_of(session, results, job);
   adapt::Outputs outputs;

@@ -202,7 +202,7 @@ experiment::BadLimit bad_limit_of(const Options& options) {
   return limit;
 }
 
-experiment::NetworkSource network_of(const Options& options, const std::string& absent) {
+experiment::NetworkSource network_of(const Options& options, const std::string& absent, const std::string& weights) {
   if (options.has("arch") && options.has("graph"))
     throw ConfigError("--graph: describes the network, and so does --arch; expected one of them");
   experiment::NetworkSource source;
@@ -210,7 +210,7 @@ experiment::NetworkSource network_of(const Options& options, const std::string& 
     source.graph = options.text("graph");
   else
     source.architecture = options.text("arch", absent);
-  source.weights = options.text("weights");
+  source.weights = options.text("weights", weights);
   source.allow_unused = options.texts("allow-unused");
   return source;
 }
@@ -309,6 +309,11 @@ void set_identities(const Options& options, const imaging::Dataset& data, Output
   files.set_private(path, identities_csv(data));
   console.warn(fmt::format("{}: tells which path each id stands for, and paths may name patients; its mode is 0600",
                            path.filename().string()));
+}
+
+void tell_assumed(Console& console, const std::vector<std::string>& assumed, const std::vector<std::string>& warned) {
+  for (const std::string& one : assumed)
+    if (std::ranges::find(warned, one) == warned.end()) console.info(one);
 }
 
 void warn_of_bad(Console& console, std::span<const imaging::Bad> bad) {

@@ -120,6 +120,7 @@ experiment::Session opened(const Job& job, Console& console) {
   experiment::Session session = experiment::open_session(job.options, console.progress());
   if (!job.out.empty()) check_writable(session.model, job.mode);
   for (const std::string& note : session.notes) console.warn(note);
+  tell_assumed(console, session.model.assumed(), session.notes);
   if (const imaging::LabelCounts* counts = session.dataset->label_counts()) console.info(labels_line(*counts));
   console.info(fmt::format("{}: {} BatchNorms on {} levels, {} images", session.model.checkpoint.file_name,
                            session.engine->batch_norms().size(), session.levels(), session.store->size()));

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/pattern.hpp"
 #include "shiftnorm/core/text.hpp"
 
 namespace shiftnorm::adapt {

@@ -465,7 +465,7 @@ RunResults describe(const Session& session) {
   results.model_sha256 = session.model.checkpoint.sha256;
   results.model_file = session.model.checkpoint.file_name;
   results.architecture = session.model.architecture;
-  results.assumptions = session.model.assumptions;
+  results.assumptions = session.model.assumed();
   results.preprocess = session.preprocess;
   results.preprocess_sha256 = session.preprocess_sha256;
   results.fingerprint = session.dataset->fingerprint();

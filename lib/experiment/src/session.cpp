@@ -100,6 +100,15 @@ void fill_groups(Session& session) {
     session.notes.push_back(fmt::format("{} images have the pixels of an earlier one under another name", n));
 }
 
+/// Labels are there to be scored; features are asked for by taking all outputs.
+void check_scores(const Session& session, const SessionOptions& options) {
+  if (!session.model.features || !options.labelled || options.all_outputs || session.dataset->classes().empty()) return;
+  throw ConfigError(
+      fmt::format("{}: has no head, so that its outputs are features, which no labels can be compared with; expected a "
+                  "file with its head, --outputs for the features, or data without labels",
+                  session.model.checkpoint.file_name));
+}
+
 void check_classes(const Session& session, const std::string& where) {
   const std::vector<std::string>& classes = session.dataset->classes();
   if (classes.empty() || !session.classifies() || std::cmp_equal(classes.size(), session.engine->outputs())) return;
@@ -146,7 +155,7 @@ std::int64_t Session::levels() const {
 
 bool Session::classifies() const {
   const Shape& output = *model.graph.value(model.graph.outputs().at(0)).shape;
-  return output.rank() >= 2 && output.elements_from(2) == 1;
+  return !model.features && output.rank() >= 2 && output.elements_from(2) == 1;
 }
 
 Session open_session(const SessionOptions& options, const Progress& progress) {
@@ -169,6 +178,7 @@ Session open_session(RestoredModel model, const SessionOptions& options, const P
       imaging::shifted(options.shelf == nullptr ? open() : options.shelf->dataset(options.shared.target, open),
                        options.shifts, options.shift_seed);
 
+  check_scores(session, options);
   imaging::Pipeline pipeline = choose_pipeline(options, session);
   session.preprocess = pipeline.name;
   if (!pipeline.steps.empty()) session.preprocess_yaml = pipeline_yaml(pipeline);

@@ -14,9 +14,6 @@ namespace shiftnorm {
 /// "a, b, c"; with more than `most` items "a, b and 7 more".
 [[nodiscard]] std::string join(std::span<const std::string> items, std::size_t most = 12);
 
-/// Whether a whole text fits a shell-like pattern: * stands for any run of characters, ? for any one.
-[[nodiscard]] bool matches_pattern(std::string_view pattern, std::string_view text);
-
 /// Text from a file, safe to print: control characters and invalid UTF-8 become '?'; after `most` bytes "...".
 [[nodiscard]] std::string printable(std::string_view text, std::size_t most = 120);
 
