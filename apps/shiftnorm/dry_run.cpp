@@ -43,6 +43,12 @@ Json cost_json(const adapt::Cost& cost) {
                        {"scratch_bytes", cost.spills ? number(cost.frontier_bytes) : 0}});
 }
 
+Json texts_json(const std::vector<std::string>& texts) {
+  Json out = Json::array();
+  for (const std::string& text : texts) out.push(text);
+  return out;
+}
+
 Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
 
 /// Relative to the run folder unless absolute.
@@ -81,7 +87,8 @@ Json plan_json(const experiment::Config& config, const RunPlan& plan, const fs::
                                                {"architecture", text_or_null(plan.architecture)},
                                                {"parameters", plan.parameters},
                                                {"batchnorms", plan.batchnorms},
-                                               {"levels", plan.levels}})},
+                                               {"levels", plan.levels},
+                                               {"assumptions", texts_json(plan.assumptions)}})},
                        {"data", std::move(data)},
                        {"protocol", experiment::name_of(config.protocol.kind)},
                        {"adapt_images", plan.adapt_images},
@@ -183,6 +190,7 @@ void StandInKeys::stand_in(experiment::Config& config) {
 std::optional<RunPlan> plan_of(const experiment::Config& config, const experiment::RunOptions& job, Console& console) {
   if (!is_there(config.model.checkpoint) || !is_there(config.target.path)) return std::nullopt;
   RunPlan plan = experiment::plan_run(config, job, console.progress());
+  for (const std::string& assumed : plan.assumptions) console.info(assumed);
   for (const DataPlan* data : {&plan.target, plan.source ? &*plan.source : nullptr})
     for (const std::string& note : data != nullptr ? data->notes : std::vector<std::string>{}) console.info(note);
   return plan;

@@ -132,6 +132,7 @@ ExitCode evaluate(const Options& options, Console& console) {
   adapt::Mode mode = mode_of(options, "mode", statistics ? "adabn" : "source");
   if (statistics) {
     mode = experiment::measured_mode(*statistics, mode);
+    job.network = network_of(options, "", statistics->weights);
     if (!job.preprocess && !statistics->preprocess_steps.empty()) {
       job.preprocess = from_option(
           "stats", [&] { return experiment::parse_pipeline(statistics->preprocess_steps, options.text("stats")); });
@@ -150,6 +151,7 @@ ExitCode evaluate(const Options& options, Console& console) {
   const Progress progress = console.progress();
   experiment::Session session = experiment::open_session(job, progress);
   for (const std::string& note : session.notes) console.warn(note);
+  tell_assumed(console, session.model.assumed(), session.notes);
   experiment::RunResults results = described(session, seed_of(options));
   const experiment::Scorer scorer = scorer_of(session, results, job);
   adapt::Outputs outputs;
@@ -214,7 +216,7 @@ Command evaluate_command() {
            "Scores of one mode; without labels: predictions and their certainty.",
            "CHECKPOINT",
            true,
-           {kEvaluate, data_options(), table_options(), measure_options(), resource_options()},
+           {kEvaluate, network_options(), data_options(), table_options(), measure_options(), resource_options()},
            {}},
           evaluate};
 }

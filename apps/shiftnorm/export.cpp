@@ -25,8 +25,6 @@ using container::Json;
 constexpr OptionSpec kExport[] = {
     {"stats", "F", "the statistics file (.bnstats), measured on this very checkpoint (default: the file's own)"},
     {"out", "FILE", "the file to write: .onnx and .safetensors convert, any other name keeps the original's format"},
-    {"arch", "NAME", "architecture, for files that hold weights only (default: the one the statistics name)"},
-    {"graph", "FILE", "file that describes the architecture instead: an ONNX model, or Keras' JSON"},
     {"fold", "", "for deployment: take BatchNorms into the layers before them (.onnx only)"},
     {"policy", "P",
      "adabn, blend, mixture, mean-only, variance-only or hybrid (default: adabn; source without --stats)"},
@@ -57,11 +55,12 @@ Source file_statistics(const experiment::RestoredModel& model, const stats::Stat
 }
 
 /// The network that the options name or, where they name none, the statistics.
-experiment::NetworkSource measured_network(const Options& options, const std::string& measured) {
+experiment::NetworkSource measured_network(const Options& options, const std::optional<stats::StatisticsFile>& file) {
+  const std::string measured = file ? file->architecture : "";
   const auto names = [&measured](const zoo::Architecture& known) { return known.name == measured; };
   const std::span<const zoo::Architecture> zoo = zoo::architectures();
   if (options.has("arch") || options.has("graph") || measured.empty() || std::any_of(zoo.begin(), zoo.end(), names))
-    return network_of(options, measured);
+    return network_of(options, measured, file ? file->weights : "");
   throw ConfigError(
       fmt::format("--graph: missing; the statistics were measured on a network that '{}' describes: "
                   "expected that file",
@@ -87,8 +86,7 @@ ExitCode export_checkpoint(const Options& options, Console& console) {
     file = from_option("stats", [&] { return experiment::read_statistics_file(options.text("stats")); });
     mode = experiment::measured_mode(*file, mode);
   }
-  const experiment::RestoredModel model =
-      experiment::restore(options.positional(), measured_network(options, file ? file->architecture : std::string()));
+  const experiment::RestoredModel model = experiment::restore(options.positional(), measured_network(options, file));
   const Source source = file ? file_statistics(model, *file, mode) : own_statistics(model, mode);
   experiment::ExportFacts facts;
   facts.file_name = out.filename().string();
@@ -102,6 +100,8 @@ ExitCode export_checkpoint(const Options& options, Console& console) {
   set_exported(files, out, exported);
   files.write();
 
+  for (const std::string& assumed : model.assumptions) console.warn(assumed);
+  tell_assumed(console, model.assumed(), model.assumptions);
   for (const std::string& note : experiment::notes_on_cohort(source.data.patients)) console.warn(note);
   const std::string origin = file ? fmt::format(" from the statistics of {} images", source.images) : std::string();
   console.say(fmt::format("{}: {}{}{}\n", out.string(), mode.name, origin, conversion(exported)));
@@ -123,7 +123,7 @@ Command export_command() {
            "FILE says so; no images are needed.",
            "CHECKPOINT",
            true,
-           {kExport},
+           {kExport, network_options()},
            {}},
           export_checkpoint};
 }

@@ -16,9 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr OptionSpec kInspect[] = {
-    {"arch", "NAME", "checkpoints: architecture, which tells levels, epsilon and momentum"},
     {"stats", "F", "checkpoints: how far the statistics of this file (.bnstats) lie from the checkpoint's own"},
-    {"graph", "FILE", "checkpoints: file that describes the architecture instead: an ONNX model, or Keras' JSON"},
     {"pixels", "", "data: per image format, hash of the stored values and their range"},
     {"reader", "READER", "data: auto, folder, array, table or dicom"},
     {"layout", "LAYOUT", "data: the axes of an array, e.g. NHWC, NCT or NDHWC"},
@@ -37,7 +35,7 @@ bool holds_weights(const formats::Checkpoint& checkpoint) {
 }
 
 bool is_data(const std::string& where, const Options& options) {
-  if (options.has("arch") || options.has("stats")) return false;
+  if (options.has("arch") || options.has("stats") || options.has("weights")) return false;
   for (const std::string_view of_data :
        {"reader", "layout", "pixels", "labels", "label-tag", "where", "preprocess", "domain", "html", "thumbnails"})
     if (options.has(of_data)) return true;
@@ -58,7 +56,7 @@ ExitCode inspect(const Options& options, Console& console) {
     inspect_data(where, options, console);
     return ExitCode::done;
   }
-  const formats::Checkpoint checkpoint = formats::read_checkpoint(where);
+  const formats::Checkpoint checkpoint = formats::read_checkpoint(where, {.weights = options.text("weights")});
   const bool arrays =
       checkpoint.format == "safetensors" && !options.has("arch") && !options.has("stats") && !holds_weights(checkpoint);
   if (arrays)
@@ -77,7 +75,7 @@ Command inspect_command() {
        "What is in a file or a data set: BatchNorms and their statistics; images, labels, what would be skipped.",
        "CHECKPOINT, DATA or STATS",
        true,
-       {kInspect, table_options()},
+       {kInspect, network_options(), table_options()},
        {}},
       inspect};
 }

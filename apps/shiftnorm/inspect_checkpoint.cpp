@@ -158,7 +158,8 @@ void inspect_checkpoint(const formats::Checkpoint& checkpoint, const Options& op
   std::optional<stats::StatisticsFile> file;
   if (options.has("stats"))
     file = from_option("stats", [&] { return experiment::read_statistics_file(options.text("stats")); });
-  const experiment::NetworkSource network = network_of(options, file ? file->architecture : std::string());
+  const experiment::NetworkSource network =
+      network_of(options, file ? file->architecture : "", file ? file->weights : "");
   const bool with_graph =
       !network.architecture.empty() || !network.graph.empty() || checkpoint.graph.has_value() || file;
   std::optional<experiment::RestoredModel> model;
@@ -167,15 +168,20 @@ void inspect_checkpoint(const formats::Checkpoint& checkpoint, const Options& op
   std::optional<DistanceView> drift;
   if (file) drift = view_of(drift_of(*model, *file));
   const std::int64_t parameters = model ? model->parameters : experiment::count_parameters(checkpoint);
+  const std::vector<std::string> assumptions = model ? model->assumed() : checkpoint.assumptions;
   const Json provenance = provenance_of(options.positional(), checkpoint, console);
   if (console.json()) {
     Json document = json_of(checkpoint, parameters, rows);
+    Json assumed = Json::array();
+    for (const std::string& one : assumptions) assumed.push(one);
+    document.set("assumptions", std::move(assumed));
     document.set("provenance", provenance);
     if (drift) document.set("drift", std::move(drift->rows));
     console.print(document);
     return;
   }
   console.say(text_of(checkpoint, parameters, rows));
+  for (const std::string& one : assumptions) console.say(fmt::format("assumed: {}\n", one));
   if (!provenance.is_null()) console.say(provenance_text(provenance));
   if (drift) console.say("\nfrom these statistics to the measured ones:\n" + drift->text);
 }

@@ -20,13 +20,20 @@ constexpr OptionSpec kData[] = {
      "the images: a folder (class folders or none), DICOM objects, a table (.csv with a column path), an array "
      "(FILE#key)"},
     {"source-data", "WHERE", "a small unlabelled sample like the training images, where BatchNorms were folded away"},
-    {"arch", "NAME", "architecture, for files that hold weights only"},
-    {"graph", "FILE", "file that describes the architecture instead: an ONNX model, or Keras' JSON"},
     {"preprocess", "NAME|FILE", "a preset's name, or a YAML file with the list of steps"},
     {"reader", "READER", "auto, folder, array, table or dicom (default: auto)"},
     {"layout", "LAYOUT", "the axes of an array, e.g. NHWC, NCT, NTC, NDHWC or NC (default: told from the shape)"},
     {"quarantine", "FILE", "also write the list of bad files: id, reason, offset (CSV)"},
     {"max-images", "N", "use N images, drawn with the seed; recalibrate: auto takes as many as it needs"},
+};
+
+constexpr OptionSpec kNetwork[] = {
+    {"arch", "NAME", "architecture, for files that hold weights only (export: default the one the statistics name)"},
+    {"graph", "FILE", "file that describes the architecture instead: an ONNX model, or Keras' JSON"},
+    {"weights", "PREFIX",
+     "which of several sets of weights in the file: the name it is under, or what its tensors' names begin with"},
+    {"allow-unused", "PATTERN",
+     "tensors of the file that the network does not use and need not, e.g. 'projector.*'; may be repeated", true},
 };
 
 constexpr OptionSpec kTable[] = {
@@ -178,6 +185,7 @@ void parse_layer_part(const std::string& part, adapt::LayerRule& rule) {
 }  // namespace
 
 std::span<const OptionSpec> data_options() { return kData; }
+std::span<const OptionSpec> network_options() { return kNetwork; }
 std::span<const OptionSpec> table_options() { return kTable; }
 std::span<const OptionSpec> measure_options() { return kMeasure; }
 std::span<const OptionSpec> resource_options() { return kResources; }
@@ -203,11 +211,17 @@ experiment::BadLimit bad_limit_of(const Options& options) {
   return limit;
 }
 
-experiment::NetworkSource network_of(const Options& options, const std::string& absent) {
+experiment::NetworkSource network_of(const Options& options, const std::string& absent, const std::string& weights) {
   if (options.has("arch") && options.has("graph"))
     throw ConfigError("--graph: describes the network, and so does --arch; expected one of them");
-  if (options.has("graph")) return {{}, options.text("graph")};
-  return {options.text("arch", absent), {}};
+  experiment::NetworkSource source;
+  if (options.has("graph"))
+    source.graph = options.text("graph");
+  else
+    source.architecture = options.text("arch", absent);
+  source.weights = options.text("weights", weights);
+  source.allow_unused = options.texts("allow-unused");
+  return source;
 }
 
 void read_table_options(const Options& options, imaging::DatasetOptions& dataset) {
@@ -306,6 +320,11 @@ void set_identities(const Options& options, const imaging::Dataset& data, Output
   files.set_private(path, identities_csv(data));
   console.warn(fmt::format("{}: tells which path each id stands for, and paths may name patients; its mode is 0600",
                            path.filename().string()));
+}
+
+void tell_assumed(Console& console, const std::vector<std::string>& assumed, const std::vector<std::string>& warned) {
+  for (const std::string& one : assumed)
+    if (std::ranges::find(warned, one) == warned.end()) console.info(one);
 }
 
 void warn_of_bad(Console& console, std::span<const imaging::Bad> bad) {

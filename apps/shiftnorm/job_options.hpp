@@ -18,6 +18,8 @@ namespace shiftnorm::app {
 [[nodiscard]] std::span<const OptionSpec> data_options();
 [[nodiscard]] std::span<const OptionSpec> table_options();  ///< labels and columns joined to the data
 [[nodiscard]] std::span<const OptionSpec> measure_options();
+/// Where the network comes from: --arch or --graph, and which of the file's weights.
+[[nodiscard]] std::span<const OptionSpec> network_options();
 /// --memory and --max-bad, which `run` has too.
 [[nodiscard]] std::span<const OptionSpec> resource_options();
 
@@ -35,9 +37,10 @@ void set_identities(const Options& options, const imaging::Dataset& data, Output
 /// --domain and what belongs to it.
 [[nodiscard]] std::optional<experiment::DomainConfig> domain_of(const Options& options);
 
-/// Errors  ConfigError naming the option.
-/// --arch or --graph; `absent`: the architecture when neither is given.
-[[nodiscard]] experiment::NetworkSource network_of(const Options& options, const std::string& absent = {});
+/// What network_options() say; `absent`, `weights`: the architecture and set when none is given. Errors  ConfigError
+/// naming the option.
+[[nodiscard]] experiment::NetworkSource network_of(const Options& options, const std::string& absent = {},
+                                                   const std::string& weights = {});
 [[nodiscard]] imaging::Pipeline preprocess_of(const Options& options);  ///< --preprocess, which is given
 [[nodiscard]] experiment::SessionOptions session_options_of(const Options& options);
 /// The mode that --policy (or --mode) and the measuring options make; `policy` names the option.
@@ -47,6 +50,8 @@ void set_identities(const Options& options, const imaging::Dataset& data, Output
 /// `max_level=N`.
 [[nodiscard]] adapt::LayerRule parse_layers(const std::string& rule);
 
+/// Says on stderr what was assumed about a network and is not among the warnings.
+void tell_assumed(Console& console, const std::vector<std::string>& assumed, const std::vector<std::string>& warned);
 /// Says on stderr which files were bad, the first few by name.
 void warn_of_bad(Console& console, std::span<const imaging::Bad> bad);
 /// Exit code 4 with its line when too many were bad, else 0.

@@ -120,6 +120,7 @@ experiment::Session opened(const Job& job, Console& console) {
   experiment::Session session = experiment::open_session(job.options, console.progress());
   if (!job.out.empty()) check_writable(session.model, job.mode);
   for (const std::string& note : session.notes) console.warn(note);
+  tell_assumed(console, session.model.assumed(), session.notes);
   if (const imaging::LabelCounts* counts = session.dataset->label_counts()) console.info(labels_line(*counts));
   console.info(fmt::format("{}: {} BatchNorms on {} levels, {} images", session.model.checkpoint.file_name,
                            session.engine->batch_norms().size(), session.levels(), session.store->size()));
@@ -394,7 +395,7 @@ Command recalibrate_command() {
            "One checkpoint, one data set, an adapted file of the same format. Labels are not used.",
            "CHECKPOINT",
            true,
-           {kRecalibrate, data_options(), table_options(), measure_options(), resource_options()},
+           {kRecalibrate, network_options(), data_options(), table_options(), measure_options(), resource_options()},
            {}},
           recalibrate};
 }

@@ -73,6 +73,7 @@ ExitCode run_alone(const experiment::Config& config, const RunPlace& place, expe
   }
   const experiment::RunResults& results = outcome.results;
   for (const std::string& note : outcome.notes) console.warn(note);
+  tell_assumed(console, results.assumptions, outcome.notes);
   warn_of_bad(console, results.bad);
   if (results.label_counts) console.info(labels_line(*results.label_counts));
   if (const std::string line = classes_line(*outcome.dataset); !line.empty() && results.maps.empty())

@@ -149,8 +149,7 @@ class SweepJob {
     for (const Cell& cell : cells_) {
       if (cell.status == Status::finished || !seen.insert(cell.id).second) continue;
       const experiment::ModelConfig& model = cell.run->config.model;
-      const auto [at, fresh] = by_network.try_emplace(
-          fmt::format("{}\n{}\n{}", model.checkpoint.string(), model.architecture, model.graph.string()));
+      const auto [at, fresh] = by_network.try_emplace(experiment::network_key(model));
       if (fresh)
         if (const auto plan = plan_of(cell.run->config, job_, console_))
           at->second = plan->load_seconds + plan->network_seconds();

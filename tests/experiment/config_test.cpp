@@ -76,7 +76,7 @@ TEST_CASE("Overrides (--set) change the tree before it is checked, and their pat
 TEST_CASE("the resolved YAML is runnable again and says the same", "[experiment]") {
   const std::string text = GENERATE(std::string(kSmall), std::string(R"(
 name: "null"
-model: {checkpoint: /data/x y.pth, outputs: probabilities}
+model: {checkpoint: /data/x y.pth, outputs: probabilities, weights: module.encoder_k, allow_unused: ["queue*", "7"]}
 preprocess: [{resize: [20, 30], interpolation: bicubic, antialias: false}, {center_crop: 16}, {convert: L}, to_float: {scale: 1}, normalize: {mean: 0.5, std: [0.25]}]
 data: {source: {path: b.npz#train}, target: {path: "b.npz#test", reader: array, layout: NHWC, limit: {per_class: 3}, shift: {fog: 2, gamma: 5}}, classes: ["7", yes, "a: b", 'é "q"']}
 protocol: {kind: transductive}
@@ -129,6 +129,8 @@ modes: [adabn]
   CHECK(second.target.dicom.label.map == first.target.dicom.label.map);
   CHECK(second.target.ids == first.target.ids);
   CHECK(second.model.outputs == first.model.outputs);
+  CHECK(second.model.weights == first.model.weights);
+  CHECK(second.model.allow_unused == first.model.allow_unused);
   REQUIRE(second.preprocess.has_value() == first.preprocess.has_value());
   if (first.preprocess) CHECK(imaging::canonical(*second.preprocess) == imaging::canonical(*first.preprocess));
 }

@@ -23,18 +23,23 @@ std::vector<float> values_for(const std::string& name, const Shape& shape, std::
 
 }  // namespace
 
-void write_random_network(const std::filesystem::path& file, const std::string& architecture,
-                          const std::string& prefix) {
+Tensors random_network(const std::string& architecture, unsigned seed) {
   const graph::Graph graph = zoo::architecture(architecture).build({});
-  std::mt19937 random(11);
-  std::vector<std::pair<std::string, Array>> arrays;
+  std::mt19937 random(seed);
+  Tensors tensors;
   for (const graph::ValueId id : graph.parameters()) {
     const graph::Value& value = graph.value(id);
     if (value.tensor) continue;
-    arrays.emplace_back(prefix + value.name,
-                        Array::from_floats(*value.shape, values_for(value.name, *value.shape, random)));
+    tensors.emplace_back(value.name, Array::from_floats(*value.shape, values_for(value.name, *value.shape, random)));
   }
-  write_file(file, container::write_safetensors(arrays));
+  return tensors;
+}
+
+void write_random_network(const std::filesystem::path& file, const std::string& architecture,
+                          const std::string& prefix) {
+  Tensors tensors = random_network(architecture);
+  for (auto& [name, values] : tensors) name.insert(0, prefix);
+  write_file(file, container::write_safetensors(tensors));
 }
 
 void write_random_arrays(const std::filesystem::path& file, std::int64_t count, std::int64_t side) {

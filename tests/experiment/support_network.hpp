@@ -2,9 +2,17 @@
 
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "shiftnorm/core/array.hpp"
+
 namespace shiftnorm::test {
+
+using Tensors = std::vector<std::pair<std::string, Array>>;
+
+/// The state_dict of `architecture` with seeded random weights and plausible statistics.
+[[nodiscard]] Tensors random_network(const std::string& architecture, unsigned seed = 11);
 
 /// Writes a safetensors state_dict of `architecture` with seeded random weights and plausible statistics.
 void write_random_network(const std::filesystem::path& file, const std::string& architecture,

@@ -50,12 +50,25 @@ TEST_CASE("bind undoes the known wrappings", "[graph]") {
   for (const ValueId id : g.parameters()) CHECK(g.value(id).tensor.has_value());
 }
 
+TEST_CASE("bind takes the set behind the prefix that it is given", "[graph]") {
+  Graph g = one_layer();
+  File file;
+  const auto own = file.tensors;
+  for (const auto& [name, shape] : own) file.tensors.emplace_back("k." + name, shape);
+  const auto binding = graph::bind(g, file.sources(), "k.");
+  REQUIRE(binding.pairs.size() == 5);
+  for (const auto& [id, index] : binding.pairs) CHECK(index >= own.size());
+  CHECK(binding.left_over.size() == 5);
+  Graph other = one_layer();
+  CHECK_THROWS_WITH(graph::bind(other, file.sources(), "q."), Contains("5 missing (conv.weight"));
+}
+
 TEST_CASE("bind ignores counters and reports what is left over", "[graph]") {
   Graph g = one_layer();
   File file;
   file.tensors.emplace_back("bn.num_batches_tracked", Shape{});
   file.tensors.emplace_back("head.weight", Shape{2, 4});
-  CHECK(graph::bind(g, file.sources()).left_over == std::vector<std::string>{"head.weight"});
+  CHECK(graph::bind(g, file.sources()).left_over == std::vector<std::size_t>{6});
 }
 
 TEST_CASE("bind names what does not fit", "[graph]") {

@@ -6,36 +6,17 @@
 #include <string_view>
 
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/pattern.hpp"
 #include "shiftnorm/core/text.hpp"
 
 namespace shiftnorm::adapt {
 namespace {
 
-/// Shell-like: * any run, ? any one character. Linear in the product of lengths: only the last * is tried again.
-bool matches(std::string_view pattern, std::string_view text) {
-  std::size_t p = 0, t = 0, star = std::string_view::npos, resume = 0;
-  while (t < text.size()) {
-    if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t]) && pattern[p] != '*') {
-      ++p;
-      ++t;
-    } else if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      resume = t;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      t = ++resume;
-    } else {
-      return false;
-    }
-  }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
-  return p == pattern.size();
-}
-
 void check(std::string_view key, const std::vector<std::string>& patterns,
            const std::vector<graph::BatchNorm>& layers) {
   for (const std::string& pattern : patterns) {
-    if (std::any_of(layers.begin(), layers.end(), [&](const graph::BatchNorm& l) { return matches(pattern, l.name); }))
+    if (std::any_of(layers.begin(), layers.end(),
+                    [&](const graph::BatchNorm& l) { return matches_pattern(pattern, l.name); }))
       continue;
     std::vector<std::string> names;
     for (const graph::BatchNorm& layer : layers) names.push_back(layer.name);
@@ -45,7 +26,7 @@ void check(std::string_view key, const std::vector<std::string>& patterns,
 }
 
 bool any_match(const std::vector<std::string>& patterns, const std::string& name) {
-  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& p) { return matches(p, name); });
+  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& p) { return matches_pattern(p, name); });
 }
 
 }  // namespace

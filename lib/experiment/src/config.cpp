@@ -47,6 +47,10 @@ constexpr Field<ModelConfig> kModel[] = {
      }},
     {"graph", [](const Cursor& c, ModelConfig& m) { m.graph = c.input_path(); },
      [](const ModelConfig& m) { return m.graph.empty() ? Node{} : write_text(m.graph.string()); }},
+    {"weights", [](const Cursor& c, ModelConfig& m) { m.weights = c.text(); },
+     [](const ModelConfig& m) { return m.weights.empty() ? Node{} : write_text(m.weights); }},
+    {"allow_unused", [](const Cursor& c, ModelConfig& m) { m.allow_unused = c.texts(); },
+     [](const ModelConfig& m) { return write_texts(m.allow_unused); }},
 };
 
 constexpr Field<Config> kDataSets[] = {

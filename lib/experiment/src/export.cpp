@@ -214,6 +214,7 @@ Exported export_checkpoint(const RestoredModel& model, const stats::Statistics& 
                                   {"source_sha256", model.checkpoint.sha256},
                                   {"statistics_sha256", hash_of(statistics)},
                                   {"architecture", model.architecture},
+                                  {"assumptions", strings(model.assumed())},
                                   {"preprocessing", std::move(preprocessing)},
                                   {"method", std::move(method)},
                                   {"data_fingerprint", data.fingerprint},

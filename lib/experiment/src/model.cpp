@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 #include <map>
 #include <set>
 #include <utility>
 
+#include "bound_network.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/graph/shapes.hpp"
@@ -17,82 +17,6 @@ namespace shiftnorm::experiment {
 namespace {
 
 using formats::Checkpoint, formats::NamedTensor;
-
-/// The tensor that has this name once wrappings such as `module.` are undone. `conv1.weight` also ends the name of
-/// `layer1.0.conv1.weight`, so the shortest match is the one at the top.
-const NamedTensor* unwrapped(const Checkpoint& checkpoint, std::string_view name) {
-  const NamedTensor* best = nullptr;
-  for (const NamedTensor& tensor : checkpoint.tensors) {
-    const bool match = tensor.name == name || tensor.name.ends_with(fmt::format(".{}", name));
-    if (match && (best == nullptr || tensor.name.size() < best->name.size())) best = &tensor;
-  }
-  return best;
-}
-
-std::int64_t extent(const NamedTensor* tensor, std::size_t axis) {
-  if (tensor == nullptr || tensor->values.shape().rank() <= axis) return 0;
-  return tensor->values.shape()[axis];
-}
-
-zoo::BuildOptions build_options(const Checkpoint& checkpoint, const zoo::Architecture& architecture) {
-  zoo::BuildOptions options;
-  options.classes = extent(unwrapped(checkpoint, architecture.head), 0);
-  options.channels = extent(unwrapped(checkpoint, architecture.stem), 1);
-  if (!architecture.thresholds.empty())
-    if (const NamedTensor* points = unwrapped(checkpoint, architecture.thresholds))
-      options.thresholds = points->values.to_float();
-  return options;
-}
-
-bool batch_norm_tensor(std::string_view name) {
-  return name.ends_with("running_mean") || name.ends_with("running_var");
-}
-
-/// Whether a prefix stands at the front of a name or of one of its later parts (`module.aux1.conv.bn.running_mean`).
-bool has_part(std::string_view name, std::string_view prefix) {
-  return name.starts_with(prefix) || name.find(fmt::format(".{}", prefix)) != std::string_view::npos;
-}
-
-/// A file in which no BatchNorm has statistics was made so; a file that lacks some of them is damaged. What is not
-/// there becomes NaN: neither zeros nor ones stand in for it.
-bool without_statistics(graph::Graph& graph, const Checkpoint& checkpoint) {
-  if (std::ranges::any_of(checkpoint.tensors, [](const NamedTensor& t) { return batch_norm_tensor(t.name); }))
-    return false;
-  for (const graph::BatchNorm& layer : graph::batch_norms(graph))
-    for (const graph::ValueId id : {layer.mean, layer.variance}) {
-      graph::Value& value = graph.value(id);
-      value.tensor = Tensor(*value.shape, std::vector<float>(static_cast<std::size_t>(layer.channels),
-                                                             std::numeric_limits<float>::quiet_NaN()));
-    }
-  return true;
-}
-
-using ModernName = decltype(zoo::Architecture::modern_name);
-
-std::vector<graph::NamedSource> sources_of(const std::vector<NamedTensor>& tensors, ModernName modern_name = nullptr) {
-  std::vector<graph::NamedSource> sources;
-  for (const NamedTensor& tensor : tensors)
-    sources.push_back(
-        {modern_name != nullptr ? modern_name(tensor.name) : tensor.name, tensor.values.shape(), &tensor.values});
-  return sources;
-}
-
-/// `known`: of zoo; null: a file describes the network, and `otherwise` are the values that it brings itself.
-graph::Binding bind_to(graph::Graph& graph, const Checkpoint& checkpoint, const zoo::Architecture* known,
-                       const std::vector<NamedTensor>& otherwise = {}) {
-  const std::string_view training_only = known != nullptr ? known->training_only : std::string_view();
-  graph::Binding binding = graph::bind(
-      graph, sources_of(checkpoint.tensors, known != nullptr ? known->modern_name : nullptr), sources_of(otherwise));
-  // A deeper network of the same family holds every name of a shallower one: what is left over tells them apart.
-  std::vector<std::string> unmeasured;
-  std::ranges::copy_if(binding.left_over, std::back_inserter(unmeasured), [&](const std::string& name) {
-    return batch_norm_tensor(name) && (training_only.empty() || !has_part(name, training_only));
-  });
-  if (!unmeasured.empty())
-    throw FormatError(fmt::format("the file does not fit the architecture: {} BatchNorm tensors left over ({})",
-                                  unmeasured.size(), join(unmeasured, 4)));
-  return binding;
-}
 
 /// Parameters keep their names when a network is resolved for another size, not their places.
 graph::Binding binding_by_name(const graph::Graph& graph, const std::map<std::string, std::size_t>& tensor_of) {
@@ -109,14 +33,14 @@ bool open_input(const RestoredModel& model) {
   return std::ranges::find(input.extents(), 0) != input.extents().end();
 }
 
-bool fits(const Checkpoint& checkpoint, const zoo::Architecture& architecture) {
+/// Whether and how well a file fits: with the architecture's own head, with another, not at all.
+enum class Fit { own_head, other_head, none };
+
+Fit fit_of(const Checkpoint& checkpoint, const zoo::Architecture& architecture) {
   try {
-    graph::Graph graph = architecture.build(build_options(checkpoint, architecture));
-    static_cast<void>(without_statistics(graph, checkpoint));
-    (void)bind_to(graph, checkpoint, &architecture);
-    return true;
+    return bind_zoo(checkpoint, architecture, {}).report.own_head ? Fit::own_head : Fit::other_head;
   } catch (const Error&) {
-    return false;
+    return Fit::none;
   }
 }
 
@@ -124,11 +48,13 @@ bool fits(const Checkpoint& checkpoint, const zoo::Architecture& architecture) {
   if (checkpoint.format == "keras-h5")
     throw ConfigError(fmt::format("{}: holds weights only and no graph was given; expected the JSON of model.to_json()",
                                   checkpoint.file_name));
-  std::vector<std::string> fitting, all;
+  std::vector<std::string> fitting, nearly, all;
   for (const zoo::Architecture& one : zoo::architectures()) {
     all.emplace_back(one.name);
-    if (fits(checkpoint, one)) fitting.emplace_back(one.name);
+    if (const Fit fit = fit_of(checkpoint, one); fit != Fit::none)
+      (fit == Fit::own_head ? fitting : nearly).emplace_back(one.name);
   }
+  if (fitting.empty()) fitting = nearly;
   if (!checkpoint.no_graph.empty())
     throw ConfigError(fmt::format("{}: holds {}; expected --arch with its architecture{} or --graph with its graph",
                                   checkpoint.file_name, checkpoint.no_graph,
@@ -143,6 +69,12 @@ std::string RestoredModel::name_in_file(graph::ValueId id) const {
   for (const auto& [value, index] : binding.pairs)
     if (value == id) return checkpoint.tensors.at(index).name;
   return {};
+}
+
+std::vector<std::string> RestoredModel::assumed() const {
+  std::vector<std::string> all = assumptions;
+  if (!left_to_architecture.empty()) all.push_back(left_to_architecture);
+  return all;
 }
 
 Shape RestoredModel::input() const {
@@ -190,6 +122,9 @@ namespace {
 /// The file holds its network.
 void take_own_graph(RestoredModel& model) {
   Checkpoint& checkpoint = model.checkpoint;
+  if (!checkpoint.weights.empty())
+    throw ConfigError(fmt::format("{}: has no set of weights '{}'; expected none named, as the file holds one network",
+                                  checkpoint.file_name, printable(checkpoint.weights)));
   model.graph = *checkpoint.graph;
   for (std::size_t i = 0; i < checkpoint.tensors.size(); ++i) model.tensor_of.emplace(checkpoint.tensors[i].name, i);
   model.binding = binding_by_name(model.graph, model.tensor_of);
@@ -200,15 +135,39 @@ void take_own_graph(RestoredModel& model) {
   model.sizeless = std::exchange(checkpoint.sizeless, std::nullopt);
 }
 
+/// Of several sets the parameters of one are counted.
+void take_choice(RestoredModel& model, const WeightChoice& choice) {
+  if (!choice.assumption.empty()) model.assumptions.push_back(choice.assumption);
+  if (choice.others.empty()) return;
+  model.parameters = 0;
+  for (const auto& [id, index] : model.binding.pairs)
+    if (const NamedTensor& tensor = model.checkpoint.tensors[index]; !batch_norm_tensor(tensor.name))
+      model.parameters += tensor.values.shape().elements();
+}
+
 void take_zoo(RestoredModel& model, const zoo::Architecture& known) {
   model.architecture = known.name;
+  const std::string as = fmt::format("{} as {}", model.checkpoint.file_name, known.name);
   try {
-    model.graph = known.build(build_options(model.checkpoint, known));
-    model.source_statistics = !without_statistics(model.graph, model.checkpoint);
-    model.binding = bind_to(model.graph, model.checkpoint, &known);
+    BoundNetwork network = bind_zoo(model.checkpoint, known, model.source.allow_unused);
+    model.graph = std::move(network.graph);
+    model.binding = std::move(network.binding);
+    model.source_statistics = network.statistics;
+    model.features = network.report.features;
+    take_choice(model, network.choice);
     graph::infer_shapes(model.graph);
+    for (const std::string& assumed : network.report.assumptions)
+      model.assumptions.push_back(fmt::format("{}: {}", as, assumed));
+    if (model.features)
+      model.assumptions.push_back(
+          fmt::format("{}: the file has no head '{}': the outputs are the features before it, and nothing is scored",
+                      as, known.head));
+    model.left_to_architecture = fmt::format(
+        "{}: strides, dilations, padding and pooling are taken from the architecture; no weights tell them", as);
+  } catch (const ConfigError&) {
+    throw;
   } catch (const Error&) {
-    rethrow_at(fmt::format("{} as {}", model.checkpoint.file_name, known.name));
+    rethrow_at(as);
   }
 }
 
@@ -218,10 +177,15 @@ void take_description(RestoredModel& model, const std::filesystem::path& path) {
   try {
     model.sizeless = std::move(architecture.network);
     graph::Graph& graph = model.sizeless->graph;
-    for (const auto& [id, index] : bind_to(graph, model.checkpoint, nullptr, architecture.values).pairs)
+    WeightChoice choice;
+    for (const auto& [id, index] :
+         bind_description(graph, model.checkpoint, architecture.values, model.source.allow_unused, choice).pairs)
       model.tensor_of.emplace(graph.value(id).name, index);
     model.graph = formats::resolve(*model.sizeless);
     model.binding = binding_by_name(model.graph, model.tensor_of);
+    take_choice(model, choice);
+  } catch (const ConfigError&) {
+    throw;
   } catch (const FormatError& error) {
     throw FormatError(fmt::format("{} as {}: {}{}", model.checkpoint.file_name, architecture.file_name, error.what(),
                                   architecture.format == "onnx"
@@ -239,8 +203,11 @@ RestoredModel restore(const std::filesystem::path& path, const NetworkSource& so
   if (!source.architecture.empty() && !source.graph.empty())
     throw ConfigError("an architecture and a graph are given; expected one of them");
   RestoredModel model;
+  model.source = source;
   const bool keras = !source.graph.empty() && formats::is_keras_architecture(source.graph);
-  model.checkpoint = keras ? formats::read_checkpoint(path, source.graph) : formats::read_checkpoint(path);
+  model.checkpoint = keras ? formats::read_checkpoint(path, source.graph)
+                           : formats::read_checkpoint(path, {.weights = source.weights});
+  model.assumptions = model.checkpoint.assumptions;
   model.parameters = count_parameters(model.checkpoint);
   if (keras) {
     take_own_graph(model);
@@ -269,13 +236,10 @@ std::vector<graph::FoldedLayer> folded_layers(const RestoredModel& model) {
 namespace {
 
 void build_again(RestoredModel& model, const Shape& image) {
-  const zoo::Architecture& known = zoo::architecture(model.architecture);
-  zoo::BuildOptions options = build_options(model.checkpoint, known);
-  options.height = image[1];
-  options.width = image[2];
-  model.graph = known.build(options);
-  static_cast<void>(without_statistics(model.graph, model.checkpoint));
-  model.binding = bind_to(model.graph, model.checkpoint, &known);
+  BoundNetwork network =
+      bind_zoo(model.checkpoint, zoo::architecture(model.architecture), model.source.allow_unused, image);
+  model.graph = std::move(network.graph);
+  model.binding = std::move(network.binding);
   graph::infer_shapes(model.graph);
 }
 

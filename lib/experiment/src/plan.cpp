@@ -156,6 +156,7 @@ RunPlan plan_run(const Config& config, const RunOptions& options, const Progress
   const Session session = open_session(few, progress);
   plan.model_file = session.model.checkpoint.file_name;
   plan.architecture = session.model.architecture;
+  plan.assumptions = session.model.assumed();
   plan.batchnorms = static_cast<std::int64_t>(session.engine->batch_norms().size());
   plan.levels = session.levels();
   plan.parameters = session.model.parameters;

@@ -51,7 +51,7 @@ std::vector<std::string> columns_of(const Config& config) {
 SessionOptions session_options(const Config& config, const RunOptions& options) {
   SessionOptions session;
   session.checkpoint = config.model.checkpoint;
-  session.network = {config.model.architecture, config.model.graph};
+  session.network = network_of(config.model);
   session.where = config.target.path.string();
   session.dataset.limit = config.target.limit;
   session.dataset.reader = config.target.reader;
@@ -466,6 +466,7 @@ RunResults describe(const Session& session) {
   results.model_sha256 = session.model.checkpoint.sha256;
   results.model_file = session.model.checkpoint.file_name;
   results.architecture = session.model.architecture;
+  results.assumptions = session.model.assumed();
   results.preprocess = session.preprocess;
   results.preprocess_sha256 = session.preprocess_sha256;
   results.fingerprint = session.dataset->fingerprint();

@@ -33,6 +33,15 @@ std::string fingerprint_of(const std::string& where, const imaging::DatasetOptio
 
 }  // namespace
 
+NetworkSource network_of(const ModelConfig& model) {
+  return {model.architecture, model.graph, model.weights, model.allow_unused};
+}
+
+std::string network_key(const ModelConfig& model) {
+  return fmt::format("{}\n{}\n{}\n{}\n{}", model.checkpoint.string(), model.architecture, model.graph.string(),
+                     model.weights, fmt::join(model.allow_unused, "\n"));
+}
+
 std::string source_key(const Config& config) { return "source\n" + data_text(config, *config.source); }
 
 std::string data_key(const Config& config) {
@@ -42,8 +51,7 @@ std::string data_key(const Config& config) {
 }
 
 void SharedKeys::fill(const Config& config) {
-  model = fmt::format("{}\n{}\n{}", config.model.checkpoint.string(), config.model.architecture,
-                      config.model.graph.string());
+  model = network_key(config.model);
   Config unshifted = config;
   unshifted.target.shifts.clear();
   // Only the columns that are asked for are kept with the images.

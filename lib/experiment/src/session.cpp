@@ -108,6 +108,15 @@ bool begins_at_one(const Session& session) {
          std::ranges::find(labels, 0) == labels.end() && session.findings().empty();
 }
 
+/// Labels are there to be scored; features are asked for by taking all outputs.
+void check_scores(const Session& session, const SessionOptions& options) {
+  if (!session.model.features || !options.labelled || options.all_outputs || session.dataset->classes().empty()) return;
+  throw ConfigError(
+      fmt::format("{}: has no head, so that its outputs are features, which no labels can be compared with; expected a "
+                  "file with its head, --outputs for the features, or data without labels",
+                  session.model.checkpoint.file_name));
+}
+
 void check_classes(const Session& session, const std::string& where) {
   const std::vector<std::string>& classes = session.dataset->classes();
   if (classes.empty() || !session.classifies() || std::cmp_equal(classes.size(), session.engine->outputs())) return;
@@ -181,7 +190,7 @@ std::int64_t Session::levels() const {
 
 bool Session::classifies() const {
   const Shape& output = *model.graph.value(model.graph.outputs().at(0)).shape;
-  return output.rank() >= 2 && output.elements_from(2) == 1;
+  return !model.features && output.rank() >= 2 && output.elements_from(2) == 1;
 }
 
 Shape Session::output() const {
@@ -210,12 +219,14 @@ Session open_session(RestoredModel model, const SessionOptions& options, const P
       imaging::shifted(options.shelf == nullptr ? open() : options.shelf->dataset(options.shared.target, open),
                        options.shifts, options.shift_seed);
 
+  check_scores(session, options);
   imaging::Pipeline pipeline = choose_pipeline(options, session);
   session.preprocess = pipeline.name;
   if (!pipeline.steps.empty()) session.preprocess_yaml = pipeline_yaml(pipeline);
   session.preprocess_sha256 = sha256_hex(imaging::canonical(pipeline));
 
-  session.notes = session.dataset->selection_notes();
+  session.notes = session.model.assumptions;
+  for (std::string& note : session.dataset->selection_notes()) session.notes.push_back(std::move(note));
   for (std::string& note : session.dataset->notes(pipeline)) session.notes.push_back(std::move(note));
 
   imaging::StoreOptions store;

@@ -31,7 +31,10 @@ std::string job_of(const Session& session, const ExportFacts& facts) {
   const adapt::LayerRule& r = m.layers;
   const auto count = [](const std::optional<std::int64_t>& n) { return n ? std::to_string(*n) : std::string("-"); };
   Sha256 hash;
-  hash.add(session.model.checkpoint.sha256).add(session.preprocess_sha256).add(session.dataset->fingerprint());
+  hash.add(session.model.checkpoint.sha256)
+      .add(session.model.source.weights)
+      .add(session.preprocess_sha256)
+      .add(session.dataset->fingerprint());
   hash.add(fmt::format("{} {} {} {} {} {} {}", session.images.count, session.store->shape().text(),
                        adapt::name_of(m.semantics), adapt::name_of(m.estimator), m.batch,
                        m.momentum ? fmt::format("{}", *m.momentum) : "-",
@@ -57,6 +60,7 @@ stats::StatisticsFile statistics_file(const RestoredModel& model, const stats::S
   }
   file.model_sha256 = model.checkpoint.sha256;
   file.architecture = model.architecture;
+  file.weights = model.source.weights;
   file.preprocess = data.preprocess;
   file.preprocess_steps = data.preprocess_yaml;
   file.preprocess_sha256 = data.preprocess_sha256;
@@ -120,6 +124,10 @@ stats::Statistics applied(const RestoredModel& model, const stats::StatisticsFil
     throw ConfigError(fmt::format("statistics of the network {}; expected those of {}, which has {}",
                                   printable(file.model_sha256, 12), model.checkpoint.file_name,
                                   printable(model.checkpoint.sha256, 12)));
+  if (file.weights != model.source.weights)
+    throw ConfigError(
+        fmt::format("statistics of the weights '{}'; expected those of '{}' (--weights; empty: the usual)",
+                    printable(file.weights), printable(model.source.weights)));
   const std::vector<graph::BatchNorm> layers = graph::batch_norms(model.graph);
   if (layers.empty())
     throw ConfigError(

@@ -108,10 +108,14 @@ graph::Graph graph_for(const Checkpoint& checkpoint, const Shape& input) {
   return graph;
 }
 
-Checkpoint read_checkpoint(const std::filesystem::path& path) {
+Checkpoint read_checkpoint(const std::filesystem::path& path) { return read_checkpoint(path, ReadOptions{}); }
+
+Checkpoint read_checkpoint(const std::filesystem::path& path, const ReadOptions& options) {
   const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-  return parse(read_file(path), path.filename().string(),
-               [&folder](const Format& format, Bytes bytes) { return format.read(bytes, {folder}); });
+  Checkpoint checkpoint = parse(read_file(path), path.filename().string(),
+                                [&folder](const Format& format, Bytes bytes) { return format.read(bytes, {folder}); });
+  checkpoint.weights = options.weights;
+  return checkpoint;
 }
 
 Checkpoint read_checkpoint(const std::filesystem::path& path, const std::filesystem::path& architecture) {

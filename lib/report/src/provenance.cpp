@@ -38,6 +38,7 @@ std::string provenance(const View& view) {
   rows += fact("Checkpoint", run.model_file);
   rows += fact("Checkpoint SHA-256", run.model_sha256, true);
   rows += fact("Architecture", run.architecture);
+  for (const std::string& assumed : run.assumptions) rows += fact("Assumed", assumed);
   rows += fact("BatchNorm layers", fmt::format("{} in {}", run.batchnorms, count_text(run.levels, "level")));
   rows += fact("Parameters", std::to_string(run.parameters));
   rows += fact("Preprocessing", run.preprocess);

@@ -55,6 +55,7 @@ constexpr TextField kTexts[] = {
     {"shuffle", &StatisticsFile::shuffle},
     {"model_sha256", &StatisticsFile::model_sha256},
     {"architecture", &StatisticsFile::architecture},
+    {"weights", &StatisticsFile::weights},
     {"preprocess", &StatisticsFile::preprocess},
     {"preprocess_steps", &StatisticsFile::preprocess_steps},
     {"preprocess_sha256", &StatisticsFile::preprocess_sha256},
@@ -73,6 +74,7 @@ constexpr Same kSame[] = {
     {"semantics", &StatisticsFile::semantics},
     {"estimator", &StatisticsFile::estimator},
     {"model", &StatisticsFile::model_sha256},
+    {"weights", &StatisticsFile::weights},
     {"preprocessing", &StatisticsFile::preprocess_sha256},
     {"instruction set", &StatisticsFile::instruction_set},
 };

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "families.hpp"
+#include "head.hpp"
 #include "layers.hpp"
 
 namespace shiftnorm::zoo {
@@ -22,9 +23,8 @@ ValueId shortcut(graph::Graph& graph, const std::string& name, ValueId x, std::i
                    {sampled, graph.add_constant(name + ".pads", {0, extra / 2, 0, 0, 0, extra - extra / 2, 0, 0})});
 }
 
-ValueId block(graph::Graph& graph, const std::string& name, ValueId x, std::int64_t in, std::int64_t out,
-              std::int64_t stride) {
-  Layers layers(graph);
+ValueId block(graph::Graph& graph, Layers& layers, const std::string& name, ValueId x, std::int64_t in,
+              std::int64_t out, std::int64_t stride) {
   ValueId y = layers.conv(name + ".conv1", x, in, out, {.kernel = 3, .stride = stride, .padding = 1});
   y = layers.relu(name + ".relu1", layers.batch_norm(name + ".bn1", y, out));
   y = layers.conv(name + ".conv2", y, out, out, {.kernel = 3, .padding = 1});
@@ -35,7 +35,7 @@ ValueId block(graph::Graph& graph, const std::string& name, ValueId x, std::int6
 
 graph::Graph build(int depth, const BuildOptions& options) {
   graph::Graph graph;
-  Layers layers(graph);
+  Layers layers(graph, options.held);
   const std::int64_t channels = given(options.channels, 3);
   ValueId x = graph.add_input("input", Shape{1, channels, given(options.height, 32), given(options.width, 32)});
   x = layers.relu("relu",
@@ -44,11 +44,11 @@ graph::Graph build(int depth, const BuildOptions& options) {
   for (int stage = 1; stage <= 3; ++stage) {
     const std::int64_t out = std::int64_t{16} << (stage - 1);
     for (int i = 0; i < (depth - 2) / 6; ++i) {
-      x = block(graph, fmt::format("layer{}.{}", stage, i), x, in, out, stage > 1 && i == 0 ? 2 : 1);
+      x = block(graph, layers, fmt::format("layer{}.{}", stage, i), x, in, out, stage > 1 && i == 0 ? 2 : 1);
       in = out;
     }
   }
-  graph.set_outputs({layers.linear("linear", layers.pool_and_flatten(x), 64, given(options.classes, 10))});
+  graph.set_outputs({add_head(graph, one_layer("linear", 10), layers.pool_and_flatten(x), 64, options)});
   return graph;
 }
 

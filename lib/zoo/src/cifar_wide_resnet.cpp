@@ -3,6 +3,7 @@
 #include <array>
 
 #include "families.hpp"
+#include "head.hpp"
 #include "layers.hpp"
 
 namespace shiftnorm::zoo {
@@ -27,7 +28,7 @@ ValueId block(Layers& layers, const std::string& name, ValueId x, std::int64_t i
 template <int depth, int widen>
 graph::Graph build_cifar_wide_resnet(const BuildOptions& options) {
   graph::Graph graph;
-  Layers layers(graph);
+  Layers layers(graph, options.held);
   const std::int64_t channels = given(options.channels, 3);
   ValueId x = graph.add_input("input", Shape{1, channels, given(options.height, 32), given(options.width, 32)});
   x = layers.conv("conv1", x, channels, 16, {.kernel = 3, .padding = 1});
@@ -40,7 +41,7 @@ graph::Graph build_cifar_wide_resnet(const BuildOptions& options) {
     }
   }
   x = layers.relu("relu", layers.batch_norm("bn1", x, in));
-  graph.set_outputs({layers.linear("fc", layers.pool_and_flatten(x), in, given(options.classes, 10))});
+  graph.set_outputs({add_head(graph, one_layer("fc", 10), layers.pool_and_flatten(x), in, options)});
   return graph;
 }
 template graph::Graph build_cifar_wide_resnet<28, 10>(const BuildOptions&);

@@ -16,7 +16,9 @@ ValueId Layers::conv(const std::string& name, ValueId x, std::int64_t in, std::i
   const bool square = o.kernel_w == 0;
   const std::int64_t kernel_w = square ? o.kernel : o.kernel_w, padding_w = square ? o.padding : o.padding_w;
   std::vector<ValueId> inputs{x, graph_.add_parameter(name + ".weight", Shape{out, in / o.groups, o.kernel, kernel_w})};
-  if (o.bias) inputs.push_back(graph_.add_parameter(name + ".bias", Shape{out}));
+  const Shape* offered = held_ == nullptr ? nullptr : held_->find(name + ".bias");
+  if (o.bias || (offered != nullptr && *offered == Shape{out}))
+    inputs.push_back(graph_.add_parameter(name + ".bias", Shape{out}));
   return graph_.add("Conv", name, std::move(inputs),
                     {{"strides", Ints{o.stride, o.stride}},
                      {"pads", Ints{o.padding, padding_w, o.padding, padding_w}},
@@ -106,11 +108,10 @@ ValueId Layers::pool_and_flatten(ValueId x) {
   return graph_.add("Flatten", "flatten", {graph_.add("GlobalAveragePool", "avgpool", {x})});
 }
 
-ValueId Layers::linear(const std::string& name, ValueId x, std::int64_t in, std::int64_t out) {
-  return graph_.add(
-      "Gemm", name,
-      {x, graph_.add_parameter(name + ".weight", Shape{out, in}), graph_.add_parameter(name + ".bias", Shape{out})},
-      {{"transB", std::int64_t{1}}});
+ValueId Layers::linear(const std::string& name, ValueId x, std::int64_t in, std::int64_t out, bool bias) {
+  std::vector<ValueId> inputs{x, graph_.add_parameter(name + ".weight", Shape{out, in})};
+  if (bias) inputs.push_back(graph_.add_parameter(name + ".bias", Shape{out}));
+  return graph_.add("Gemm", name, std::move(inputs), {{"transB", std::int64_t{1}}});
 }
 
 }  // namespace shiftnorm::zoo

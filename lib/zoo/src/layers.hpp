@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "shiftnorm/graph/graph.hpp"
+#include "shiftnorm/zoo/zoo.hpp"
 
 namespace shiftnorm::zoo {
 
@@ -21,7 +22,8 @@ struct Norm {
 /// Adds layers to a graph under PyTorch's parameter names and keeps track of channels.
 class Layers {
  public:
-  explicit Layers(graph::Graph& graph) : graph_(graph) {}
+  /// `held`: what the file offers; a convolution has a bias where it offers one. Null: as the architecture says.
+  explicit Layers(graph::Graph& graph, const HeldShapes* held = nullptr) : graph_(graph), held_(held) {}
 
   struct ConvOptions {
     std::int64_t kernel = 3, stride = 1, padding = 0, groups = 1, dilation = 1;
@@ -54,13 +56,14 @@ class Layers {
   graph::ValueId concat(const std::string& name, std::vector<graph::ValueId> parts);  ///< along channels
   /// Global average pooling and flattening to [N, C].
   graph::ValueId pool_and_flatten(graph::ValueId x);
-  graph::ValueId linear(const std::string& name, graph::ValueId x, std::int64_t in, std::int64_t out);
+  graph::ValueId linear(const std::string& name, graph::ValueId x, std::int64_t in, std::int64_t out, bool bias = true);
 
   /// A tensor that belongs to the architecture, not to the file.
   graph::ValueId constant(const std::string& name, Tensor tensor);
 
  private:
   graph::Graph& graph_;
+  const HeldShapes* held_;
 };
 
 /// The first of two numbers that is not zero.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "families.hpp"
+#include "head.hpp"
 #include "layers.hpp"
 #include "shiftnorm/core/error.hpp"
 
@@ -38,7 +39,7 @@ ValueId unit(Layers& layers, const std::string& prefix, const std::string& suffi
 
 /// What stands behind the features, and what goes in.
 struct Ends {
-  const char* classifier = "classifier";
+  const char* layer = "";  ///< of `classifier`; empty: it is the layer itself
   std::int64_t classes = 1000, channels = 3;
   bool sigmoid = false;
 };
@@ -65,9 +66,19 @@ ValueId scale_by_thresholds(graph::Graph& graph, Layers& layers, ValueId y, cons
                     graph.add("Mul", "op_norm.rest", {above, row("op_norm.difference", difference)}));
 }
 
+ValueId behind_head(graph::Graph& graph, ValueId x, const BuildOptions& options, const Ends& ends) {
+  Layers layers(graph, options.held);
+  const std::int64_t outputs = (*graph.value(graph.nodes().back().inputs.at(1)).shape)[0];  // of the last layer
+  if (ends.sigmoid) x = graph.add("Sigmoid", "sigmoid", {x});
+  if (options.thresholds.empty()) return x;
+  if (std::cmp_not_equal(options.thresholds.size(), outputs))
+    throw FormatError(fmt::format("{} operating points for {} outputs", options.thresholds.size(), outputs));
+  return scale_by_thresholds(graph, layers, x, options.thresholds);
+}
+
 graph::Graph build(const Plan& plan, const BuildOptions& options, const Ends& ends = {}) {
   graph::Graph graph;
-  Layers layers(graph);
+  Layers layers(graph, options.held);
   const std::int64_t channels = given(options.channels, ends.channels);
   ValueId x = graph.add_input("input", Shape{1, channels, given(options.height, 224), given(options.width, 224)});
   x = layers.conv("features.conv0", x, channels, plan.first, {.kernel = 7, .stride = 2, .padding = 3});
@@ -88,15 +99,10 @@ graph::Graph build(const Plan& plan, const BuildOptions& options, const Ends& en
     in /= 2;
   }
   x = layers.relu("features.relu5", layers.batch_norm("features.norm5", x, in));
-  const std::int64_t classes = given(options.classes, ends.classes);
-  x = layers.linear(ends.classifier, layers.pool_and_flatten(x), in, classes);
-  if (ends.sigmoid) x = graph.add("Sigmoid", "sigmoid", {x});
-  if (!options.thresholds.empty()) {
-    if (std::cmp_not_equal(options.thresholds.size(), classes))
-      throw FormatError(fmt::format("{} operating points for {} outputs", options.thresholds.size(), classes));
-    x = scale_by_thresholds(graph, layers, x, options.thresholds);
-  }
-  graph.set_outputs({x});
+  const ValueId features = layers.pool_and_flatten(x);
+  const OwnHead head = one_layer("classifier", ends.classes, ends.layer);
+  const ValueId scores = add_head(graph, head, features, in, options);
+  graph.set_outputs({scores == features ? features : behind_head(graph, scores, options, ends)});
   return graph;
 }
 
@@ -112,7 +118,7 @@ template graph::Graph build_densenet<169>(const BuildOptions&);
 template graph::Graph build_densenet<201>(const BuildOptions&);
 
 graph::Graph build_chexnet(const BuildOptions& options) {
-  return build(plan_of(121), options, {.classifier = "classifier.0", .classes = 14, .sigmoid = true});
+  return build(plan_of(121), options, {.layer = "0", .classes = 14, .sigmoid = true});
 }
 
 graph::Graph build_xrv_densenet121(const BuildOptions& options) {

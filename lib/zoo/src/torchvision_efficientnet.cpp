@@ -6,6 +6,7 @@
 #include <span>
 
 #include "families.hpp"
+#include "head.hpp"
 #include "layers.hpp"
 
 namespace shiftnorm::zoo {
@@ -86,7 +87,7 @@ ValueId block(Layers& layers, const std::string& name, ValueId x, const Stage& s
 
 graph::Graph build(const Plan& plan, const BuildOptions& options) {
   graph::Graph graph;
-  Layers layers(graph);
+  Layers layers(graph, options.held);
   const auto scaled = [&plan](std::int64_t channels) {
     return round_channels(static_cast<double>(channels) * plan.width);
   };
@@ -109,7 +110,8 @@ graph::Graph build(const Plan& plan, const BuildOptions& options) {
   const std::int64_t last = given(plan.last, 4 * in);
   x = layers.conv_norm(fmt::format("features.{}", plan.stages.size() + 1), x, in, last, {.kernel = 1}, kSilu,
                        plan.norm);
-  graph.set_outputs({layers.linear("classifier.1", layers.pool_and_flatten(x), last, given(options.classes, 1000))});
+  const OwnHead head = one_layer("classifier", 1000, "1");
+  graph.set_outputs({add_head(graph, head, layers.pool_and_flatten(x), last, options)});
   return graph;
 }
 

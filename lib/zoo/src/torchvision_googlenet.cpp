@@ -3,6 +3,7 @@
 #include <array>
 
 #include "families.hpp"
+#include "head.hpp"
 #include "layers.hpp"
 
 namespace shiftnorm::zoo {
@@ -43,7 +44,7 @@ ValueId block(Layers& layers, ValueId x, std::int64_t in, const Block& b) {
 
 graph::Graph build_googlenet(const BuildOptions& options) {
   graph::Graph graph;
-  Layers layers(graph);
+  Layers layers(graph, options.held);
   const std::int64_t channels = given(options.channels, 3);
   ValueId x = graph.add_input("input", Shape{1, channels, given(options.height, 224), given(options.width, 224)});
   x = layers.basic_conv("conv1", x, channels, 64, {.kernel = 7, .stride = 2, .padding = 3});
@@ -57,7 +58,7 @@ graph::Graph build_googlenet(const BuildOptions& options) {
     in = b.one + b.three + b.five + b.pool;
     if (b.pool_after != 0) x = layers.max_pool(std::string(b.name) + ".maxpool", x, b.pool_after, 2, 0, true);
   }
-  graph.set_outputs({layers.linear("fc", layers.pool_and_flatten(x), in, given(options.classes, 1000))});
+  graph.set_outputs({add_head(graph, one_layer("fc"), layers.pool_and_flatten(x), in, options)});
   return graph;
 }
 

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "families.hpp"
+#include "head.hpp"
 #include "layers.hpp"
 
 namespace shiftnorm::zoo {
@@ -97,7 +98,7 @@ ValueId block_e(Layers& layers, const std::string& name, ValueId x, std::int64_t
 
 graph::Graph build_inception_v3(const BuildOptions& options) {
   graph::Graph graph;
-  Layers layers(graph);
+  Layers layers(graph, options.held);
   const std::int64_t channels = given(options.channels, 3);
   ValueId x = graph.add_input("input", Shape{1, channels, given(options.height, 299), given(options.width, 299)});
   x = layers.basic_conv("Conv2d_1a_3x3", x, channels, 32, kHalve);
@@ -116,7 +117,7 @@ graph::Graph build_inception_v3(const BuildOptions& options) {
   x = block_d(layers, "Mixed_7a", x, 768);
   x = block_e(layers, "Mixed_7b", x, 1280);
   x = block_e(layers, "Mixed_7c", x, 2048);
-  graph.set_outputs({layers.linear("fc", layers.pool_and_flatten(x), 2048, given(options.classes, 1000))});
+  graph.set_outputs({add_head(graph, one_layer("fc"), layers.pool_and_flatten(x), 2048, options)});
   return graph;
 }
 

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "families.hpp"
+#include "head.hpp"
 #include "layers.hpp"
 
 namespace shiftnorm::zoo {
@@ -46,7 +47,7 @@ graph::Graph build_mnasnet(const BuildOptions& options) {
     return round_channels(static_cast<double>(channels) * percent / 100.0);
   };
   graph::Graph graph;
-  Layers layers(graph);
+  Layers layers(graph, options.held);
   const std::int64_t channels = given(options.channels, 3), first = scaled(32);
   ValueId x = graph.add_input("input", Shape{1, channels, given(options.height, 224), given(options.width, 224)});
   x = layers.relu("layers.2", unit(layers, "layers", 0, x, channels, first, {.kernel = 3, .stride = 2, .padding = 1}));
@@ -61,7 +62,8 @@ graph::Graph build_mnasnet(const BuildOptions& options) {
     }
   }
   x = layers.relu("layers.16", unit(layers, "layers", 14, x, in, 1280, {.kernel = 1}));
-  graph.set_outputs({layers.linear("classifier.1", layers.pool_and_flatten(x), 1280, given(options.classes, 1000))});
+  const OwnHead head = one_layer("classifier", 1000, "1");
+  graph.set_outputs({add_head(graph, head, layers.pool_and_flatten(x), 1280, options)});
   return graph;
 }
 template graph::Graph build_mnasnet<50>(const BuildOptions&);

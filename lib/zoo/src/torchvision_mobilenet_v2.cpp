@@ -3,6 +3,7 @@
 #include <array>
 
 #include "families.hpp"
+#include "head.hpp"
 #include "layers.hpp"
 
 namespace shiftnorm::zoo {
@@ -36,7 +37,7 @@ ValueId block(Layers& layers, const std::string& name, ValueId x, std::int64_t i
 
 graph::Graph build_mobilenet_v2(const BuildOptions& options) {
   graph::Graph graph;
-  Layers layers(graph);
+  Layers layers(graph, options.held);
   const std::int64_t channels = given(options.channels, 3);
   ValueId x = graph.add_input("input", Shape{1, channels, given(options.height, 224), given(options.width, 224)});
   int index = 0;
@@ -50,7 +51,8 @@ graph::Graph build_mobilenet_v2(const BuildOptions& options) {
     }
   }
   x = layers.conv_norm(next(), x, in, 1280, {.kernel = 1}, kRelu6);
-  graph.set_outputs({layers.linear("classifier.1", layers.pool_and_flatten(x), 1280, given(options.classes, 1000))});
+  const OwnHead head = one_layer("classifier", 1000, "1");
+  graph.set_outputs({add_head(graph, head, layers.pool_and_flatten(x), 1280, options)});
   return graph;
 }
 

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "families.hpp"
+#include "head.hpp"
 #include "layers.hpp"
 
 namespace shiftnorm::zoo {
@@ -64,7 +65,7 @@ ValueId block(Layers& layers, const std::string& name, ValueId x, std::int64_t i
 
 graph::Graph build(std::span<const Block> blocks, std::int64_t last, const BuildOptions& options) {
   graph::Graph graph;
-  Layers layers(graph);
+  Layers layers(graph, options.held);
   const std::int64_t channels = given(options.channels, 3);
   ValueId x = graph.add_input("input", Shape{1, channels, given(options.height, 224), given(options.width, 224)});
   int index = 0;
@@ -76,9 +77,8 @@ graph::Graph build(std::span<const Block> blocks, std::int64_t last, const Build
     in = b.out;
   }
   x = layers.conv_norm(next(), x, in, 6 * in, {.kernel = 1}, kHs, kNorm);
-  x = layers.linear("classifier.0", layers.pool_and_flatten(x), 6 * in, last);
-  x = layers.activate("classifier.1", x, kHs);
-  graph.set_outputs({layers.linear("classifier.3", x, last, given(options.classes, 1000))});
+  const OwnHead head{"classifier", 1000, {{"0", last}, {"3", 0}}, kHs};
+  graph.set_outputs({add_head(graph, head, layers.pool_and_flatten(x), 6 * in, options)});
   return graph;
 }
 

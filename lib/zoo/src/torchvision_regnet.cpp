@@ -3,6 +3,7 @@
 #include <array>
 
 #include "families.hpp"
+#include "head.hpp"
 #include "layers.hpp"
 
 namespace shiftnorm::zoo {
@@ -35,7 +36,7 @@ ValueId block(Layers& layers, const std::string& name, ValueId x, const Block& b
 
 graph::Graph build(const Plan& plan, bool squeeze, const BuildOptions& options) {
   graph::Graph graph;
-  Layers layers(graph);
+  Layers layers(graph, options.held);
   const std::int64_t channels = given(options.channels, 3);
   ValueId x = graph.add_input("input", Shape{1, channels, given(options.height, 224), given(options.width, 224)});
   x = layers.conv_norm("stem", x, channels, 32, {.kernel = 3, .stride = 2}, Activation::relu);
@@ -47,7 +48,7 @@ graph::Graph build(const Plan& plan, bool squeeze, const BuildOptions& options) 
       in = plan.widths[s];
     }
   }
-  graph.set_outputs({layers.linear("fc", layers.pool_and_flatten(x), in, given(options.classes, 1000))});
+  graph.set_outputs({add_head(graph, one_layer("fc"), layers.pool_and_flatten(x), in, options)});
   return graph;
 }
 

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "families.hpp"
+#include "head.hpp"
 #include "layers.hpp"
 
 namespace shiftnorm::zoo {
@@ -32,9 +33,8 @@ constexpr const Plan& plan_of(int depth) {
   return kPlans.front();
 }
 
-ValueId block(graph::Graph& graph, const std::string& name, ValueId x, std::int64_t in, std::int64_t width,
+ValueId block(Layers& layers, const std::string& name, ValueId x, std::int64_t in, std::int64_t width,
               std::int64_t stride, bool bottleneck, Inner inner) {
-  Layers layers(graph);
   const std::int64_t out = bottleneck ? 4 * width : width;
   width = width * inner.base_width / 64 * inner.groups;
   ValueId y = x;
@@ -59,7 +59,7 @@ ValueId block(graph::Graph& graph, const std::string& name, ValueId x, std::int6
 
 graph::Graph build(const Plan& plan, Inner inner, const BuildOptions& options) {
   graph::Graph graph;
-  Layers layers(graph);
+  Layers layers(graph, options.held);
   const std::int64_t channels = given(options.channels, 3);
   ValueId x = graph.add_input("input", Shape{1, channels, given(options.height, 224), given(options.width, 224)});
   x = layers.conv("conv1", x, channels, 64, {.kernel = 7, .stride = 2, .padding = 3});
@@ -68,12 +68,12 @@ graph::Graph build(const Plan& plan, Inner inner, const BuildOptions& options) {
   for (std::size_t stage = 0; stage < plan.blocks.size(); ++stage) {
     const std::int64_t width = std::int64_t{64} << stage;
     for (int i = 0; i < plan.blocks[stage]; ++i) {
-      x = block(graph, fmt::format("layer{}.{}", stage + 1, i), x, in, width, stage > 0 && i == 0 ? 2 : 1,
+      x = block(layers, fmt::format("layer{}.{}", stage + 1, i), x, in, width, stage > 0 && i == 0 ? 2 : 1,
                 plan.bottleneck, inner);
       in = plan.bottleneck ? 4 * width : width;
     }
   }
-  graph.set_outputs({layers.linear("fc", layers.pool_and_flatten(x), in, given(options.classes, 1000))});
+  graph.set_outputs({add_head(graph, one_layer("fc"), layers.pool_and_flatten(x), in, options)});
   return graph;
 }
 

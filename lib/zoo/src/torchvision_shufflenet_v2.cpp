@@ -3,6 +3,7 @@
 #include <array>
 
 #include "families.hpp"
+#include "head.hpp"
 #include "layers.hpp"
 
 namespace shiftnorm::zoo {
@@ -48,9 +49,8 @@ ValueId shuffle(graph::Graph& graph, const std::string& name, ValueId x, std::in
                    {{"axis", std::int64_t{1}}});
 }
 
-ValueId block(graph::Graph& graph, const std::string& name, ValueId x, std::int64_t in, std::int64_t out,
-              std::int64_t stride) {
-  Layers layers(graph);
+ValueId block(graph::Graph& graph, Layers& layers, const std::string& name, ValueId x, std::int64_t in,
+              std::int64_t out, std::int64_t stride) {
   const std::int64_t half = out / 2;
   ValueId left = x, right = x;
   std::int64_t entering = in;
@@ -76,7 +76,7 @@ template <int percent>
 graph::Graph build_shufflenet_v2(const BuildOptions& options) {
   constexpr const Plan& plan = plan_of(percent);
   graph::Graph graph;
-  Layers layers(graph);
+  Layers layers(graph, options.held);
   const std::int64_t channels = given(options.channels, 3);
   ValueId x = graph.add_input("input", Shape{1, channels, given(options.height, 224), given(options.width, 224)});
   std::int64_t in = plan.channels[0];
@@ -85,12 +85,12 @@ graph::Graph build_shufflenet_v2(const BuildOptions& options) {
   for (std::size_t stage = 0; stage < kRepeats.size(); ++stage) {
     for (int i = 0; i < kRepeats[stage]; ++i) {
       const std::int64_t out = plan.channels[stage + 1];
-      x = block(graph, fmt::format("stage{}.{}", stage + 2, i), x, in, out, i == 0 ? 2 : 1);
+      x = block(graph, layers, fmt::format("stage{}.{}", stage + 2, i), x, in, out, i == 0 ? 2 : 1);
       in = out;
     }
   }
   x = layers.relu("conv5.2", unit(layers, "conv5", 0, x, in, plan.channels[4], {.kernel = 1}));
-  graph.set_outputs({layers.linear("fc", layers.pool_and_flatten(x), plan.channels[4], given(options.classes, 1000))});
+  graph.set_outputs({add_head(graph, one_layer("fc"), layers.pool_and_flatten(x), plan.channels[4], options)});
   return graph;
 }
 template graph::Graph build_shufflenet_v2<50>(const BuildOptions&);

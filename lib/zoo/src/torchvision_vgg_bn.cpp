@@ -4,6 +4,7 @@
 #include <array>
 
 #include "families.hpp"
+#include "head.hpp"
 #include "layers.hpp"
 #include "shiftnorm/graph/adaptive_pool.hpp"
 
@@ -28,7 +29,7 @@ constexpr const Plan& plan_of(int depth) {
 
 graph::Graph build(const Plan& plan, const BuildOptions& options) {
   graph::Graph graph;
-  Layers layers(graph);
+  Layers layers(graph, options.held);
   const std::int64_t height = given(options.height, 224), width = given(options.width, 224);
   std::int64_t in = given(options.channels, 3), out = 64;
   ValueId x = graph.add_input("input", Shape{1, in, height, width});
@@ -46,9 +47,8 @@ graph::Graph build(const Plan& plan, const BuildOptions& options) {
   }
   x = graph::add_adaptive_average_pool(graph, "avgpool", x, {height / 32, width / 32}, {7, 7});
   x = graph.add("Flatten", "flatten", {x});
-  x = layers.relu("classifier.1", layers.linear("classifier.0", x, in * 7 * 7, 4096));
-  x = layers.relu("classifier.4", layers.linear("classifier.3", x, 4096, 4096));
-  graph.set_outputs({layers.linear("classifier.6", x, 4096, given(options.classes, 1000))});
+  const OwnHead head{"classifier", 1000, {{"0", 4096}, {"3", 4096}, {"6", 0}}, Activation::relu};
+  graph.set_outputs({add_head(graph, head, x, in * 7 * 7, options)});
   return graph;
 }
 

@@ -22,9 +22,11 @@ enum class OutputKind { logits, probabilities, sigmoid };
 
 struct ModelConfig {
   std::filesystem::path checkpoint;
-  std::string architecture;           ///< of zoo; empty: the file holds its graph
-  std::filesystem::path graph;        ///< an ONNX model that describes it, instead
-  std::optional<OutputKind> outputs;  ///< absent: told from the graph's last node
+  std::string architecture;               ///< of zoo; empty: the file holds its graph
+  std::filesystem::path graph;            ///< an ONNX model that describes it, instead
+  std::string weights;                    ///< which of several sets of weights; empty: the usual one
+  std::vector<std::string> allow_unused;  ///< patterns of tensors that no layer has to use
+  std::optional<OutputKind> outputs;      ///< absent: told from the graph's last node
 };
 
 /// A column or attribute whose values part the images into domains with statistics of their own.

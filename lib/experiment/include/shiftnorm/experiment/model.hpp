@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "shiftnorm/formats/checkpoint.hpp"
 #include "shiftnorm/graph/batch_norms.hpp"
@@ -13,6 +14,16 @@
 #include "shiftnorm/graph/graph.hpp"
 
 namespace shiftnorm::experiment {
+
+/// Where a file that holds weights only takes its network from, and which of its weights.
+struct NetworkSource {
+  std::string architecture = {};  ///< a name of zoo
+  std::filesystem::path graph =
+      {};  ///< a file that describes it: an ONNX model, whose initialisers name the weights, or Keras' to_json()
+  /// Of several sets of weights: the name that the file has it under, or what the names of its tensors begin with.
+  std::string weights = {};
+  std::vector<std::string> allow_unused = {};  ///< patterns with * and ? of tensors that no layer has to use
+};
 
 /// A network with its weights, and the way back from a graph's parameter to the file's tensor.
 struct RestoredModel {
@@ -23,23 +34,23 @@ struct RestoredModel {
   graph::Binding binding;
   /// False: the file holds no running statistics (PyTorch's track_running_stats=False); the graph's are NaN.
   bool source_statistics = true;
+  bool features = false;  ///< of zoo without the head that the file lacks: outputs are features, not scores
+  NetworkSource source;   ///< what it was restored by
   std::optional<formats::Sizeless> sizeless;     ///< the network for other sizes of input, bound; not for those of zoo
   std::map<std::string, std::size_t> tensor_of;  ///< by name of the parameter: index of the file's tensor
   std::int64_t parameters = 0;                   ///< floating-point numbers of the file without running statistics
+  /// What was taken for granted where neither file nor user said, one line each: every command warns of them.
+  std::vector<std::string> assumptions;
+  std::string left_to_architecture;  ///< what no file of weights tells, in one line; empty: the file describes itself
 
   /// Name in the file of a parameter; empty if the file does not hold it.
   [[nodiscard]] std::string name_in_file(graph::ValueId id) const;
+  /// The assumptions and what is left to the architecture: results and provenance keep them.
+  [[nodiscard]] std::vector<std::string> assumed() const;
   /// The input of one sample without N, of any rank; an extent of 0 is the data's to say.
   [[nodiscard]] Shape input() const;
   /// Whether `architecture` is a name of zoo.
   [[nodiscard]] bool of_zoo() const { return !architecture.empty() && !sizeless && !checkpoint.graph; }
-};
-
-/// Where a file that holds weights only takes its network from.
-struct NetworkSource {
-  std::string architecture = {};  ///< a name of zoo
-  std::filesystem::path graph =
-      {};  ///< a file that describes it: an ONNX model, whose initialisers name the weights, or Keras' to_json()
 };
 
 /// Reads a checkpoint and binds it to its graph, or to the given one; classes and input channels of zoo's are the

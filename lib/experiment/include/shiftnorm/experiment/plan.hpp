@@ -34,6 +34,7 @@ struct ModePlan {
 
 struct RunPlan {
   std::string model_file, architecture;
+  std::vector<std::string> assumptions;  ///< about the network: RestoredModel::assumed()
   std::int64_t batchnorms = 0, levels = 0, parameters = 0;
   DataPlan target;
   std::optional<DataPlan> source;

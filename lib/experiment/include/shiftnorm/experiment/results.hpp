@@ -109,6 +109,7 @@ struct RunResults {
   std::string name, protocol = "transductive", program_version, instruction_set, config_yaml, command;
   std::uint64_t seed = 0;
   std::string model_sha256, model_file, architecture, preprocess, preprocess_sha256, fingerprint;
+  std::vector<std::string> assumptions;  ///< about the network: RestoredModel::assumed()
   std::int64_t batchnorms = 0, levels = 0, parameters = 0, images = 0, skipped = 0;
   std::vector<imaging::Bad> bad;
   std::vector<std::string> classes, ids;  ///< ids: of images that are scored

@@ -20,6 +20,10 @@ namespace shiftnorm::experiment {
 [[nodiscard]] std::unique_ptr<imaging::Dataset> listed_target(const Config& config, const RunOptions& options,
                                                               Shelf& shelf);
 
+/// Where a configured network comes from, and a text that tells everything its restoring depends on.
+[[nodiscard]] NetworkSource network_of(const ModelConfig& model);
+[[nodiscard]] std::string network_key(const ModelConfig& model);
+
 /// Of a run's data with its preprocessing: runs with equal ones can share their samples.
 [[nodiscard]] std::string data_key(const Config& config);
 

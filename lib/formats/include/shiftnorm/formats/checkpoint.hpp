@@ -52,6 +52,12 @@ struct Sizeless {
 /// Errors  those of the last size tried.
 [[nodiscard]] graph::Graph resolve(const Sizeless& network);
 
+/// What a reader is told beside the file.
+struct ReadOptions {
+  /// Which of several sets of weights, by the name that the file has it under (`state_dict_ema`); empty: the usual one.
+  std::string weights = {};
+};
+
 /// A restored file: its tensors, the graph if it holds one, and its bytes for writing back.
 struct Checkpoint {
   std::string format;                ///< "pytorch-legacy", "pytorch-zip", "safetensors", ...
@@ -68,6 +74,10 @@ struct Checkpoint {
   std::function<graph::Graph(const Shape& input)> build;
   /// Why there is no graph in a file that holds more than weights: "a pickled module of class 'net.Net'".
   std::string no_graph;
+  /// What the reader chose where the file leaves a choice, one line each, for people.
+  std::vector<std::string> assumptions;
+  /// Of ReadOptions::weights: what named no set of the file's own, and so is a prefix of the tensors' names.
+  std::string weights;
   std::vector<std::byte> bytes;        ///< the file as it was
   std::vector<OutputFile> companions;  ///< files beside it that hold values: external data, shards
 
@@ -87,6 +97,7 @@ struct Architecture {
 /// Recognises the format by content, never by extension, and restores it. Nothing in the file is executed.
 /// Errors  FormatError, UnsupportedError, MachineError; texts start with the file's name.
 [[nodiscard]] Checkpoint read_checkpoint(const std::filesystem::path& path);
+[[nodiscard]] Checkpoint read_checkpoint(const std::filesystem::path& path, const ReadOptions& options);
 /// The same for a file that holds weights only, with a file that describes their network: what Keras' model.to_json()
 /// gives for Keras' weights. Errors  also UnsupportedError where the two do not go together.
 [[nodiscard]] Checkpoint read_checkpoint(const std::filesystem::path& path, const std::filesystem::path& architecture);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -19,13 +20,16 @@ struct NamedSource {
 /// For each parameter of the graph (by ValueId order of Graph::parameters()) the index of the file's tensor.
 struct Binding {
   std::vector<std::pair<ValueId, std::size_t>> pairs;
-  std::vector<std::string> left_over;  ///< tensors of the file that nothing asked for (counters excepted)
+  std::vector<std::size_t> left_over;  ///< the file's tensors that nothing asked for, counters of batches excepted
 };
 
-/// Matches names after undoing the known wrappings (`module.`, `model.`, nesting such as `state_dict.`), checks shapes
-/// and fills the parameters' tensors. `otherwise`: values for parameters that no tensor is named as, used only if
-/// every tensor of the file was asked for: constants of an architecture that were no part of its weights.
-/// Errors  FormatError listing what is missing, what is left over and, for a wrong shape, the nearest one.
-Binding bind(Graph& graph, std::span<const NamedSource> tensors, std::span<const NamedSource> otherwise = {});
+/// Gives the graph's parameters the tensors of their names behind a prefix (see weight_sets; the fullest one unless
+/// said), wrappings inside of names undone, and checks shapes. `otherwise`: values for parameters that no tensor is
+/// named as, used only if every tensor behind the prefix was asked for: constants of an architecture that were no part
+/// of its weights. Errors  FormatError listing what is missing, what is left over behind the prefix and, for a wrong
+/// shape, the nearest
+///         one.
+Binding bind(Graph& graph, std::span<const NamedSource> tensors, const std::optional<std::string>& behind = {},
+             std::span<const NamedSource> otherwise = {});
 
 }  // namespace shiftnorm::graph

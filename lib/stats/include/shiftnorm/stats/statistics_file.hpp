@@ -24,6 +24,7 @@ struct StatisticsFile {
   std::int64_t batch = 0;            ///< images in a batch; 0: no batches
   std::string shuffle;               ///< of the batches: "off", a seed; empty: no batches
   std::string model_sha256, architecture;
+  std::string weights;  ///< which of several sets in the model's file, as the user named it; empty: the usual one
   std::string preprocess, preprocess_steps, preprocess_sha256;  ///< name, YAML, hash of the canonical form
   std::vector<std::string> fingerprints;                        ///< of the data; several after a merge
   std::int64_t images = 0;

@@ -1,0 +1,120 @@
+#include "bound_network.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "left_over.hpp"
+#include "shiftnorm/graph/batch_norms.hpp"
+#include "shiftnorm/graph/weight_sets.hpp"
+
+namespace shiftnorm::experiment {
+namespace {
+
+using formats::Checkpoint, formats::NamedTensor;
+using ModernName = decltype(zoo::Architecture::modern_name);
+
+/// The tensors' names as the architecture spells them.
+std::vector<std::string> names_of(const Checkpoint& checkpoint, ModernName modern_name = nullptr) {
+  std::vector<std::string> names;
+  for (const NamedTensor& tensor : checkpoint.tensors)
+    names.push_back(modern_name != nullptr ? modern_name(tensor.name) : tensor.name);
+  return names;
+}
+
+std::vector<graph::NamedSource> sources_of(const std::vector<NamedTensor>& tensors,
+                                           std::span<const std::string> names) {
+  std::vector<graph::NamedSource> sources;
+  for (std::size_t i = 0; i < tensors.size(); ++i)
+    sources.push_back({names[i], tensors[i].values.shape(), &tensors[i].values});
+  return sources;
+}
+
+/// A file in which no BatchNorm has statistics was made so; a file that lacks some of them is damaged. What is not
+/// there becomes NaN: neither zeros nor ones stand in for it.
+bool fill_absent_statistics(graph::Graph& graph, const zoo::HeldShapes& held) {
+  if (std::ranges::any_of(held.all(), [](const auto& tensor) { return batch_norm_tensor(tensor.first); })) return false;
+  for (const graph::BatchNorm& layer : graph::batch_norms(graph))
+    for (const graph::ValueId id : {layer.mean, layer.variance}) {
+      graph::Value& value = graph.value(id);
+      value.tensor = Tensor(*value.shape, std::vector<float>(static_cast<std::size_t>(layer.channels),
+                                                             std::numeric_limits<float>::quiet_NaN()));
+    }
+  return true;
+}
+
+/// What every file of the architecture has, whatever its head is.
+std::vector<std::string> names_before_head(const zoo::Architecture& known) {
+  std::vector<std::string> names = graph::unbound_names(known.build({}));
+  const std::string head = std::string(known.head) + ".";
+  std::erase_if(names, [&head](const std::string& name) { return name.starts_with(head); });
+  return names;
+}
+
+zoo::HeldShapes held_shapes(const Checkpoint& checkpoint, std::span<const std::string> names,
+                            std::span<const std::string> wanted, const std::string& prefix) {
+  const graph::Wrappings wrappings(wanted);
+  zoo::HeldShapes held;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if (std::optional<std::string> name = wrappings.behind(prefix, names[i]))
+      held.add(std::move(*name), checkpoint.tensors[i].values.shape());
+  return held;
+}
+
+zoo::BuildOptions build_options(const zoo::Architecture& known, const zoo::HeldShapes& held,
+                                const std::optional<Shape>& image, zoo::BuildReport& report) {
+  zoo::BuildOptions options;
+  options.held = &held;
+  options.report = &report;
+  if (const Shape* stem = held.find(known.stem); stem != nullptr && stem->rank() > 1) options.channels = (*stem)[1];
+  if (image) {
+    options.height = (*image)[1];
+    options.width = (*image)[2];
+  }
+  return options;
+}
+
+std::vector<float> thresholds_of(const Checkpoint& checkpoint, std::span<const std::string> names,
+                                 const std::string& name) {
+  const auto at = std::ranges::find(names, name);
+  if (at == names.end()) return {};
+  return checkpoint.tensors[static_cast<std::size_t>(at - names.begin())].values.to_float();
+}
+
+}  // namespace
+
+bool batch_norm_tensor(std::string_view name) {
+  return name.ends_with("running_mean") || name.ends_with("running_var");
+}
+
+BoundNetwork bind_zoo(const Checkpoint& checkpoint, const zoo::Architecture& known,
+                      std::span<const std::string> allow_unused, const std::optional<Shape>& image) {
+  const std::vector<std::string> names = names_of(checkpoint, known.modern_name), wanted = names_before_head(known);
+  BoundNetwork network;
+  network.choice = choose_weights(checkpoint, names, wanted);
+  const std::string& prefix = network.choice.prefix;
+  const zoo::HeldShapes held = held_shapes(checkpoint, names, wanted, prefix);
+  zoo::BuildOptions options = build_options(known, held, image, network.report);
+  const std::string thresholds = prefix + std::string(known.thresholds);
+  if (!known.thresholds.empty()) options.thresholds = thresholds_of(checkpoint, names, thresholds);
+  network.graph = zoo::build(known, options);
+  network.statistics = !fill_absent_statistics(network.graph, held);
+  network.binding = graph::bind(network.graph, sources_of(checkpoint.tensors, names), prefix);
+  if (!options.thresholds.empty())
+    std::erase_if(network.binding.left_over, [&](std::size_t i) { return names[i] == thresholds; });
+  check_left_over(checkpoint, names, network.binding, network.choice, allow_unused);
+  return network;
+}
+
+graph::Binding bind_description(graph::Graph& graph, const Checkpoint& checkpoint,
+                                const std::vector<NamedTensor>& otherwise, std::span<const std::string> allow_unused,
+                                WeightChoice& choice) {
+  const std::vector<std::string> names = names_of(checkpoint);
+  choice = choose_weights(checkpoint, names, graph::unbound_names(graph));
+  std::vector<graph::NamedSource> constants;
+  for (const NamedTensor& tensor : otherwise) constants.push_back({tensor.name, tensor.values.shape(), &tensor.values});
+  graph::Binding binding = graph::bind(graph, sources_of(checkpoint.tensors, names), choice.prefix, constants);
+  check_left_over(checkpoint, names, binding, choice, allow_unused);
+  return binding;
+}
+
+}  // namespace shiftnorm::experiment
