@@ -11,6 +11,7 @@
 #include "resample.hpp"
 #include "shiftnorm/core/aligned.hpp"
 #include "shiftnorm/imaging/transform.hpp"
+#include "shiftnorm/metrics/label_free.hpp"
 #include "shiftnorm/stats/channel_moments.hpp"
 #include "shiftnorm/stats/spread.hpp"
 #include "vector_kernels.hpp"
@@ -128,6 +129,25 @@ void to_input(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(input.size()));
 }
 
+/// Softmax outputs of sure predictions spread over the classes; alike: all rows the same, which a Gram matrix cannot
+/// decompose well enough.
+void nuclear_norm(benchmark::State& state, bool alike) {
+  const auto images = static_cast<std::size_t>(state.range(0)), classes = static_cast<std::size_t>(state.range(1));
+  std::mt19937_64 random(3);
+  std::vector<float> logits(images * classes);
+  for (std::size_t i = 0; i < images; ++i) {
+    const std::size_t label = random() % classes;
+    for (std::size_t k = 0; k < classes; ++k)
+      logits[i * classes + k] = alike ? static_cast<float>(k % 7)
+                                      : static_cast<float>(random() >> 11) * 0x1p-51F + (k == label ? 8.0F : 0.0F);
+  }
+  const std::vector<double> rows = metrics::softmax(logits, static_cast<std::int64_t>(classes));
+  for (auto _ : state)
+    benchmark::DoNotOptimize(metrics::nuclear_norm(metrics::Rows(rows, static_cast<std::int64_t>(classes))));
+}
+
+BENCHMARK_CAPTURE(nuclear_norm, spread, false)->Args({501, 1000})->Args({50'000, 1000})->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(nuclear_norm, alike, true)->Args({50'000, 1000})->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(normalisation, relu, false)->Arg(49)->Arg(3136);
 BENCHMARK_CAPTURE(normalisation, residual_relu, true)->Arg(49)->Arg(3136);
 BENCHMARK_CAPTURE(function, relu6, exec::Unary::clip);

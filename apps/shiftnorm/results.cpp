@@ -137,7 +137,7 @@ std::vector<std::string> differing(const std::vector<RunRecord>& runs) {
 }
 
 ResultsTable table_of(const std::vector<Row>& rows, const std::vector<std::string>& settings,
-                      const std::string& compared) {
+                      const std::string& compared, bool reasons) {
   ResultsTable table;
   const auto column = [&](const std::string& name, bool numeric) {
     table.columns.push_back(name);
@@ -150,6 +150,7 @@ ResultsTable table_of(const std::vector<Row>& rows, const std::vector<std::strin
   for (const char* name : {"value", "low", "high"}) column(name, true);
   column(compared.empty() ? "versus_source" : fmt::format("versus {}", compared), true);
   if (compared.empty()) column("p", true);
+  if (reasons) column("reason", false);
   for (const Row& row : rows) {
     std::vector<std::string> cells{row.run->id.substr(0, kShortId), row.run->name};
     for (const std::string& key : settings) cells.push_back(property(*row.run, key).value_or(""));
@@ -158,6 +159,7 @@ ResultsTable table_of(const std::vector<Row>& rows, const std::vector<std::strin
       cells.push_back(cell);
     cells.push_back(text_of(compared.empty() ? s.difference : row.difference));
     if (compared.empty()) cells.push_back(text_of(s.p));
+    if (reasons) cells.push_back(s.reason);
     table.rows.push_back(std::move(cells));
   }
   return table;
@@ -331,11 +333,12 @@ ExitCode results(const Options& options, Console& console) {
     }
   const std::vector<std::string> settings = differing(runs), means = names_of(options.text("mean-by"));
   for (const std::string& key : means) check_known("mean-by", key, groupable(all));
+  const bool whole = format == TableFormat::csv || format == TableFormat::json;
   ResultsTable table = !means.empty()        ? mean_table(rows, means, compared)
                        : options.has("wide") ? wide_table(rows, settings, compared)
-                                             : table_of(rows, settings, compared);
+                                             : table_of(rows, settings, compared, whole);
   if (options.has("sort")) sort_by(table, options.text("sort"));
-  if (format != TableFormat::csv && format != TableFormat::json) shorten(table);
+  if (!whole) shorten(table);
   write_stdout(write_table(table, format));
   return ExitCode::done;
 }

@@ -29,6 +29,22 @@ std::string cell(const MetricResult& result) {
   return text;
 }
 
+/// Below a table: why a "-" stands there, or a score without an interval. Each reason once.
+void add_reasons(const std::vector<MetricResult>& metrics, std::vector<std::string>& lines) {
+  for (const MetricResult& result : metrics) {
+    const std::string& why = result.score.value ? result.reason : result.score.reason;
+    if (result.interval || why.empty()) continue;
+    std::string line = fmt::format("{}{}: {}\n", result.score.value ? "no interval of " : "no ", result.name, why);
+    if (std::ranges::find(lines, line) == lines.end()) lines.push_back(std::move(line));
+  }
+}
+
+std::string joined(const std::vector<std::string>& lines) {
+  std::string out;
+  for (const std::string& line : lines) out += line;
+  return out;
+}
+
 std::string heading(std::string_view metric) { return fmt::format("{}{}", metric, percent(metric) ? " %" : ""); }
 
 using Row = std::vector<std::string>;
@@ -83,6 +99,7 @@ std::string table_of(const RunResults& results) {
         "What was measured is in the statistics and exports; evaluate --outputs FILE.safetensors writes the outputs.\n",
         results.maps, results.modes.size());
   std::vector<Row> rows(1, {"mode"});
+  std::vector<std::string> reasons;
   add_headings(results.modes.front(), rows[0]);
   for (const ModeReport& report : results.modes) {
     Row& row = rows.emplace_back(Row{report.mode.name});
@@ -92,14 +109,17 @@ std::string table_of(const RunResults& results) {
       if (after.probabilities == report.probabilities) continue;  // nothing was measured in between
       Row& later = rows.emplace_back(Row{report.mode.name + ", after"});
       add_scores(after, labelled, known, later);
+      add_reasons(after.metrics, reasons);
     }
+    add_reasons(report.metrics, reasons);
   }
-  return table(rows);
+  return table(rows) + joined(reasons);
 }
 
 std::string domain_table_of(const RunResults& results) {
   if (results.domain_key.empty() || !results.maps.empty()) return {};
   std::vector<Row> rows(1, {"mode", results.domain_key, "images"});
+  std::vector<std::string> reasons;
   add_headings(results.modes.front(), rows[0]);
   for (const ModeReport& report : results.modes)
     for (const experiment::DomainReport& domain : report.domains) {
@@ -110,8 +130,9 @@ std::string domain_table_of(const RunResults& results) {
         row.resize(rows[0].size(), "-");
       else
         add_scores(domain, !domain.metrics.empty(), !report.probabilities.empty(), row);
+      add_reasons(domain.metrics, reasons);
     }
-  return "\n" + table(rows);
+  return "\n" + table(rows) + joined(reasons);
 }
 
 std::string labels_line(const imaging::LabelCounts& counts) {
@@ -133,6 +154,7 @@ Json metrics_json(const std::vector<MetricResult>& results) {
     Json one = Json::object({{"value", result.score.value ? Json(*result.score.value) : Json()}});
     if (!result.score.value) one.set("reason", result.score.reason);
     if (result.interval) one.set("low", result.interval->low).set("high", result.interval->high);
+    if (result.score.value && !result.interval && !result.reason.empty()) one.set("reason", result.reason);
     metrics.set(result.name, std::move(one));
   }
   return metrics;

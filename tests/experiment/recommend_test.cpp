@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <cmath>
+#include <string>
 
 #include "shiftnorm/experiment/results.hpp"
 
@@ -68,6 +70,48 @@ TEST_CASE("what cannot be told is not told", "[experiment]") {
   CHECK_THAT(told(run({mode(Policy::source, kEven, 0.9)})).because.at(0), Catch::StartsWith("Only source was run"));
   CHECK_THAT(told(run({mode(Policy::adabn, kEven, 0.9)})).because.at(0), Catch::Contains("source was not run"));
   CHECK(told(run({})).confidence == "cannot tell");
+}
+
+// Oracle: by hand: with one class everywhere nothing tells a mode that is right from one that sees nothing. One stray
+// image of 400 does not help.
+TEST_CASE("nothing is recommended where every mode sees one class", "[experiment]") {
+  const std::vector<std::size_t> other{1};
+  for (const auto& classes : {kOne, other}) {
+    const Recommendation it = told(run({mode(Policy::source, kOne, 0.6), mode(Policy::adabn, classes, 0.95)}));
+    CHECK_FALSE(it.mode);
+    CHECK(it.confidence == "cannot tell");
+    CHECK_THAT(it.because.at(0), Catch::StartsWith("All 2 modes predict one class"));
+  }
+  std::vector<std::size_t> stray(400, 2);
+  stray[17] = 0;
+  CHECK_FALSE(told(run({mode(Policy::source, kOne, 0.9, 400), mode(Policy::adabn, stray, 0.9, 400)})).mode);
+}
+
+// 501 images of 1000 classes: the size at which an ordinary ImageNet run once got no recommendation, with the reason
+// that no mode chose among classes.
+TEST_CASE("a thousand classes are no obstacle", "[experiment]") {
+  RunResults results;
+  for (int k = 0; k < 1000; ++k) results.classes.push_back(std::to_string(k));
+  for (const auto& [policy, top] : {std::pair(Policy::source, 0.5), std::pair(Policy::adabn, 0.9)}) {
+    ModeReport& report = results.modes.emplace_back();
+    report.mode.policy = policy;
+    report.mode.name = adapt::name_of(policy);
+    for (std::size_t i = 0; i < 501; ++i)
+      for (std::size_t k = 0; k < 1000; ++k) report.probabilities.push_back(k == i ? top : (1 - top) / 999);
+  }
+  fill_label_free(results, nullptr);
+  const Recommendation it = recommend(results);
+  CHECK(it.mode == "adabn");
+  CHECK(results.modes[0].label_free->reasons.at("atc") == "no labelled source images");
+  CHECK(results.modes[0].label_free->reasons.count("nuclear_norm") == 0);
+}
+
+TEST_CASE("outputs that are not finite are the reason given", "[experiment]") {
+  RunResults results = run({mode(Policy::source, kEven, 0.9), mode(Policy::adabn, kEven, 0.9)});
+  for (ModeReport& report : results.modes)
+    for (double& p : report.probabilities) p = std::nan("");
+  fill_label_free(results, nullptr);
+  CHECK_THAT(recommend(results).because.at(0), Catch::Contains("no image has finite outputs"));
 }
 
 TEST_CASE("a mode that the rule was not tried on is never recommended", "[experiment]") {

@@ -1,6 +1,7 @@
 #include "shiftnorm/experiment/scoring.hpp"
 
 #include <catch2/catch.hpp>
+#include <cmath>
 
 using namespace shiftnorm;
 using namespace shiftnorm::experiment;
@@ -81,6 +82,51 @@ TEST_CASE("a finding that no image tells has no score, with the reason", "[exper
   CHECK(report.findings[1].metrics[0].score.reason == "no image tells it");
 }
 
+// 5 positives of 200: the issue's own case. DeLong is defined, and a free draw without a positive voids nothing.
+TEST_CASE("an AUROC of few positives has its interval and DeLong's test", "[experiment]") {
+  Scorer scorer;
+  scorer.evaluate.metrics = {"auroc", "average_precision", "ece", "accuracy"};
+  scorer.evaluate.resamples = 500;
+  std::vector<float> first, second;
+  for (int i = 0; i < 200; ++i) {
+    scorer.labels.push_back(i < 5 ? 1 : 0);
+    const auto x = static_cast<float>(i * 37 % 101) / 50, y = static_cast<float>(i * 61 % 103) / 50;
+    first.insert(first.end(), {0, x + (i < 5 ? 0.5f : 0) - 2});
+    second.insert(second.end(), {0, y + (i < 5 ? 1.5f : 0) - 2});
+  }
+  const ModeReport source = scorer.report({}, outputs(2, first));
+  ModeReport other = scorer.report({}, outputs(2, second));
+  scorer.compare(other, source);
+  REQUIRE(other.versus_source.size() == 4);
+  for (const MetricResult& result : other.metrics) {
+    INFO(result.name);
+    REQUIRE(result.interval);
+    CHECK(result.interval->low <= *result.score.value);
+    CHECK(result.interval->high >= *result.score.value);
+  }
+  CHECK(other.metrics[0].method == "delong");
+  CHECK(other.metrics[3].method == "wilson");
+  for (const Comparison& c : other.versus_source) {
+    INFO(c.metric);
+    CHECK(c.interval);
+    CHECK(c.reason.empty());
+    CHECK(c.p.value() > 0);
+  }
+  CHECK(other.versus_source[0].test == "delong");
+  CHECK(other.versus_source[3].test == "mcnemar");
+
+  // Without a positive there is nothing to rank, and each null has its reason.
+  scorer.labels.assign(200, 0);
+  const ModeReport none = scorer.report({}, outputs(2, first));
+  ModeReport again = scorer.report({}, outputs(2, second));
+  scorer.compare(again, none);
+  CHECK_FALSE(none.metrics[0].interval);
+  CHECK(none.metrics[0].reason == "no class with images of it and images of others");
+  CHECK_FALSE(std::isfinite(again.versus_source[0].difference));
+  CHECK_FALSE(again.versus_source[0].p);
+  CHECK(again.versus_source[0].reason == "no class with images of it and images of others");
+}
+
 // A law: with every image twice, as two images of one patient, resampling patients is resampling the images once.
 TEST_CASE("images of one patient are resampled together", "[experiment]") {
   Scorer once;
@@ -102,8 +148,9 @@ TEST_CASE("images of one patient are resampled together", "[experiment]") {
   ModeReport b = twice.report({}, outputs(2, doubled));
   REQUIRE(a.metrics[0].interval);
   REQUIRE(b.metrics[0].interval);
-  CHECK(a.metrics[0].interval->low == b.metrics[0].interval->low);
-  CHECK(a.metrics[0].interval->high == b.metrics[0].interval->high);
+  // 1e-12: the images that twelve alike in pairs are worth, six, come of a quotient.
+  CHECK(a.metrics[0].interval->low == Approx(b.metrics[0].interval->low).epsilon(1e-12));
+  CHECK(a.metrics[0].interval->high == Approx(b.metrics[0].interval->high).epsilon(1e-12));
 
   // McNemar would count each patient as often as it has images.
   const ModeReport source = twice.report({}, outputs(2, std::vector<float>(24, 0.0f)));

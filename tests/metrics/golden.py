@@ -113,6 +113,10 @@ variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
 print("delong", areas, covariance.tolist(), "difference", areas[1] - areas[0], variance,
       repr(2 * norm.sf(abs(areas[1] - areas[0]) / variance ** 0.5)))
 
+a, v = areas[1], covariance[1, 1]
+half = norm.ppf(0.975) * v ** 0.5 / (a * (1 - a))
+print("delong on the logit scale", *(repr(1 / (1 + np.exp(-(np.log(a / (1 - a)) + x)))) for x in (-half, half)))
+
 k = np.arange(200)
 print("bca", bca((k * k * 7 % 211) / 211, 0.55, np.arange(1, 31) ** 0.5, 0.9).tolist())
 print("normal", [norm.cdf(x).item() for x in (-8, -1.5, 0.25, 3)],

@@ -21,6 +21,9 @@ if __name__ == "__main__":
     p, wide = outputs(1, 60, 5, 3), outputs(2, 4, 7, 3)
     for name, m in (("tall", p), ("wide", wide)):
         print("nuclear", name, repr(np.linalg.norm(m, "nuc") / np.sqrt(min(m.shape) * len(m))))
+    for seed, images, classes in ((4, 300, 40), (6, 501, 1000)):
+        m = outputs(seed, images, classes, 3)
+        print("nuclear", images, classes, repr(np.linalg.norm(m, "nuc") / np.sqrt(min(m.shape) * len(m))))
     g = p.argmax(1)
     spread = sum((g == k).sum() * ((p[g == k].mean(0) - p.mean(0)) ** 2).sum() for k in range(5) if (g == k).any())
     print("dispersion", repr(np.log(spread / 4)))

@@ -3,6 +3,7 @@
 
 #include "formula_data.hpp"
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/metrics/intervals.hpp"
 
 using namespace shiftnorm;
 using namespace shiftnorm::metrics;
@@ -44,8 +45,9 @@ TEST_CASE("DeLong's variance and test", "[metrics]") {
   CHECK(first->auroc == Approx(0.4662581008734855).epsilon(1e-12));
   CHECK(first->variance == Approx(0.002303687157779111).epsilon(1e-10));
   CHECK(second->variance == Approx(0.0019468881393814995).epsilon(1e-10));
-  // scipy.stats.norm.ppf(0.975) = 1.959963984540054
-  CHECK(second->interval.high == Approx(0.7924767540152156 + 1.959963984540054 * std::sqrt(0.0019468881393814995)));
+  // On the logit scale: logit(auroc) +- norm.ppf(0.975) sqrt(variance) / (auroc (1 - auroc)), golden.py.
+  CHECK(second->interval.low == Approx(0.6929751942275272).epsilon(1e-10));
+  CHECK(second->interval.high == Approx(0.8659685319771839).epsilon(1e-10));
   const std::optional<DeLongDifference> paired = delong_paired(a, b, 0.95);
   REQUIRE(paired);
   CHECK(paired->difference == Approx(0.32621865314173004).epsilon(1e-12));
@@ -81,7 +83,7 @@ TEST_CASE("Findings are scored where they are known", "[metrics]") {
   CHECK(over_findings(metric("auroc"), data)(once).value.value() == Approx(0.7695521758970527).epsilon(1e-12));
   CHECK(over_findings(metric("average_precision"), data)(once).value.value() ==
         Approx(0.5777288496726237).epsilon(1e-12));
-  CHECK(bootstrap_interval(over_findings(metric("auroc"), data), all.images(), {200, 0.9, 1})->low <
+  CHECK(confidence_interval(over_findings(metric("auroc"), data), all.images(), {200, 0.9, 1}).interval->low <
         0.7695521758970527);
   std::fill(data.labels.begin(), data.labels.end(), std::int8_t{-1});
   CHECK(over_findings(metric("auroc"), data)(once).reason == "no labelled images");

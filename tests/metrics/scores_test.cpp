@@ -4,6 +4,7 @@
 
 #include "formula_data.hpp"
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/metrics/intervals.hpp"
 
 using namespace shiftnorm;
 using namespace shiftnorm::metrics;

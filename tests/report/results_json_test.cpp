@@ -40,6 +40,9 @@ TEST_CASE("results.json has its documented keys", "[report]") {
   CHECK(accuracy.at("value").as_number() == 0.526);
   CHECK(accuracy.at("low").as_number() < 0.526);
   CHECK(accuracy.at("high").as_number() > 0.526);
+  CHECK(accuracy.at("interval").at("method").as_string() == "wilson");
+  CHECK(accuracy.at("interval").find("drawn") == nullptr);
+  CHECK(adabn.at("metrics").at("balanced_accuracy").at("interval").at("drawn").as_string() == "freely");
   const Json& versus = adabn.at("versus_source").at("accuracy");
   CHECK(versus.at("difference").as_number() == Approx(0.338).epsilon(1e-12));
   CHECK(versus.at("test").as_string() == "mcnemar");
@@ -80,6 +83,27 @@ TEST_CASE("results.json without labels says why there is no score", "[report]") 
     CHECK(mode.at("confusion").is_null());
     CHECK(mode.at("mean_confidence").as_number() > 0);
   }
+}
+
+// A number that is null has its reason beside it: of an interval, of a difference, of what is told without labels.
+TEST_CASE("results.json gives a reason for each null of a score", "[report]") {
+  experiment::RunResults run = test::sample_run(2);
+  run.modes[1].metrics[0].interval.reset();
+  run.modes[1].metrics[0].reason = "why not";
+  run.modes[1].versus_source[0] = {
+      "accuracy", std::numeric_limits<double>::quiet_NaN(), std::nullopt, "", std::nullopt, "", "nothing to compare"};
+  run.modes[1].label_free.emplace().reasons["cot"] = "too large";
+  const Json json = container::parse_json(report::results_json(run));
+  const Json& mode = json.at("modes").as_array().at(1);
+  CHECK(mode.at("metrics").at("accuracy").at("low").is_null());
+  CHECK(mode.at("metrics").at("accuracy").at("reason").as_string() == "why not");
+  const Json& versus = mode.at("versus_source").at("accuracy");
+  CHECK(versus.at("difference").is_null());
+  CHECK(versus.at("p").is_null());
+  CHECK(versus.at("test").is_null());
+  CHECK(versus.at("reason").as_string() == "nothing to compare");
+  CHECK(mode.at("label_free").at("cot").is_null());
+  CHECK(mode.at("label_free").at("reasons").at("cot").as_string() == "too large");
 }
 
 TEST_CASE("results.json turns what is undefined into null with a reason", "[report]") {

@@ -68,8 +68,9 @@ void score(const RunResults& run, ModeReport& mode, const metrics::Bootstrap& bo
   const metrics::Predictions p = of(run, mode);
   for (const metrics::MetricSpec& spec : metrics::metric_table()) {
     if (!spec.by_default) continue;
-    mode.metrics.push_back(
-        {std::string(spec.name), metrics::score(spec, p), metrics::bootstrap_interval(spec, p, bootstrap)});
+    const metrics::IntervalEstimate made = metrics::confidence_interval(spec, p, bootstrap);
+    mode.metrics.push_back({std::string(spec.name), metrics::score(spec, p), made.interval, made.method, made.reason,
+                            made.within_classes});
   }
   mode.per_class = metrics::per_class(p);
   mode.confusion = metrics::confusion_matrix(p);
@@ -80,11 +81,11 @@ void compare(const RunResults& run, const ModeReport& source, ModeReport& mode, 
   const metrics::Predictions a = of(run, source), b = of(run, mode);
   for (const metrics::MetricSpec& spec : metrics::metric_table()) {
     if (!spec.by_default) continue;
-    const bool accuracy = spec.name == "accuracy";
-    const std::optional<metrics::PairedDifference> paired = metrics::bootstrap_paired(spec, a, b, bootstrap);
-    if (!paired) continue;
-    mode.versus_source.push_back({std::string(spec.name), paired->difference, paired->interval,
-                                  accuracy ? "mcnemar" : "bootstrap", accuracy ? metrics::mcnemar(a, b).p : paired->p});
+    const metrics::PairedEstimate paired = metrics::paired_difference(spec, a, b, bootstrap);
+    if (!paired.difference) continue;
+    mode.versus_source.push_back({std::string(spec.name), *paired.difference, paired.interval.interval, paired.test,
+                                  paired.p, paired.interval.method, paired.interval.reason,
+                                  paired.interval.within_classes});
   }
 }
 

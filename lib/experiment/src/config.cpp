@@ -129,8 +129,8 @@ constexpr Field<EvaluateConfig> kInterval[] = {
     {"method",
      [](const Cursor& c, EvaluateConfig& e) {
        const std::string method = c.text();
-       if (method != "bootstrap" && method != "bca") c.wrong("bootstrap (percentiles) or bca");
-       e.interval = method == "bca" ? metrics::IntervalKind::bca : metrics::IntervalKind::percentile;
+       if (method != "bootstrap" && method != "bca") c.wrong("bootstrap or bca");
+       e.interval = method == "bca" ? metrics::IntervalKind::bca : metrics::IntervalKind::bootstrap;
      },
      [](const EvaluateConfig& e) {
        return write_text(e.interval == metrics::IntervalKind::bca ? "bca" : "bootstrap");

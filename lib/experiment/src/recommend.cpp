@@ -60,6 +60,9 @@ struct Guard {
 
 std::optional<std::string> no_outputs(const Case& at) {
   if (at.best != nullptr) return std::nullopt;
+  for (const ModeReport& report : at.results.modes)
+    if (report.label_free && recommendable(report.mode.policy))
+      return fmt::format("Nothing can be told without labels: {}.", report.label_free->reasons.at("nuclear_norm"));
   return "No mode gave one choice among several classes, so that nothing can be told without labels.";
 }
 
@@ -81,6 +84,19 @@ std::optional<std::string> few_images(const Case& at) {
                      images, at.thresholds.images);
 }
 
+std::optional<std::string> one_class(const Case& at) {
+  std::int64_t modes = 0;
+  for (const ModeReport& report : at.results.modes) {
+    if (!eligible(report)) continue;
+    if (report.label_free->effective_classes >= at.thresholds.collapsed) return std::nullopt;
+    ++modes;
+  }
+  return fmt::format(
+      "All {} modes predict one class for all images, or nearly: either the images are of one class, or no mode sees "
+      "anything in them. Only labels can tell.",
+      modes);
+}
+
 std::optional<std::string> few_classes(const Case& at) {
   const LabelFree &before = *at.source->label_free, &after = *at.best->label_free;
   const bool lean = before.effective_classes < at.thresholds.lean * after.effective_classes;
@@ -93,8 +109,8 @@ std::optional<std::string> few_classes(const Case& at) {
 }
 
 /// In this order: a later one may trust what an earlier one made sure of.
-constexpr std::array kGuards{Guard{no_outputs}, Guard{no_source}, Guard{nothing_beside}, Guard{few_images},
-                             Guard{few_classes}};
+constexpr std::array kGuards{Guard{no_outputs}, Guard{no_source}, Guard{nothing_beside},
+                             Guard{few_images}, Guard{one_class}, Guard{few_classes}};
 
 /// The largest lead over any other mode that the rule could have named.
 double lead_of(const Case& at) {
@@ -166,18 +182,32 @@ void fill_label_free(RunResults& results, const metrics::Predictions* source) {
     out.confidence = mean_confidence(rows);
     out.shares = metrics::predicted_shares(rows);
     out.effective_classes = metrics::effective_classes(out.shares);
-    out.nuclear_norm = metrics::nuclear_norm(rows);
+    const auto keep = [&](const char* name, const metrics::Score& score) {
+      if (!score.value) out.reasons[name] = score.reason;
+      return score.value;
+    };
+    out.nuclear_norm = keep("nuclear_norm", metrics::nuclear_norm(rows));
     std::vector<std::size_t> guesses;
     for (std::size_t i = 0; i < rows.images(); ++i) guesses.push_back(rows.guess(i));
-    out.dispersion = metrics::dispersion(rows, guesses, rows.classes());
+    out.dispersion = keep("dispersion", metrics::dispersion(rows, guesses, rows.classes()));
     if (base != results.modes.end() && base->probabilities.size() == report.probabilities.size())
       out.agreement = metrics::agreement(rows, metrics::Rows(base->probabilities, classes));
-    if (!known) continue;
-    out.atc = metrics::atc_accuracy(known->scores, known->right, metrics::negative_entropies(rows));
-    out.cot = metrics::cot_accuracy(rows, known->label_shares);
-    if (report.mode.policy != Policy::source) continue;
-    if (const auto shares = metrics::bbse_shares(*source, rows))
-      out.label_shift = metrics::total_variation(known->label_shares, *shares);
+    if (!out.agreement)
+      out.reasons["agreement_with_source"] =
+          base == results.modes.end() ? "mode source was not run" : "no image has finite outputs in both";
+    if (!known) {
+      for (const char* name : {"atc", "cot", "label_shift"}) out.reasons[name] = "no labelled source images";
+      continue;
+    }
+    out.atc = keep("atc", metrics::atc_accuracy(known->scores, known->right, metrics::negative_entropies(rows)));
+    out.cot = keep("cot", metrics::cot_accuracy(rows, known->label_shares));
+    const metrics::Shares shares = report.mode.policy == Policy::source
+                                       ? metrics::bbse_shares(*source, rows)
+                                       : metrics::Shares{std::nullopt, "it is told from mode source"};
+    if (shares.value)
+      out.label_shift = metrics::total_variation(known->label_shares, *shares.value);
+    else
+      out.reasons["label_shift"] = shares.reason;
   }
 }
 

@@ -44,6 +44,8 @@ void add_scores(const Json& mode, RunRecord& record) {
       score.difference_high = number(*paired, "high");
       score.test = text(*paired, "test");
       score.p = number(*paired, "p");
+      if (const std::string why = text(*paired, "reason"); score.reason.empty() && !why.empty())
+        score.reason = "versus source: " + why;
     }
     record.scores.push_back(std::move(score));
   }

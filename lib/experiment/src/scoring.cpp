@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/experiment/domains.hpp"
@@ -53,8 +54,15 @@ Answers answers(const std::vector<double>& probabilities, const Scorer& scorer) 
   return out;
 }
 
-metrics::Score score_of(const metrics::Resampled& statistic, std::size_t images) {
-  return statistic(std::vector<std::uint32_t>(images, 1));
+MetricResult scored(const std::string& name, const metrics::Resampled& statistic, std::size_t images,
+                    const metrics::Bootstrap& bootstrap) {
+  metrics::IntervalEstimate made = metrics::confidence_interval(statistic, images, bootstrap);
+  return {name,
+          statistic(std::vector<std::uint32_t>(images, 1)),
+          made.interval,
+          std::move(made.method),
+          std::move(made.reason),
+          made.within_classes};
 }
 
 /// The bootstrap over some images of the scorer.
@@ -112,13 +120,12 @@ std::vector<FindingReport> findings_of(const Scorer& scorer, const Answers& scor
     for (const std::size_t i : finding.images) images.push_back(rows[i]);
     const metrics::Bootstrap bootstrap = bootstrap_on(scorer, images);
     for (const std::string& name : scorer.evaluate.metrics) {
-      if (images.empty()) {
-        report.metrics.push_back({name, {std::nullopt, "no image tells it"}, std::nullopt});
-        continue;
-      }
-      const metrics::Resampled statistic = metrics::metric(name).prepare(finding.predictions);
-      report.metrics.push_back(
-          {name, score_of(statistic, images.size()), metrics::bootstrap_interval(statistic, images.size(), bootstrap)});
+      constexpr const char* kUntold = "no image tells it";
+      if (images.empty())
+        report.metrics.push_back({name, {std::nullopt, kUntold}, std::nullopt, {}, kUntold});
+      else
+        report.metrics.push_back(
+            scored(name, metrics::metric(name).prepare(finding.predictions), images.size(), bootstrap));
     }
   }
   return out;
@@ -171,19 +178,16 @@ ModeReport Scorer::report(const adapt::Mode& mode, const adapt::ModeResult& resu
 
   const std::vector<std::size_t> rows = labelled();
   if (rows.empty()) return report;
-  const Answers scored = answers(report.probabilities, *this);
+  const Answers given = answers(report.probabilities, *this);
   const metrics::Bootstrap bootstrap = bootstrap_on(*this, rows);
-  for (const std::string& name : evaluate.metrics) {
-    const metrics::Resampled statistic = scored.prepared(metrics::metric(name));
-    report.metrics.push_back(
-        {name, score_of(statistic, rows.size()), metrics::bootstrap_interval(statistic, rows.size(), bootstrap)});
-  }
-  if (scored.findings) {
-    report.findings = findings_of(*this, scored, rows);
+  for (const std::string& name : evaluate.metrics)
+    report.metrics.push_back(scored(name, given.prepared(metrics::metric(name)), rows.size(), bootstrap));
+  if (given.findings) {
+    report.findings = findings_of(*this, given, rows);
   } else {
-    report.per_class = metrics::per_class(scored.one);
-    report.confusion = metrics::confusion_matrix(scored.one);
-    report.reliability = metrics::reliability(scored.one);
+    report.per_class = metrics::per_class(given.one);
+    report.confusion = metrics::confusion_matrix(given.one);
+    report.reliability = metrics::reliability(given.one);
   }
   for (const Subgroup& subgroup : subgroups)
     report.subgroups.push_back(of_subgroup(*this, subgroup, mode, *result.outputs));
@@ -196,25 +200,16 @@ void Scorer::compare(ModeReport& report, const ModeReport& source) const {
   if (rows.empty()) return;
   const Answers before = answers(source.probabilities, *this), after = answers(report.probabilities, *this);
   const metrics::Bootstrap bootstrap = bootstrap_on(*this, rows);
-  const bool together = clustered(*this, rows);
+  const bool together = clustered(*this, rows), same = source.probabilities == report.probabilities;
   for (const std::string& name : evaluate.metrics) {
     const metrics::MetricSpec& metric = metrics::metric(name);
-    const auto paired =
-        metrics::bootstrap_paired(before.prepared(metric), after.prepared(metric), rows.size(), bootstrap);
-    if (!paired) continue;
-    Comparison comparison{name, paired->difference, paired->interval, together ? "clustered bootstrap" : "bootstrap",
-                          paired->p};
-    if (name == "accuracy" && !after.findings && !together) {
-      comparison.test = "mcnemar";
-      comparison.p = metrics::mcnemar(before.one, after.one).p;
-    }
-    if (name == "auroc" && !after.findings && !together && after.one.classes == 2) {
-      if (const auto delong = metrics::delong_paired(before.one, after.one, evaluate.level)) {
-        comparison.test = "delong";
-        comparison.p = delong->p;
-      }
-    }
-    report.versus_source.push_back(std::move(comparison));
+    metrics::PairedEstimate paired =
+        metrics::paired_difference(before.prepared(metric), after.prepared(metric), rows.size(), bootstrap, same);
+    if (together && paired.test == "bootstrap") paired.test = "clustered bootstrap";
+    metrics::IntervalEstimate& made = paired.interval;
+    report.versus_source.push_back({name, paired.difference.value_or(std::numeric_limits<double>::quiet_NaN()),
+                                    made.interval, std::move(paired.test), paired.p, std::move(made.method),
+                                    std::move(made.reason), made.within_classes});
   }
 }
 

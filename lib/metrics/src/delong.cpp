@@ -5,18 +5,14 @@
 #include <numeric>
 
 #include "check.hpp"
+#include "closed_intervals.hpp"
 #include "normal.hpp"
+#include "placements.hpp"
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/metrics/intervals.hpp"
 
 namespace shiftnorm::metrics {
 namespace {
-
-/// The placements of DeLong's method: for each positive the share of negatives below it, for each negative the share of
-/// positives above it; ties count half. From midranks (Sun & Xu 2014), n log n.
-struct Placements {
-  std::vector<double> positive, negative;
-  double auroc = 0;
-};
 
 /// Midranks, from 1, of `values` in their own order.
 std::vector<double> midranks(const std::vector<double>& values) {
@@ -34,6 +30,8 @@ std::vector<double> midranks(const std::vector<double>& values) {
   return ranks;
 }
 
+}  // namespace
+
 Placements placements_of(const Predictions& data) {
   std::vector<double> positive, negative;
   for (std::size_t i = 0; i < data.images(); ++i)
@@ -50,6 +48,8 @@ Placements placements_of(const Predictions& data) {
   out.auroc = std::accumulate(out.positive.begin(), out.positive.end(), 0.0) / m;
   return out;
 }
+
+namespace {
 
 /// Sample covariance of two lists around the same kind of mean.
 double covariance(const std::vector<double>& a, const std::vector<double>& b) {
@@ -73,32 +73,72 @@ bool usable(const Predictions& data) {
          std::ranges::none_of(data.probabilities, [](double p) { return std::isnan(p); });
 }
 
+/// The variance of an AUROC by the exponential model of Hanley and McNeil.
+double model_variance(double auroc, double positives, double negatives) {
+  const double two_positives = auroc / (2 - auroc), two_negatives = 2 * auroc * auroc / (1 + auroc);
+  return (auroc * (1 - auroc) + (positives - 1) * (two_positives - auroc * auroc) +
+          (negatives - 1) * (two_negatives - auroc * auroc)) /
+         (positives * negatives);
+}
+
 }  // namespace
+
+Interval auroc_score_interval(double auroc, double positives, double negatives, double level) {
+  const double z = normal_quantile((1 + level) / 2);
+  // From `end` to the one seen the distance falls and what is allowed is crossed once.
+  const auto limit = [&](double end) {
+    double out = end, in = auroc;
+    for (int step = 0; step < 60; ++step) {
+      const double middle = (out + in) / 2;
+      const bool within = std::abs(middle - auroc) <= z * std::sqrt(model_variance(middle, positives, negatives));
+      (within ? in : out) = middle;
+    }
+    return in;
+  };
+  return {limit(0), limit(1)};
+}
+
+DeLong delong(const Placements& p, double level) {
+  const double variance = covariance(p, p);
+  const double slope = p.auroc * (1 - p.auroc);
+  if (!(variance > 0) || !(slope > 0))
+    return {p.auroc, variance,
+            auroc_score_interval(p.auroc, static_cast<double>(p.positive.size()),
+                                 static_cast<double>(p.negative.size()), level)};
+  const double centre = std::log(p.auroc / (1 - p.auroc));
+  const double half = normal_quantile((1 + level) / 2) * std::sqrt(variance) / slope;
+  const auto back = [](double x) { return 1 / (1 + std::exp(-x)); };
+  return {p.auroc, variance, {back(centre - half), back(centre + half)}};
+}
 
 std::optional<DeLong> delong(const Predictions& predictions, double level) {
   check(predictions);
   if (!usable(predictions)) return std::nullopt;
-  const Placements p = placements_of(predictions);
-  const double variance = covariance(p, p);
-  const double half = normal_quantile((1 + level) / 2) * std::sqrt(variance);
-  return DeLong{p.auroc, variance, {std::max(0.0, p.auroc - half), std::min(1.0, p.auroc + half)}};
+  return delong(placements_of(predictions), level);
+}
+
+DeLongDifference delong_paired(const Placements& first, const Placements& second, double level) {
+  DeLongDifference out;
+  out.difference = second.auroc - first.auroc;
+  // Not below 0: the three terms cancel for equal rankings.
+  out.variance = std::max(0.0, covariance(first, first) + covariance(second, second) - 2 * covariance(first, second));
+  const double z = normal_quantile((1 + level) / 2);
+  double error = std::sqrt(out.variance);
+  out.interval = {out.difference - z * error, out.difference + z * error};
+  if (error == 0) {
+    // Both rankings are perfect, or as bad as can be: what each of them may be by itself.
+    out.interval =
+        difference_of(first.auroc, delong(first, level).interval, second.auroc, delong(second, level).interval, 0);
+    error = (out.difference > 0 ? out.difference - out.interval.low : out.interval.high - out.difference) / z;
+  }
+  out.p = out.difference == 0 ? 1 : not_zero(2 * normal_cdf(-std::abs(out.difference) / error));
+  return out;
 }
 
 std::optional<DeLongDifference> delong_paired(const Predictions& a, const Predictions& b, double level) {
   check_pair(a, b);
   if (!usable(a) || !usable(b)) return std::nullopt;
-  const Placements first = placements_of(a), second = placements_of(b);
-  DeLongDifference out;
-  out.difference = second.auroc - first.auroc;
-  // Not below 0: the three terms cancel for equal rankings.
-  out.variance = std::max(0.0, covariance(first, first) + covariance(second, second) - 2 * covariance(first, second));
-  const double error = std::sqrt(out.variance), half = normal_quantile((1 + level) / 2) * error;
-  out.interval = {out.difference - half, out.difference + half};
-  if (error > 0)
-    out.p = 2 * normal_cdf(-std::abs(out.difference) / error);
-  else
-    out.p = out.difference == 0 ? 1 : 0;
-  return out;
+  return delong_paired(placements_of(a), placements_of(b), level);
 }
 
 }  // namespace shiftnorm::metrics

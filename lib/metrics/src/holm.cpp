@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "shiftnorm/metrics/metrics.hpp"
+#include "shiftnorm/metrics/intervals.hpp"
 
 namespace shiftnorm::metrics {
 

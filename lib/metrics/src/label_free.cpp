@@ -8,69 +8,14 @@
 #include <numeric>
 
 #include "check.hpp"
+#include "linear_algebra.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "transport.hpp"
 
 namespace shiftnorm::metrics {
 namespace {
 
-// Some seconds of one core: rotations of all pairs of columns, about eight sweeps of them.
-constexpr double kMostRotationWork = 2e9;
-constexpr int kMostSweeps = 60;
-constexpr double kOrthogonal = 1e-15;
-constexpr double kLeastPivot = 1e-9;
-
-/// Sum of the singular values by one-sided Jacobi rotations: `columns` vectors of one length, made orthogonal.
-/// Source  Hestenes 1958; Golub and Van Loan, Matrix Computations, 4th ed., 8.6.3.
-double sum_of_singular_values(std::vector<std::vector<double>> columns) {
-  const auto dot = [](const std::vector<double>& a, const std::vector<double>& b) {
-    return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
-  };
-  for (int sweep = 0; sweep < kMostSweeps; ++sweep) {
-    bool rotated = false;
-    for (std::size_t p = 0; p < columns.size(); ++p)
-      for (std::size_t q = p + 1; q < columns.size(); ++q) {
-        const double a = dot(columns[p], columns[p]), b = dot(columns[q], columns[q]), c = dot(columns[p], columns[q]);
-        if (std::abs(c) <= kOrthogonal * std::sqrt(a * b)) continue;
-        rotated = true;
-        const double zeta = (b - a) / (2 * c);
-        const double t = (zeta >= 0 ? 1 : -1) / (std::abs(zeta) + std::sqrt(1 + zeta * zeta));
-        const double cosine = 1 / std::sqrt(1 + t * t), sine = cosine * t;
-        for (std::size_t i = 0; i < columns[p].size(); ++i) {
-          const double x = columns[p][i], y = columns[q][i];
-          columns[p][i] = cosine * x - sine * y;
-          columns[q][i] = sine * x + cosine * y;
-        }
-      }
-    if (!rotated) break;
-  }
-  double sum = 0;
-  for (const std::vector<double>& column : columns) sum += std::sqrt(dot(column, column));
-  return sum;
-}
-
-/// Gaussian elimination with row exchanges; nothing if a pivot is too small.
-std::optional<std::vector<double>> solved(std::vector<double> a, std::vector<double> b) {
-  const std::size_t n = b.size();
-  for (std::size_t k = 0; k < n; ++k) {
-    std::size_t best = k;
-    for (std::size_t r = k + 1; r < n; ++r)
-      if (std::abs(a[r * n + k]) > std::abs(a[best * n + k])) best = r;
-    if (std::abs(a[best * n + k]) < kLeastPivot) return std::nullopt;
-    for (std::size_t c = 0; c < n; ++c) std::swap(a[k * n + c], a[best * n + c]);
-    std::swap(b[k], b[best]);
-    for (std::size_t r = k + 1; r < n; ++r) {
-      const double factor = a[r * n + k] / a[k * n + k];
-      for (std::size_t c = k; c < n; ++c) a[r * n + c] -= factor * a[k * n + c];
-      b[r] -= factor * b[k];
-    }
-  }
-  for (std::size_t k = n; k-- > 0;) {
-    for (std::size_t c = k + 1; c < n; ++c) b[k] -= a[k * n + c] * b[c];
-    b[k] /= a[k * n + k];
-  }
-  return b;
-}
+constexpr const char* kUnusable = "no image has finite outputs";
 
 }  // namespace
 
@@ -144,36 +89,21 @@ double total_variation(std::span<const double> p, std::span<const double> q) {
   return sum / 2;
 }
 
-std::optional<double> nuclear_norm(const Rows& rows) {
+Score nuclear_norm(const Rows& rows) {
   const std::size_t images = rows.usable();
-  if (images == 0) return std::nullopt;
-  const std::size_t least = std::min(images, rows.classes());
-  if (static_cast<double>(least) * static_cast<double>(least) * static_cast<double>(std::max(images, rows.classes())) *
-          8 >
-      kMostRotationWork)
-    return std::nullopt;
-  // The shorter side is rotated: at most `least` columns can be orthogonal and not zero.
-  const bool by_image = images < rows.classes();
-  std::vector<std::vector<double>> columns(by_image ? images : rows.classes());
-  std::size_t place = 0;
-  for (std::size_t i = 0; i < rows.images(); ++i) {
-    if (!rows.finite(i)) continue;
-    const std::span<const double> row = rows.row(i);
-    if (by_image)
-      columns[place++].assign(row.begin(), row.end());
-    else
-      for (std::size_t k = 0; k < row.size(); ++k) columns[k].push_back(row[k]);
-  }
-  return sum_of_singular_values(std::move(columns)) / std::sqrt(static_cast<double>(least * images));
+  if (images == 0) return {std::nullopt, kUnusable};
+  const auto largest = static_cast<double>(std::min(images, rows.classes()) * images);
+  return {sum_of_singular_values(rows) / std::sqrt(largest), {}};
 }
 
-std::optional<double> dispersion(const Rows& rows, std::span<const std::size_t> guesses, std::size_t classes) {
+Score dispersion(const Rows& rows, std::span<const std::size_t> guesses, std::size_t classes) {
   if (guesses.size() != rows.images() ||
       std::any_of(guesses.begin(), guesses.end(), [&](std::size_t k) { return k >= classes; }))
     throw ShapeError(fmt::format("dispersion: {} predicted classes; expected one below {} for each of {} rows",
                                  guesses.size(), classes, rows.images()));
   const std::size_t width = rows.classes(), usable = rows.usable();
-  if (classes < 2 || usable == 0) return std::nullopt;
+  if (classes < 2) return {std::nullopt, "there is one class alone"};
+  if (usable == 0) return {std::nullopt, kUnusable};
   std::vector<double> all(width, 0.0), sums(classes * width, 0.0), counts(classes, 0.0);
   for (std::size_t i = 0; i < rows.images(); ++i) {
     if (!rows.finite(i)) continue;
@@ -188,50 +118,52 @@ std::optional<double> dispersion(const Rows& rows, std::span<const std::size_t> 
   for (std::size_t c = 0; c < classes; ++c)
     for (std::size_t k = 0; k < width && counts[c] > 0; ++k)
       spread += counts[c] * std::pow(sums[c * width + k] / counts[c] - all[k], 2);
-  if (spread <= 0) return std::nullopt;
-  return std::log(spread / static_cast<double>(classes - 1));
+  if (spread <= 0) return {std::nullopt, "all images are predicted as one class, or alike"};
+  return {std::log(spread / static_cast<double>(classes - 1)), {}};
 }
 
-std::optional<double> atc_accuracy(std::span<const double> source_scores, const std::vector<bool>& right,
-                                   std::span<const double> target_scores) {
+Score atc_accuracy(std::span<const double> source_scores, const std::vector<bool>& right,
+                   std::span<const double> target_scores) {
   if (source_scores.size() != right.size())
     throw ShapeError(
         fmt::format("ATC: {} source scores, {} answers; expected as many", source_scores.size(), right.size()));
-  if (source_scores.empty() || target_scores.empty()) return std::nullopt;
+  if (target_scores.empty()) return {std::nullopt, kUnusable};
+  if (source_scores.empty()) return {std::nullopt, "no source image has finite outputs"};
   const auto hits = static_cast<std::size_t>(std::count(right.begin(), right.end(), true));
-  if (hits == 0) return 0.0;
+  if (hits == 0) return {0.0, {}};
   std::vector<double> falling(source_scores.begin(), source_scores.end());
   std::sort(falling.begin(), falling.end(), std::greater<>());
   const double threshold = falling[hits - 1];
   const auto above =
       std::count_if(target_scores.begin(), target_scores.end(), [&](double score) { return score >= threshold; });
-  return static_cast<double>(above) / static_cast<double>(target_scores.size());
+  return {static_cast<double>(above) / static_cast<double>(target_scores.size()), {}};
 }
 
-std::optional<double> cot_accuracy(const Rows& rows, std::span<const double> source_shares) {
+Score cot_accuracy(const Rows& rows, std::span<const double> source_shares) {
   const double total = std::accumulate(source_shares.begin(), source_shares.end(), 0.0);
   if (source_shares.size() != rows.classes() || !(std::abs(total - 1) < 1e-6) ||
       std::any_of(source_shares.begin(), source_shares.end(), [](double share) { return share < 0; }))
     throw ShapeError(fmt::format("COT: {} shares that sum to {}; expected {} that sum to 1", source_shares.size(),
                                  total, rows.classes()));
   const std::size_t images = rows.usable();
-  if (images == 0) return std::nullopt;
+  if (images == 0) return {std::nullopt, kUnusable};
   std::vector<double> costs;
   costs.reserve(images * rows.classes());
   for (std::size_t i = 0; i < rows.images(); ++i)
     if (rows.finite(i))
       for (const double p : rows.row(i)) costs.push_back(1 - p);
   const auto cost = least_transport_cost(costs, whole_counts(source_shares, images));
-  if (!cost) return std::nullopt;
-  return 1 - *cost / static_cast<double>(images);
+  if (!cost)
+    return {std::nullopt, fmt::format("{} images of {} classes would take too long to assign", images, rows.classes())};
+  return {1 - *cost / static_cast<double>(images), {}};
 }
 
-std::optional<std::vector<double>> bbse_shares(const Predictions& source, const Rows& target) {
+Shares bbse_shares(const Predictions& source, const Rows& target) {
   check(source);
   const auto n = static_cast<std::size_t>(source.classes);
   if (n != target.classes())
     throw ShapeError(fmt::format("BBSE: {} source classes, {} target classes; expected as many", n, target.classes()));
-  if (target.usable() == 0) return std::nullopt;
+  if (target.usable() == 0) return {std::nullopt, kUnusable};
   const Rows rows(source.probabilities, source.classes);
   std::vector<double> seen(n, 0.0), confusion(n * n, 0.0);
   for (std::size_t i = 0; i < rows.images(); ++i) {
@@ -240,15 +172,16 @@ std::optional<std::vector<double>> bbse_shares(const Predictions& source, const 
     seen[truth] += 1;
     confusion[rows.guess(i) * n + truth] += 1;
   }
-  if (std::find(seen.begin(), seen.end(), 0.0) != seen.end()) return std::nullopt;
+  const auto unseen = std::count(seen.begin(), seen.end(), 0.0);
+  if (unseen > 0) return {std::nullopt, fmt::format("{} of {} classes have no source image", unseen, n)};
   for (std::size_t j = 0; j < n; ++j)
     for (std::size_t k = 0; k < n; ++k) confusion[j * n + k] /= seen[k];
-  auto shares = solved(std::move(confusion), predicted_shares(target));
-  if (!shares) return std::nullopt;
+  auto shares = solved(confusion, predicted_shares(target));
+  if (!shares) return {std::nullopt, "classes of the source are predicted too much alike to be told apart"};
   for (double& share : *shares) share = std::max(share, 0.0);
   const double total = std::accumulate(shares->begin(), shares->end(), 0.0);
   for (double& share : *shares) share /= total;  // columns of C sum to 1, and so do the shares before the cut
-  return shares;
+  return {std::move(shares), {}};
 }
 
 }  // namespace shiftnorm::metrics

@@ -4,7 +4,9 @@
 #include <cmath>
 
 #include "check.hpp"
+#include "normal.hpp"
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/metrics/intervals.hpp"
 
 namespace shiftnorm::metrics {
 
@@ -27,9 +29,9 @@ double mcnemar_p(std::int64_t only_first, std::int64_t only_second) {
     sum = std::ldexp(sum, -kStep);
     exponent += kStep;
   }
-  // Below -2200 the result is 0 in double whatever the sum; the clamp keeps the exponent an int.
+  // Below -2200 the power is 0 in double whatever the sum; the clamp keeps the exponent an int.
   const auto scale = static_cast<int>(std::max<std::int64_t>(exponent - pairs + 1, -2200));
-  return std::min(1.0, std::ldexp(sum, scale));
+  return not_zero(std::min(1.0, std::ldexp(sum, scale)));
 }
 
 McNemar mcnemar(const Predictions& first, const Predictions& second) {

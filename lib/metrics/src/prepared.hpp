@@ -10,6 +10,7 @@
 namespace shiftnorm::metrics {
 
 inline constexpr const char* kNoImages = "no labelled images";
+inline constexpr const char* kLost = "a class of the data is not among the images";
 
 /// Every metric in the form that is scored on resamples: per-image work done once. Definitions are in the table.
 [[nodiscard]] Resampled accuracy(const Predictions& predictions);
@@ -31,12 +32,16 @@ template <int percent>
 
 [[nodiscard]] double total(std::span<const std::uint32_t> counts);
 /// The mean of one number per image.
-[[nodiscard]] Resampled mean_of(std::vector<double> values);
+[[nodiscard]] Resampled mean_of(std::vector<double> values, Range range);
+/// The share of images that are hits, one number for each image: 0 or 1.
+[[nodiscard]] Resampled share_of(std::vector<std::uint8_t> hits);
 /// No value, whatever is drawn.
 [[nodiscard]] Resampled undefined(std::string reason);
 /// Why the probabilities cannot be scored as probabilities; empty when they can.
 [[nodiscard]] std::string not_probabilities(const Predictions& predictions);
+/// The images of each class that has some, in the order of the classes: what a score over classes needs of a resample.
+[[nodiscard]] std::vector<std::vector<std::uint32_t>> images_of_classes(const Predictions& predictions);
 /// 1 for every image whose most probable class is the label, else 0.
-[[nodiscard]] std::vector<double> correct(const Predictions& predictions);
+[[nodiscard]] std::vector<std::uint8_t> correct(const Predictions& predictions);
 
 }  // namespace shiftnorm::metrics

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -29,6 +28,25 @@ Confidences confidences_of(const Predictions& predictions) {
   return out;
 }
 
+/// A calibration error, from the sums of the gaps in each bin.
+template <class Sums>
+Resampled sum_of_magnitudes(Sums sums_of) {
+  auto terms = [sums_of = std::move(sums_of)](std::span<const std::uint32_t> counts) {
+    std::vector<double> sums = sums_of(counts);
+    const double images = total(counts);
+    for (double& sum : sums) sum /= images;
+    return sums;
+  };
+  Resampled out{[terms](std::span<const std::uint32_t> counts) -> Score {
+    if (total(counts) == 0) return {std::nullopt, kNoImages};
+    double error = 0;
+    for (const double term : terms(counts)) error += std::abs(term);
+    return {error, {}};
+  }};
+  out.terms = std::move(terms);
+  return out;
+}
+
 }  // namespace
 
 Resampled nll(const Predictions& predictions) {
@@ -40,7 +58,7 @@ Resampled nll(const Predictions& predictions) {
     const double p = predictions.probabilities[i * classes + static_cast<std::size_t>(predictions.labels[i])];
     values[i] = -std::log(std::max(p, std::numeric_limits<double>::min()));
   }
-  return mean_of(std::move(values));
+  return mean_of(std::move(values), {0, std::numeric_limits<double>::infinity()});
 }
 
 Resampled ece(const Predictions& predictions) {
@@ -50,16 +68,12 @@ Resampled ece(const Predictions& predictions) {
   std::vector<std::size_t> bin(all.gap.size());
   for (std::size_t i = 0; i < bin.size(); ++i)
     bin[i] = static_cast<std::size_t>(confidence_bin(all.confidence[i], kBins));
-  return [bin = std::move(bin), gap = std::move(all.gap)](std::span<const std::uint32_t> counts) -> Score {
-    const double images = total(counts);
-    if (images == 0) return {std::nullopt, kNoImages};
-    // share * |mean accuracy - mean confidence| of a bin is |sum of gaps| / images.
-    std::array<double, kBins> sums{};
+  // share * |mean accuracy - mean confidence| of a bin is |sum of gaps| / images.
+  return sum_of_magnitudes([bin = std::move(bin), gap = std::move(all.gap)](std::span<const std::uint32_t> counts) {
+    std::vector<double> sums(kBins);
     for (std::size_t i = 0; i < bin.size(); ++i) sums[bin[i]] += counts[i] * gap[i];
-    double error = 0;
-    for (const double sum : sums) error += std::abs(sum);
-    return {error / images, {}};
-  };
+    return sums;
+  });
 }
 
 Resampled adaptive_ece(const Predictions& predictions) {
@@ -69,31 +83,28 @@ Resampled adaptive_ece(const Predictions& predictions) {
   std::vector<std::size_t> order(all.gap.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) { return all.confidence[a] < all.confidence[b]; });
-  return [order = std::move(order), gap = std::move(all.gap)](std::span<const std::uint32_t> counts) -> Score {
-    std::uint64_t images = 0;
-    for (const std::uint32_t c : counts) images += c;
-    if (images == 0) return {std::nullopt, kNoImages};
+  return sum_of_magnitudes([order = std::move(order), gap = std::move(all.gap)](std::span<const std::uint32_t> counts) {
+    const auto images = static_cast<std::uint64_t>(total(counts));
     // Bins of equal counts, the first (images mod bins) one longer: numpy.array_split of the sorted images.
-    double error = 0, sum = 0;
-    std::uint64_t room = 0, bin = 0;
-    const auto open = [&] { room = images / kBins + (bin++ < images % kBins ? 1 : 0); };
-    open();
+    std::vector<double> sums(kBins);
+    std::size_t bin = 0;
+    const auto size = [&] { return images / kBins + (bin < images % kBins ? 1 : 0); };
+    std::uint64_t room = size();
     for (const std::size_t i : order) {
       std::uint64_t left = counts[i];
       while (left > 0) {
         while (room == 0) {
-          error += std::abs(sum);
-          sum = 0;
-          open();
+          ++bin;
+          room = size();
         }
         const std::uint64_t taken = std::min(left, room);
-        sum += static_cast<double>(taken) * gap[i];
+        sums[bin] += static_cast<double>(taken) * gap[i];
         left -= taken;
         room -= taken;
       }
     }
-    return {(error + std::abs(sum)) / static_cast<double>(images), {}};
-  };
+    return sums;
+  });
 }
 
 Resampled brier(const Predictions& predictions) {
@@ -108,7 +119,7 @@ Resampled brier(const Predictions& predictions) {
       values[i] += miss * miss;
     }
   }
-  return mean_of(std::move(values));
+  return mean_of(std::move(values), {0, 2});
 }
 
 }  // namespace shiftnorm::metrics

@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "check.hpp"
+#include "placements.hpp"
 #include "prepared.hpp"
 
 namespace shiftnorm::metrics {
@@ -40,28 +41,43 @@ Ranking ranking_of(const Predictions& predictions, std::size_t c) {
   return ranking;
 }
 
-/// The mean of a one-against-rest metric over the classes for which it is defined; of two classes, the second alone.
-template <Score (*Of)(const Ranking&, std::span<const std::uint32_t>)>
+/// Whether a score of one class against the rest hangs on how many images each has.
+enum class Mixture { counts, does_not_count };
+
+/// The mean of a one-against-rest metric over the classes that have images, if there are two; of two, the second alone.
+template <Mixture mixture, Score (*Of)(const Ranking&, std::span<const std::uint32_t>)>
 Resampled over_classes(const Predictions& predictions) {
   check(predictions);
   if (predictions.classes < 2) return undefined("one class only");
   if (std::ranges::any_of(predictions.probabilities, [](double p) { return std::isnan(p); }))
     return undefined("some images have outputs that are no numbers");
+  if (predictions.images() == 0) return undefined(kNoImages);
+  std::vector<std::vector<std::uint32_t>> groups = images_of_classes(predictions);
+  if (groups.size() < 2) return undefined("no class with images of it and images of others");
   std::vector<Ranking> rankings;
-  const auto classes = static_cast<std::size_t>(predictions.classes);
-  for (std::size_t c = classes == 2 ? 1 : 0; c < classes; ++c) rankings.push_back(ranking_of(predictions, c));
-  return [rankings = std::move(rankings)](std::span<const std::uint32_t> counts) -> Score {
-    double sum = 0, defined = 0;
+  for (const std::vector<std::uint32_t>& images : groups) {
+    const std::int32_t c = predictions.labels[images.front()];
+    if (predictions.classes > 2 || c == 1) rankings.push_back(ranking_of(predictions, static_cast<std::size_t>(c)));
+  }
+  Resampled out{[rankings = std::move(rankings)](std::span<const std::uint32_t> counts) -> Score {
+    if (total(counts) == 0) return {std::nullopt, kNoImages};
+    double sum = 0;
     for (const Ranking& ranking : rankings) {
       const Score score = Of(ranking, counts);
-      if (!score.value) continue;
+      if (!score.value) return {std::nullopt, kLost};
       sum += *score.value;
-      defined += 1;
     }
-    if (total(counts) == 0) return {std::nullopt, kNoImages};
-    if (defined == 0) return {std::nullopt, "no class with images of it and images of others"};
-    return {sum / defined, {}};
-  };
+    return {sum / static_cast<double>(rankings.size()), {}};
+  }};
+  if (predictions.classes == 2) {
+    out.parts = {groups[0].size() < groups[1].size() ? 0U : 1U};
+  } else {
+    out.parts.resize(groups.size());
+    std::iota(out.parts.begin(), out.parts.end(), std::size_t{0});
+  }
+  out.needed = std::move(groups);
+  if (mixture == Mixture::does_not_count) out.strata.assign(predictions.labels.begin(), predictions.labels.end());
+  return out;
 }
 
 Score auroc_of(const Ranking& ranking, std::span<const std::uint32_t> counts) {
@@ -100,12 +116,18 @@ Score sensitivity_of(const Ranking& ranking, std::span<const std::uint32_t> coun
 
 }  // namespace
 
-Resampled auroc(const Predictions& predictions) { return over_classes<auroc_of>(predictions); }
-Resampled average_precision(const Predictions& predictions) { return over_classes<average_precision_of>(predictions); }
+Resampled auroc(const Predictions& predictions) {
+  Resampled out = over_classes<Mixture::does_not_count, auroc_of>(predictions);
+  if (predictions.classes == 2 && !out.needed.empty()) out.placements = placements_of(predictions);
+  return out;
+}
+Resampled average_precision(const Predictions& predictions) {
+  return over_classes<Mixture::counts, average_precision_of>(predictions);
+}
 
 template <int percent>
 Resampled sensitivity_at_specificity(const Predictions& predictions) {
-  return over_classes<sensitivity_of<percent>>(predictions);
+  return over_classes<Mixture::does_not_count, sensitivity_of<percent>>(predictions);
 }
 template Resampled sensitivity_at_specificity<90>(const Predictions&);
 template Resampled sensitivity_at_specificity<95>(const Predictions&);

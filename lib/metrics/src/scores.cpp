@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "check.hpp"
 #include "prepared.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/text.hpp"
@@ -11,13 +12,17 @@ namespace {
 
 template <Resampled (*Prepare)(const Predictions&)>
 Score on_rows(const Predictions& predictions, std::span<const std::size_t> rows) {
-  std::vector<std::uint32_t> counts(predictions.images());
+  check(predictions);
+  const auto classes = static_cast<std::size_t>(predictions.classes);
+  Predictions written{predictions.classes, {}, {}};
   for (const std::size_t row : rows) {
-    if (row >= counts.size())
-      throw ShapeError(fmt::format("metric: row {}; expected less than {} images", row, counts.size()));
-    ++counts[row];
+    if (row >= predictions.images())
+      throw ShapeError(fmt::format("metric: row {}; expected less than {} images", row, predictions.images()));
+    written.labels.push_back(predictions.labels[row]);
+    const auto first = predictions.probabilities.begin() + static_cast<std::ptrdiff_t>(row * classes);
+    written.probabilities.insert(written.probabilities.end(), first, first + static_cast<std::ptrdiff_t>(classes));
   }
-  return Prepare(predictions)(counts);
+  return Prepare(written)(std::vector<std::uint32_t>(rows.size(), 1));
 }
 
 constexpr bool kHigher = true, kLower = false;

@@ -26,9 +26,12 @@ std::string_view judged(const View& view, const Comparison& c) {
 
 std::string cell(const View& view, const ModeReport& mode, const std::string& metric) {
   const Comparison* c = find_comparison(mode, metric);
-  if (c == nullptr || !std::isfinite(c->difference)) return "<td class=\"none\">not compared</td>";
+  if (c == nullptr || !std::isfinite(c->difference))
+    return fmt::format(
+        "<td class=\"none\">not compared{}</td>",
+        c == nullptr || c->reason.empty() ? "" : fmt::format("<br><span class=\"quiet\">{}</span>", html(c->reason)));
   std::string out = fmt::format("<td data-v=\"{:.17g}\">{}", c->difference, difference_text(metric, c->difference));
-  if (c->interval) out += fmt::format("<br><span class=\"quiet\">{}</span>", range_text(metric, *c->interval));
+  out += interval_html(metric, c->interval, c->reason);
   const std::string test = c->p ? ", " + p_text(*c->p) : "";
   return out + fmt::format("<br><span class=\"word\">{}{}</span></td>", judged(view, *c), html(test));
 }

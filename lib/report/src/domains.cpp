@@ -17,9 +17,10 @@ std::string score(const DomainReport& domain, const std::string& metric) {
   for (const MetricResult& result : domain.metrics)
     if (result.name == metric && result.score.value) {
       std::string out = value_text(metric, *result.score.value);
-      if (result.interval)
-        out += fmt::format("<br><span class=\"quiet\">{}</span>", range_text(metric, *result.interval));
+      out += interval_html(metric, result.interval, result.reason);
       return fmt::format("<td>{}</td>", out);
+    } else if (result.name == metric && !result.score.reason.empty()) {
+      return fmt::format("<td class=\"none\">none<br><span class=\"quiet\">{}</span></td>", html(result.score.reason));
     }
   return "<td class=\"none\">none</td>";
 }

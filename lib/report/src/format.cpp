@@ -76,6 +76,14 @@ std::string range_text(std::string_view metric, metrics::Interval range) {
   return bare_text(metric, range.low) + " to " + bare_text(metric, range.high);
 }
 
+std::string interval_html(std::string_view metric, const std::optional<metrics::Interval>& interval,
+                          std::string_view reason) {
+  const std::string text = interval         ? range_text(metric, *interval)
+                           : reason.empty() ? std::string()
+                                            : html(fmt::format("no interval: {}", reason));
+  return text.empty() ? text : fmt::format("<br><span class=\"quiet\">{}</span>", text);
+}
+
 std::string difference_text(std::string_view metric, double difference) {
   const std::string number = bare_text(metric, difference);
   const bool plain = number.front() == '-' || number.find_first_not_of("0.") == std::string::npos;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,8 +16,11 @@ struct Display {
 };
 [[nodiscard]] Display display(std::string_view metric);
 
-[[nodiscard]] std::string value_text(std::string_view metric, double value);             ///< "52.6 %", "1.234"
-[[nodiscard]] std::string bare_text(std::string_view metric, double value);              ///< the same without the unit
+[[nodiscard]] std::string value_text(std::string_view metric, double value);  ///< "52.6 %", "1.234"
+[[nodiscard]] std::string bare_text(std::string_view metric, double value);   ///< the same without the unit
+/// The interval in small letters, or why there is none; nothing where neither is known.
+[[nodiscard]] std::string interval_html(std::string_view metric, const std::optional<metrics::Interval>& interval,
+                                        std::string_view reason);
 [[nodiscard]] std::string range_text(std::string_view metric, metrics::Interval range);  ///< "48.2 to 57.0"
 [[nodiscard]] std::string difference_text(std::string_view metric, double difference);   ///< "+33.8 points", "-0.120"
 [[nodiscard]] std::string p_text(double p);                                              ///< "p < 0.001", "p = 0.031"

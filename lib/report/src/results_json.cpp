@@ -32,9 +32,20 @@ Json score_json(const metrics::Score& score) {
   return undefined(!score.reason.empty() ? score.reason : score.value ? "the value is not finite" : "undefined");
 }
 
-void add_interval(Json& json, const std::optional<metrics::Interval>& interval) {
-  json.set("low", interval ? Json(interval->low) : Json());
-  json.set("high", interval ? Json(interval->high) : Json());
+/// Of a metric or a comparison. `drawn` tells what resamples were free to change, where there were any.
+template <class Result>
+void add_interval(Json& json, const Result& result) {
+  json.set("low", result.interval ? Json(result.interval->low) : Json());
+  json.set("high", result.interval ? Json(result.interval->high) : Json());
+  if (!result.interval) {
+    json.set("reason", result.reason.empty() ? "no interval was made" : result.reason);
+    return;
+  }
+  if (result.method.empty()) return;
+  Json how = Json::object({{"method", result.method}});
+  if (result.method.starts_with("bootstrap") || result.method == "bca")
+    how.set("drawn", result.within_classes ? "within classes" : "freely");
+  json.set("interval", std::move(how));
 }
 
 template <class Report>
@@ -48,7 +59,7 @@ Json metrics_json(const View& view, const Report& mode) {
   }
   for (const experiment::MetricResult& result : mode.metrics) {
     Json entry = score_json(result.score);
-    if (!entry.at("value").is_null()) add_interval(entry, result.interval);
+    if (!entry.at("value").is_null()) add_interval(entry, result);
     out.set(result.name, std::move(entry));
   }
   return out;
@@ -57,9 +68,9 @@ Json metrics_json(const View& view, const Report& mode) {
 Json versus_json(const View& view, const ModeReport& mode) {
   Json out = Json::object();
   for (const Comparison& c : mode.versus_source) {
-    Json entry = Json::object({{"difference", c.difference}});
-    add_interval(entry, c.interval);
-    entry.set("test", c.test);
+    Json entry = Json::object({{"difference", std::isfinite(c.difference) ? Json(c.difference) : Json()}});
+    add_interval(entry, c);
+    entry.set("test", text_or_null(c.test));
     entry.set("p", value_or_null(c.p));
     entry.set("p_holm", value_or_null(adjusted_p(view, c)));
     out.set(c.metric, std::move(entry));
@@ -221,6 +232,8 @@ Json domain_reports_json(const View& view, const ModeReport& mode) {
 Json label_free_json(const experiment::LabelFree& from) {
   Json shares = Json::array();
   for (const double share : from.shares) shares.push(share);
+  Json reasons = Json::object();
+  for (const auto& [name, reason] : from.reasons) reasons.set(name, reason);
   return Json::object({{"images", from.images},
                        {"confidence", from.confidence},
                        {"agreement_with_source", value_or_null(from.agreement)},
@@ -230,7 +243,8 @@ Json label_free_json(const experiment::LabelFree& from) {
                        {"predicted_shares", std::move(shares)},
                        {"atc", value_or_null(from.atc)},
                        {"cot", value_or_null(from.cot)},
-                       {"label_shift", value_or_null(from.label_shift)}});
+                       {"label_shift", value_or_null(from.label_shift)},
+                       {"reasons", std::move(reasons)}});
 }
 
 Json mode_json(const View& view, const ModeReport& report) {

@@ -24,8 +24,7 @@ std::string score(const std::vector<MetricResult>& metrics, const std::string& n
                        found == metrics.end() ? "" : html(found->score.reason));
   std::string out =
       fmt::format("<td data-v=\"{:.17g}\">{}", *found->score.value, value_text(name, *found->score.value));
-  if (found->interval) out += fmt::format("<br><span class=\"quiet\">{}</span>", range_text(name, *found->interval));
-  return out + "</td>";
+  return out + interval_html(name, found->interval, found->reason) + "</td>";
 }
 
 std::string scores(const View& view, const std::vector<MetricResult>& metrics) {

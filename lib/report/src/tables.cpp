@@ -36,8 +36,8 @@ std::string score_cell(const ModeReport& mode, const std::string& metric, const 
   const std::string text = value_text(metric, *value);
   std::string out = fmt::format("<td data-v=\"{:.17g}\">", *value);
   out += text == best ? fmt::format("<span class=\"word\">best</span> <b>{}</b>", text) : text;
-  if (const MetricResult* result = find_metric(mode, metric); result->interval)
-    out += fmt::format("<br><span class=\"quiet\">{}</span>", range_text(metric, *result->interval));
+  const MetricResult* result = find_metric(mode, metric);
+  out += interval_html(metric, result->interval, result->reason);
   return out + "</td>";
 }
 

@@ -146,7 +146,8 @@ bool shows_difference(const View& view, const Comparison& c) {
 
 std::size_t compared_modes(const View& view, const std::string& metric) {
   return static_cast<std::size_t>(std::ranges::count_if(view.results.modes, [&](const ModeReport& mode) {
-    return &mode != view.source && find_comparison(mode, metric) != nullptr;
+    const Comparison* c = find_comparison(mode, metric);
+    return &mode != view.source && c != nullptr && std::isfinite(c->difference);
   }));
 }
 

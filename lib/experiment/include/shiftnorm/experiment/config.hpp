@@ -13,7 +13,7 @@
 #include "shiftnorm/imaging/dataset.hpp"
 #include "shiftnorm/imaging/shift.hpp"
 #include "shiftnorm/imaging/transform.hpp"
-#include "shiftnorm/metrics/metrics.hpp"
+#include "shiftnorm/metrics/intervals.hpp"
 
 namespace shiftnorm::experiment {
 
@@ -67,7 +67,7 @@ struct EvaluateConfig {
   std::vector<std::string> subgroups;  ///< columns or attributes whose values are scored by themselves
   /// What is resampled whole: "patient", "image" or a column; empty: patient where known, else image.
   std::string by;
-  metrics::IntervalKind interval = metrics::IntervalKind::percentile;
+  metrics::IntervalKind interval = metrics::IntervalKind::bootstrap;
   std::int64_t resamples = 2000;
   double level = 0.95;
   bool label_free = true;  ///< scores without labels, and the recommendation from them

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,6 +22,7 @@ struct LabelFree {
   std::optional<double> agreement, nuclear_norm, dispersion;  ///< agreement: with `source`
   std::optional<double> atc, cot;     ///< accuracies, estimated from labelled source data under `source`
   std::optional<double> label_shift;  ///< total variation between the source's labels and the BBSE estimate of these
+  std::map<std::string, std::string> reasons;  ///< of each absent number, by its name in results.json
 };
 
 /// The mode to use, told without target labels.
@@ -36,6 +38,7 @@ struct RecommendThresholds {
   double lean = 0.65;        ///< source's effective classes over the best mode's: below, one of both must be wrong ..
   double doubt = 0.05;       ///< .. and where the best mode's mean confidence is lower by this, either may be
   double lead = 0.01;        ///< a smaller lead of the nuclear norm is of low confidence
+  double collapsed = 1.05;   ///< fewer effective classes are one class and a stray image
 };
 
 /// Whether the rule was tried on modes of that policy: others can be sure of nonsense (`disabled` scales its outputs

@@ -11,7 +11,7 @@
 #include "shiftnorm/experiment/advice.hpp"
 #include "shiftnorm/experiment/recommend.hpp"
 #include "shiftnorm/imaging/dataset.hpp"
-#include "shiftnorm/metrics/metrics.hpp"
+#include "shiftnorm/metrics/intervals.hpp"
 #include "shiftnorm/stats/distance.hpp"
 
 namespace shiftnorm::experiment {
@@ -20,15 +20,21 @@ struct MetricResult {
   std::string name;
   metrics::Score score;
   std::optional<metrics::Interval> interval;
+  std::string method = {};      ///< of the interval, as in metrics::IntervalEstimate
+  std::string reason = {};      ///< why there is no interval
+  bool within_classes = false;  ///< resamples kept the number of images of each class
 };
 
 /// Comparison of one mode with `source` on the same images.
 struct Comparison {
   std::string metric;
-  double difference = 0;
+  double difference = 0;  ///< NaN: undefined
   std::optional<metrics::Interval> interval;
-  std::string test;  ///< "mcnemar" for accuracy, "bootstrap" otherwise
+  std::string test;  ///< "mcnemar", "delong", "bootstrap", "clustered bootstrap"; empty without p
   std::optional<double> p;
+  std::string method = {};  ///< of the interval
+  std::string reason = {};  ///< why there is no interval, or no difference
+  bool within_classes = false;
 };
 
 /// What a mode did to the images of one domain.

@@ -18,7 +18,7 @@ struct ScoreRecord {
   std::optional<double> difference, difference_low, difference_high;  ///< to `source` on the same images
   std::string test;
   std::optional<double> p;
-  std::string reason;  ///< why there is no value
+  std::string reason;  ///< why there is no value, interval or difference
 };
 
 /// What a finished run leaves in tables. No paths; the last parts of input paths at most.

@@ -35,8 +35,39 @@ struct Interval {
   double low = 0, high = 0;
 };
 
-/// Scores a resample, given as how often each image was drawn. Owns what it needs; may be called from several threads.
-using Resampled = std::function<Score(std::span<const std::uint32_t> counts)>;
+/// The least and the largest value that a score can have; infinite where there is no bound.
+struct Range {
+  double least = 0, most = 1;
+  [[nodiscard]] bool bounded() const noexcept;
+};
+/// The placements of DeLong's method: for each positive the share of negatives below it, for each negative the share of
+/// positives below which it stays; ties count half. auroc: the mean of either.
+struct Placements {
+  std::vector<double> positive, negative;
+  double auroc = 0;
+};
+
+/// A metric made ready for some data: scores a resample, given as how often each image was drawn, and says what else an
+/// interval has to know. Owns what it needs; may be called from several threads. What a score is a mean over (classes,
+/// findings) is what the data as a whole have: without one of them a resample has no score.
+struct Resampled {
+  std::function<Score(std::span<const std::uint32_t> counts)> score;
+  Range range = {};
+  /// Groups of images of which a resample must hold one each, or it has no score.
+  std::vector<std::vector<std::uint32_t>> needed = {};
+  /// One for each class or finding that the score is a mean over: the group in `needed` that is the smaller evidence.
+  /// Empty: all images together.
+  std::vector<std::size_t> parts = {};
+  /// The class of each image, where the score does not hang on how many images each class has. Empty: it does.
+  std::vector<std::uint32_t> strata = {};
+  /// The score is the sum of the absolute values of these, each a mean of something: biased upwards by what averages
+  /// out.
+  std::function<std::vector<double>(std::span<const std::uint32_t> counts)> terms = {};
+  std::vector<std::uint8_t> hits = {};        ///< the score is the mean of these, 0 or 1 for each image
+  std::optional<Placements> placements = {};  ///< the score is their AUROC
+
+  [[nodiscard]] Score operator()(std::span<const std::uint32_t> counts) const { return score(counts); }
+};
 
 /// One entry of the table of metrics: "accuracy", "auroc", "cohen_kappa", "ece" ...
 struct MetricSpec {
@@ -68,72 +99,6 @@ struct ReliabilityBin {
 /// Images without a prediction are in no bin. ConfigError for bins < 1.
 [[nodiscard]] std::vector<ReliabilityBin> reliability(const Predictions& predictions, int bins = 15);
 
-/// How a bootstrap's values become an interval.
-enum class IntervalKind {
-  percentile,  ///< their quantiles (Efron & Tibshirani 1993, ch. 13)
-  bca          ///< bias-corrected and accelerated (ch. 14): quantiles moved by the bias and by a jackknife's skewness
-};
-
-struct Bootstrap {
-  std::int64_t resamples = 2000;  ///< at least 1
-  double level = 0.95;            ///< in (0, 1)
-  std::uint64_t seed = 0;
-  int threads = 1;  ///< changes speed only
-  IntervalKind kind = IntervalKind::percentile;
-  /// Which cluster each image belongs to (a patient), numbered from 0 without gaps: clusters are drawn, whole. Empty:
-  /// each image by itself.
-  std::vector<std::uint32_t> clusters = {};
-};
-/// Bootstrap over images, or clusters of them. Deterministic for a seed, any thread count. Quantiles interpolate
-/// linearly (NumPy's default). Absent for an undefined metric or fewer than two images (clusters). Errors  ConfigError
-/// for options out of range; ShapeError for clusters that do not fit.
-[[nodiscard]] std::optional<Interval> bootstrap_interval(const MetricSpec& metric, const Predictions& predictions,
-                                                         const Bootstrap& options);
-/// The same for any statistic of `images` images.
-[[nodiscard]] std::optional<Interval> bootstrap_interval(const Resampled& statistic, std::size_t images,
-                                                         const Bootstrap& options);
-/// Bootstrap of metric(b) - metric(a) over the same resampled images.
-[[nodiscard]] std::optional<Interval> bootstrap_difference(const MetricSpec& metric, const Predictions& a,
-                                                           const Predictions& b, const Bootstrap& options);
-
-struct PairedDifference {
-  double difference = 0;  ///< metric(b) - metric(a)
-  Interval interval;
-  double p =
-      1;  ///< two-sided: twice the smaller share of resamples on one side of 0, each share as (k+1)/(resamples+1)
-};
-/// What bootstrap_difference gives, with the point difference and the achieved significance level (Efron & Tibshirani,
-/// ch. 15-16).
-[[nodiscard]] std::optional<PairedDifference> bootstrap_paired(const MetricSpec& metric, const Predictions& a,
-                                                               const Predictions& b, const Bootstrap& options);
-/// The same for any two statistics of the same `images` images.
-[[nodiscard]] std::optional<PairedDifference> bootstrap_paired(const Resampled& a, const Resampled& b,
-                                                               std::size_t images, const Bootstrap& options);
-
-/// The BCa interval of a bootstrap. values: of the resamples, sorted. point: of the data. jackknife: with one image
-/// (cluster) left out each. Absent when the values do not surround the point, or for fewer than two of either.
-[[nodiscard]] std::optional<Interval> bca_interval(std::span<const double> values, double point,
-                                                   std::span<const double> jackknife, double level);
-
-/// AUROC of the second of two classes with DeLong's variance (DeLong, DeLong & Clarke-Pearson 1988).
-struct DeLong {
-  double auroc = 0, variance = 0;
-  Interval interval;  ///< normal, cut to [0, 1]
-};
-/// Absent without two images of each class. Errors  ShapeError unless there are two classes.
-[[nodiscard]] std::optional<DeLong> delong(const Predictions& predictions, double level);
-
-struct DeLongDifference {
-  double difference = 0, variance = 0;  ///< auroc(b) - auroc(a)
-  Interval interval;
-  double p = 1;  ///< two-sided, normal; 1 when the variance is 0 and so is the difference
-};
-/// Two correlated AUROCs of the same images.
-[[nodiscard]] std::optional<DeLongDifference> delong_paired(const Predictions& a, const Predictions& b, double level);
-
-/// Holm's step-down adjustment (Holm 1979) of p-values that were tested together, in the order given.
-[[nodiscard]] std::vector<double> holm(std::span<const double> p);
-
 /// Several findings per image, each there (1), not there (0) or not known (-1). Row-major [images, outputs].
 struct MultiLabel {
   std::int64_t outputs = 0;
@@ -150,16 +115,7 @@ struct Finding {
 };
 /// Errors  ShapeError for sizes that do not fit or an output out of range.
 [[nodiscard]] Finding finding(const MultiLabel& data, std::int64_t output);
-/// The mean of a metric over the outputs for which it is defined, for any resample of the images.
+/// The mean of a metric over the outputs for which it is defined on all images, for any resample of the images.
 [[nodiscard]] Resampled over_findings(const MetricSpec& metric, const MultiLabel& data);
-
-struct McNemar {
-  std::int64_t only_first = 0, only_second = 0;  ///< images that only the one classifier got right
-  double p = 1;                                  ///< exact two-sided binomial
-};
-/// Exact McNemar test (McNemar 1947; exact form: binomial with p = 1/2 on the discordant pairs).
-[[nodiscard]] McNemar mcnemar(const Predictions& first, const Predictions& second);
-/// Its p from the two counts of discordant pairs. Relative error about 1e-16 times the smaller count.
-[[nodiscard]] double mcnemar_p(std::int64_t only_first, std::int64_t only_second);
 
 }  // namespace shiftnorm::metrics
