@@ -480,7 +480,7 @@ RunResults describe(const Session& session) {
   results.repeated = session.repeated();
   results.bad = session.store->bad();
   results.classes = output_names(session);
-  if (!session.classifies()) results.maps = session.output().text();
+  if (!session.classifies() && !session.model.features) results.maps = session.output().text();
   results.ids = session.ids();
   results.labels = session.labels();
   results.findings = session.findings();

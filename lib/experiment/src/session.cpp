@@ -109,7 +109,7 @@ bool begins_at_one(const Session& session) {
 }
 
 /// Labels are there to be scored; features are asked for by taking all outputs.
-void check_scores(const Session& session, const SessionOptions& options) {
+void check_head(const Session& session, const SessionOptions& options) {
   if (!session.model.features || !options.labelled || options.all_outputs || session.dataset->classes().empty()) return;
   throw ConfigError(
       fmt::format("{}: has no head, so that its outputs are features, which no labels can be compared with; expected a "
@@ -134,7 +134,7 @@ void check_scored(const Session& session, const SessionOptions& options) {
   const imaging::LabelTable& labels = options.dataset.labels;
   const imaging::DicomOptions& dicom = options.dataset.dicom;
   const bool asked = !labels.label.empty() || labels.several() || dicom.label_folders || !dicom.label.tag.empty();
-  if (!options.labelled || !asked || session.classifies()) return;
+  if (!options.labelled || !asked || session.classifies() || session.model.features) return;
   throw ConfigError(fmt::format(
       "label: the network gives {} for each image and no vector of class scores, so that labels score nothing; "
       "expected "
@@ -219,7 +219,7 @@ Session open_session(RestoredModel model, const SessionOptions& options, const P
       imaging::shifted(options.shelf == nullptr ? open() : options.shelf->dataset(options.shared.target, open),
                        options.shifts, options.shift_seed);
 
-  check_scores(session, options);
+  check_head(session, options);
   imaging::Pipeline pipeline = choose_pipeline(options, session);
   session.preprocess = pipeline.name;
   if (!pipeline.steps.empty()) session.preprocess_yaml = pipeline_yaml(pipeline);
