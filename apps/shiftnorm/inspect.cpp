@@ -41,9 +41,8 @@ bool is_data(const std::string& where, const Options& options) {
     if (options.has(of_data)) return true;
   const fs::path path = where;
   const std::string type = path.extension().string();
-  return fs::is_directory(path) || (type != ".zip" && imaging::is_dicom_source(path)) || type == ".npy" ||
-         type == ".npz" || type == ".csv" || type == ".tsv" ||
-         (!fs::exists(path) && where.find('#') != std::string::npos);
+  return fs::is_directory(path) || imaging::is_dicom_source(path) || type == ".npy" || type == ".npz" ||
+         type == ".csv" || type == ".tsv" || (!fs::exists(path) && where.find('#') != std::string::npos);
 }
 
 ExitCode inspect(const Options& options, Console& console) {

@@ -108,6 +108,7 @@ Histogram examine_object(const imaging::Dataset& dataset, std::size_t index, Fin
   finding.values = audit->values.values();
   finding.voi = audit->voi;
   finding.voi_mean = audit->voi_mean;
+  finding.remarks = audit->remarks;
   finding.group = code_of(dataset.samples()[index], "Modality");
   if (finding.voi.empty()) finding.group += ", colour";
   return audit->values;
@@ -175,6 +176,8 @@ Json finding_json(const Finding& f) {
     return Json::object({{"id", printable(f.id, f.id.size() + 1)}, {"bad", printable(f.bad, f.bad.size() + 1)}});
   Json shape = Json::array();
   for (const std::int64_t extent : f.shape) shape.push(extent);
+  Json remarks = Json::array();
+  for (const std::string& remark : f.remarks) remarks.push(remark);
   return Json::object({{"id", printable(f.id, f.id.size() + 1)},
                        {"format", f.format},
                        {"transfer_syntax", f.transfer_syntax.empty() ? Json() : Json(f.transfer_syntax)},
@@ -185,14 +188,17 @@ Json finding_json(const Finding& f) {
                        {"max", f.max},
                        {"mean", f.mean},
                        {"voi", f.voi.empty() ? Json() : Json(f.voi)},
-                       {"voi_mean", f.voi_mean ? Json(*f.voi_mean) : Json()}});
+                       {"voi_mean", f.voi_mean ? Json(*f.voi_mean) : Json()},
+                       {"remarks", std::move(remarks)}});
 }
 
 std::string finding_text(const Finding& f) {
   if (!f.bad.empty()) return fmt::format("bad: {}: {}\n", printable(f.id), printable(f.bad));
-  return fmt::format("{}: {} {} {} min {:g} max {:g} mean {:.6g}{} sha256 {}\n", printable(f.id), f.format,
-                     size_text(f.shape), f.dtype, f.min, f.max, f.mean,
-                     f.voi_mean ? fmt::format(" {} {:.6f}", f.voi, *f.voi_mean) : "", f.sha256);
+  std::string text = fmt::format("{}: {} {} {} min {:g} max {:g} mean {:.6g}{} sha256 {}\n", printable(f.id), f.format,
+                                 size_text(f.shape), f.dtype, f.min, f.max, f.mean,
+                                 f.voi_mean ? fmt::format(" {} {:.6f}", f.voi, *f.voi_mean) : "", f.sha256);
+  for (const std::string& remark : f.remarks) text += fmt::format("  {}\n", remark);
+  return text;
 }
 
 }  // namespace shiftnorm::app

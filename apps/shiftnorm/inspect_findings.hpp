@@ -20,8 +20,9 @@ struct Finding {
   std::int64_t values = 0;                                 ///< that `mean` is over
   std::string transfer_syntax, transfer_syntax_name, voi;  ///< DICOM; empty: none
   std::optional<double> voi_mean;
-  std::string group;    ///< of the histograms: whose intensities may be put together
-  bool counted = true;  ///< false: a further frame of an object that has its finding
+  std::vector<std::string> remarks;  ///< as PixelAudit has them
+  std::string group;                 ///< of the histograms: whose intensities may be put together
+  bool counted = true;               ///< false: a further frame of an object that has its finding
 };
 
 /// Everything that was looked at: a finding for each sample, and the intensities of all good ones by group.

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "../imaging/dicom_support.hpp"
+#include "container/zip_builder.hpp"
 #include "fixture.hpp"
 #include "process.hpp"
 #include "shiftnorm/core/file.hpp"
@@ -148,6 +149,53 @@ TEST_CASE("inspect takes one object for data, and masks whom it counts", "[cli]"
   const Call by_patient = test::shiftnorm(place.path(), {"inspect", "archive", "--domain", "PatientID"});
   CHECK_THAT(by_patient.out, Catch::Matchers::Contains("domain-5"));
   check_unmarked(by_patient.out + by_patient.err);
+}
+
+// Law: what one command takes for data, the other does.
+TEST_CASE("inspect reads the zip archives that evaluate reads", "[cli]") {
+  const test::Workplace place(0);
+  put_archive(place / "archive");
+  test::ZipBuilder zip;
+  for (int i = 0; i < 3; ++i) {
+    const std::string name = "MARKER" + std::to_string(i);
+    zip.members.push_back({"MARKER/" + name, read_file(place / "archive" / name), i % 2 == 0});
+  }
+  zip.members.push_back({"__MACOSX/._MARKER.dcm", test::bytes_of("no object"), true});
+  write_file(place / "cohort.zip", zip.build());
+  fs::create_directories(place / "zips");
+  write_file(place / "zips" / "cohort.ZIP", zip.build());
+  for (const char* where : {"cohort.zip", "zips"}) {
+    INFO(where);
+    const Call inspected = test::shiftnorm(place.path(), {"inspect", where, "--json"});
+    INFO(inspected.err);
+    CHECK(inspected.exit == 0);
+    CHECK_THAT(inspected.out, Catch::Matchers::Contains("\"images\": 3") && Catch::Matchers::Contains("\"bad\": 0"));
+    check_unmarked(inspected.out + inspected.err);
+    write_file(place / "steps.yaml", kSteps);
+    const Call scored = test::shiftnorm(place.path(), {"evaluate", "net.safetensors", "--arch", "cifar_resnet20",
+                                                       "--data", where, "--preprocess", "steps.yaml", "--json"});
+    CHECK(scored.exit == 0);
+    CHECK_THAT(scored.out, Catch::Matchers::Contains("\"images\": 3"));
+  }
+}
+
+// Oracle: PS3.10 and how the object is changed here.
+TEST_CASE("what is wrong with an object and does not matter is said", "[cli]") {
+  const test::Workplace place(0);
+  put_archive(place / "archive");
+  std::vector<std::byte> bytes = read_file(place / "archive" / "MARKER1");
+  bytes.resize(bytes.size() + 512);
+  write_file(place / "padded", bytes);
+  const Call inspected = test::shiftnorm(place.path(), {"inspect", "padded", "--pixels"});
+  CHECK_THAT(inspected.out, Catch::Matchers::Contains("1 object: zeros behind the data set") &&
+                                Catch::Matchers::Contains("\n  zeros behind the data set\n"));
+  CHECK_THAT(test::shiftnorm(place.path(), {"inspect", "padded", "--pixels", "--json"}).out,
+             Catch::Matchers::Contains("\"zeros behind the data set\""));
+  write_file(place / "steps.yaml", kSteps);
+  CHECK_THAT(test::shiftnorm(place.path(), {"evaluate", "net.safetensors", "--arch", "cifar_resnet20", "--data",
+                                            "padded", "--preprocess", "steps.yaml"})
+                 .err,
+             Catch::Matchers::Contains("1 object: zeros behind the data set"));
 }
 
 TEST_CASE("attributes select DICOM objects on the command line", "[cli]") {

@@ -10,6 +10,9 @@
 using namespace shiftnorm;
 using namespace shiftnorm::imaging;
 using namespace shiftnorm::imaging::dicom;
+using shiftnorm::imaging::test::element;
+using shiftnorm::imaging::test::item;
+using shiftnorm::imaging::test::little;
 using shiftnorm::imaging::test::TinyObject;
 
 // Oracle: the formulas of PS3.3 C.11.2.1.2 and C.11.2.1.3, worked by hand. Pictures are float32: 1e-6.
@@ -88,9 +91,69 @@ TEST_CASE("Windows come in pairs; an unusable one leads to the rule without a wi
   check_near(shown(tiny), {0.0, 1.0, 1.0, 1.0});
   check_near(shown(tiny, {.rule = VoiRule::file, .index = 1}), {0.0, 0.5, 1.0, 1.0});
   tiny.text(kCentre, "DS", "500").text(kWidth, "DS", "0");
-  CHECK(frame_of(tiny).rules.unusable_windows == 1);
+  CHECK(frame_of(tiny).rules.remarks == std::vector<std::string>{"a window that cannot be used"});
   // Percentiles 0.5 and 99.5 of four values, as numpy: 0.015 and 2.985 of the way: 15 and 3970.
   check_near(shown(tiny), {0.0, (1000 - 15.0) / 3955, (2000 - 15.0) / 3955, 1.0});
+}
+
+// Oracle: PS3.5 6.2: the same number in another value representation is the same number.
+TEST_CASE("Numbers are read in whatever value representation they stand", "[imaging]") {
+  constexpr std::uint32_t kRows = 0x00280010, kColumns = 0x00280011, kAllocated = 0x00280100, kFrames = 0x00280008;
+  const std::vector<float> wanted = shown(grey({0, 1000, 2000, 4095}), {.rule = VoiRule::bits});
+  TinyObject tiny = grey({0, 1000, 2000, 4095});
+  const auto [vr, one, four, bits] = GENERATE(table<std::string, std::string, std::string, std::string>({
+      {"UL", little(1, 4), little(4, 4), little(16, 4)},
+      {"SL", little(1, 4), little(4, 4), little(16, 4)},
+      {"SS", little(1, 2), little(4, 2), little(16, 2)},
+      {"UN", little(1, 2), little(4, 2), little(16, 2)},
+      {"IS", "1 ", "4 ", "16"},
+      {"DS", "1.0 ", "4 ", "+16 "},
+      {"LO", "1 ", "4 ", "16"},
+      {"UV", little(1, 8), little(4, 8), little(16, 8)},
+  }));
+  INFO(vr);
+  tiny.raw(kRows, vr, one).raw(kColumns, vr, four).raw(kAllocated, vr, bits);
+  // Of an unknown kind it would be read as the text that it should be.
+  if (vr != "UN") tiny.raw(kFrames, vr, one);
+  CHECK(shown(tiny, {.rule = VoiRule::bits}) == wanted);
+  // A number that is none, negative or no whole one.
+  const auto refused = [&](const std::string& other, const std::string& value) {
+    tiny.raw(kRows, other, value);
+    CHECK_THROWS_AS(shown(tiny), Fault);
+  };
+  refused("SS", little(0xffff, 2));
+  refused("DS", "1.5 ");
+  refused("LO", "one ");
+  refused("FD", little(0x7ff8000000000000, 8));
+}
+
+TEST_CASE("Windows, rescale and padding too", "[imaging]") {
+  TinyObject tiny = grey({0, 100, 200, 300});
+  // 0.5, -10, 40 and 80 as IEEE doubles.
+  tiny.raw(kSlope, "FD", little(0x3fe0000000000000, 8)).raw(kIntercept, "FD", little(0xc024000000000000, 8));
+  tiny.raw(kCentre, "FD", little(0x4044000000000000, 8)).raw(kWidth, "FD", little(0x4054000000000000, 8));
+  tiny.text(kFunction, "CS", "LINEAR_EXACT").raw(kPadding, "UL", little(300, 4));
+  check_near(shown(tiny), {0.0, 0.5, 1.0, 0.0});
+}
+
+// Oracle: PS3.3 C.11.1: a sequence without a table maps nothing; what stands elsewhere holds.
+TEST_CASE("Sequences with empty items say nothing", "[imaging]") {
+  constexpr std::uint32_t kModalityLut = 0x00283000, kVoiLut = 0x00283010, kShared = 0x52009229, kFrameVoi = 0x00289132;
+  const std::string no_values = element(0x00283002, "US", "") + element(0x00283006, "US", "");
+  TinyObject tiny = grey({0, 100, 200, 300});
+  tiny.text(kSlope, "DS", "0.5").text(kIntercept, "DS", "-10").text(kCentre, "DS", "40").text(kWidth, "DS", "80");
+  tiny.text(kFunction, "CS", "LINEAR_EXACT");
+  const std::string inside = GENERATE_COPY(std::string(), item(""), item(no_values));
+  tiny.raw(kModalityLut, "SQ", inside).raw(kVoiLut, "SQ", inside);
+  check_near(shown(tiny), {0.0, 0.5, 1.0, 1.0});
+  tiny.raw(kShared, "SQ", item(element(kFrameVoi, "SQ", inside)));
+  check_near(shown(tiny), {0.0, 0.5, 1.0, 1.0});
+  if (!inside.empty())
+    CHECK(frame_of(tiny).rules.remarks ==
+          std::vector<std::string>{"a Modality LUT sequence without a table: not applied"});
+  // A table that is there and cannot be read is a fault.
+  tiny.raw(kModalityLut, "SQ", item(element(0x00283002, "US", little(4, 2))));
+  CHECK_THROWS_AS(shown(tiny), Fault);
 }
 
 TEST_CASE("Padding is black and takes no part in any scale", "[imaging]") {

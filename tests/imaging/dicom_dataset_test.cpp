@@ -185,6 +185,76 @@ TEST_CASE("The value of an attribute labels objects", "[imaging]") {
   }
 }
 
+// Oracle: where the links lead.
+TEST_CASE("Linked folders are read once, and what is not is counted", "[imaging]") {
+  const TempDir dir, elsewhere, key;
+  put(dir.path() / "a" / "1", object("1.1", 1).bytes());
+  put(elsewhere.path() / "series" / "2", object("1.2", 2).bytes());
+  fs::create_directory_symlink(elsewhere.path() / "series", dir.path() / "a" / "linked");
+  fs::create_directory_symlink(elsewhere.path() / "series", dir.path() / "b");  // a second way
+  fs::create_directory_symlink(dir.path(), dir.path() / "a" / "up");            // a loop
+  fs::create_directory_symlink(dir.path(), elsewhere.path() / "series" / "back");
+  fs::create_symlink(elsewhere.path() / "gone", dir.path() / "gone.dcm");
+  fs::create_symlink(dir.path() / "a" / "1", dir.path() / "same");
+  REQUIRE(::mkfifo((dir.path() / "pipe").c_str(), 0600) == 0);
+  const auto data = open(dir.path(), key);
+  REQUIRE(data->samples().size() == 2);
+  CHECK(data->samples()[0].keys.at("path") == "a/1");
+  CHECK(data->samples()[1].keys.at("path") == "a/linked/2");
+  CHECK(data->bad().empty());
+  std::multiset<std::string> skipped;
+  for (const Bad& one : data->skipped_files()) skipped.insert(one.reason);
+  CHECK(skipped == std::multiset<std::string>{"broken-link", "duplicate", "linked-again", "linked-again",
+                                              "linked-again", "no-file"});
+  // Links alone are found too.
+  const TempDir links;
+  fs::create_directory_symlink(dir.path() / "a", links.path() / "cohort");
+  CHECK(open(links.path(), key)->samples().size() == 2);
+}
+
+// Oracle: PS3.10 7.1 and what is left out of it; DCMTK 3.6.7 (dcmdump +fo) and pydicom 2.3.1 (force=True) read these.
+TEST_CASE("Objects without a preamble are read alone and in folders", "[imaging]") {
+  const TempDir dir, key;
+  const auto without_class = object("1.4", 4).without(0x00080016);
+  put(dir.path() / "1", object("1.1", 1).without_preamble());
+  put(dir.path() / "2", object("1.2", 2).data_set());
+  put(dir.path() / "3", object("1.3", 3).implicit_data_set());
+  for (const char* name : {"1", "2", "3"}) {
+    INFO(name);
+    CHECK(open(dir.path() / name, key)->samples().size() == 1);
+  }
+  const auto data = open(dir.path(), key);
+  CHECK(data->samples().size() == 3);
+  CHECK(data->notes({}) == std::vector<std::string>{"1 object: no preamble",
+                                                    "2 objects: no preamble and no meta header",
+                                                    "2 objects: the transfer syntax is not told: taken as it looks"});
+  // A class is needed where nothing else says what it is, and the meta header's will do.
+  put(dir.path() / "4", without_class.bytes());
+  TinyObject told = object("1.5", 5).without(0x00080016).meta(0x00020002, "1.2.840.10008.5.1.4.1.1.1");
+  put(dir.path() / "5", told.bytes());
+  put(dir.path() / "6", object("1.6", 6).without(0x00080016).text(0x00080060, "CS", "SEG").bytes());
+  const auto more = open(dir.path(), key);
+  CHECK(more->samples().size() == 5);
+  CHECK(more->notes({}).at(0) == "1 files skipped: 1 sop-class");
+  CHECK(more->notes({}).at(1) == "2 objects: no SOP class");
+  // Text that begins with the same two bytes is none.
+  const TempDir other;
+  put(other.path() / "x", std::string("\x08\0\x10\0 and so on, as no data set does", 35));
+  CHECK_THROWS_AS(open(other.path() / "x", key), UnsupportedError);
+}
+
+TEST_CASE("Where nothing is left the reasons are counted", "[imaging]") {
+  const TempDir dir, key;
+  put(dir.path() / "1", object("1.1", 1).text(kIntent, "CS", "FOR PROCESSING").bytes());
+  put(dir.path() / "2", object("1.2", 1).text(kIntent, "CS", "FOR PROCESSING").bytes());
+  put(dir.path() / "3", object("1.3", 1).text(0x00080016, "UI", "1.2.840.10008.5.1.4.1.1.88.11").bytes());
+  std::vector<std::byte> cut = object("1.5", 1).bytes();
+  cut.resize(cut.size() - 3);
+  put(dir.path() / "4", cut);
+  CHECK_THAT(error_of<FormatError>([&] { open(dir.path(), key); }),
+             Contains("3 skipped (2 for-processing, 1 sop-class), 1 bad (1 truncated; the first is truncated: "));
+}
+
 TEST_CASE("What may not be read is bad, not another kind of file", "[imaging]") {
   if (::geteuid() == 0) {
     WARN("skipped: root may read everything");

@@ -46,41 +46,99 @@ std::uint64_t end_of_scan(const Stream& s, std::uint64_t at, bool jpeg_ls) {
   corrupt("no end marker", s.size());
 }
 
-}  // namespace
+/// A marker segment; `at` is where its length stands.
+struct Segment {
+  unsigned marker = 0, length = 0;
+  std::uint64_t at = 0;
+  [[nodiscard]] std::uint64_t end() const { return at + length; }
+};
 
-CodestreamFacts scan_jpeg(std::span<const std::byte> stream, bool jpeg_ls) {
-  const Stream s(stream);
+Segment segment_at(const Stream& s, std::uint64_t at) {
+  if (s.u8(at) != 0xff) corrupt("no marker", at);
+  while (s.u8(at + 1) == 0xff) ++at;
+  const unsigned marker = s.u8(at + 1);
+  if (marker == kEoi) return {marker, 0, at + 2};
+  // TEM, restarts and a second SOI have no length: DCMTK's own scan loops on them.
+  if (marker < 0xc0 || is_restart(marker) || marker == kSoi) corrupt("a marker out of place", at);
+  const unsigned length = s.u16(at + 2);
+  if (length < 2 || length > s.size() - at - 2) corrupt("a segment past the end", at);
+  return {marker, length, at + 2};
+}
+
+void note_frame(const Stream& s, const Segment& segment, CodestreamFacts& facts) {
+  if (segment.length < 8) corrupt("a short frame header", segment.at);
+  facts.precision = static_cast<int>(s.u8(segment.at + 2));
+  facts.height = s.u16(segment.at + 3);
+  facts.width = s.u16(segment.at + 5);
+  facts.components = s.u8(segment.at + 7);
+  // SOF3, 7, 11 and 15.
+  facts.lossless = segment.marker != kLsFrame && segment.marker % 4 == 3;
+  for (std::uint64_t c = 0; c < facts.ids.size() && 8 + 3 * c < segment.length; ++c)
+    facts.ids.at(c) = s.u8(segment.at + 8 + 3 * c);
+}
+
+bool begins_with(const Stream& s, const Segment& segment, std::string_view text) {
+  for (std::size_t i = 0; i < text.size(); ++i)
+    if (s.u8(segment.at + 2 + i) != static_cast<unsigned char>(text[i])) return false;
+  return true;
+}
+
+/// As libjpeg recognises them (jdmarker.c): "JFIF" in 14 bytes or more, "Adobe" in 12 or more.
+void note_application(const Stream& s, const Segment& segment, CodestreamFacts& facts) {
+  constexpr unsigned kApp0 = 0xe0, kApp14 = 0xee;
+  const unsigned bytes = segment.length - 2;
+  if (segment.marker == kApp0 && bytes >= 14 && begins_with(s, segment, {"JFIF\0", 5})) facts.jfif = true;
+  if (segment.marker == kApp14 && bytes >= 12 && begins_with(s, segment, "Adobe"))
+    facts.adobe_transform = s.u8(segment.at + 2 + 11);
+}
+
+/// Every marker from SOI to EOI, or to the first scan: there a decoder has decided what the colours are.
+CodestreamFacts scan_markers(const Stream& s, bool jpeg_ls, bool whole) {
   CodestreamFacts facts;
   if (s.u16(0) != (0xff00U | kSoi)) corrupt("no start marker", 0);
   std::uint64_t at = 2;
   bool framed = false, scanned = false;
   while (true) {
-    if (s.u8(at) != 0xff) corrupt("no marker", at);
-    while (s.u8(at + 1) == 0xff) ++at;
-    const unsigned marker = s.u8(at + 1);
-    if (marker == kEoi) break;
-    // TEM, restarts and a second SOI have no length: DCMTK's own scan loops on them.
-    if (marker < 0xc0 || is_restart(marker) || marker == kSoi) corrupt("a marker out of place", at);
-    const unsigned length = s.u16(at + 2);
-    if (length < 2 || length > s.size() - at - 2) corrupt("a segment past the end", at);
-    if (jpeg_ls ? marker == kLsFrame : is_jpeg_frame(marker)) {
+    const Segment segment = segment_at(s, at);
+    if (segment.marker == kEoi) break;
+    if (jpeg_ls ? segment.marker == kLsFrame : is_jpeg_frame(segment.marker)) {
       if (framed) corrupt("a second frame header", at);
-      if (length < 8) corrupt("a short frame header", at);
       framed = true;
-      facts.precision = static_cast<int>(s.u8(at + 4));
-      facts.height = s.u16(at + 5);
-      facts.width = s.u16(at + 7);
-      facts.components = s.u8(at + 9);
+      note_frame(s, segment, facts);
     }
-    at += 2 + length;
-    if (marker == kSos) {
-      if (!framed) corrupt("a scan before the frame header", at);
-      scanned = true;
-      at = end_of_scan(s, at, jpeg_ls);
-    }
+    if (!scanned) note_application(s, segment, facts);
+    at = segment.end();
+    if (segment.marker != kSos) continue;
+    if (!framed) corrupt("a scan before the frame header", at);
+    if (!whole) return facts;
+    scanned = true;
+    at = end_of_scan(s, at, jpeg_ls);
   }
   if (!scanned) corrupt("no scan", at);
   return facts;
+}
+
+/// Whether COD, among the markers of the main header, asks for the component transform (T.800 A.6.1).
+bool mixes_components(const Stream& s) {
+  constexpr unsigned kCod = 0xff52, kSot = 0xff90;
+  std::uint64_t at = 4 + s.u16(4);
+  while (s.u16(at) != kSot) {
+    if (s.u16(at) == kCod) return s.u8(at + 8) != 0;
+    const unsigned length = s.u16(at + 2);
+    if (length < 2) corrupt("a short segment", at);
+    at += 2 + length;
+  }
+  return false;
+}
+
+}  // namespace
+
+CodestreamFacts scan_jpeg(std::span<const std::byte> stream, bool jpeg_ls) {
+  return scan_markers(Stream(stream), jpeg_ls, true);
+}
+
+CodestreamFacts scan_jpeg_head(std::span<const std::byte> stream, bool jpeg_ls) {
+  return scan_markers(Stream(stream), jpeg_ls, false);
 }
 
 Jpeg2000Stream scan_jpeg_2000(std::span<const std::byte> stream) {
@@ -123,6 +181,7 @@ Jpeg2000Stream scan_jpeg_2000(std::span<const std::byte> stream) {
     if (s.u8(at + 1) != 1 || s.u8(at + 2) != 1)
       throw Fault(Reason::geometry_mismatch, "the components of the codestream are subsampled");
   }
+  found.facts.mixes_components = mixes_components(s);
   return found;
 }
 

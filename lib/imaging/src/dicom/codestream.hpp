@@ -1,7 +1,9 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -13,11 +15,20 @@ namespace shiftnorm::imaging::dicom {
 struct CodestreamFacts {
   std::int64_t width = 0, height = 0, components = 0;
   int precision = 0;
+  // JPEG
+  bool lossless = false;                      ///< one of its lossless processes (SOF3 and its kin)
+  bool jfif = false;                          ///< APP0 is JFIF's: three components are Y, Cb and Cr
+  std::optional<unsigned> adobe_transform{};  ///< APP14's: 0 none, 1 YCbCr
+  std::array<unsigned, 3> ids{};              ///< of the first components
+  // JPEG 2000
+  bool mixes_components = false;  ///< it has a colour transform of its own, which decoding undoes
 };
 
 /// JPEG and JPEG-LS: every marker from SOI to EOI, so that no decoder sees a stream its own scan would not survive.
 /// Errors  Fault corrupt_codestream: a marker out of place, a segment past the end, no frame header, no end marker.
 [[nodiscard]] CodestreamFacts scan_jpeg(std::span<const std::byte> stream, bool jpeg_ls);
+/// The same of what stands before the first scan, where the rest may be missing.
+[[nodiscard]] CodestreamFacts scan_jpeg_head(std::span<const std::byte> stream, bool jpeg_ls);
 
 /// JPEG 2000: the codestream inside a JP2 box structure, or the stream itself, and its SIZ marker.
 struct Jpeg2000Stream {

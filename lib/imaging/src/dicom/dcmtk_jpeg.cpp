@@ -7,7 +7,10 @@
 #include <dcmtk/dcmdata/dcpixseq.h>
 #include <dcmtk/dcmdata/dcpxitem.h>
 #include <dcmtk/dcmdata/dcxfer.h>
+#include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <memory>
 
@@ -24,20 +27,6 @@ void require(const OFCondition& status) {
   if (status.bad()) corrupt();
 }
 
-const char* photometric_text(Photometric photometric) {
-  switch (photometric) {
-    case Photometric::monochrome1: return "MONOCHROME1";
-    case Photometric::monochrome2: return "MONOCHROME2";
-    case Photometric::palette: return "PALETTE COLOR";
-    case Photometric::rgb: return "RGB";
-    case Photometric::ybr_full: return "YBR_FULL";
-    case Photometric::ybr_full_422: return "YBR_FULL_422";
-    case Photometric::ybr_rct: return "YBR_RCT";
-    case Photometric::ybr_ict: return "YBR_ICT";
-  }
-  corrupt();
-}
-
 void put(DcmItem& item, const DcmTagKey& key, std::int64_t value) {
   require(item.putAndInsertUint16(key, static_cast<Uint16>(value)));
 }
@@ -45,7 +34,7 @@ void put(DcmItem& item, const DcmTagKey& key, std::int64_t value) {
 /// An object of this one frame: what the decoder may look at is exactly what has been checked.
 void describe(DcmItem& item, const PixelModule& m) {
   put(item, DCM_SamplesPerPixel, m.samples);
-  require(item.putAndInsertString(DCM_PhotometricInterpretation, photometric_text(m.photometric)));
+  require(item.putAndInsertString(DCM_PhotometricInterpretation, std::string(text_of(m.photometric)).c_str()));
   if (m.samples > 1) put(item, DCM_PlanarConfiguration, m.planar ? 1 : 0);
   require(item.putAndInsertString(DCM_NumberOfFrames, "1"));
   put(item, DCM_Rows, m.rows);
@@ -70,6 +59,21 @@ void put_codestream(DcmItem& item, std::span<const std::byte> stream, E_Transfer
   require(item.insert(pixels.release()));
 }
 
+/// Scanners and archives fill up before the end marker, and some leave a few bytes of their own. More than that are
+/// pixels that a decoder out of step came past.
+bool may_be_left_over(std::span<const std::byte> stream, std::int64_t count) {
+  constexpr std::int64_t kFew = 64;
+  if (count <= kFew) return true;
+  constexpr std::array kEoi{std::byte{0xff}, std::byte{0xd9}};
+  const auto end = std::ranges::find_end(stream, kEoi);
+  const auto n = static_cast<std::size_t>(end.begin() - stream.begin());
+  // What its bit buffer held counts too, so that some of them may be in use.
+  const std::span<const std::byte> last =
+      stream.first(n).last(std::min<std::size_t>(n, static_cast<std::size_t>(count)));
+  const auto used = std::min<std::size_t>(last.size(), 8);
+  return std::ranges::all_of(last.subspan(used), [&](std::byte b) { return b == last.back(); });
+}
+
 }  // namespace
 
 std::vector<std::byte> decode_with_dcmtk(std::span<const std::byte> stream, const PixelModule& module,
@@ -78,9 +82,13 @@ std::vector<std::byte> decode_with_dcmtk(std::span<const std::byte> stream, cons
   const E_TransferSyntax syntax = DcmXfer(transfer_syntax.c_str()).getXfer();
   describe(frame, module);
   put_codestream(frame, stream, syntax);
-  const std::int64_t before = decoder_complaints();
+  const DecoderWarnings before = decoder_warnings();
   require(frame.chooseRepresentation(EXS_LittleEndianExplicit, nullptr));
-  if (decoder_complaints() != before) throw Fault(Reason::corrupt_codestream, "the decoder patched damaged data");
+  const DecoderWarnings after = decoder_warnings();
+  if (after.lost != before.lost) throw Fault(Reason::corrupt_codestream, "the decoder patched damaged data");
+  if (after.left_over > before.left_over && !may_be_left_over(stream, after.left_over - before.left_over))
+    throw Fault(Reason::corrupt_codestream,
+                fmt::format("the decoder used all but {} bytes", after.left_over - before.left_over));
 
   DcmElement* pixels = nullptr;
   require(frame.findAndGetElement(DCM_PixelData, pixels));

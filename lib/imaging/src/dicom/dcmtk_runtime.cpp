@@ -11,6 +11,8 @@
 
 #include <array>
 #include <atomic>
+#include <charconv>
+#include <optional>
 #include <string_view>
 
 #include "dicom/object.hpp"
@@ -21,7 +23,23 @@ namespace {
 
 namespace log = dcmtk::log4cplus;
 
-std::atomic<std::int64_t> complaints{0};
+std::atomic<std::int64_t> lost{0}, left_over{0};
+
+/// "Corrupt JPEG data: 6 extraneous bytes before marker 0xd9": how many, unless the marker is a restart. There the
+/// decoder was out of step.
+std::optional<std::int64_t> extraneous_bytes(std::string_view text) {
+  constexpr std::string_view kBefore = "Corrupt JPEG data: ", kBetween = " extraneous bytes before marker 0x";
+  const std::size_t begin = text.find(kBefore), middle = text.find(kBetween);
+  if (begin == std::string_view::npos || middle == std::string_view::npos) return std::nullopt;
+  const std::string_view count = text.substr(begin + kBefore.size(), middle - begin - kBefore.size());
+  const std::string_view marker = text.substr(middle + kBetween.size(), 2);
+  std::int64_t n = 0;
+  unsigned code = 0;
+  const bool read = std::from_chars(count.data(), count.data() + count.size(), n).ec == std::errc{} &&
+                    std::from_chars(marker.data(), marker.data() + marker.size(), code, 16).ec == std::errc{};
+  if (!read || (code >= 0xd0 && code <= 0xd7)) return std::nullopt;
+  return n;
+}
 
 /// Swallows DCMTK's messages, which name files and values; counts those that mean damaged pictures.
 class Listener final : public log::Appender {
@@ -33,13 +51,18 @@ class Listener final : public log::Appender {
   void append(const log::spi::InternalLoggingEvent& event) override {
     if (event.getLogLevel() < log::WARN_LOG_LEVEL) return;
     if (!std::string_view(event.getLoggerName().c_str()).starts_with("dcmtk.dcmjp")) return;
-    // libjpeg's warnings (jerror.h, JWRN_*).
-    constexpr std::array<std::string_view, 4> kDamage{"Corrupt JPEG data", "Premature end of JPEG", "Inconsistent",
-                                                      "Invalid"};
     const std::string_view text(event.getMessage().c_str());
+    if (const auto bytes = extraneous_bytes(text)) {
+      left_over += *bytes;
+      return;
+    }
+    // libjpeg's warnings (jerror.h, JWRN_*) of data that are missing or were misread. Its others (a scan header that
+    // says Se = 0, an unknown JFIF revision) change no pixel.
+    constexpr std::array<std::string_view, 3> kDamage{"Corrupt JPEG data", "Premature end of JPEG",
+                                                      "Inconsistent progression"};
     for (const std::string_view damage : kDamage)
       if (text.find(damage) != std::string_view::npos) {
-        ++complaints;
+        ++lost;
         return;
       }
   }
@@ -54,7 +77,7 @@ void silence() {
 
 }  // namespace
 
-std::int64_t decoder_complaints() { return complaints; }
+DecoderWarnings decoder_warnings() { return {lost, left_over}; }
 
 void start_dcmtk() {
   static const bool started = [] {

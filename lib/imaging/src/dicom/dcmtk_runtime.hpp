@@ -4,8 +4,11 @@
 
 namespace shiftnorm::imaging::dicom {
 
-/// Complaints of DCMTK's JPEG decoders about their data since the process began. They are DCMTK's only sign that a
-/// picture was patched with grey.
-[[nodiscard]] std::int64_t decoder_complaints();
+/// What DCMTK's JPEG decoders warned of since the process began: their only sign that a picture was patched with grey.
+struct DecoderWarnings {
+  std::int64_t lost = 0;       ///< warnings that data were lost
+  std::int64_t left_over = 0;  ///< bytes that stood between the last pixel and a marker
+};
+[[nodiscard]] DecoderWarnings decoder_warnings();
 
 }  // namespace shiftnorm::imaging::dicom

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <set>
@@ -80,9 +81,7 @@ class DicomDataset final : public Dataset {
     else
       label_by_tag(options);
     make_samples(options);
-    if (samples_.empty())
-      throw FormatError(fmt::format("holds no DICOM image that can be read ({} skipped, {} bad{})", skipped_.size(),
-                                    bad_.size(), bad_.empty() ? "" : ": the first is " + bad_.front().reason));
+    if (samples_.empty()) throw FormatError(why_empty());
     digests_.resize(objects_.size());
     contents_ = std::make_unique<Contents>(samples_.size());
   }
@@ -121,6 +120,7 @@ class DicomDataset final : public Dataset {
  private:
   class Series;
 
+  [[nodiscard]] std::string why_empty() const;
   [[nodiscard]] std::string file_id(const Source& source) const { return key_.id("file", source.shown); }
   void label_by_folder(const DatasetOptions& options);
   void label_by_tag(const DatasetOptions& options);
@@ -171,6 +171,31 @@ class DicomDataset::Series final : public SeriesValues {
   mutable std::once_flag counted_;
   mutable ValueCounts counts_;
 };
+
+/// "3 duplicate, 1 localizer": how many of each text, the most frequent first.
+std::string counted(const std::map<std::string, std::int64_t>& texts) {
+  std::vector<std::pair<std::string, std::int64_t>> sorted(texts.begin(), texts.end());
+  std::ranges::stable_sort(sorted, std::greater<>(), &std::pair<std::string, std::int64_t>::second);
+  std::vector<std::string> parts;
+  for (const auto& [text, n] : sorted) parts.push_back(fmt::format("{} {}", n, text));
+  return join(parts);
+}
+
+std::map<std::string, std::int64_t> reasons_of(const std::vector<Bad>& files) {
+  std::map<std::string, std::int64_t> reasons;
+  for (const Bad& file : files) ++reasons[file.kind.empty() ? file.reason : file.kind];
+  return reasons;
+}
+
+std::string DicomDataset::why_empty() const {
+  std::string text = "holds no DICOM image that can be read: ";
+  if (skipped_.empty() && bad_.empty()) return text + "it is empty";
+  if (!skipped_.empty()) text += fmt::format("{} skipped ({})", skipped_.size(), counted(reasons_of(skipped_)));
+  if (!skipped_.empty() && !bad_.empty()) text += ", ";
+  if (!bad_.empty())
+    text += fmt::format("{} bad ({}; the first is {})", bad_.size(), counted(reasons_of(bad_)), bad_.front().reason);
+  return text;
+}
 
 Image DicomDataset::decode(std::size_t index) const {
   auto frame = std::make_shared<Frame>(read(index));
@@ -269,11 +294,12 @@ Frame DicomDataset::read_frame(std::size_t object, std::int64_t frame) const {
 
 std::vector<std::string> DicomDataset::notes(const Pipeline& pipeline) const {
   std::vector<std::string> notes;
-  std::map<std::string, std::int64_t> reasons;
-  for (const Bad& skipped : skipped_) ++reasons[skipped.reason];
-  std::vector<std::string> texts;
-  for (const auto& [reason, n] : reasons) texts.push_back(fmt::format("{} {}", n, reason));
-  if (!texts.empty()) notes.push_back(fmt::format("{} files skipped: {}", skipped_.size(), join(texts)));
+  if (!skipped_.empty())
+    notes.push_back(fmt::format("{} files skipped: {}", skipped_.size(), counted(reasons_of(skipped_))));
+  std::map<std::string, std::int64_t> remarks;
+  for (const Found& found : objects_)
+    for (const std::string& remark : found.facts.remarks) ++remarks[remark];
+  for (const auto& [remark, n] : remarks) notes.push_back(fmt::format("{} object{}: {}", n, n == 1 ? "" : "s", remark));
 
   std::int64_t unnamed_ct = 0, without_patient = 0;
   std::map<std::string, std::set<std::string>> persons, studies;
@@ -333,6 +359,7 @@ std::optional<PixelAudit> DicomDataset::audit(std::size_t index) const {
     if (!first.voi.empty() && first.voi != "none") audit.voi_mean = first.voi_mean;
   }
   audit.stored_sha256 = hash.hex();
+  audit.remarks = found.facts.remarks;
   return audit;
 }
 

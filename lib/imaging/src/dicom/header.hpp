@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "shiftnorm/imaging/transform.hpp"
@@ -28,6 +29,8 @@ enum class Photometric : std::uint8_t {
   ybr_ict
 };
 
+[[nodiscard]] std::string_view text_of(Photometric photometric);  ///< its defined term
+
 /// The image pixel module, checked: what is here fits the limits and itself.
 struct PixelModule {
   std::int64_t rows = 0, columns = 0, samples = 1, frames = 1;
@@ -42,6 +45,14 @@ struct PixelModule {
   }
 };
 
+/// The stored values of one frame: samples interleaved, little endian, module.value_bytes() each, only the bits
+/// [HighBit - BitsStored + 1 .. HighBit], sign-extended. module.photometric is what the values are, where the
+/// codestream says other than the header.
+struct StoredFrame {
+  PixelModule module;
+  std::vector<std::byte> values;
+};
+
 /// One frame of plane after plane, at `src`, as pixel after pixel.
 [[nodiscard]] std::vector<std::byte> interleaved(const std::byte* src, const PixelModule& m);
 
@@ -51,11 +62,11 @@ struct FrameRules {
   double slope = 1, intercept = 0;
   std::optional<LookupTable> modality_table;  ///< instead of slope and intercept
   std::vector<VoiWindow> windows;             ///< those that can be used
-  std::int64_t unusable_windows = 0;          ///< those that cannot: width, numbers or function
   std::vector<LookupTable> voi_tables;
   std::optional<std::int64_t> padding_low, padding_high;  ///< stored values from low to high are no image
   std::vector<LookupTable> palette;                       ///< red, green, blue; empty unless the photometric asks
   double aspect = 1;                                      ///< height of a pixel over its width
+  std::vector<std::string> remarks;                       ///< what of these cannot be used
 };
 
 /// What the rest of the program may know of an object: the allow list of dicom.md 5. Identifiers leave this room only
@@ -64,9 +75,10 @@ struct ObjectFacts {
   std::string sop_class, transfer_syntax, modality, photometric;
   std::string sop_instance, series, study, accession, patient, issuer, study_date, birth_date, sex;
   std::int64_t rows = 0, columns = 0, frames = 0;
-  bool every_frame = false;       ///< enhanced CT, MR, PT: all frames are slices
-  std::string skip;               ///< why it is no image for us; empty: it is one
-  std::vector<std::string> tags;  ///< of the asked-for attributes, in their order; empty text: absent
+  bool every_frame = false;          ///< enhanced CT, MR, PT: all frames are slices
+  std::string skip;                  ///< why it is no image for us; empty: it is one
+  std::vector<std::string> remarks;  ///< what in it is wrong or contradicts itself, and what was assumed
+  std::vector<std::string> tags;     ///< of the asked-for attributes, in their order; empty text: absent
 };
 
 }  // namespace shiftnorm::imaging::dicom

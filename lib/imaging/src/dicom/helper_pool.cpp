@@ -41,8 +41,20 @@ void check_frame(const StoredFrame& frame, const Limits& limits) {
   const auto in = [](std::int64_t value, std::int64_t low, std::int64_t high) { return value >= low && value <= high; };
   const bool sound = in(m.rows, 1, limits.side) && in(m.columns, 1, limits.side) && in(m.samples, 1, 3) &&
                      in(m.bits_allocated, 1, 32) && in(m.bits_stored, 1, m.bits_allocated);
-  if (!sound || std::cmp_not_equal(frame.values.size(), m.frame_values() * m.value_bytes()))
+  const bool one_sample = m.grey() || m.photometric == Photometric::palette;
+  const bool coloured = m.photometric <= Photometric::ybr_ict && m.samples == (one_sample ? 1 : 3);
+  if (!sound || !coloured || std::cmp_not_equal(frame.values.size(), m.frame_values() * m.value_bytes()))
     throw FormatError("an answer of a decoding helper contradicts itself");
+}
+
+/// What the pixel chain relies on.
+void check_rules(const FrameRules& rules, const PixelModule& m) {
+  const auto filled = [](const LookupTable& table) { return !table.entries.empty(); };
+  const bool sound = rules.padding_low.has_value() == rules.padding_high.has_value() &&
+                     (!rules.modality_table || filled(*rules.modality_table)) &&
+                     std::ranges::all_of(rules.voi_tables, filled) && std::ranges::all_of(rules.palette, filled) &&
+                     (m.photometric != Photometric::palette || rules.palette.size() == 3);
+  if (!sound) throw FormatError("an answer of a decoding helper contradicts itself");
 }
 
 }  // namespace
@@ -108,7 +120,10 @@ Answer HelperPool::ask(const Request& request) {
     } else {
       answer = from_bytes<Answer>(bytes);
       answer.frame.values = worker.answers.read(done.bytes, done.values);
-      if (request.task == Task::frame && !answer.fault) check_frame(answer.frame, limits_);
+      if (request.task == Task::frame && !answer.fault) {
+        check_frame(answer.frame, limits_);
+        check_rules(answer.rules, answer.frame.module);
+      }
     }
   } catch (const FormatError&) {
     bury(worker, false);

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "dicom/fault.hpp"
+#include "dicom/sniff.hpp"
 #include "shiftnorm/container/inflate.hpp"
 
 namespace shiftnorm::imaging::dicom {
@@ -15,13 +16,10 @@ namespace {
 
 constexpr std::uint32_t kUndefined = 0xffffffff;
 constexpr std::uint32_t kItem = 0xfffee000, kItemEnd = 0xfffee00d, kSequenceEnd = 0xfffee0dd;
-constexpr std::uint64_t kPreamble = 128, kMagicEnd = 132;
+constexpr std::uint32_t kExtendedOffsets = 0x7fe00001, kExtendedLengths = 0x7fe00002, kFloats = 0x7fe00008,
+                        kDoubles = 0x7fe00009, kIntegers = 0x7fe00010;
 
-/// PS3.5 7.1.2: these have a 32-bit length in explicit VR.
-constexpr std::array<std::string_view, 13> kLongForms{"OB", "OD", "OF", "OL", "OV", "OW", "SQ",
-                                                      "SV", "UC", "UN", "UR", "UT", "UV"};
-constexpr std::array<std::string_view, 21> kShortForms{"AE", "AS", "AT", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "LO",
-                                                       "LT", "PN", "SH", "SL", "SS", "ST", "TM", "UI", "UL", "US"};
+bool is_pixel_data(std::uint32_t tag) { return tag == kFloats || tag == kDoubles || tag == kIntegers; }
 
 struct Encoding {
   bool explicit_vr = true, big_endian = false;
@@ -41,16 +39,21 @@ std::string tag_text(std::uint32_t tag) { return fmt::format("({:04x},{:04x})", 
 class Walker {
  public:
   Walker(std::span<const std::byte> bytes, const Limits& limits, bool encapsulated)
-      : bytes_(bytes), limits_(limits), encapsulated_(encapsulated) {}
+      : bytes_(bytes), limits_(limits), encapsulated_(encapsulated), zeros_from_(bytes.size()) {
+    while (zeros_from_ > 0 && bytes_[zeros_from_ - 1] == std::byte{0}) --zeros_from_;
+  }
 
   /// The elements of a data set from `at` to `end`; `undefined`: until its item delimiter. Returns where it ends.
   std::uint64_t data_set(std::uint64_t at, std::uint64_t end, Encoding encoding, bool undefined, std::int64_t depth,
                          Layout* top) {
     while (at < end) {
-      // A single trailing byte is padding of the file, not an element.
-      if (top != nullptr && end - at < 8 && only_zeros(at, end)) return end;
+      if (top != nullptr && zeros_behind(at, end, *top)) return at;
       const Element element = header(at, end, encoding);
       if (undefined && element.tag == kItemEnd) return element.value;
+      if (top != nullptr && delimiter_behind(element, *top)) {
+        at = element.value;
+        continue;
+      }
       if (element.tag >= 0xfffe0000)
         throw Fault(Reason::parse, fmt::format("{} stands where an element should", tag_text(element.tag)), at);
       if (top != nullptr) note(element, *top, encoding, end);
@@ -73,12 +76,12 @@ class Walker {
       return e;
     }
     e.vr = {character(at + 4), character(at + 5)};
-    if (std::ranges::find(kShortForms, e.vr_text()) != kShortForms.end()) {
+    if (has_short_length(e.vr_text())) {
       e.length = u16(at + 6, encoding);
       e.value = at + 8;
       return e;
     }
-    if (std::ranges::find(kLongForms, e.vr_text()) == kLongForms.end())
+    if (!has_long_length(e.vr_text()))
       throw Fault(Reason::parse, fmt::format("{} has an unknown value representation", tag_text(e.tag)), at);
     need(at, 12, end);
     e.length = u32(at + 8, encoding);
@@ -113,8 +116,20 @@ class Walker {
   void need(std::uint64_t at, std::uint64_t count, std::uint64_t end) const {
     if (end - at < count) throw Fault(Reason::truncated, "the object ends inside an element's header", at);
   }
-  [[nodiscard]] bool only_zeros(std::uint64_t at, std::uint64_t end) const {
-    return std::ranges::all_of(bytes_.subspan(at, end - at), [](std::byte b) { return b == std::byte{0}; });
+  /// Media and archives fill their blocks; one byte may only make a length even.
+  [[nodiscard]] bool zeros_behind(std::uint64_t at, std::uint64_t end, Layout& top) const {
+    if (at < zeros_from_ || at == top.data_set) return false;
+    if (end - at > 1) remark(top, "zeros behind the data set");
+    return true;
+  }
+  /// A delimiter that ends nothing. Before the pixel data it would be a sign that a sequence was read wrongly.
+  [[nodiscard]] static bool delimiter_behind(const Element& e, Layout& top) {
+    if ((e.tag != kItemEnd && e.tag != kSequenceEnd) || e.length != 0 || !top.pixels) return false;
+    remark(top, "a delimiter behind the data set that ends nothing");
+    return true;
+  }
+  static void remark(Layout& top, std::string_view what) {
+    if (std::ranges::find(top.remarks, what) == top.remarks.end()) top.remarks.emplace_back(what);
   }
 
   /// What read_layout() wants to know about elements of the outermost data set.
@@ -122,16 +137,21 @@ class Walker {
     constexpr std::array<std::uint32_t, 4> kDimensions{0x00280002, 0x00280008, 0x00280010, 0x00280011};
     if (std::ranges::find(kDimensions, e.tag) != kDimensions.end() && !seen_.insert(e.tag).second)
       top.has_dimensions_twice = true;
-    if (e.tag >> 16 != 0x7fe0) return;
-    const std::uint32_t number = e.tag & 0xffffU;
-    if (number != 0x0008 && number != 0x0009 && number != 0x0010) return;
+    if (e.tag == kExtendedOffsets || e.tag == kExtendedLengths) {
+      check_inside(e, end);
+      (e.tag == kExtendedOffsets ? top.extended_offsets : top.extended_lengths) = {e.value, e.length};
+    }
+    if (!is_pixel_data(e.tag)) return;
     if (top.pixels) throw Fault(Reason::parse, "pixel data stand twice", e.start);
     PixelDataPlace place;
     place.element = e.start;
-    place.element_number = static_cast<std::uint16_t>(number);
+    place.element_number = static_cast<std::uint16_t>(e.tag & 0xffffU);
     place.words = !encoding.explicit_vr || e.vr_text() == "OW";
     place.encapsulated = e.length == kUndefined;
-    if (place.encapsulated != (encapsulated_ && number == 0x0010))
+    if (place.encapsulated && !top.syntax_told)
+      throw Fault(Reason::unsupported_transfer_syntax, "compressed pixel data, and no meta header that says how",
+                  e.start);
+    if (place.encapsulated != (encapsulated_ && e.tag == kIntegers))
       throw Fault(Reason::parse, "pixel data are not packed as the transfer syntax says", e.start);
     if (!place.encapsulated) {
       check_inside(e, end);
@@ -141,9 +161,10 @@ class Walker {
   }
 
   std::uint64_t value_end(const Element& e, std::uint64_t end, Encoding encoding, std::int64_t depth, Layout* top) {
-    const bool pixels = e.tag >> 16 == 0x7fe0;
+    const bool pixels = is_pixel_data(e.tag);
     if (e.length == kUndefined) {
-      if (pixels && encapsulated_) return fragments(e, end, encoding, top);
+      if (e.tag == kIntegers && encapsulated_)
+        return fragments(e, end, encoding, top != nullptr && top->pixels ? &*top->pixels : nullptr);
       const bool sequence = !encoding.explicit_vr || e.vr_text() == "SQ" || e.vr_text() == "UN";
       if (!sequence)
         throw Fault(Reason::parse, fmt::format("{} has no length and is no sequence", tag_text(e.tag)), e.start);
@@ -196,29 +217,26 @@ class Walker {
     return at;
   }
 
-  /// PS3.5 A.4: an offset table, fragments, a sequence delimiter.
-  std::uint64_t fragments(const Element& e, std::uint64_t end, Encoding encoding, Layout* top) {
+  /// PS3.5 A.4: an offset table, fragments, a sequence delimiter. `place`: where they are noted; null: those of an
+  /// icon.
+  std::uint64_t fragments(const Element& e, std::uint64_t end, Encoding encoding, PixelDataPlace* place) {
     std::uint64_t at = e.value;
-    bool table = true;
+    std::size_t items = 0;
     while (at < end) {
       const Element item = header(at, end, encoding);
       if (item.tag == kSequenceEnd) {
-        if (table) throw Fault(Reason::parse, "encapsulated pixel data without an offset table", at);
-        if (top != nullptr && top->pixels->fragments.empty())
+        if (items == 0) throw Fault(Reason::parse, "encapsulated pixel data without an offset table", at);
+        if (items == 1 && place != nullptr)
           throw Fault(Reason::parse, "encapsulated pixel data without a fragment", at);
         return item.value;
       }
       if (item.tag != kItem || item.length == kUndefined)
         throw Fault(Reason::parse, fmt::format("{} stands where a fragment should", tag_text(item.tag)), at);
       check_inside(item, end);
-      if (top != nullptr) {
-        const Range range{item.value, item.length};
-        if (table)
-          top->pixels->offset_table = range;
-        else
-          top->pixels->fragments.push_back(range);
-      }
-      table = false;
+      const Range range{item.value, item.length};
+      if (place != nullptr && items == 0) place->offset_table = range;
+      if (place != nullptr && items > 0) place->fragments.push_back(range);
+      ++items;
       at = item.value + item.length;
     }
     throw Fault(Reason::truncated, "the object ends inside its encapsulated pixel data", end);
@@ -227,33 +245,10 @@ class Walker {
   std::span<const std::byte> bytes_;
   const Limits& limits_;
   bool encapsulated_;
+  std::uint64_t zeros_from_;  ///< from here on there are zeros alone
   std::int64_t elements_ = 0;
   std::set<std::uint32_t> seen_;
 };
-
-bool has_magic(std::span<const std::byte> file) {
-  constexpr std::string_view kMagic = "DICM";
-  return file.size() >= kMagicEnd && std::ranges::equal(file.subspan(kPreamble, kMagic.size()), kMagic,
-                                                        [](std::byte b, char c) { return static_cast<char>(b) == c; });
-}
-
-unsigned at(std::span<const std::byte> file, std::size_t i) { return std::to_integer<unsigned>(file[i]); }
-
-/// A meta header without preamble: an element of group 0002 in explicit VR.
-bool begins_with_meta(std::span<const std::byte> file) {
-  return file.size() >= 8 && at(file, 0) == 2 && at(file, 1) == 0 && at(file, 2) <= 0x16 && at(file, 3) == 0 &&
-         at(file, 4) >= 'A' && at(file, 4) <= 'Z' && at(file, 5) >= 'A' && at(file, 5) <= 'Z';
-}
-
-/// A data set without any header begins with an element of group 0008 up to (0008,0018), in little endian.
-bool begins_with_data_set(std::span<const std::byte> file) {
-  return file.size() >= 16 && at(file, 0) == 8 && at(file, 1) == 0 && at(file, 2) <= 0x18 && at(file, 3) == 0;
-}
-
-bool explicit_at(std::span<const std::byte> file, std::uint64_t offset) {
-  const auto letter = [&](std::uint64_t i) { return at(file, i) >= 'A' && at(file, i) <= 'Z'; };
-  return file.size() >= offset + 6 && letter(offset + 4) && letter(offset + 5);
-}
 
 /// Reads the meta group; returns where the data set begins.
 std::uint64_t read_meta(std::span<const std::byte> file, std::uint64_t start, const Limits& limits, Layout& layout) {
@@ -265,6 +260,8 @@ std::uint64_t read_meta(std::span<const std::byte> file, std::uint64_t start, co
     const Element e = walker.header(offset, file.size(), kMeta);
     walker.check_inside(e, file.size());
     if (e.length > limits.element_bytes) throw Fault(Reason::limit, "a meta element is too large", offset);
+    if (e.tag == 0x00020002) layout.sop_class = walker.text(e);
+    if (e.tag == 0x00020003) layout.sop_instance = walker.text(e);
     if (e.tag == 0x00020010) layout.transfer_syntax = walker.text(e);
     offset = e.value + e.length;
   }
@@ -299,18 +296,18 @@ void inflate(std::span<const std::byte> file, const Limits& limits, Layout& layo
 
 }  // namespace
 
-bool looks_like_dicom(std::span<const std::byte> file) {
-  return has_magic(file) || begins_with_meta(file) || begins_with_data_set(file);
-}
-
 Layout read_layout(std::span<const std::byte> file, const Limits& limits) {
   Layout layout;
   const bool magic = has_magic(file), meta = magic || begins_with_meta(file);
-  if (!meta && !begins_with_data_set(file))
+  if (!meta && !may_be_data_set(file))
     throw Fault(Reason::not_dicom, "no DICM at byte 128, and it does not begin like a data set");
   if (meta) layout.data_set = read_meta(file, magic ? kMagicEnd : 0, limits, layout);
-  if (layout.transfer_syntax.empty())
-    layout.transfer_syntax = explicit_at(file, layout.data_set) ? kExplicitLittleEndian : kImplicitLittleEndian;
+  if (!magic) layout.remarks.emplace_back(meta ? "no preamble" : "no preamble and no meta header");
+  if (layout.transfer_syntax.empty()) {
+    layout.syntax_told = false;
+    layout.transfer_syntax = syntax_of(file.subspan(layout.data_set));
+    layout.remarks.emplace_back("the transfer syntax is not told: taken as it looks");
+  }
   layout.syntax = transfer_syntax(layout.transfer_syntax);
   if (layout.syntax == nullptr)
     throw Fault(Reason::unsupported_transfer_syntax, "an unknown or private transfer syntax");
@@ -318,7 +315,7 @@ Layout read_layout(std::span<const std::byte> file, const Limits& limits) {
   try {
     walk(layout.syntax->deflated ? std::span<const std::byte>(layout.inflated) : file, limits, layout);
   } catch (const Fault& fault) {
-    if (meta || fault.reason() == Reason::limit) throw;
+    if (meta || fault.reason() == Reason::limit || is_data_set(file)) throw;
     throw Fault(Reason::not_dicom, "it begins like a data set and does not go on as one", fault.offset());
   }
   return layout;

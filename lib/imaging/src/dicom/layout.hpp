@@ -30,19 +30,21 @@ struct PixelDataPlace {
 
 /// The outer form of an object, found without building anything: what every later step may rely on.
 struct Layout {
-  std::string transfer_syntax;  ///< (0002,0010); guessed from the bytes when the object has no meta header
+  std::string transfer_syntax;          ///< (0002,0010); guessed from the bytes where the object does not tell it
+  std::string sop_class, sop_instance;  ///< (0002,0002) and (0002,0003)
+  bool syntax_told = true;
   const TransferSyntax* syntax = nullptr;
   std::vector<std::byte> inflated;  ///< deflated objects: the data set; offsets below are into it
   std::uint64_t data_set = 0;       ///< offset of the first element behind the meta header
   std::uint64_t end = 0;
   std::optional<PixelDataPlace> pixels;
-  bool has_dimensions_twice = false;  ///< Rows, Columns, ... stand twice in the data set
+  Range extended_offsets, extended_lengths;  ///< values of (7FE0,0001) and (7FE0,0002); no length: absent
+  std::vector<std::string> remarks;          ///< what is wrong with it and did not matter, or was assumed
+  bool has_dimensions_twice = false;         ///< Rows, Columns, ... stand twice in the data set
 };
 
-/// DICM at byte 128, or a data set that begins as one: names mean nothing. False says nothing about damage later on.
-[[nodiscard]] bool looks_like_dicom(std::span<const std::byte> file);
-
-/// Walks through every element and item: lengths against what is left, depth and number against the limits.
+/// Walks through every element and item: lengths against what is left, depth and number against the limits. What lies
+/// behind the data set and is none of it (zeros that fill a block, delimiters of no sequence) is left alone.
 /// Errors  Fault: not_dicom, truncated, parse, limit, unsupported_transfer_syntax (unknown ones, whose encoding nobody
 ///         can tell).
 [[nodiscard]] Layout read_layout(std::span<const std::byte> file, const Limits& limits);

@@ -1,7 +1,6 @@
 #include "dicom/listing.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -9,7 +8,7 @@
 #include <fstream>
 #include <unordered_map>
 
-#include "dicom/layout.hpp"
+#include "dicom/sniff.hpp"
 #include "shiftnorm/core/parallel.hpp"
 
 namespace shiftnorm::imaging::dicom {
@@ -17,47 +16,21 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kHead = 512;
-
 std::string lower(std::string text) {
   std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return text;
 }
 
-bool named_dcm(const Source& source) { return lower(source.shown).ends_with(".dcm"); }
+/// `._x.dcm` is what macOS leaves beside x.dcm.
+bool named_dcm(const Source& source) {
+  const std::string name = source.shown.substr(source.shown.find_last_of("/!") + 1);
+  return lower(name).ends_with(".dcm") && !name.starts_with("._");
+}
 
 bool matches(std::span<const std::byte> head, std::size_t at, std::string_view text) {
   return head.size() >= at + text.size() &&
          std::ranges::equal(head.subspan(at, text.size()), text,
                             [](std::byte b, char c) { return static_cast<char>(b) == c; });
-}
-
-/// Files of a folder, sorted; hidden ones too, no links to folders. A file: itself alone. `closed`: folders that may
-/// not be looked into.
-std::vector<Source> walk(const fs::path& where, std::vector<Source>& closed) {
-  std::vector<Source> sources;
-  if (!fs::is_directory(where)) {
-    sources.push_back({where.string(), -1, where.filename().string(), {}});
-    return sources;
-  }
-  const std::size_t prefix = (where / "").native().size();
-  std::error_code error;
-  fs::recursive_directory_iterator it(where, fs::directory_options::skip_permission_denied, error), end;
-  for (; !error && it != end; it.increment(error)) {
-    std::error_code ignored;
-    // Our own folder, where data and project share one.
-    if (it->path().filename() == ".shiftnorm" && it->is_directory(ignored)) it.disable_recursion_pending();
-    const bool barred =
-        it->is_directory(ignored) && !it->is_symlink(ignored) && ::access(it->path().c_str(), R_OK | X_OK) != 0;
-    if (barred) closed.push_back({it->path().string(), -1, it->path().native().substr(prefix), {}});
-    if (!it->is_regular_file(ignored)) continue;
-    const std::string shown = it->path().native().substr(prefix);
-    const std::size_t slash = shown.find('/');
-    sources.push_back({it->path().string(), -1, shown, slash == std::string::npos ? "" : shown.substr(0, slash)});
-  }
-  if (error) throw MachineError(fmt::format("the folder cannot be listed: {}", error.message()));
-  std::ranges::sort(sources, {}, &Source::shown);
-  return sources;
 }
 
 /// What became of one source.
@@ -209,21 +182,23 @@ std::vector<std::byte> head_of(const fs::path& file) {
   return head;
 }
 
-bool has_dicom_magic(std::span<const std::byte> head) { return matches(head, 128, "DICM"); }
 bool has_zip_magic(std::span<const std::byte> head) { return matches(head, 0, "PK\x03\x04"); }
 
 Listing list_objects(const fs::path& where, const DatasetOptions& options, HelperPool& pool) {
   Listing listing;
   Lister lister(options, pool);
-  std::vector<Source> sources, closed;
-  for (Source& source : walk(where, closed)) {
+  SourceWalk walk = walk_sources(where);
+  std::vector<Source> sources;
+  for (Source& source : walk.sources) {
     if (!has_zip_magic(head_of(source.path))) {
       sources.push_back(std::move(source));
       continue;
     }
     for (Source& member : lister.members_of(source, listing)) sources.push_back(std::move(member));
   }
-  for (const Source& folder : closed) listing.bad.push_back(Lister::unreadable(folder, "folder"));
+  for (SourceWalk::Passed& passed : walk.passed)
+    listing.skipped.push_back({std::move(passed.source), std::move(passed.reason), {}, std::nullopt, {}});
+  for (const Source& folder : walk.closed) listing.bad.push_back(Lister::unreadable(folder, "folder"));
   std::vector<Outcome> outcomes(sources.size());
   for_each_parallel(sources.size(), options.threads, [&](std::size_t i) { outcomes[i] = lister.look_at(sources[i]); });
   for (Outcome& outcome : outcomes) {

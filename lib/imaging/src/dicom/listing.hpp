@@ -1,23 +1,19 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "dicom/helper_pool.hpp"
+#include "dicom/source_walk.hpp"
 #include "shiftnorm/imaging/dataset.hpp"
 
 namespace shiftnorm::imaging::dicom {
-
-/// One place where an object may lie.
-struct Source {
-  std::string path;          ///< of the file
-  std::int64_t member = -1;  ///< of the archive
-  std::string shown;         ///< relative path, with `!member` behind an archive's; never leaves this room
-  std::string folder;        ///< first folder below the root; empty: none
-};
 
 /// A source that holds an image object.
 struct Found {
@@ -50,8 +46,6 @@ struct Listing {
 
 /// First bytes of a file, fewer if it is shorter or cannot be read.
 [[nodiscard]] std::vector<std::byte> head_of(const std::filesystem::path& file);
-/// DICM at byte 128.
-[[nodiscard]] bool has_dicom_magic(std::span<const std::byte> head);
 [[nodiscard]] bool has_zip_magic(std::span<const std::byte> head);
 
 }  // namespace shiftnorm::imaging::dicom

@@ -7,9 +7,13 @@
 #include <dcmtk/dcmdata/dcistrmb.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "dicom/attributes.hpp"
 #include "dicom/codestream.hpp"
+#include "dicom/codestream_colour.hpp"
 #include "dicom/fault.hpp"
+#include "dicom/frame_index.hpp"
 #include "dicom/layout.hpp"
 #include "dicom/pixel_data.hpp"
 #include "dicom/pixel_rules.hpp"
@@ -32,7 +36,7 @@ std::optional<DcmTagKey> key_of(const std::string& name) {
   return std::nullopt;
 }
 
-std::string joined(const std::vector<std::string>& values) { return fmt::format("{}", fmt::join(values, "\\")); }
+std::string in_one(const std::vector<std::string>& values) { return fmt::format("{}", fmt::join(values, "\\")); }
 
 }  // namespace
 
@@ -42,12 +46,23 @@ struct Object::State {
   Layout layout;
   mutable DcmDataset header;
   mutable std::optional<PixelModule> module;
+  mutable std::optional<FrameIndex> index;  ///< encapsulated: once the module is known
 
   [[nodiscard]] std::span<const std::byte> bytes() const {
     return layout.syntax->deflated ? std::span<const std::byte>(layout.inflated) : std::span<const std::byte>(file);
   }
   void parse_header();
+  /// The data set's, or else the meta header's, which some writers fill alone.
+  [[nodiscard]] std::string sop_class() const {
+    const std::string uid = text(header, DCM_SOPClassUID);
+    return uid.empty() ? layout.sop_class : uid;
+  }
+  [[nodiscard]] std::string sop_instance() const {
+    const std::string uid = text(header, DCM_SOPInstanceUID);
+    return uid.empty() ? layout.sop_instance : uid;
+  }
   [[nodiscard]] std::string why_skipped() const;
+  [[nodiscard]] std::vector<std::string> contradictions() const;
 };
 
 void Object::State::parse_header() {
@@ -64,16 +79,34 @@ void Object::State::parse_header() {
 }
 
 std::string Object::State::why_skipped() const {
-  const std::string uid = text(header, DCM_SOPClassUID);
+  const std::string uid = sop_class();
   const Kind kind = kind_of_class(uid);
   if (kind == Kind::directory) return "directory";
   if (item_of(header, DCM_DirectoryRecordSequence) != nullptr) return "directory";
-  if (uid.empty()) return "no-sop-class";
+  // What does not name its class itself must look like an image.
+  const bool image = layout.pixels && has_value(header, DCM_Rows) && has_value(header, DCM_Columns);
+  if (!image && text(header, DCM_SOPClassUID).empty()) return "no-sop-class";
+  if (uid.empty() && !is_image_modality(text(header, DCM_Modality))) return "sop-class";
   if (kind == Kind::no_image) return "sop-class";
   if (kind == Kind::unknown && !layout.pixels) return "sop-class";
   if (text(header, DCM_ImageType, 2) == "LOCALIZER") return "localizer";
   if (text(header, DCM_PresentationIntentType) == "FOR PROCESSING") return "for-processing";
   return {};
+}
+
+/// Of the frames' colours, each once; damage is for the decoder to tell.
+std::vector<std::string> Object::State::contradictions() const {
+  std::vector<std::string> out;
+  if (!index || !module || module->samples != 3) return out;
+  for (const std::vector<Range>& parts : index->frames) {
+    try {
+      const auto head = bytes().subspan(parts.front().offset, parts.front().length);
+      const std::string remark = colour_of(head, layout, *module).remark;
+      if (!remark.empty() && std::ranges::find(out, remark) == out.end()) out.push_back(remark);
+    } catch (const Fault&) {
+    }
+  }
+  return out;
 }
 
 Object::Object(std::vector<std::byte> file, const Limits& limits) : state_(std::make_unique<State>()) {
@@ -91,10 +124,10 @@ ObjectFacts Object::facts(std::span<const std::string> tags) const {
   ObjectFacts facts;
   facts.transfer_syntax = s.layout.transfer_syntax;
   facts.skip = s.why_skipped();
-  facts.sop_class = text(s.header, DCM_SOPClassUID);
+  facts.sop_class = s.sop_class();
   facts.modality = text(s.header, DCM_Modality);
   facts.photometric = text(s.header, DCM_PhotometricInterpretation);
-  facts.sop_instance = text(s.header, DCM_SOPInstanceUID);
+  facts.sop_instance = s.sop_instance();
   facts.series = text(s.header, DCM_SeriesInstanceUID);
   facts.study = text(s.header, DCM_StudyInstanceUID);
   facts.accession = text(s.header, DCM_AccessionNumber);
@@ -107,14 +140,32 @@ ObjectFacts Object::facts(std::span<const std::string> tags) const {
   for (const std::string& name : tags) {
     const auto key = key_of(name);
     if (!key) throw ConfigError(fmt::format("'{}' is no DICOM attribute; expected a keyword such as Modality", name));
-    facts.tags.push_back(*key == DCM_TransferSyntaxUID ? facts.transfer_syntax : joined(texts(s.header, *key)));
+    facts.tags.push_back(*key == DCM_TransferSyntaxUID ? facts.transfer_syntax : in_one(texts(s.header, *key)));
   }
   if (!facts.skip.empty()) return facts;
   const PixelModule& m = module();
   facts.rows = m.rows;
   facts.columns = m.columns;
   facts.frames = m.frames;
+  facts.remarks = remarks();
   return facts;
+}
+
+std::vector<std::string> Object::remarks() const {
+  const State& s = *state_;
+  std::vector<std::string> out = s.layout.remarks;
+  const auto add = [&](const std::string& remark) {
+    if (!remark.empty() && std::ranges::find(out, remark) == out.end()) out.push_back(remark);
+  };
+  if (text(s.header, DCM_SOPClassUID).empty()) add("no SOP class");
+  try {
+    for (const std::string& remark : rules(0).remarks) add(remark);
+  } catch (const Fault&) {
+    // The object is bad, and says so when its turn comes.
+  }
+  if (s.index) add(s.index->remark);
+  for (const std::string& remark : s.contradictions()) add(remark);
+  return out;
 }
 
 const PixelModule& Object::module() const {
@@ -128,6 +179,7 @@ const PixelModule& Object::module() const {
   if (s.layout.has_dimensions_twice) throw Fault(Reason::geometry_mismatch, "the header gives its dimensions twice");
   const PixelModule module = read_pixel_module(s.header, s.limits);
   check_pixel_length(module, s.layout);
+  if (s.layout.pixels->encapsulated) s.index = index_frames(s.bytes(), s.layout, module);
   s.module = module;
   return *s.module;
 }
@@ -137,7 +189,9 @@ FrameRules Object::rules(std::int64_t frame) const { return read_frame_rules(sta
 StoredFrame Object::frame(std::int64_t index) const {
   const PixelModule& m = module();
   if (index < 0 || index >= m.frames) throw Error(fmt::format("frame {} of {}", index, m.frames));
-  return {m, read_frame(state_->bytes(), state_->layout, m, index)};
+  const State& s = *state_;
+  if (!s.index) return native_frame(s.bytes(), s.layout, m, index);
+  return decoded_frame(joined(s.bytes(), s.index->frames.at(static_cast<std::size_t>(index))), s.layout, m);
 }
 
 }  // namespace shiftnorm::imaging::dicom

@@ -11,13 +11,6 @@
 
 namespace shiftnorm::imaging::dicom {
 
-/// The stored values of one frame: samples interleaved, little endian, module.value_bytes() each, only the bits
-/// [HighBit - BitsStored + 1 .. HighBit], sign-extended.
-struct StoredFrame {
-  PixelModule module;
-  std::vector<std::byte> values;
-};
-
 /// One object of which all bytes are at hand. Reading goes from the outside in: layout(), then the header through
 /// DCMTK, then frames. Not thread-safe; meant for a helper process.
 /// Errors  Fault, from every member; std::bad_alloc.
@@ -34,6 +27,7 @@ class Object {
   [[nodiscard]] const PixelModule& module() const;  ///< checked at the first call
   [[nodiscard]] FrameRules rules(std::int64_t frame) const;
   [[nodiscard]] StoredFrame frame(std::int64_t index) const;
+  [[nodiscard]] std::vector<std::string> remarks() const;  ///< as ObjectFacts::remarks, of an image
 
  private:
   struct State;

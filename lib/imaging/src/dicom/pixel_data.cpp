@@ -54,8 +54,8 @@ void swap_bytes(std::vector<std::byte>& bytes, std::size_t unit) {
     std::reverse(bytes.begin() + static_cast<std::ptrdiff_t>(i), bytes.begin() + static_cast<std::ptrdiff_t>(i + unit));
 }
 
-std::vector<std::byte> native_frame(std::span<const std::byte> bytes, const Layout& layout, const PixelModule& m,
-                                    std::int64_t index) {
+std::vector<std::byte> native_values(std::span<const std::byte> bytes, const Layout& layout, const PixelModule& m,
+                                     std::int64_t index) {
   const PixelDataPlace& place = *layout.pixels;
   const std::span<const std::byte> value = bytes.subspan(place.value.offset, place.value.length);
   if (m.bits_allocated == 1) {
@@ -85,42 +85,7 @@ std::vector<std::byte> native_frame(std::span<const std::byte> bytes, const Layo
 
 // ---- encapsulated frames
 
-/// The fragments of each frame: by the offset table, or one each, or all of them for the only frame.
-std::vector<std::byte> codestream_of(std::span<const std::byte> bytes, const PixelDataPlace& place,
-                                     const PixelModule& m, std::int64_t index) {
-  std::size_t first = 0, last = place.fragments.size();
-  const auto frames = static_cast<std::size_t>(m.frames), wanted = static_cast<std::size_t>(index);
-  if (frames > 1 && place.fragments.size() == frames) {
-    first = wanted;
-    last = wanted + 1;
-  } else if (frames > 1) {
-    if (place.offset_table.length != 4 * frames)
-      bad_length(fmt::format("{} fragments for {} frames without an offset table", place.fragments.size(), frames));
-    const auto offset = [&](std::size_t frame) {
-      std::uint64_t value = 0;
-      for (std::size_t b = 4; b-- > 0;)
-        value = value << 8 | std::to_integer<std::uint64_t>(bytes[place.offset_table.offset + 4 * frame + b]);
-      // Offsets count from the first fragment's item tag, 8 bytes before its value.
-      return value + place.fragments.front().offset;
-    };
-    const auto starts_at = [&](std::uint64_t position) {
-      const auto found = std::ranges::find(place.fragments, position, &Range::offset);
-      if (found == place.fragments.end()) bad_length("the offset table does not point at fragments");
-      return static_cast<std::size_t>(found - place.fragments.begin());
-    };
-    first = starts_at(offset(wanted));
-    if (wanted + 1 < frames) last = starts_at(offset(wanted + 1));
-    if (first >= last) bad_length("the offset table goes backwards");
-  }
-  std::vector<std::byte> stream;
-  for (std::size_t i = first; i < last; ++i) {
-    const auto part = bytes.subspan(place.fragments[i].offset, place.fragments[i].length);
-    stream.insert(stream.end(), part.begin(), part.end());
-  }
-  return stream;
-}
-
-std::vector<std::byte> decoded(const std::vector<std::byte>& stream, const Layout& layout, const PixelModule& m) {
+std::vector<std::byte> decoded(std::span<const std::byte> stream, const Layout& layout, const PixelModule& m) {
   switch (layout.syntax->packing) {
     case Packing::rle: return decode_rle(stream, m);
     case Packing::jpeg_2000: return decode_jpeg_2000(stream, m);
@@ -174,20 +139,30 @@ void check_pixel_length(const PixelModule& m, const Layout& layout) {
     bad_length(fmt::format("{} bytes of pixel data; the header needs {}", found, expected));
 }
 
-std::vector<std::byte> read_frame(std::span<const std::byte> bytes, const Layout& layout, const PixelModule& m,
-                                  std::int64_t index) {
+StoredFrame native_frame(std::span<const std::byte> bytes, const Layout& layout, const PixelModule& m,
+                         std::int64_t index) {
+  StoredFrame frame{m, native_values(bytes, layout, m, index)};
+  extract_bits(frame.values, m);
+  return frame;
+}
+
+StoredFrame decoded_frame(std::span<const std::byte> stream, const Layout& layout, const PixelModule& m) {
   const Packing packing = layout.syntax->packing;
-  if (packing == Packing::native) {
-    std::vector<std::byte> values = native_frame(bytes, layout, m, index);
-    extract_bits(values, m);
-    return values;
-  }
   if (m.bits_allocated == 1 && packing != Packing::jpeg_2000)
     throw Fault(Reason::unsupported_transfer_syntax, "compressed single bits are decoded from JPEG 2000 alone");
-  std::vector<std::byte> values = decoded(codestream_of(bytes, *layout.pixels, m, index), layout, m);
+  StoredFrame frame{m, decoded(stream, layout, m)};
   // OpenJPEG has extended the sign at the codestream's own precision.
-  if (packing != Packing::jpeg_2000) extract_bits(values, m);
-  return values;
+  if (packing != Packing::jpeg_2000) extract_bits(frame.values, m);
+  frame.module.photometric = colour_of(stream, layout, m).photometric;
+  return frame;
+}
+
+SettledColour colour_of(std::span<const std::byte> head, const Layout& layout, const PixelModule& m) {
+  const Packing packing = layout.syntax->packing;
+  if (m.samples != 3) return {m.photometric, {}};
+  if (packing == Packing::jpeg) return settle_colour(scan_jpeg_head(head, false), m, packing);
+  if (packing == Packing::jpeg_2000) return settle_colour(scan_jpeg_2000(head).facts, m, packing);
+  return {m.photometric, {}};
 }
 
 }  // namespace shiftnorm::imaging::dicom

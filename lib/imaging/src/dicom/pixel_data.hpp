@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "dicom/codestream_colour.hpp"
 #include "dicom/header.hpp"
 #include "dicom/layout.hpp"
 
@@ -14,9 +15,17 @@ namespace shiftnorm::imaging::dicom {
 /// Errors  Fault pixel_length_mismatch.
 void check_pixel_length(const PixelModule& module, const Layout& layout);
 
-/// One frame as StoredFrame::values. `bytes`: what `layout`'s offsets are into.
-/// Errors  Fault pixel_length_mismatch, geometry_mismatch, corrupt_codestream, unsupported_transfer_syntax.
-[[nodiscard]] std::vector<std::byte> read_frame(std::span<const std::byte> bytes, const Layout& layout,
-                                                const PixelModule& module, std::int64_t index);
+/// One frame of uncompressed pixel data. `bytes`: what `layout`'s offsets are into.
+/// Errors  Fault unsupported_transfer_syntax.
+[[nodiscard]] StoredFrame native_frame(std::span<const std::byte> bytes, const Layout& layout,
+                                       const PixelModule& module, std::int64_t index);
+
+/// One frame from its codestream.
+/// Errors  Fault geometry_mismatch, corrupt_codestream, unsupported_transfer_syntax.
+[[nodiscard]] StoredFrame decoded_frame(std::span<const std::byte> stream, const Layout& layout,
+                                        const PixelModule& module);
+
+/// What a frame's colours are, from the head of its codestream. Errors  Fault corrupt_codestream.
+[[nodiscard]] SettledColour colour_of(std::span<const std::byte> head, const Layout& layout, const PixelModule& module);
 
 }  // namespace shiftnorm::imaging::dicom

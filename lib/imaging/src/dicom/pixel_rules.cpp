@@ -66,13 +66,14 @@ struct Places {
   DcmItem& data_set;
   std::int64_t frame;
 
-  /// Per-frame, then shared; nullptr if neither has the group.
+  /// Per-frame, then shared; nullptr if neither has the group. An item without values says nothing.
   [[nodiscard]] DcmItem* group(const DcmTagKey& key) const {
-    if (DcmItem* per_frame = item_of(data_set, DCM_PerFrameFunctionalGroupsSequence, frame))
-      if (DcmItem* found = item_of(*per_frame, key)) return found;
-    if (DcmItem* shared = item_of(data_set, DCM_SharedFunctionalGroupsSequence))
-      if (DcmItem* found = item_of(*shared, key)) return found;
-    return nullptr;
+    const auto in = [&](DcmItem* groups) {
+      DcmItem* found = groups == nullptr ? nullptr : item_of(*groups, key);
+      return found == nullptr || is_empty(*found) ? nullptr : found;
+    };
+    DcmItem* own = in(item_of(data_set, DCM_PerFrameFunctionalGroupsSequence, frame));
+    return own != nullptr ? own : in(item_of(data_set, DCM_SharedFunctionalGroupsSequence));
   }
   [[nodiscard]] DcmItem& group_or_data_set(const DcmTagKey& key) const {
     DcmItem* found = group(key);
@@ -116,18 +117,24 @@ std::optional<LookupTable> read_table(DcmItem& item, bool first_is_signed) {
 std::optional<double> rescale_number(DcmItem& item, const DcmTagKey& key, std::string_view name) {
   const std::vector<std::string> all = texts(item, key);
   if (all.empty() || (all.size() == 1 && all[0].empty())) return std::nullopt;
-  const auto value = decimal(all[0]);
+  const auto value = numbers(item, key).front();
   if (!value) throw Fault(Reason::bad_rescale, fmt::format("{} is no finite number", name));
   return value;
 }
+
+/// Some writers put the sequence of an image without a table, and leave its item or the item's elements empty.
+bool has_table(DcmItem& item) { return has_value(item, DCM_LUTDescriptor) || has_value(item, DCM_LUTData); }
 
 void read_modality(const Places& places, const PixelModule& module, FrameRules& rules) {
   // XA and XRF: the table leads back to the beam's intensity and is not for display (PS3.3 C.8.7.2.1.1).
   if (rules.modality == "XA" || rules.modality == "RF") return;
   if (DcmItem* sequence = item_of(places.data_set, DCM_ModalityLUTSequence)) {
-    rules.modality_table = read_table(*sequence, module.is_signed);
-    if (!rules.modality_table) throw Fault(Reason::bad_rescale, "the Modality LUT cannot be read");
-    return;
+    if (has_table(*sequence)) {
+      rules.modality_table = read_table(*sequence, module.is_signed);
+      if (!rules.modality_table) throw Fault(Reason::bad_rescale, "the Modality LUT cannot be read");
+      return;
+    }
+    rules.remarks.emplace_back("a Modality LUT sequence without a table: not applied");
   }
   DcmItem& from = places.group_or_data_set(DCM_PixelValueTransformationSequence);
   rules.slope = rescale_number(from, DCM_RescaleSlope, "RescaleSlope").value_or(1.0);
@@ -153,18 +160,29 @@ bool can_be_negative(const PixelModule& module, const FrameRules& rules) {
 void read_voi(const Places& places, const PixelModule& module, FrameRules& rules) {
   DcmItem& from = places.group_or_data_set(DCM_FrameVOILUTSequence);
   const bool negative = can_be_negative(module, rules);
-  for (std::int64_t i = 0; DcmItem* item = item_of(from, DCM_VOILUTSequence, i); ++i)
-    if (auto table = read_table(*item, negative)) rules.voi_tables.push_back(std::move(*table));
-  const std::vector<std::string> centres = texts(from, DCM_WindowCenter), widths = texts(from, DCM_WindowWidth);
+  for (std::int64_t i = 0; DcmItem* item = item_of(from, DCM_VOILUTSequence, i); ++i) {
+    if (!has_table(*item)) continue;
+    if (auto table = read_table(*item, negative))
+      rules.voi_tables.push_back(std::move(*table));
+    else
+      rules.remarks.emplace_back("a VOI LUT that cannot be used");
+  }
+  const std::vector<std::optional<double>> centres = numbers(from, DCM_WindowCenter),
+                                           widths = numbers(from, DCM_WindowWidth);
+  const auto blank = [](const std::vector<std::string>& list, std::size_t i) {
+    return i >= list.size() || list[i].empty();
+  };
+  const std::vector<std::string> given_centres = texts(from, DCM_WindowCenter),
+                                 given_widths = texts(from, DCM_WindowWidth);
   const auto function = function_of(text(from, DCM_VOILUTFunction));
   for (std::size_t i = 0; i < std::min(centres.size(), widths.size()); ++i) {
-    if (centres[i].empty() && widths[i].empty()) continue;
-    const auto centre = decimal(centres[i]), width = decimal(widths[i]);
+    if (blank(given_centres, i) && blank(given_widths, i)) continue;
+    const auto centre = centres[i], width = widths[i];
     const bool usable = centre && width && function && *width > 0 && (function != VoiFunction::linear || *width >= 1);
     if (usable)
       rules.windows.push_back({*centre, *width, *function});
     else
-      ++rules.unusable_windows;
+      rules.remarks.emplace_back("a window that cannot be used");
   }
 }
 
@@ -178,9 +196,9 @@ void read_padding(DcmItem& data_set, const PixelModule& module, FrameRules& rule
 
 /// height / width of a pixel from "height\width" of `key`; nothing unless both are positive.
 std::optional<double> ratio(DcmItem& item, const DcmTagKey& key) {
-  const std::vector<std::string> both = texts(item, key);
+  const std::vector<std::optional<double>> both = numbers(item, key);
   if (both.size() < 2) return std::nullopt;
-  const auto height = decimal(both[0]), width = decimal(both[1]);
+  const auto height = both[0], width = both[1];
   if (!height || !width || *height <= 0 || *width <= 0) return std::nullopt;
   return *height / *width;
 }

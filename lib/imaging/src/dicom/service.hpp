@@ -95,14 +95,14 @@ void fields(Wire& w, LookupTable& t) {
 }
 template <class Wire>
 void fields(Wire& w, FrameRules& r) {
-  w(r.modality), w(r.slope), w(r.intercept), w(r.modality_table), w(r.windows), w(r.unusable_windows), w(r.voi_tables);
-  w(r.padding_low), w(r.padding_high), w(r.palette), w(r.aspect);
+  w(r.modality), w(r.slope), w(r.intercept), w(r.modality_table), w(r.windows), w(r.voi_tables);
+  w(r.padding_low), w(r.padding_high), w(r.palette), w(r.aspect), w(r.remarks);
 }
 template <class Wire>
 void fields(Wire& w, ObjectFacts& f) {
   w(f.sop_class), w(f.transfer_syntax), w(f.modality), w(f.photometric), w(f.sop_instance), w(f.series), w(f.study);
   w(f.accession), w(f.patient), w(f.issuer), w(f.study_date), w(f.birth_date), w(f.sex), w(f.rows), w(f.columns);
-  w(f.frames), w(f.every_frame), w(f.skip), w(f.tags);
+  w(f.frames), w(f.every_frame), w(f.skip), w(f.remarks), w(f.tags);
 }
 template <class Wire>
 void fields(Wire& w, Answer& a) {

@@ -57,6 +57,11 @@ Kind kind_of_class(std::string_view uid) {
   return Kind::image;
 }
 
+bool is_image_modality(std::string_view modality) {
+  constexpr std::array<std::string_view, 5> kOthers{"SEG", "RTDOSE", "RTSTRUCT", "RWV", "SM"};
+  return std::ranges::find(kOthers, modality) == kOthers.end();
+}
+
 bool frames_are_slices(std::string_view uid) {
   return uid.starts_with(kStorage) && std::ranges::find(kSliced, uid.substr(kStorage.size())) != kSliced.end();
 }

@@ -9,7 +9,7 @@ constexpr std::array kSyntaxes{
     TransferSyntax{kImplicitLittleEndian, "implicit little endian", Packing::native, false},
     TransferSyntax{kExplicitLittleEndian, "explicit little endian"},
     TransferSyntax{"1.2.840.10008.1.2.1.99", "deflated", Packing::native, true, false, true},
-    TransferSyntax{"1.2.840.10008.1.2.2", "big endian", Packing::native, true, true},
+    TransferSyntax{kExplicitBigEndian, "big endian", Packing::native, true, true},
     TransferSyntax{"1.2.840.10008.1.2.5", "RLE", Packing::rle},
     TransferSyntax{"1.2.840.10008.1.2.4.50", "JPEG baseline", Packing::jpeg},
     TransferSyntax{"1.2.840.10008.1.2.4.51", "JPEG extended", Packing::jpeg},

@@ -19,5 +19,6 @@ struct TransferSyntax {
 
 inline constexpr std::string_view kImplicitLittleEndian = "1.2.840.10008.1.2";
 inline constexpr std::string_view kExplicitLittleEndian = "1.2.840.10008.1.2.1";
+inline constexpr std::string_view kExplicitBigEndian = "1.2.840.10008.1.2.2";
 
 }  // namespace shiftnorm::imaging::dicom

@@ -78,11 +78,12 @@ struct LabelCounts {
 /// What `inspect --pixels` says of one file beside its decoded values.
 struct PixelAudit {
   std::string transfer_syntax, transfer_syntax_name, dtype, stored_sha256;
-  std::vector<std::int64_t> shape;    ///< frames, rows, columns, samples; the first only if there are several
-  double min = 0, max = 0, mean = 0;  ///< of frame 0 after the modality step
-  std::string voi;                    ///< "lut", "window:LINEAR", ..., "none"; empty for colours
-  std::optional<double> voi_mean{};   ///< of frame 0, in [0, 1]
-  Histogram values{};                 ///< of frame 0 after the modality step, padding left out; colours: R, G and B
+  std::vector<std::int64_t> shape;     ///< frames, rows, columns, samples; the first only if there are several
+  double min = 0, max = 0, mean = 0;   ///< of frame 0 after the modality step
+  std::string voi;                     ///< "lut", "window:LINEAR", ..., "none"; empty for colours
+  std::optional<double> voi_mean{};    ///< of frame 0, in [0, 1]
+  Histogram values{};                  ///< of frame 0 after the modality step, padding left out; colours: R, G and B
+  std::vector<std::string> remarks{};  ///< what in the file is wrong or contradicts itself, and what was taken instead
 };
 
 struct Pipeline;
@@ -199,9 +200,10 @@ void check_layout(const std::string& letters);
 /// What messages and pages call a data set: the last part of WHERE, unless it tells patients, whose names it may be.
 [[nodiscard]] std::string shown_name(const Dataset& data, const std::string& where);
 
-/// Whether a folder holds DICOM objects that say so (DICM at byte 128), among the files not named like pictures.
+/// Whether a folder, or one that it links to, holds DICOM objects among the files not named like pictures: with DICM at
+/// byte 128, or without a preamble what cannot be anything else. Or zip archives and no picture.
 [[nodiscard]] bool holds_dicom(const std::filesystem::path& folder);
-/// Whether one file is an object, a DICOMDIR, or a zip archive by content and name (which may hold some).
+/// Whether one file is such an object, a DICOMDIR, or a zip archive by content and name, unless it holds weights.
 [[nodiscard]] bool is_dicom_source(const std::filesystem::path& file);
 
 /// Opens WHERE: a folder that holds DICOM objects (or the DICOMDIR in it), an image folder (class folders, or none:
