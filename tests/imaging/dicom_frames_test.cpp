@@ -81,6 +81,16 @@ TEST_CASE("Frames of several fragments begin where images do, or where a table s
   const std::size_t second = bytes_in(image(10, 3));
   check(frames(2).packed(kBaseline, "", two), {10, 20});
   check(frames(2).packed(kBaseline, table({0, second}), two), {10, 20});
+  SECTION("however small the fragments are") {
+    std::string first = image(10)[0], more = image(20)[0];
+    while (first.back() == '\0') first.pop_back();
+    if (first.size() % 2 != 0) first.insert(2, std::string("\xff\xfe\0\x03x", 5));  // a comment
+    const std::vector<std::string> pieces{first.substr(0, 2), first.substr(2, first.size() - 4),
+                                          first.substr(first.size() - 2), more.substr(0, 2), more.substr(2)};
+    check(frames(2).packed(kBaseline, "", pieces), {10, 20});
+    check(frames(1).packed(kBaseline, "", pieces), {10},
+          {"2 images in the pixel data where NumberOfFrames is 1; the first are taken"});
+  }
   SECTION("a table that is wrong is noticed") {
     check(frames(2).packed(kBaseline, table({0, second + 2}), two), {10, 20}, {kWrongTable});
     check(frames(2).packed(kBaseline, table({0, bytes_in(image(10, 3)) - 8}), two), {10, 20}, {kWrongTable});

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "dicom/fault.hpp"
+#include "shiftnorm/core/file.hpp"
 
 namespace shiftnorm::imaging::dicom {
 namespace {
@@ -57,30 +58,41 @@ class Indexer {
   [[nodiscard]] std::span<const std::byte> data(std::size_t part) const {
     return bytes_.subspan(parts_[part].offset, parts_[part].length);
   }
-  [[nodiscard]] std::uint64_t number(std::uint64_t at, std::size_t size) const {
+  [[nodiscard]] static std::uint64_t number(std::string_view text, std::size_t size = 4) {
     std::uint64_t value = 0;
-    for (std::size_t b = size; b-- > 0;) value = value << 8 | std::to_integer<std::uint64_t>(bytes_[at + b]);
+    for (std::size_t b = size; b-- > 0;) value = value << 8 | static_cast<unsigned char>(text[b]);
     return value;
   }
+  [[nodiscard]] std::uint64_t number(std::uint64_t at, std::size_t size) const {
+    return number(as_text(bytes_.subspan(at, size)), size);
+  }
 
+  /// Up to `count` bytes from the beginning of a part on, however small the parts are.
+  [[nodiscard]] std::string head(std::size_t part, std::size_t count) const {
+    std::string out;
+    for (; part < parts_.size() && out.size() < count; ++part)
+      out += as_text(data(part).first(std::min<std::size_t>(data(part).size(), count - out.size())));
+    return out;
+  }
   [[nodiscard]] bool starts_image(std::size_t part) const {
-    const std::span<const std::byte> found = data(part);
     constexpr std::uint64_t kRleHeader = 64;
+    const std::string found = head(part, kRleHeader);
     if (packing_ == Packing::rle)
-      return found.size() >= kRleHeader && number(parts_[part].offset, 4) == segments_ &&
-             number(parts_[part].offset + 4, 4) == kRleHeader;
+      return found.size() == kRleHeader && number(found) == segments_ && number(found.substr(4)) == kRleHeader;
     return std::ranges::any_of(kImageStarts, [&](const ImageStart& start) {
-      return start.packing == packing_ && found.size() >= start.bytes.size() &&
-             std::ranges::equal(found.first(start.bytes.size()), start.bytes,
-                                [](std::byte b, char c) { return static_cast<char>(b) == c; });
+      return start.packing == packing_ && found.starts_with(start.bytes);
     });
   }
   /// JPEG's EOI and JPEG 2000's EOC are the same marker; a zero may make the length even.
   [[nodiscard]] bool ends_image(std::size_t part) const {
-    std::span<const std::byte> found = data(part);
-    while (!found.empty() && found.back() == std::byte{0}) found = found.first(found.size() - 1);
-    return packing_ == Packing::rle ||
-           (found.size() >= 2 && found[found.size() - 2] == std::byte{0xff} && found.back() == std::byte{0xd9});
+    if (packing_ == Packing::rle) return true;
+    std::string tail;  // the last two bytes, the last one first
+    for (std::size_t p = part + 1; p-- > 0 && tail.size() < 2;) {
+      const std::string_view found = as_text(data(p));
+      for (std::size_t i = found.size(); i-- > 0 && tail.size() < 2;)
+        if (!tail.empty() || found[i] != '\0') tail += found[i];
+    }
+    return tail == "\xd9\xff";
   }
   /// `behind_ends`: only where an image ends before it, for a fragment may begin with the picture inside a picture.
   [[nodiscard]] Starts images(bool behind_ends) const {
@@ -185,9 +197,10 @@ FrameIndex index_frames(std::span<const std::byte> bytes, const Layout& layout, 
   return Indexer(bytes, layout, module).index();
 }
 
-std::vector<std::byte> joined(std::span<const std::byte> bytes, const std::vector<Range>& parts) {
+std::vector<std::byte> joined(std::span<const std::byte> bytes, const std::vector<Range>& parts, std::uint64_t most) {
   std::vector<std::byte> stream;
   for (const Range& range : parts) {
+    if (stream.size() >= most) break;
     const auto part = bytes.subspan(range.offset, range.length);
     stream.insert(stream.end(), part.begin(), part.end());
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,7 +24,8 @@ struct FrameIndex {
 [[nodiscard]] FrameIndex index_frames(std::span<const std::byte> bytes, const Layout& layout,
                                       const PixelModule& module);
 
-/// The bytes of one frame, joined.
-[[nodiscard]] std::vector<std::byte> joined(std::span<const std::byte> bytes, const std::vector<Range>& parts);
+/// The bytes of one frame, or of as many of its fragments as hold `most` of them.
+[[nodiscard]] std::vector<std::byte> joined(std::span<const std::byte> bytes, const std::vector<Range>& parts,
+                                            std::uint64_t most = ~std::uint64_t{0});
 
 }  // namespace shiftnorm::imaging::dicom

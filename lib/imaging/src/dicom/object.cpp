@@ -100,8 +100,9 @@ std::vector<std::string> Object::State::contradictions() const {
   if (!index || !module || module->samples != 3) return out;
   for (const std::vector<Range>& parts : index->frames) {
     try {
-      const auto head = bytes().subspan(parts.front().offset, parts.front().length);
-      const std::string remark = colour_of(head, layout, *module).remark;
+      // What stands before the first scan: tables, and texts of some kilobytes.
+      constexpr std::uint64_t kHeadBytes = std::uint64_t{1} << 18;
+      const std::string remark = colour_of(joined(bytes(), parts, kHeadBytes), layout, *module).remark;
       if (!remark.empty() && std::ranges::find(out, remark) == out.end()) out.push_back(remark);
     } catch (const Fault&) {
     }
