@@ -164,6 +164,11 @@ void inspect_checkpoint(const formats::Checkpoint& checkpoint, const Options& op
       !network.architecture.empty() || !network.graph.empty() || checkpoint.graph.has_value() || file;
   std::optional<experiment::RestoredModel> model;
   if (with_graph) model = experiment::restore(options.positional(), network);
+  if (!model && !checkpoint.weights.empty())
+    throw ConfigError(fmt::format(
+        "--weights = {}: begins the names of a network's tensors; expected the network beside it, by --arch "
+        "or --graph",
+        printable(checkpoint.weights)));
   const std::vector<Row> rows = model ? rows_of_model(*model) : rows_of_names(checkpoint);
   std::optional<DistanceView> drift;
   if (file) drift = view_of(drift_of(*model, *file));

@@ -210,6 +210,7 @@ RestoredModel restore(const std::filesystem::path& path, const NetworkSource& so
   model.assumptions = model.checkpoint.assumptions;
   model.parameters = count_parameters(model.checkpoint);
   if (keras) {
+    model.checkpoint.weights = source.weights;  // its reader knows no sets
     take_own_graph(model);
     model.architecture = source.graph.filename().string();
   } else if (!source.graph.empty())
