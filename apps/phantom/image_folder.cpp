@@ -1,11 +1,11 @@
 #include "image_folder.hpp"
 
 #include <fmt/format.h>
+#include <png.h>
 
 #include <algorithm>
 #include <cmath>
 #include <fstream>
-#include <opencv2/imgcodecs.hpp>
 #include <vector>
 
 #include "anatomy.hpp"
@@ -19,9 +19,15 @@ namespace {
 void write_png(const std::filesystem::path& path, const std::vector<double>& levels, std::size_t side) {
   std::vector<std::uint8_t> grey;
   for (const double level : levels) grey.push_back(static_cast<std::uint8_t>(std::lround(255 * level)));
-  const cv::Mat view(static_cast<int>(side), static_cast<int>(side), CV_8UC1, grey.data());
-  std::vector<std::uint8_t> png;
-  if (!cv::imencode(".png", view, png)) throw Error(path.filename().string() + ": cannot be encoded as PNG");
+  png_image header{};
+  header.version = PNG_IMAGE_VERSION;
+  header.width = header.height = static_cast<png_uint_32>(side);
+  header.format = PNG_FORMAT_GRAY;
+  std::vector<std::uint8_t> png(PNG_IMAGE_PNG_SIZE_MAX(header));
+  png_alloc_size_t size = png.size();
+  if (png_image_write_to_memory(&header, png.data(), &size, 0, grey.data(), 0, nullptr) == 0)
+    throw Error(path.filename().string() + ": cannot be encoded as PNG");
+  png.resize(size);
   // Straight to its place, not as write_file does: many small files that can be made again need no flush to disk each.
   std::ofstream file(path, std::ios::binary);
   file.write(reinterpret_cast<const char*>(png.data()), static_cast<std::streamsize>(png.size()));

@@ -25,7 +25,16 @@ constexpr Magic kMagic[] = {{"\xff\xd8\xff", "jpeg"},
                             {"\x89PNG", "png"},
                             {std::string_view("II*\0", 4), "tiff"},
                             {std::string_view("MM\0*", 4), "tiff"},
-                            {"BM", "bmp"}};
+                            {std::string_view("II+\0", 4), "tiff"},
+                            {std::string_view("MM\0+", 4), "tiff"},
+                            {"BM", "bmp"},
+                            {"RIFF", "webp"},
+                            {"P1", "pbm"},
+                            {"P4", "pbm"},
+                            {"P2", "pgm"},
+                            {"P5", "pgm"},
+                            {"P3", "ppm"},
+                            {"P6", "ppm"}};
 
 /// By content, as the decoder does.
 std::string format_of(const fs::path& file) {
@@ -38,7 +47,23 @@ std::string format_of(const fs::path& file) {
   return "unknown";
 }
 
+Histogram measure_reals(Finding& finding, std::span<const float> values, bool whole) {
+  Histogram histogram = whole ? Histogram(0) : Histogram();
+  if (values.empty()) return histogram;
+  double sum = 0;
+  for (const float v : values) {
+    histogram.add(v);
+    sum += v;
+  }
+  finding.min = *std::ranges::min_element(values);
+  finding.max = *std::ranges::max_element(values);
+  finding.values = static_cast<std::int64_t>(values.size());
+  finding.mean = sum / static_cast<double>(values.size());
+  return histogram;
+}
+
 Histogram measure(Finding& finding, const imaging::Image& image) {
+  if (image.bits == 0) return measure_reals(finding, image.reals, false);
   std::vector<std::int64_t> counts(std::size_t{1} << image.bits);
   for (const std::uint16_t v : image.pixels) ++counts.at(v);
   Histogram histogram(0);
@@ -56,6 +81,7 @@ Histogram measure(Finding& finding, const imaging::Image& image) {
 
 /// Hash of the values as a dense little-endian array of the stored type.
 std::string hash_of(const imaging::Image& image) {
+  if (image.bits == 0) return sha256_hex(std::as_bytes(std::span<const float>(image.reals)));
   if (image.bits == 16) return sha256_hex(std::as_bytes(std::span<const std::uint16_t>(image.pixels)));
   std::vector<std::byte> narrow;
   narrow.reserve(image.pixels.size());
@@ -66,7 +92,7 @@ std::string hash_of(const imaging::Image& image) {
 Histogram examine_image(const imaging::Dataset& dataset, std::size_t index, bool pixels, Finding& finding) {
   const imaging::Image image = dataset.decode(index);
   finding.shape = {image.height, image.width, image.channels};
-  finding.dtype = image.bits == 8 ? "uint8" : "uint16";
+  finding.dtype = image.bits == 0 ? "float32" : image.bits == 8 ? "uint8" : "uint16";
   finding.group = finding.dtype;
   if (pixels) finding.sha256 = hash_of(image);
   return measure(finding, image);
@@ -76,19 +102,9 @@ Histogram examine_array(const imaging::Dataset& dataset, std::size_t index, bool
   const Tensor tensor = dataset.array(index);
   finding.shape = tensor.shape.extents();
   finding.dtype = finding.group = "float32";
-  Histogram histogram = dataset.integers() ? Histogram(0) : Histogram();
-  if (tensor.values.empty()) return histogram;
-  if (pixels) finding.sha256 = sha256_hex(std::as_bytes(std::span<const float>(tensor.values)));
-  double sum = 0;
-  for (const float v : tensor.values) {
-    histogram.add(v);
-    sum += v;
-  }
-  finding.min = *std::ranges::min_element(tensor.values);
-  finding.max = *std::ranges::max_element(tensor.values);
-  finding.values = static_cast<std::int64_t>(tensor.values.size());
-  finding.mean = sum / static_cast<double>(tensor.values.size());
-  return histogram;
+  if (pixels && !tensor.values.empty())
+    finding.sha256 = sha256_hex(std::as_bytes(std::span<const float>(tensor.values)));
+  return measure_reals(finding, tensor.values, dataset.integers());
 }
 
 /// A DICOM object: everything is measured on stored values, before the pixel chain.

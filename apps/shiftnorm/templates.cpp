@@ -20,7 +20,7 @@ preprocess: imagenet                  # resize 256, centre crop 224, x/255, Imag
 
 data:
   target:
-    path: images                      # class folders with JPEG, PNG, TIFF or BMP files; without class folders: no labels
+    path: images                      # class folders with JPEG, PNG, TIFF, BMP, WebP or PPM files; without class folders: no labels
     # limit: {per_class: 50}          # or {images: 1000}
   # classes: classes.txt              # names in the order of the network's outputs; default: the sorted folder names
 

@@ -243,7 +243,7 @@ TEST_CASE("What cannot be opened is said in one line", "[imaging]") {
   };
   CHECK(text("missing") == "missing: no such file or folder; expected a data set");
   fs::create_directory(dir.path() / "empty");
-  CHECK(text("empty") == "empty: holds no image; expected JPEG, PNG, TIFF or BMP files (0 other files)");
+  CHECK(text("empty") == "empty: holds no image; expected JPEG, PNG, TIFF, BMP, WebP or PPM files (0 other files)");
   put(dir.path() / "table.xls", "?");
   CHECK_THAT(text("table.xls"), Contains("table.xls: is no known data set"));
   CHECK_THAT(text("table.xls", Reader::folder), Contains("reader 'folder' expects a folder"));

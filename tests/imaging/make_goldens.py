@@ -3,10 +3,12 @@ torchvision's resizing make of an image that both sides can compute.
 
 usage: make_goldens.py > goldens.hpp     (Debian 12: python3-pil 9.4, python3-torchvision 0.14)
 """
-import hashlib, io, struct, sys, zlib
+import hashlib, io, pathlib, struct, sys, zlib
 import numpy as np
 import torch
 from PIL import Image, __version__ as pil_version
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "parity"))
+from image_writers import bmp, bmp_rows, bmp_runs, tiff
 import torchvision
 import torchvision.transforms.functional as F
 from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Resize
@@ -64,6 +66,34 @@ def files():
     yield "tiff-rgba", saved(Image.fromarray(four, "RGBA"), "tiff")
     yield "tiff-grey16", saved(wide, "tiff")
     yield "tiff-turned", saved(rgb, "tiff", tiffinfo={274: 6}, compression="tiff_lzw")
+    random = np.random.default_rng(16)
+    few = picture(9, 11, 1).astype(np.int64)
+    colours = random.integers(0, 65536, 48).tolist()
+    quads = np.pad(random.integers(0, 256, (16, 3)).astype(np.uint8), ((0, 0), (0, 1))).tobytes()
+    yield "bmp-os2", bmp(bmp_rows(few[::-1] % 16, 4), 4, 11, 9, 12, palette=bytes(random.integers(0, 256, 48).astype(np.uint8)))
+    yield "bmp-555", bmp(bmp_rows(picture(9, 12, 2), 8), 16, 12, 9)
+    yield "bmp-565", bmp(bmp_rows(picture(9, 12, 2), 8), 16, 12, 9, 40, 3, masks=struct.pack("<III", 0xf800, 0x7e0, 0x1f))
+    yield "bmp-top-down-v5", bmp(bmp_rows(four, 8), 32, 11, 9, 124, 3, masks=struct.pack("<IIII", 0xff, 0xff00, 0xff0000, 0xff000000), top_down=True)
+    yield "bmp-runs8", bmp(bmp_runs(few[..., 0] % 16, False, random), 8, 11, 9, 40, 1, quads, colours=16)
+    yield "bmp-runs4", bmp(bmp_runs(few[..., 0] % 16, True, random), 4, 11, 9, 40, 2, quads)
+    yield "tiff-palette1", tiff(few % 2, 1, 3, colour_map=colours[:6])
+    yield "tiff-palette2-deflate", tiff(few % 4, 2, 3, compression=8, colour_map=colours[:12])
+    yield "tiff-palette4-tiles", tiff(few % 16, 4, 3, tile=(16, 16), compression=5, colour_map=colours)
+    yield "tiff-grey4-white-is-zero", tiff(few % 16, 4, 0, strip=2)
+    yield "tiff-planes-strips-deflate", tiff(picture(9, 11, 3).astype(np.int64), 8, 2, ">", 8, planes=True, strip=4, predictor=True)
+    yield "tiff-premultiplied", tiff(four.astype(np.int64), 8, 2, compression=32773, extra=(1,))
+    yield "tiff-cmyk-big", tiff(four.astype(np.int64), 8, 5, big=True, compression=5)
+    yield "tiff-fax", saved(grey.convert("1"), "tiff", compression="group4")
+    yield "tiff-jpeg", saved(rgb.convert("YCbCr"), "tiff", compression="jpeg")
+    yield "tiff-ycbcr", saved(rgb.convert("YCbCr"), "tiff", compression="tiff_lzw")
+    yield "webp-lossless", saved(rgb, "webp", lossless=True)
+    yield "webp-lossy", saved(rgb, "webp", quality=60)
+    yield "webp-animated", saved(Image.fromarray(four, "RGBA"), "webp", save_all=True, append_images=[rgb.convert("RGBA")], lossless=True)
+    yield "pnm-plain-bits", b"P1 # note\n11 9\n" + b"".join(b"%d" % (v % 2) for v in few.ravel())
+    yield "pnm-plain-grey", b"P2\n11 9 99\n" + b" ".join(b"%d" % (v % 100) for v in few.ravel())
+    yield "pnm-bits", saved(grey.convert("1"), "ppm")
+    yield "pnm-grey16", b"P5 11 9 1000\n" + (few * 3).astype(">u2").tobytes()
+    yield "pnm-colours", saved(rgb, "ppm")
 
 
 def read(data):
@@ -109,6 +139,19 @@ def main():
     cmyk = saved(Image.fromarray(picture(4, 4, 4), "CMYK"), "jpeg", quality=90, optimize=True)
     print("inline constexpr std::string_view kCmyk =\n     %s;" % text(cmyk))
     print("inline constexpr int kCmykPixels[] = {%s};\n" % ", ".join(map(str, read(cmyk)[0].ravel())))
+    reals = (picture(4, 5, 1)[..., 0].astype(np.float32) - 100) / 3
+    print("struct Reals { std::string_view name, hex; int height, width; float pixels[20]; };")
+    print("inline constexpr Reals kReals[] = {")
+    for name, data in (("float", tiff(reals[..., None], 32, 1, number=3)), ("float-big-endian", tiff(reals[..., None], 32, 1, ">", number=3)),
+                       ("float-predictor-deflate", saved(Image.fromarray(reals), "tiff", compression="tiff_adobe_deflate", tiffinfo={317: 3})),
+                       ("signed16", tiff((reals * 300).astype(np.int16)[..., None], 16, 1, number=2)),
+                       ("unsigned32", tiff(np.abs(reals * 1e5).astype(np.uint32)[..., None], 32, 1))):
+        image = Image.open(io.BytesIO(data))
+        image.load()
+        a = np.asarray(image).astype(np.float32)
+        assert image.mode in "FI"
+        print('    {"%s",\n     %s,\n     %d, %d, {%s}},' % (name, text(data), *a.shape, ", ".join(repr(float(v)) + "f" for v in a.ravel())))
+    print("};\n")
     print("struct Resized { int height, width, channels, bits, to_height, to_width; std::string_view interpolation, pixels_sha256; };")
     print("inline constexpr Resized kResized[] = {")
     for row in resizes():

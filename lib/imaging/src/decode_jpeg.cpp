@@ -3,17 +3,76 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <csetjmp>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <vector>
 
+#include "image_header.hpp"
 #include "shiftnorm/core/error.hpp"
-// Needs <cstdio> before it.
+// Need <cstdio> before them.
 #include <jpeglib.h>
+// Behind it.
+#include <jerror.h>
 
 namespace shiftnorm::imaging {
 namespace {
+
+struct Extent {
+  std::int64_t height = 0, width = 0;
+};
+
+bool is_start_of_frame(int marker) {
+  return marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
+}
+
+/// Position after the next marker at or after `at`, its code in `marker`; stuffed zeros and restarts are data.
+std::uint64_t next_marker(const Fields& file, std::uint64_t at, int& marker) {
+  const std::span<const std::byte> bytes = file.bytes();
+  while (at < file.size()) {
+    const void* hit = std::memchr(bytes.data() + at, 0xff, static_cast<std::size_t>(file.size() - at));
+    if (hit == nullptr) break;
+    at = static_cast<std::uint64_t>(static_cast<const std::byte*>(hit) - bytes.data()) + 1;
+    if (at >= file.size()) break;
+    marker = file.u8(at);
+    if (marker != 0x00 && marker != 0x01 && marker != 0xff && (marker < 0xd0 || marker > 0xd7)) return at + 1;
+  }
+  truncated(Codec::jpeg, "it has no end-of-image marker");
+}
+
+/// Walks over the segments (ITU-T T.81, annex B) to the end of the image.
+Extent read_header(std::span<const std::byte> bytes) {
+  const Fields file(bytes, Codec::jpeg, true);
+  Extent extent;
+  bool frame = false;
+  for (std::uint64_t at = 2;;) {
+    int marker = 0;
+    at = next_marker(file, at, marker);
+    if (marker == 0xd9) break;
+    if (marker == 0xd8) continue;
+    const std::uint64_t length = file.u16(at);
+    if (length < 2)
+      throw FormatError(fmt::format("JPEG segment 0x{:02x} has length {}; expected at least 2", marker, length));
+    if (is_start_of_frame(marker) && !frame) {
+      frame = true;
+      if (const int precision = file.u8(at + 2); precision != 8)
+        throw UnsupportedError(fmt::format("JPEG with {} bits per value; supported are 8", precision));
+      extent = {file.u16(at + 3), file.u16(at + 5)};
+      check_size(Codec::jpeg, extent.width, extent.height);
+    }
+    at += length;
+  }
+  if (!frame) throw FormatError("JPEG file has no frame header");
+  return extent;
+}
+
+/// Warnings of libjpeg's after which it fills in what is not there: bits, a block, or all up to the next restart.
+constexpr std::array kLosses{JWRN_HIT_MARKER, JWRN_HUFF_BAD_CODE, JWRN_ARITH_BAD_CODE, JWRN_MUST_RESYNC};
+
+/// Each costs a pass over all blocks, and a few bytes of the file: real ones have a dozen.
+constexpr int kMostScans = 500;
 
 /// One reading of libjpeg's. Each step is false where libjpeg gave up: it then jumps back to that step, so that no step
 /// may hold anything that has a destructor.
@@ -21,9 +80,12 @@ class Reading {
  public:
   explicit Reading(std::span<const std::byte> file) : file_(file) {
     info_.err = jpeg_std_error(&errors_);
-    info_.client_data = &failed_;
+    info_.client_data = this;
     errors_.error_exit = give_up;
-    errors_.emit_message = [](j_common_ptr, int) {};
+    errors_.emit_message = [](j_common_ptr info, int level) {
+      if (level < 0 && std::ranges::find(kLosses, info->err->msg_code) != kLosses.end())
+        static_cast<Reading*>(info->client_data)->lossy_ = true;
+    };
     errors_.output_message = [](j_common_ptr) {};
   }
   Reading(const Reading&) = delete;
@@ -45,6 +107,10 @@ class Reading {
   }
   [[nodiscard]] bool start(J_COLOR_SPACE colours) {
     if (setjmp(failed_) != 0) return false;
+    info_.progress = &progress_;
+    progress_.progress_monitor = [](j_common_ptr info) {
+      if (reinterpret_cast<j_decompress_ptr>(info)->input_scan_number > kMostScans) give_up(info);
+    };
     info_.out_color_space = colours;
     jpeg_start_decompress(&info_);
     return true;
@@ -52,7 +118,7 @@ class Reading {
   /// The next row, values() of it.
   [[nodiscard]] bool read_row(std::uint8_t* row) {
     if (setjmp(failed_) != 0) return false;
-    return jpeg_read_scanlines(&info_, &row, 1) == 1;
+    return jpeg_read_scanlines(&info_, &row, 1) == 1 && !lossy_;
   }
 
   [[nodiscard]] const jpeg_decompress_struct& info() const { return info_; }
@@ -62,13 +128,15 @@ class Reading {
 
  private:
   [[noreturn]] static void give_up(j_common_ptr info) {
-    std::longjmp(*static_cast<std::jmp_buf*>(info->client_data), 1);
+    std::longjmp(static_cast<Reading*>(info->client_data)->failed_, 1);
   }
 
   std::span<const std::byte> file_;
   jpeg_decompress_struct info_{};
   jpeg_error_mgr errors_{};
+  jpeg_progress_mgr progress_{};
   std::jmp_buf failed_{};
+  bool lossy_ = false;
 };
 
 [[noreturn]] void undecodable() { throw FormatError("JPEG data cannot be decoded"); }
@@ -88,7 +156,8 @@ void copy_inks(std::span<const std::uint8_t> row, std::uint16_t* to) {
 
 }  // namespace
 
-Image decode_jpeg(std::span<const std::byte> file, const ImageHeader& header) {
+Image decode_jpeg(std::span<const std::byte> file) {
+  const Extent header = read_header(file);
   Reading reading(file);
   if (!reading.read_header()) undecodable();
   const jpeg_decompress_struct& info = reading.info();

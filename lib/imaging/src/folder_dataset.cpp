@@ -21,7 +21,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 6> kExtensions{".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"};
+constexpr std::array<std::string_view, 11> kExtensions{".jpg",  ".jpeg", ".png", ".tif", ".tiff", ".bmp",
+                                                       ".webp", ".ppm",  ".pgm", ".pbm", ".pnm"};
 
 bool begins_like_image(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -123,8 +124,7 @@ class FolderDataset final : public Dataset {
       notes_.push_back(
           fmt::format("{} images lie beside the class folders and are of no class; they are left out", beside));
     if (all.empty())
-      throw FormatError(
-          fmt::format("holds no image; expected JPEG, PNG, TIFF or BMP files ({} other files)", skipped_));
+      throw FormatError(fmt::format("holds no image; expected {} files ({} other files)", kFormats, skipped_));
     samples_ = std::move(all);
     files_ = std::make_unique<ImageFiles>(std::move(paths));
   }

@@ -68,8 +68,11 @@ std::vector<std::byte> ImageFiles::read(std::size_t index) const {
 }
 
 std::string content_of(const Image& image) {
-  const std::span<const std::byte> values = std::as_bytes(std::span(image.pixels));
-  if (all_alike(values, static_cast<std::size_t>(image.channels) * sizeof(std::uint16_t))) return {};
+  const bool reals = image.bits == 0;
+  const std::span<const std::byte> values =
+      reals ? std::as_bytes(std::span(image.reals)) : std::as_bytes(std::span(image.pixels));
+  const std::size_t one = reals ? sizeof(float) : sizeof(std::uint16_t);
+  if (all_alike(values, static_cast<std::size_t>(image.channels) * one)) return {};
   return fmt::format("{} {} {} {} {}", image.height, image.width, image.channels, image.bits, content_hash(values));
 }
 

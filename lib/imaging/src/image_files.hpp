@@ -33,7 +33,7 @@ class ImageFiles {
   mutable Contents contents_;
 };
 
-/// Dataset::content() of a decoded image of whole numbers.
+/// Dataset::content() of a decoded image.
 [[nodiscard]] std::string content_of(const Image& image);
 
 /// A path as an id: what cannot be printed (control bytes, invalid UTF-8) is escaped, so that every output can hold it.

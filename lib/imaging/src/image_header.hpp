@@ -5,33 +5,44 @@
 #include <optional>
 #include <span>
 #include <string_view>
-#include <vector>
 
 namespace shiftnorm::imaging {
 
-/// The file formats this room decodes.
-enum class Codec { jpeg, png, tiff, bmp };
+/// The file formats this room decodes. pnm: PBM, PGM and PPM.
+enum class Codec { jpeg, png, tiff, bmp, webp, pnm };
 
+inline constexpr std::string_view kFormats = "JPEG, PNG, TIFF, BMP, WebP or PPM";
 inline constexpr std::size_t kMagicBytes = 18;                       ///< what codec_of() needs to see
 inline constexpr std::int64_t kMaxPixels = std::int64_t{256} << 20;  ///< per image, whatever the file says
 
 /// What the first bytes say; nothing if they belong to no format above. File names play no part.
 [[nodiscard]] std::optional<Codec> codec_of(std::span<const std::byte> head) noexcept;
 [[nodiscard]] std::string_view name_of(Codec codec) noexcept;
+/// The codec, or an error that says what the file is instead (a GIF, say) as far as that is known.
+[[nodiscard]] Codec expect_codec(std::span<const std::byte> file);
 
-/// What the decoder must be told or must be corrected for.
-struct ImageHeader {
-  Codec codec = Codec::jpeg;
-  std::int64_t height = 0, width = 0;  ///< as stored, before `orientation`
-  bool grey_alpha = false;             ///< PNG grey + alpha, which OpenCV expands to colour
-  bool inverted_grey16 = false;        ///< TIFF, 16 bits, white is zero: libtiff's raw reading leaves it inverted
-  int orientation = 1;                 ///< TIFF tag 274, 1..8; 1 for every other format
+/// FormatError unless an image of that size may be decoded: before memory is taken.
+void check_size(Codec codec, std::int64_t width, std::int64_t height);
+/// FormatError: the file ends before its contents do.
+[[noreturn]] void truncated(Codec codec, std::string_view detail);
+
+/// Unsigned integers of a file in its byte order; reading beyond the end is an error.
+class Fields {
+ public:
+  Fields(std::span<const std::byte> bytes, Codec codec, bool big_endian)
+      : bytes_(bytes), codec_(codec), big_endian_(big_endian) {}
+
+  [[nodiscard]] std::uint64_t read(std::uint64_t at, std::size_t n) const;
+  [[nodiscard]] std::uint8_t u8(std::uint64_t at) const { return static_cast<std::uint8_t>(read(at, 1)); }
+  [[nodiscard]] std::uint16_t u16(std::uint64_t at) const { return static_cast<std::uint16_t>(read(at, 2)); }
+  [[nodiscard]] std::uint32_t u32(std::uint64_t at) const { return static_cast<std::uint32_t>(read(at, 4)); }
+  [[nodiscard]] std::uint64_t size() const { return bytes_.size(); }
+  [[nodiscard]] std::span<const std::byte> bytes() const { return bytes_; }
+
+ private:
+  std::span<const std::byte> bytes_;
+  Codec codec_;
+  bool big_endian_;
 };
-
-/// Reads the header, checks the size limit and that the file holds all of its pixels, and mends `file` so that the
-/// decoder's answer is PIL's: PNG chunks other than IHDR, PLTE, IDAT, IEND are taken out (colour profiles, text,
-/// transparency keys), TIFF's orientation and premultiplication tags are neutralised.
-/// Errors  FormatError, UnsupportedError; texts have no `where`.
-[[nodiscard]] ImageHeader read_image_header(std::vector<std::byte>& file);
 
 }  // namespace shiftnorm::imaging

@@ -113,11 +113,29 @@ Image shown(const Pipeline& pipeline, const dicom::Frame& frame) {
   return image;
 }
 
+/// Nothing tells what stands for white in a file of real numbers. Those in [0, 1] are ready, others need a scale.
+void check_range(const Pipeline& pipeline, const Image& image) {
+  const auto unscaled = [](const Step& step) {
+    const auto* to_float = std::get_if<ToFloat>(&step);
+    return to_float != nullptr && !to_float->scale;
+  };
+  if (image.reals.empty() || std::ranges::none_of(pipeline.steps, unscaled)) return;
+  const auto [low, high] = std::ranges::minmax(image.reals);
+  if (low < 0 || high > 1)
+    throw ConfigError(fmt::format(
+        "preprocess: an image holds real numbers from {} to {}, and to_float without a scale takes those in "
+        "[0, 1]; expected to_float with a scale",
+        low, high));
+}
+
 }  // namespace
 
 Image apply_image_steps(const Pipeline& pipeline, Image image, std::int64_t channels) {
   const std::vector<Step>& steps = pipeline.steps;
-  if (image.frame) image = shown(pipeline, *image.frame);
+  if (image.frame)
+    image = shown(pipeline, *image.frame);
+  else if (image.bits == 0)
+    check_range(pipeline, image);
   for (std::size_t i = 0; i < steps.size(); ++i) {
     if (const auto* step = std::get_if<Resize>(&steps[i])) {
       const auto* crop = i + 1 < steps.size() ? std::get_if<CenterCrop>(&steps[i + 1]) : nullptr;

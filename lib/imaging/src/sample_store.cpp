@@ -139,6 +139,8 @@ void SampleStore::State::settle_shape(const Shape& input) {
     } catch (const ShapeError& e) {
       set_reason(i, e);
       misfits[i] = 1;
+    } catch (const ConfigError&) {
+      throw;  // the preprocessing, not the sample
     } catch (const Error& e) {
       set_reason(i, e);
     }

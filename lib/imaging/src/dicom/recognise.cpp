@@ -22,7 +22,8 @@ std::string type_of(const fs::path& path) {
 }
 
 bool named_like_picture(const fs::path& path) {
-  constexpr std::array<std::string_view, 7> kPictures{".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".npy"};
+  constexpr std::array<std::string_view, 12> kPictures{".jpg",  ".jpeg", ".png", ".tif", ".tiff", ".bmp",
+                                                       ".webp", ".ppm",  ".pgm", ".pbm", ".pnm",  ".npy"};
   return std::ranges::find(kPictures, type_of(path)) != kPictures.end();
 }
 

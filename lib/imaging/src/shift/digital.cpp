@@ -1,12 +1,13 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 #include <span>
 #include <vector>
 
 #include "canvas.hpp"
+#include "decode_jpeg.hpp"
+#include "encode_jpeg.hpp"
 
 namespace shiftnorm::imaging {
 namespace {
@@ -99,15 +100,14 @@ Canvas pixelate(const Canvas& x, const ShiftContext& context) {
 
 Canvas jpeg_compression(const Canvas& x, const ShiftContext& context) {
   static constexpr int kSmall[] = {80, 65, 58, 50, 40}, kLarge[] = {25, 18, 15, 10, 7};
-  cv::Mat bytes, decoded;
+  cv::Mat bytes;
   x.convertTo(bytes, CV_MAKETYPE(CV_8U, x.channels()), 255);
-  if (x.channels() == 3) cv::cvtColor(bytes, bytes, cv::COLOR_RGB2BGR);
-  std::vector<unsigned char> file;
-  cv::imencode(".jpg", bytes, file, {cv::IMWRITE_JPEG_QUALITY, context.pick(kSmall, kLarge)});
-  decoded = cv::imdecode(file, x.channels() == 3 ? cv::IMREAD_COLOR : cv::IMREAD_GRAYSCALE);
-  if (x.channels() == 3) cv::cvtColor(decoded, decoded, cv::COLOR_BGR2RGB);
-  Canvas out;
-  decoded.convertTo(out, x.type(), 1.0 / 255);
+  Image image{.height = x.rows, .width = x.cols, .channels = x.channels()};
+  image.pixels.assign(bytes.ptr(), bytes.ptr() + image.values());
+  image = decode_jpeg(encode_jpeg(image, context.pick(kSmall, kLarge)));
+  Canvas out(x.size(), x.type());
+  auto value = image.pixels.begin();
+  for_each_element(out, [&](float) { return static_cast<float>(*value++ * (1.0 / 255)); });
   return out;
 }
 

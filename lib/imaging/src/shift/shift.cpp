@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <opencv2/core/utils/logger.hpp>
 
 #include "canvas.hpp"
 #include "shiftnorm/core/error.hpp"
@@ -85,6 +86,16 @@ void from_canvas(const Canvas& canvas, Image& image) {
   }
 }
 
+/// OpenCV's log and thread pool are process-wide: switched off once, before its first use here.
+void quiet_opencv() {
+  static const bool done = [] {
+    cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
+    cv::setNumThreads(1);
+    return true;
+  }();
+  static_cast<void>(done);
+}
+
 /// 64 bits of a hash of what names the draw: an image has its own noise, whatever was drawn before.
 std::uint64_t stream_of(const Shift& shift, std::string_view key) {
   const std::string hex = sha256_hex(fmt::format("{} {} {}", shift.name, shift.severity, key));
@@ -103,6 +114,9 @@ void check_shift(const Shift& shift) {
 
 Image apply_shift(const Shift& shift, const Image& image, std::uint64_t seed, std::string_view key) {
   check_shift(shift);
+  if (image.bits == 0)
+    throw ConfigError(fmt::format("shift {}: the image holds real numbers; expected 8 or 16 bits", shift.name));
+  quiet_opencv();
   Random random(seed, stream_of(shift, key));
   const ShiftContext context{shift.severity, std::min(image.height, image.width) < kSmallSide, random};
   Image out = image;
