@@ -208,7 +208,7 @@ class Study {
     };
     under({}, "adabn");
     under({.policy = Policy::blend, .prior_images = 16}, "blend16");
-    under({.policy = Policy::hybrid}, "hybrid");
+    under({.policy = Policy::hybrid_decay}, "hybrid-decay");
     // Nothing learned: the source.
     under(prior ? Mode{.policy = Policy::blend, .prior_images = *prior} : Mode{.policy = Policy::source}, "shrink");
   }

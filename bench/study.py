@@ -18,7 +18,7 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5
 BY_COUNT = [("layerwise adabn", "adabn", "0", "any"), ("blend, N = 16", "blend16", "0", "any"), ("blend, suggested N", "shrink", "0", "any"),
             ("batch-mean 64, shuffled", "batch-mean", "64", "shuffled"), ("batch-mean 8, shuffled", "batch-mean", "8", "shuffled"),
             ("batch-mean 1", "batch-mean", "1", "by class"), ("ema 8, shuffled", "ema", "8", "shuffled"), ("dua", "dua", "1", "shuffled"),
-            ("hybrid", "hybrid", "0", "any"), ("source-normalised", "source-normalised", "0", "any")]
+            ("hybrid-decay", "hybrid-decay", "0", "any"), ("source-normalised", "source-normalised", "0", "any")]
 BY_BATCH = [("batch-mean, shuffled", "batch-mean", "shuffled"), ("batch-mean, by class", "batch-mean", "by class"),
             ("batch population, shuffled", "batch-population", "shuffled"), ("batch population, by class", "batch-population", "by class"),
             ("ema, shuffled", "ema", "shuffled"), ("ema, by class", "ema", "by class"), ("policy batch, shuffled", "batch", "shuffled"),

@@ -8,3 +8,6 @@ install(FILES ${CMAKE_CURRENT_LIST_DIR}/FindDCMTKData.cmake ${CMAKE_CURRENT_LIST
               ${CMAKE_CURRENT_LIST_DIR}/Findonnx.cmake ${PROJECT_BINARY_DIR}/shiftnormConfig.cmake
               ${PROJECT_BINARY_DIR}/shiftnormConfigVersion.cmake
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/shiftnorm)
+# What the program reads and writes, as JSON Schemas.
+install(FILES ${PROJECT_SOURCE_DIR}/configs/schema.json DESTINATION ${CMAKE_INSTALL_DATADIR}/shiftnorm)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/configs/schemas DESTINATION ${CMAKE_INSTALL_DATADIR}/shiftnorm)

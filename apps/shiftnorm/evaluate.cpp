@@ -28,7 +28,7 @@ using container::Json;
 
 constexpr OptionSpec kEvaluate[] = {
     {"mode", "M",
-     "source, adabn, blend, mixture, mean-only, variance-only, batch, instance, hybrid, disabled, identity or "
+     "source, adabn, blend, mixture, mean-only, variance-only, batch, instance, hybrid-decay, disabled, identity or "
      "normalise-only "
      "(default: source); what it needs is measured on the same images"},
     {"stats", "F", "use the statistics of this file (.bnstats) instead of measuring; the default mode is then adabn"},
@@ -130,6 +130,7 @@ ExitCode evaluate(const Options& options, Console& console) {
   job.dataset.classes = from_option("classes", [&] { return classes_of(options); });
   const std::optional<stats::StatisticsFile> statistics = statistics_of(options);
   adapt::Mode mode = mode_of(options, "mode", statistics ? "adabn" : "source");
+  tell_of_policy_name(options, "mode", console);
   if (statistics) {
     mode = experiment::measured_mode(*statistics, mode);
     job.network = network_of(options, "", statistics->weights);

@@ -27,7 +27,7 @@ constexpr OptionSpec kExport[] = {
     {"out", "FILE", "the file to write: .onnx and .safetensors convert, any other name keeps the original's format"},
     {"fold", "", "for deployment: take BatchNorms into the layers before them (.onnx only)"},
     {"policy", "P",
-     "adabn, blend, mixture, mean-only, variance-only or hybrid (default: adabn; source without --stats)"},
+     "adabn, blend, mixture, mean-only, variance-only or hybrid-decay (default: adabn; source without --stats)"},
     {"allow-small-cohort", "", "write statistics of fewer than 11 patients; the provenance says so"},
     {"prior-images", "N", "blend: the source counts as N images"},
     {"source-weight", "L", "blend: the source's weight, in [0, 1]"},
@@ -74,6 +74,7 @@ ExitCode export_checkpoint(const Options& options, Console& console) {
     throw ConfigError(fmt::format("--fold: folded networks are written as ONNX; expected --out FILE.onnx, not '{}'",
                                   printable(out.filename().string())));
   adapt::Mode mode = mode_of(options, "policy", options.has("stats") ? "adabn" : "source");
+  tell_of_policy_name(options, "policy", console);
   experiment::check_exportable(mode);
   if (!options.has("stats") && adapt::measures(mode.policy))
     throw ConfigError(
@@ -94,6 +95,10 @@ ExitCode export_checkpoint(const Options& options, Console& console) {
   facts.images = source.images;
   facts.instruction_set = source.instruction_set;
   facts.program_version = SHIFTNORM_VERSION;
+  if (file) {
+    facts.measured_version = file->program_version;
+    facts.libraries = parse_libraries(file->libraries);
+  }
   facts.fold = options.has("fold");
   facts.small_cohort = options.has("allow-small-cohort");
   const experiment::Exported exported = experiment::export_checkpoint(model, source.statistics, facts, source.data);

@@ -304,6 +304,11 @@ adapt::Mode mode_of(const Options& options, std::string_view policy_option, std:
   return mode;
 }
 
+void tell_of_policy_name(const Options& options, std::string_view policy_option, Console& console) {
+  if (const std::string note = adapt::note_on_policy_name(options.text(policy_option)); !note.empty())
+    console.warn(note);
+}
+
 adapt::LayerRule parse_layers(const std::string& text) {
   adapt::LayerRule rule;
   for (const std::string& part : parts(text, ',')) parse_layer_part(part, rule);

@@ -46,6 +46,9 @@ void set_identities(const Options& options, const imaging::Dataset& data, Output
 /// The mode that --policy (or --mode) and the measuring options make; `policy` names the option.
 [[nodiscard]] adapt::Mode mode_of(const Options& options, std::string_view policy_option, std::string_view absent);
 
+/// A warning for whoever uses a policy's former name.
+void tell_of_policy_name(const Options& options, std::string_view policy_option, Console& console);
+
 /// `RULE`: comma-separated patterns (`layer1.*`), `!pattern` to leave out, `first=N`, `last=N`, `min_level=N`,
 /// `max_level=N`.
 [[nodiscard]] adapt::LayerRule parse_layers(const std::string& rule);

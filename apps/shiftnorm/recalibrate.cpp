@@ -30,7 +30,8 @@ constexpr OptionSpec kRecalibrate[] = {
     {"out", "ADAPTED",
      "the adapted checkpoint, may be the original; .onnx and .safetensors convert, any other name keeps the format"},
     {"policy", "P",
-     "adabn, blend, mixture, mean-only, variance-only, hybrid, source, disabled, identity or normalise-only (default: "
+     "adabn, blend, mixture, mean-only, variance-only, hybrid-decay, source, disabled, identity or normalise-only "
+     "(default: "
      "adabn); batch and instance can be evaluated, but no file holds them"},
     {"stats-out", "F", "also write what was measured, before the policy, as a statistics file (.bnstats)"},
     {"allow-small-cohort", "", "write a checkpoint from fewer than 11 patients; its provenance says so"},
@@ -77,9 +78,6 @@ experiment::ExportFacts facts_of(const Job& job, const fs::path& out, const adap
   facts.instruction_set = exec::instruction_set();
   facts.program_version = SHIFTNORM_VERSION;
   facts.small_cohort = job.small_cohort;
-  if (job.options.dataset.limit.images)
-    facts.drawn = fmt::format("{}{} images, seed {}", job.automatic ? "auto: " : "", *job.options.dataset.limit.images,
-                              job.options.dataset.limit.seed);
   return facts;
 }
 
@@ -154,7 +152,7 @@ Estimate estimate(const Job& job, Console& console) {
   }
   e.facts.images = e.result.adapted_images;
   e.data = experiment::data_facts(e.session, e.result.left_out);
-  e.data.drawn = e.facts.drawn;
+  if (job.automatic) e.data.drawn = "auto: " + e.data.drawn;
   e.settling = experiment::settling_of(
       job.mode, e.result.measured, e.session.engine->source_known() ? e.session.engine->source() : stats::Statistics{},
       e.result.adapted_images);
@@ -210,8 +208,7 @@ void add_domain_files(const Job& job, const DomainEstimates& e, OutputFiles& fil
     experiment::ExportFacts facts = facts_of(job, out, e.treated[d].mode);
     facts.images = result.adapted_images;
     facts.domain = e.domains.names[d];
-    experiment::DataFacts data = experiment::data_facts(e.session, e.domains, d, result.left_out);
-    data.drawn = facts.drawn;
+    const experiment::DataFacts data = experiment::data_facts(e.session, e.domains, d, result.left_out);
     if (job.statistics)
       files.set(statistics,
                 stats::write_statistics(experiment::statistics_file(e.session.model, result.measured, facts, data)));
@@ -383,6 +380,7 @@ ExitCode recalibrate_whole(const Job& job, const Options& options, Console& cons
 
 ExitCode recalibrate(const Options& options, Console& console) {
   const Job job = job_of(options);
+  tell_of_policy_name(options, "policy", console);
   return job.domain ? recalibrate_domains(job, options, console) : recalibrate_whole(job, options, console);
 }
 

@@ -42,6 +42,7 @@ Json header_json(const stats::StatisticsFile& file) {
                        {"shuffle", text_or_null(file.shuffle)},
                        {"images", file.images},
                        {"drawn", text_or_null(file.drawn)},
+                       {"shift", text_or_null(file.shift)},
                        {"patients", file.patients ? Json(*file.patients) : Json()},
                        {"model_sha256", printable(file.model_sha256)},
                        {"architecture", text_or_null(file.architecture)},
@@ -49,7 +50,8 @@ Json header_json(const stats::StatisticsFile& file) {
                                                     {"sha256", text_or_null(file.preprocess_sha256)}})},
                        {"data_fingerprints", std::move(fingerprints)},
                        {"instruction_set", text_or_null(file.instruction_set)},
-                       {"version", text_or_null(file.program_version)}});
+                       {"version", text_or_null(file.program_version)},
+                       {"libraries", text_or_null(file.libraries)}});
 }
 
 std::string header_text(const std::string& where, const stats::StatisticsFile& file) {
@@ -82,9 +84,12 @@ ExitCode merge(const std::vector<std::string>& paths, const Options& options, Co
   parts.reserve(paths.size());
   for (const std::string& path : paths) parts.push_back({name_of(path), experiment::read_statistics_file(path)});
   stats::StatisticsFile total = stats::merged(parts);
-  if (std::ranges::adjacent_find(total.fingerprints) != total.fingerprints.end())  // they are sorted
-    console.warn("two of the files were measured on the same images, which now count twice");
-  total.program_version = SHIFTNORM_VERSION;
+  for (const stats::NamedStatistics& part : parts)
+    if (part.file.fingerprints.empty())
+      console.warn(
+          fmt::format("{}: holds no fingerprint of its images; whether another part holds them too cannot be "
+                      "told",
+                      part.name));
   files.set(out, stats::write_statistics(total));
   files.write();
   console.say(fmt::format("{}: {} images of {} files\n", out.string(), total.images, parts.size()));

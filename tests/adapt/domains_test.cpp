@@ -57,7 +57,7 @@ const std::vector<std::vector<std::size_t>> kDomains{{0, 3, 4, 7, 9, 11}, {1, 10
 TEST_CASE("Domains measured in one sweep are those measured alone, bit for bit", "[adapt]") {
   const Mode mode =
       GENERATE(Mode{}, Mode{.semantics = Semantics::source}, Mode{.policy = Policy::blend, .prior_images = 4.0},
-               Mode{.policy = Policy::hybrid}, Mode{.semantics = Semantics::batch, .batch = 2, .shuffle = 9},
+               Mode{.policy = Policy::hybrid_decay}, Mode{.semantics = Semantics::batch, .batch = 2, .shuffle = 9},
                Mode{.semantics = Semantics::batch, .estimator = Estimator::batch_mean, .batch = 3},
                Mode{.semantics = Semantics::batch, .estimator = Estimator::ema, .batch = 2, .shuffle = 3},
                Mode{.semantics = Semantics::batch, .estimator = Estimator::dua, .batch = 1},

@@ -322,7 +322,7 @@ TEST_CASE("Without source statistics only modes that need none run", "[adapt]") 
   const Mode refused[] = {{.policy = Policy::source},
                           {.policy = Policy::blend, .prior_images = 16},
                           {.policy = Policy::mean_only},
-                          {.policy = Policy::hybrid},
+                          {.policy = Policy::hybrid_decay},
                           {.policy = Policy::normalise_only},
                           {.semantics = Semantics::source},
                           {.semantics = Semantics::batch, .estimator = Estimator::ema},

@@ -12,6 +12,12 @@ TEST_CASE("Names are read and written alike", "[adapt]") {
   for (const char* name : {"population", "batch-mean", "ema", "ema-reset", "dua"})
     CHECK(name_of(parse_estimator(name)) == name);
   for (const char* name : {"layerwise", "batch", "source"}) CHECK(name_of(parse_semantics(name)) == name);
+  CHECK(parse_policy("hybrid") == Policy::hybrid_decay);
+  CHECK(
+      note_on_policy_name("hybrid") ==
+      "policy hybrid is now called hybrid-decay: it is the rule of the repository of Hybrid-TTN (CoLLAs 2024), not the "
+      "one that its paper describes");
+  CHECK(note_on_policy_name("hybrid-decay").empty());
   CHECK_THROWS_WITH(parse_policy("adbn"),
                     Contains("policy 'adbn' (nearest is 'adabn'); expected one of source, adabn, blend"));
   CHECK_THROWS_AS(parse_estimator("median"), shiftnorm::ConfigError);

@@ -62,8 +62,8 @@ TEST_CASE("mean-only and variance-only take one of the two", "[adapt]") {
   CHECK(apply({.policy = Policy::variance_only})[0].variance == kTarget[0].variance);
 }
 
-TEST_CASE("hybrid keeps the target where channels moved least, fewer in deeper layers", "[adapt]") {
-  const auto out = apply({.policy = Policy::hybrid});
+TEST_CASE("hybrid-decay keeps the target where channels moved least, fewer in deeper layers", "[adapt]") {
+  const auto out = apply({.policy = Policy::hybrid_decay});
   CHECK(out[0].mean == kTarget[0].mean);  // l = 0: all
   // l = 1 of 3: half of four channels. Distances 0.25, 1, 4, 0: channels 3 and 0 stay.
   CHECK(out[1].mean == std::vector<double>{1.5, 1.0, 1.0, 1.0});

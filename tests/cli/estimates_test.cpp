@@ -62,7 +62,7 @@ TEST_CASE("every policy, semantics and estimator is listed by --help and taken b
   for (const std::string_view name : adapt::semantics_names()) CHECK(listed(help, name));
   for (const std::string_view name : adapt::estimator_names()) CHECK(listed(help, name));
 
-  for (const adapt::Policy policy : {adapt::Policy::hybrid, adapt::Policy::instance, adapt::Policy::source})
+  for (const adapt::Policy policy : {adapt::Policy::hybrid_decay, adapt::Policy::instance, adapt::Policy::source})
     for (const std::string_view estimator : adapt::estimator_names()) {
       const std::string name(adapt::name_of(policy)), method(estimator),
           semantics = method == "population" ? "layerwise" : "batch";

@@ -136,6 +136,8 @@ TEST_CASE("statistics that must not be merged or applied are refused in one line
   test::check_refused(place, merge({"source.bnstats", "batch.bnstats"}), 2, "semantics batch; expected source");
   test::check_refused(place, merge({"source.bnstats"}), 2, "1 files to merge");
   test::check_refused(place, merge({"source.bnstats", "none.bnstats"}), 3, "none.bnstats");
+  test::check_refused(place, merge({"source.bnstats", "source.bnstats"}), 2,
+                      "source.bnstats: holds images that source.bnstats holds too (fingerprint ");
   test::check_refused(place, {"stats", "merge", "source.bnstats", "source.bnstats"}, 2, "--out: missing");
   test::check_refused(place, {"stats", "show", "net.safetensors"}, 3, "net.safetensors: no schema in its metadata");
   test::check_refused(place, {"stats", "show"}, 2, "stats show: 0 files; expected one");

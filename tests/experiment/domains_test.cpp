@@ -78,7 +78,7 @@ TEST_CASE("few images fall back to a blend where the policy would trust them alo
   };
   using adapt::Policy;
   CHECK(policies({}) == std::vector{Policy::adabn, Policy::blend});
-  CHECK(policies({.policy = Policy::hybrid}) == std::vector{Policy::hybrid, Policy::blend});
+  CHECK(policies({.policy = Policy::hybrid_decay}) == std::vector{Policy::hybrid_decay, Policy::blend});
   CHECK(policies({.policy = Policy::mixture, .prior_images = 2.0}) == std::vector{Policy::mixture, Policy::mixture});
   CHECK(policies({.policy = Policy::source}) == std::vector{Policy::source, Policy::source});
   CHECK(policies({.policy = Policy::batch}) == std::vector{Policy::batch, Policy::batch});

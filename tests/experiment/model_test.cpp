@@ -4,6 +4,7 @@
 
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/file.hpp"
+#include "shiftnorm/formats/convert.hpp"
 #include "support/shared_data.hpp"
 #include "support_network.hpp"
 
@@ -48,4 +49,26 @@ TEST_CASE("the network is rebuilt for another input size with the same weights",
   experiment::fit_input(model, Shape{3, 48, 40});
   CHECK(model.input() == Shape{3, 48, 40});
   CHECK(model.graph.value(graph::batch_norms(model.graph)[0].mean).tensor.has_value());
+}
+
+// Oracle: estimators.md D: PyTorch stores the sample variance, ONNX from opset 14 on the population's.
+TEST_CASE("which variance is stored is said by the file that holds it, not by what describes it", "[experiment]") {
+  const test::TempDir dir;
+  test::write_random_network(dir.path() / "net.safetensors", "cifar_resnet20");
+  const auto weights = experiment::restore(dir.path() / "net.safetensors", "cifar_resnet20");
+  write_file(dir.path() / "net.onnx", formats::write_onnx(weights.graph, "test", {}));
+  const auto stored = [&](const char* file, const char* description) {
+    const std::filesystem::path graph = *description == '\0' ? std::filesystem::path() : dir.path() / description;
+    return graph::batch_norms(experiment::restore(dir.path() / file, experiment::NetworkSource{{}, graph}).graph)
+        .at(0)
+        .stored_variance;
+  };
+  CHECK(stored("net.onnx", "") == graph::StoredVariance::population);
+  CHECK(stored("net.onnx", "net.onnx") == graph::StoredVariance::population);
+  CHECK(stored("net.safetensors", "net.onnx") == graph::StoredVariance::sample);
+  // Also once it is made for another size.
+  auto model =
+      experiment::restore(dir.path() / "net.safetensors", experiment::NetworkSource{{}, dir.path() / "net.onnx"});
+  experiment::fit_input(model, model.input());
+  CHECK(graph::batch_norms(model.graph).at(3).stored_variance == graph::StoredVariance::sample);
 }

@@ -99,6 +99,45 @@ TEST_CASE("A pickled chain of stock layers brings its graph", "[formats]") {
   CHECK(*graph.value(graph.outputs().front()).shape == Shape{1, 3});
 }
 
+TEST_CASE("A pickled module tells epsilon and momentum of its BatchNorms, whatever its own class", "[formats]") {
+  ModuleFile file;
+  const auto norm = [&](const std::string& name, double epsilon, const std::function<void()>& momentum,
+                        const std::vector<const char*>& tensors) {
+    file.child(name);
+    file.module(
+        "torch.nn.modules.batchnorm", "BatchNorm2d",
+        [&] {
+          file.pickle().text("eps").real(epsilon).text("momentum");
+          momentum();
+        },
+        [&] {
+          for (const char* part : tensors) file.tensor(part, {3});
+        });
+  };
+  file.module(
+      "mynet.models", "Net", [] {}, {},
+      [&] {
+        norm("bn1", 1e-3, [&] { file.pickle().real(0.3); }, {"weight", "bias", "running_mean", "running_var"});
+        norm("bn2", 0.5, [&] { file.pickle().op('N'); }, {"weight", "bias"});
+        norm("bn3", 0.0, [&] { file.pickle().integer(1); }, {"running_mean", "running_var"});
+        file.child("fc");
+        file.linear(4, 3);
+      });
+  const Checkpoint checkpoint = parse(file);
+  REQUIRE(checkpoint.norms.size() == 3);
+  CHECK(checkpoint.norms[0].layer == "bn1");
+  CHECK(checkpoint.norms[0].epsilon == 1e-3);
+  CHECK(checkpoint.norms[0].momentum == 0.3);
+  CHECK(checkpoint.norms[1].epsilon == 0.5);
+  CHECK_FALSE(checkpoint.norms[1].momentum);  // momentum=None, a cumulative average
+  CHECK(checkpoint.norms[2].momentum == 1.0);
+  ModuleFile bad;
+  bad.module(
+      "torch.nn.modules.batchnorm", "BatchNorm2d", [&] { bad.pickle().text("eps").real(-1); },
+      [&] { bad.tensor("running_var", {3}); });
+  CHECK_THROWS_WITH(parse(bad), Contains("eps -1 and momentum 0; expected numbers in [0, 1]"));
+}
+
 TEST_CASE("A module of other classes gives its tensors and says what it is", "[formats]") {
   ModuleFile file;
   file.module(

@@ -29,6 +29,13 @@ class PickleBuilder {
     out_.u8(0x8a).u8(8).u64(static_cast<std::uint64_t>(v));
     return *this;
   }
+  PickleBuilder& real(double v) {
+    op('G');  // big-endian
+    const auto bits = std::bit_cast<std::uint64_t>(v);
+    for (int shift = 56; shift >= 0; shift -= 8)
+      byte(static_cast<unsigned>(bits >> static_cast<unsigned>(shift)) & 255U);
+    return *this;
+  }
   PickleBuilder& text(std::string_view v) {
     out_.text("X").u32(v.size()).text(v);
     return *this;

@@ -21,8 +21,10 @@ ORTHANC = shutil.which("Orthanc") or shutil.which("Orthanc", path="/usr/sbin")
 if not ORTHANC:
     print(f"SKIPPED: {Path(sys.argv[0]).stem}: Orthanc is not installed")
     sys.exit(0)
+sys.path.append(str(Path(__file__).resolve().parents[1] / "parity"))
 try:
     import dicom_files
+    import json_schemas
 except ImportError as missing:
     print(f"SKIPPED: {Path(sys.argv[0]).stem}: {missing.name} is not installed")
     sys.exit(0)
@@ -206,7 +208,7 @@ class Plain(Pulling):
     def test_everything_arrives_as_it_was_given(self):
         for name, method in self.methods().items():
             with self.subTest(name):
-                document = json.loads(self.pull("--json", *method, out=name).stdout)
+                document = json_schemas.check("pull.json", json.loads(self.pull("--json", *method, out=name).stdout))
                 self.check_whole(out=name)
                 self.assertEqual(document["objects"], {"matching": 40, "received": 40, "already": 0, "failed": 0})
                 self.assertEqual(document["studies"], {"matching": 8, "received": 8, "already": 0, "failed": 0})
@@ -236,7 +238,7 @@ class Plain(Pulling):
             with self.subTest(number):
                 self.pull(query=query, out=str(number))
                 self.check_whole(wanted, out=str(number))
-        document = json.loads(self.pull("--json", query=["PatientID=NOBODY"], out="none").stdout)
+        document = json_schemas.check("pull.json", json.loads(self.pull("--json", query=["PatientID=NOBODY"], out="none").stdout))
         self.assertEqual(document["studies"]["matching"], 0)
 
     def test_a_dry_run_counts_and_writes_nothing(self):

@@ -1,8 +1,9 @@
 """Statistics after `recalibrate`, for every estimator with a twin in PyTorch (or a formula, named), read back by PyTorch."""
 import copy
 
-from support import ParityCase, build, images, main, norms, run, set_training, torch
+from support import ParityCase, build, images, main, norms, read_safetensors, run, set_training, torch
 
+EMA = ("--semantics", "batch", "--estimator", "ema", "--batch", 5, "--shuffle", "off")
 COUNT = 22  # with batches of 5 the last one is ragged
 # One architecture of each family; inception_v3 has a test of its own.
 FAMILIES = ("cifar_wrn40_2", "chexnet", "densenet121", "efficientnet_b0", "googlenet", "mnasnet0_5", "mobilenet_v2", "mobilenet_v3_small",
@@ -169,6 +170,35 @@ class Statistics(ParityCase):
                            "--batch", 5, "--shuffle", "off")
         self.check("cifar_resnet20", train_mode(model, x, 5, 0.1), "--semantics", "batch", "--estimator", "ema", "--batch", 5, "--shuffle", "off")
 
+    def test_the_convention_is_the_weights_files(self):
+        """The same average of a state_dict that an ONNX file describes: from opset 14 on ONNX's own variance is the population's,
+        and its momentum may be another; PyTorch's file keeps the sample variance."""
+        model, x = self.start("cifar_resnet20")
+        for opset in (13, 17):
+            with self.subTest(opset=opset):
+                torch.onnx.export(model, x[:1], self.at / "net.onnx", opset_version=opset, training=torch.onnx.TrainingMode.PRESERVE,
+                                  do_constant_folding=False)
+                run("recalibrate", self.at / "net.pth", "--graph", self.at / "net.onnx", "--data", self.at / "x.npy", "--out", self.at / "adapted.pth",
+                    *EMA)
+                self.assert_statistics(torch.load(self.at / "adapted.pth"), train_mode(model, x, 5, 0.1).state_dict())
+
+    def test_a_pickled_module_says_its_own_epsilon_and_momentum(self):
+        """torch.save(model): its BatchNorms stand before what --arch or --graph says of them."""
+        model, x = self.start("cifar_resnet20")
+        torch.onnx.export(model, x[:1], self.at / "net.onnx", opset_version=17, training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False)
+        for bn in norms(model).values():
+            bn.eps, bn.momentum = 0.05, 0.3
+        torch.save(model, self.at / "whole.pth")
+        with torch.no_grad():
+            expected = model(x)
+        for described in (("--arch", "cifar_resnet20"), ("--graph", self.at / "net.onnx")):
+            with self.subTest(described):
+                run("evaluate", self.at / "whole.pth", *described, "--data", self.at / "x.npy", "--outputs", self.at / "y.safetensors")
+                (found,) = read_safetensors(self.at / "y.safetensors").values()
+                self.assert_logits(found, expected)
+                run("recalibrate", self.at / "whole.pth", *described, "--data", self.at / "x.npy", "--out", self.at / "adapted.pth", *EMA)
+                self.assert_statistics(torch.load(self.at / "adapted.pth").state_dict(), train_mode(model, x, 5, 0.3).state_dict())
+
     def test_exponential_average_from_nothing(self):
         model, x = self.start("cifar_resnet20")
         self.check("cifar_resnet20", train_mode(model, x, 5, 0.1, reset=True), "--semantics", "batch", "--estimator", "ema-reset", "--momentum", 0.1,
@@ -237,7 +267,7 @@ class Statistics(ParityCase):
             ("mean-only",): lambda s, t, i: (t[0], s[1]),
             ("variance-only",): lambda s, t, i: (s[0], t[1]),
             ("disabled",): lambda s, t, i: (torch.zeros_like(s[0]), torch.full_like(s[1], 1 - 1e-5)),
-            ("hybrid",): lambda s, t, i: nearest_channels(s, t, i, total),
+            ("hybrid-decay",): lambda s, t, i: nearest_channels(s, t, i, total),
         }
         for (policy, *options), formula in formulas.items():
             with self.subTest(policy):

@@ -9,6 +9,8 @@
 #include <random>
 #include <vector>
 
+#include "exact_product.hpp"
+
 using shiftnorm::stats::ExactSum;
 
 namespace {
@@ -155,4 +157,35 @@ TEST_CASE("ExactSum drops what lies below its lowest bit, addend by addend", "[s
   CHECK(sum.value() == 0.0L);
   sum.add(0x1p-288);
   CHECK(sum.value() == 0x1p-288L);
+}
+
+// Oracle: integer arithmetic, as above: sums of 2^-20 times factors of 2^-10.
+TEST_CASE("ExactSum takes products of a sum without rounding", "[stats]") {
+  std::mt19937_64 random(7);
+  for (int round = 0; round < 200; ++round) {
+    ExactSum sum;
+    __extension__ __int128 whole = 0;
+    for (int i = 0; i < 20; ++i) {
+      const auto v = static_cast<std::int64_t>(random()) >> 24;
+      whole += v;
+      sum.add(std::ldexp(static_cast<double>(v), -20));
+    }
+    const auto factor = static_cast<std::int64_t>(random()) >> (round % 2 == 0 ? 30 : 44);
+    const ExactSum product = shiftnorm::stats::times(sum, std::ldexp(static_cast<double>(factor), -10));
+    // In parts of 32 bits, each of which a double holds.
+    ExactSum expected;
+    const bool negative = whole < 0;
+    __extension__ auto rest = static_cast<unsigned __int128>(negative ? -whole : whole);
+    for (int part = 0; rest != 0; ++part, rest >>= 32) {
+      const auto digit = static_cast<std::int64_t>(static_cast<std::uint64_t>(rest) & 0xffffffffU);
+      const std::int64_t high = factor / (std::int64_t{1} << 20), low = factor % (std::int64_t{1} << 20);
+      expected.add(std::ldexp(static_cast<double>(digit * low) * (negative ? -1 : 1), 32 * part - 30));
+      expected.add(std::ldexp(static_cast<double>(digit) * (negative ? -1 : 1), 32 * part - 30) *
+                   std::ldexp(static_cast<double>(high), 20));
+    }
+    CHECK(product == expected);
+  }
+  ExactSum lost;
+  lost.add(std::numeric_limits<double>::infinity());
+  CHECK_FALSE(shiftnorm::stats::times(lost, 2).valid());
 }

@@ -162,3 +162,136 @@ TEST_CASE("Spreads of shards add up to that of the whole", "[stats]") {
   CHECK(merged == whole.spread);
   CHECK_THROWS_AS(merged.merge(Spread(2)), ShapeError);
 }
+
+namespace {
+
+/// Images of `plane` values around `offset`, whose differences are `scale`, and what the definition makes of them: two
+/// passes in long double over the values themselves.
+struct FarImages {
+  std::vector<std::vector<float>> images;
+  LayerStatistics layer{"bn", {0.0}, {1.0}};
+  double mean = 0, variance = 0, error = 0;
+
+  FarImages(std::size_t count, std::size_t plane, float offset, double scale, float pivot = 0) {
+    std::mt19937 random(11);
+    std::normal_distribution<double> normal(0, scale);
+    layer.sums = ChannelMoments({pivot});
+    layer.spread = Spread(1);
+    for (std::size_t i = 0; i < count; ++i) {
+      std::vector<float>& image = images.emplace_back();
+      const double centre = normal(random);
+      for (std::size_t k = 0; k < plane; ++k)
+        image.push_back(offset + static_cast<float>(centre + normal(random) * (i % 3 == 0 ? 2 : 1)));
+      double sum = 0, square = 0;
+      for (const float v : image) {
+        const double x = static_cast<double>(v) - static_cast<double>(pivot);
+        sum += x;
+        square += x * x;
+      }
+      layer.sums.add_image({&sum, 1}, {&square, 1}, static_cast<std::int64_t>(plane));
+      layer.spread.add({&sum, 1}, {&square, 1}, static_cast<double>(plane));
+    }
+    layer.images = static_cast<std::int64_t>(count);
+    layer.values = layer.images * static_cast<std::int64_t>(plane);
+    layer.batches = 1;
+    estimate(Pooling::values, layer);
+    by_definition();
+  }
+
+ private:
+  void by_definition() {
+    long double total = 0;
+    const auto n = static_cast<long double>(images.size()), plane = static_cast<long double>(images[0].size());
+    for (const auto& image : images)
+      for (const float v : image) total += static_cast<long double>(v) / (n * plane);
+    std::vector<long double> means, squares;
+    for (const auto& image : images) {
+      means.push_back(0);
+      squares.push_back(0);
+      for (const float v : image) {
+        means.back() += (static_cast<long double>(v) - total) / plane;
+        squares.back() += (static_cast<long double>(v) - total) * (static_cast<long double>(v) - total) / plane;
+      }
+    }
+    const auto spread = [&](const std::vector<long double>& values) {
+      long double centre = 0, sum = 0;
+      for (const long double v : values) centre += v / n;
+      for (const long double v : values) sum += (v - centre) * (v - centre) / (n - 1);
+      return std::pair(centre, sum);
+    };
+    const long double v = spread(squares).first;
+    mean = static_cast<double>(total);
+    variance = static_cast<double>(v);
+    error = static_cast<double>(std::sqrt((spread(means).second + spread(squares).second / (4 * v)) / (n * v)));
+  }
+};
+
+}  // namespace
+
+// Oracle: the definition, on centred values in long double. In the worst case the offset is some 5 000 000 deviations:
+// float32 itself tells few values there, and the squares of the sums agree in their first 26 decimal digits.
+TEST_CASE("A nearly constant channel far from its pivot tells its error", "[stats]") {
+  const auto [offset, scale] = GENERATE(table<float, double>({{0, 1}, {30, 1}, {1000, 1}, {1000, 1e-2}, {8192, 1e-3}}));
+  for (const std::size_t plane : {1, 49, 64}) {
+    const FarImages far(40, plane, offset, scale);
+    CAPTURE(offset, scale, plane);
+    // An image's own sum of squares is a double: it rounds off offset^2 / scale^2 times as much of the differences.
+    const double apart = static_cast<double>(offset) / scale, tolerance = 1e-9 + 4 * 0x1p-52 * apart * apart;
+    CHECK(tolerance < 0.1);
+    CHECK(far.layer.variance[0] == Approx(far.variance).epsilon(tolerance));
+    CHECK(error_of(far.layer) == Approx(far.error).epsilon(tolerance));
+  }
+}
+
+// Oracle: the definition in the layer: (16 e^2 + e0^2 v0 / f) / (16 + v0 / f) with f a thousandth of the mean variance.
+TEST_CASE("A nearly constant channel counts by its share of the layer", "[stats]") {
+  const FarImages plain(32, 64, 0, 1), constant(32, 64, 1000, 1e-3);
+  constexpr std::size_t kPlain = 16;
+  LayerStatistics layer{"bn", {}, {}};
+  std::vector<float> pivots;
+  std::vector<ExactSum> sums, squares;
+  std::vector<std::array<ExactSum, 3>> products;
+  const auto channel = [&](const LayerStatistics& one) {
+    layer.mean.push_back(one.mean[0]);
+    layer.variance.push_back(one.variance[0]);
+    pivots.push_back(one.sums.pivot()[0]);
+    sums.push_back(one.sums.sums()[0]);
+    squares.push_back(one.sums.squares()[0]);
+    products.push_back(one.spread.products()[0]);
+  };
+  for (std::size_t c = 0; c < kPlain; ++c) channel(plain.layer);
+  channel(constant.layer);
+  layer.values = plain.layer.values;
+  layer.images = plain.layer.images;
+  layer.batches = 1;
+  layer.sums = {pivots, sums, squares, layer.values, layer.images};
+  layer.spread = {products, layer.images};
+
+  LayerStatistics source{"bn", std::vector<double>(kPlain + 1, 0.0), std::vector<double>(kPlain + 1, plain.variance)};
+  source.mean.back() = 1000;  // the near-constant channel varied as the others do
+  const LayerSettling told = settling(Pooling::values, {layer}, {source})[0];
+  const double least = 1e-3 * (kPlain * plain.variance + constant.variance) / (kPlain + 1);
+  const double share = constant.variance / least;
+  CHECK(share < 0.01);
+  CHECK(told.error == Approx(std::sqrt((kPlain * plain.error * plain.error + share * constant.error * constant.error) /
+                                       (kPlain + share)))
+                          .epsilon(1e-6));
+  const double plain_shift = plain.mean * plain.mean, apart = std::sqrt(constant.variance) - std::sqrt(plain.variance),
+               moved = (constant.mean - 1000) * (constant.mean - 1000) + apart * apart;
+  CHECK(told.shift ==
+        Approx(std::sqrt((kPlain * plain_shift / plain.variance + moved / least) / (kPlain + share))).epsilon(1e-6));
+  // In its own deviations the channel would have moved by a thousand.
+  CHECK(std::sqrt(moved / constant.variance) > 500);
+  CHECK(told.shift < 10);
+}
+
+// Oracle: a law. What cannot come about from values of this variance is not claimed, whatever a file's sums say.
+TEST_CASE("Sums that were rounded claim no more than the variance allows", "[stats]") {
+  FarImages far(40, 49, 8192, 1e-3);
+  std::vector<std::array<ExactSum, 3>> rounded(1);
+  for (std::size_t k = 0; k < 3; ++k)
+    rounded[0][k].add(static_cast<double>(far.layer.spread.products()[0][k].value()) * (1 + 1e-9));
+  far.layer.spread = {rounded, 40};
+  // e^2 <= (n / (n - 1) + n / 4) / n
+  CHECK(error_of(far.layer) <= std::sqrt(1.0 / 39 + 0.25) * (1 + 1e-9));
+}

@@ -59,8 +59,8 @@ StatisticsFile file_of(std::span<const Image> part, const std::string& fingerpri
 }
 
 /// The same images through batches of four: the pool of each batch's mean and sample variance.
-StatisticsFile batch_file(std::span<const Image> part) {
-  StatisticsFile file = file_of(part, "f");
+StatisticsFile batch_file(std::span<const Image> part, const std::string& fingerprint) {
+  StatisticsFile file = file_of(part, fingerprint);
   file.semantics = "batch";
   file.estimator = "batch-mean";
   file.batch = 4;
@@ -152,10 +152,10 @@ TEST_CASE("Three shards merge to one run, bit for bit, in any order", "[stats]")
 TEST_CASE("Whole batches merge to one run; one ragged part may end it", "[stats]") {
   const std::vector<Image> all = images(18);
   const std::span<const Image> span(all);
-  const NamedStatistics a{"a", batch_file(span.subspan(0, 8))}, b{"b", batch_file(span.subspan(8, 4))},
-      c{"c", batch_file(span.subspan(12))};  // six images: a ragged batch of two
-  StatisticsFile whole = batch_file(span);
-  whole.fingerprints = {"f", "f", "f"};
+  const NamedStatistics a{"a", batch_file(span.subspan(0, 8), "1")}, b{"b", batch_file(span.subspan(8, 4), "2")},
+      c{"c", batch_file(span.subspan(12), "3")};  // six images: a ragged batch of two
+  StatisticsFile whole = batch_file(span, "");
+  whole.fingerprints = {"1", "2", "3"};
   CHECK(write_statistics(merged(std::vector{a, b, c})) == write_statistics(whole));
   CHECK(whole.layers[0].batches == 5);
   CHECK_THROWS_WITH(merged(std::vector{a, c, c}), Contains("6 images in batches of 4; expected whole batches"));
@@ -185,6 +185,57 @@ TEST_CASE("What does not merge is refused with the reason", "[stats]") {
   refused([](StatisticsFile& f) { f.layers[0].sums = ChannelMoments(std::vector<float>{0, 0}); }, "pivot");
   refused([](StatisticsFile& f) { f.layers.pop_back(); }, "1 layers; expected 2");
   CHECK_THROWS_WITH(merged(std::vector{a}), Contains("1 files to merge; expected two or more"));
+}
+
+// Oracle: issue 16: the same images may not count twice. A merged file carries the fingerprints of its parts.
+TEST_CASE("The same images do not merge twice", "[stats]") {
+  const std::vector<Image> all = images(9);
+  const std::span<const Image> span(all);
+  const NamedStatistics a{"a", file_of(span.subspan(0, 3), "1")}, b{"b", file_of(span.subspan(3, 3), "2")},
+      c{"c", file_of(span.subspan(6), "3")};
+  const NamedStatistics ab{"ab", read_statistics(write_statistics(merged(std::vector{a, b})))};
+  CHECK_THROWS_AS(merged(std::vector{a, a}), ConfigError);
+  CHECK_THROWS_WITH(merged(std::vector{a, b, a}),
+                    "a: holds images that a holds too (fingerprint 1); expected parts of "
+                    "different images, as these would count twice");
+  CHECK_THROWS_WITH(merged(std::vector{ab, a}), Contains("a: holds images that ab holds too (fingerprint 1)"));
+  CHECK_THROWS_WITH(merged(std::vector{b, c, ab}), Contains("ab: holds images that b holds too (fingerprint 2)"));
+  CHECK(merged(std::vector{ab, c}).images == 9);
+  // An earlier version merged them.
+  NamedStatistics twice = ab;
+  twice.file.fingerprints = {"1", "1"};
+  CHECK_THROWS_WITH(merged(std::vector{twice, c}), Contains("ab: counts the images with fingerprint 1 twice"));
+  // A fingerprint holds the images' names; their sums do not.
+  NamedStatistics renamed = a;
+  renamed.name = "renamed";
+  renamed.file.fingerprints = {"9"};
+  CHECK_THROWS_WITH(merged(std::vector{a, renamed}),
+                    Contains("renamed: has the very sums of a: the same images under other names"));
+  // Files without a fingerprint: only equal sums can tell.
+  NamedStatistics nameless = b;
+  nameless.file.fingerprints.clear();
+  CHECK(merged(std::vector{a, nameless}).images == 6);
+  CHECK_THROWS_WITH(merged(std::vector{b, nameless}), Contains("the very sums of b"));
+}
+
+TEST_CASE("A merged file says what each of its parts said", "[stats]") {
+  const std::vector<Image> all = images(6);
+  StatisticsFile a = file_of(std::span(all).first(3), "1"), b = file_of(std::span(all).last(3), "2");
+  const auto total = [&] {
+    return read_statistics(write_statistics(merged(std::vector<NamedStatistics>{{"a", a}, {"b", b}})));
+  };
+  a.program_version = b.program_version = "1.0";
+  a.libraries = b.libraries = "Highway 1.0.3, oneDNN 2.6.3";
+  CHECK(total().program_version == "1.0");
+  CHECK(total().libraries == "Highway 1.0.3, oneDNN 2.6.3");
+  b.program_version = "1.1";
+  b.libraries = "oneDNN 3.1.0";
+  b.drawn = "32 images, seed 1";
+  CHECK(total().program_version == "1.0; 1.1");
+  CHECK(total().libraries == "Highway 1.0.3|unknown, oneDNN 2.6.3|3.1.0");
+  CHECK(total().drawn == "all of one part; 32 images, seed 1");
+  b.shift = "gaussian_noise: 3; seed 0";
+  CHECK_THROWS_WITH(total(), Contains("b: shift gaussian_noise: 3; seed 0; expected none, as a has"));
 }
 
 TEST_CASE("Every truncation of a statistics file is refused", "[stats]") {
@@ -253,16 +304,15 @@ TEST_CASE("Statistics that are not finite are not written", "[stats]") {
   CHECK_THROWS_WITH(write_statistics(file), Contains("layer 'head.bn': its statistics are not finite"));
 }
 
-TEST_CASE("Patients add up, and nobody counts twice", "[stats]") {
+TEST_CASE("Patients add up", "[stats]") {
   const std::vector<Image> all = images(6);
   const std::span<const Image> first(all.data(), 3), second(all.data() + 3, 3);
-  const auto patients = [&](std::optional<std::int64_t> a, std::optional<std::int64_t> b, const char* data_of_b) {
-    const StatisticsFile total = merged(
-        std::vector<NamedStatistics>{{"a", of_patients(first, "f", a)}, {"b", of_patients(second, data_of_b, b)}});
+  const auto patients = [&](std::optional<std::int64_t> a, std::optional<std::int64_t> b) {
+    const StatisticsFile total =
+        merged(std::vector<NamedStatistics>{{"a", of_patients(first, "f", a)}, {"b", of_patients(second, "g", b)}});
     return read_statistics(write_statistics(total)).patients;
   };
-  CHECK(patients(5, 8, "g") == 13);
-  CHECK(patients(5, std::nullopt, "g") == 5);
-  CHECK(patients(std::nullopt, std::nullopt, "g") == std::nullopt);
-  CHECK(patients(5, 8, "f") == 8);
+  CHECK(patients(5, 8) == 13);
+  CHECK(patients(5, std::nullopt) == 5);
+  CHECK(patients(std::nullopt, std::nullopt) == std::nullopt);
 }

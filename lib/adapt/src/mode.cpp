@@ -29,10 +29,14 @@ constexpr std::array<PolicyFacts, 12> kPolicies{{{"source", false, true, false},
                                                  {"variance-only", true, true, false},
                                                  {"batch", false, false, true},
                                                  {"instance", false, false, true},
-                                                 {"hybrid", true, true, false},
+                                                 {"hybrid-decay", true, true, false},
                                                  {"disabled", false, true, false},
                                                  {"identity", false, true, false},
                                                  {"normalise-only", false, true, false}}};
+
+constexpr std::array kFormerNames{
+    FormerName{"hybrid", Policy::hybrid_decay,
+               "it is the rule of the repository of Hybrid-TTN (CoLLAs 2024), not the one that its paper describes"}};
 
 const PolicyFacts& facts(Policy policy) { return kPolicies[static_cast<std::size_t>(policy)]; }
 
@@ -136,7 +140,19 @@ std::string_view name_of(Policy policy) { return facts(policy).name; }
 
 Semantics parse_semantics(std::string_view name) { return parse<Semantics>("semantics", name, kSemantics); }
 Estimator parse_estimator(std::string_view name) { return parse<Estimator>("estimator", name, kEstimators); }
-Policy parse_policy(std::string_view name) { return parse<Policy>("policy", name, policy_names()); }
+Policy parse_policy(std::string_view name) {
+  for (const FormerName& former : kFormerNames)
+    if (former.name == name) return former.policy;
+  return parse<Policy>("policy", name, policy_names());
+}
+
+std::span<const FormerName> former_policy_names() { return kFormerNames; }
+std::string note_on_policy_name(std::string_view name) {
+  for (const FormerName& former : kFormerNames)
+    if (former.name == name)
+      return fmt::format("policy {} is now called {}: {}", name, name_of(former.policy), former.reason);
+  return {};
+}
 
 std::span<const std::string_view> semantics_names() { return kSemantics; }
 std::span<const std::string_view> estimator_names() { return kEstimators; }

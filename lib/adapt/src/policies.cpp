@@ -61,7 +61,7 @@ void apply(const Mode& mode, const graph::BatchNorm& layer, std::size_t index, s
     case Policy::mixture: return blend(source, source_weight(mode, images), true, target);
     case Policy::mean_only: target.variance = source.variance; return;
     case Policy::variance_only: target.mean = source.mean; return;
-    case Policy::hybrid: {
+    case Policy::hybrid_decay: {
       // 1 - l/(L-1) of C channels, rounded down, in integers: C (L-1-l) / (L-1).
       const std::size_t channels = target.mean.size();
       return keep_nearest(source, count < 2 ? channels : channels * (count - 1 - index) / (count - 1), target);

@@ -12,7 +12,7 @@ namespace shiftnorm::exec {
 [[nodiscard]] bool winograd_pays(const ConvolutionShape& shape, std::int64_t block);
 
 /// A convolution that winograd_pays(), between blocked values. weights: [O, I, 3, 3]; bias: [O] or null.
-/// Its rounding errors are about twice those of direct convolution (decision 0029).
+/// Its rounding errors are two to three times those of direct convolution (decision 0029).
 [[nodiscard]] std::unique_ptr<Kernel> compile_winograd(const ConvolutionShape& shape, const Tensor& weights,
                                                        const Tensor* bias, std::int64_t block);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "conventions.hpp"
 #include "left_over.hpp"
 #include "shiftnorm/graph/batch_norms.hpp"
 #include "shiftnorm/graph/weight_sets.hpp"
@@ -102,6 +103,7 @@ BoundNetwork bind_zoo(const Checkpoint& checkpoint, const zoo::Architecture& kno
   if (!options.thresholds.empty())
     std::erase_if(network.binding.left_over, [&](std::size_t i) { return names[i] == thresholds; });
   check_left_over(checkpoint, names, network.binding, network.choice, allow_unused);
+  keep_conventions(network.graph, checkpoint, network.binding);
   return network;
 }
 
@@ -114,6 +116,7 @@ graph::Binding bind_description(graph::Graph& graph, const Checkpoint& checkpoin
   for (const NamedTensor& tensor : otherwise) constants.push_back({tensor.name, tensor.values.shape(), &tensor.values});
   graph::Binding binding = graph::bind(graph, sources_of(checkpoint.tensors, names), choice.prefix, constants);
   check_left_over(checkpoint, names, binding, choice, allow_unused);
+  keep_conventions(graph, checkpoint, binding);
   return binding;
 }
 

@@ -132,9 +132,7 @@ constexpr Field<EvaluateConfig> kInterval[] = {
        if (method != "bootstrap" && method != "bca") c.wrong("bootstrap or bca");
        e.interval = method == "bca" ? metrics::IntervalKind::bca : metrics::IntervalKind::bootstrap;
      },
-     [](const EvaluateConfig& e) {
-       return write_text(e.interval == metrics::IntervalKind::bca ? "bca" : "bootstrap");
-     }},
+     [](const EvaluateConfig& e) { return write_text(name_of(e.interval)); }},
     {"resamples", [](const Cursor& c, EvaluateConfig& e) { e.resamples = c.integer(100, 1'000'000); },
      [](const EvaluateConfig& e) { return write_integer(e.resamples); }},
     {"level", [](const Cursor& c, EvaluateConfig& e) { e.level = c.number(kLeastLevel, kMostLevel); },
@@ -262,6 +260,7 @@ Config config_of(const Node& root, const std::string& file_name, const ConfigOpt
   Config config;
   config.name = fs::path(file_name).stem().string();
   read_map(Cursor(root, "", context), kConfig, config);
+  config.notes = std::move(context.notes);
   if (config.evaluate.metrics.empty()) config.evaluate.metrics = default_metrics(config.target.labels.several());
   return config;
 }
@@ -325,6 +324,10 @@ std::string_view name_of(ProtocolKind kind) {
   for (const ProtocolName& known : kProtocols)
     if (known.kind == kind) return known.name;
   throw Error("a protocol without a name");
+}
+
+std::string_view name_of(metrics::IntervalKind kind) {
+  return kind == metrics::IntervalKind::bca ? "bca" : "bootstrap";
 }
 
 std::vector<std::string> default_metrics(bool findings) {

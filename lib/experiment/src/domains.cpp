@@ -35,7 +35,7 @@ std::string rounded(const std::string& number) {
 bool trusts_target(adapt::Policy policy) {
   using adapt::Policy;
   return policy == Policy::adabn || policy == Policy::mean_only || policy == Policy::variance_only ||
-         policy == Policy::hybrid;
+         policy == Policy::hybrid_decay;
 }
 
 adapt::ModeResult rows_of(const adapt::DomainResults& results, const std::vector<std::size_t>& images) {

@@ -115,6 +115,12 @@ Json layers_of(const adapt::LayerRule& rule) {
                        {"max_level", or_null(rule.max_level)}});
 }
 
+/// The program that measured, which need not be the one that writes.
+Json measured_with(const ExportFacts& facts) {
+  return Json::object({{"version", facts.measured_version.empty() ? facts.program_version : facts.measured_version},
+                       {"libraries", libraries_json(facts.libraries)}});
+}
+
 enum class Container { original, onnx, safetensors };
 
 /// What a file of this name is to hold.
@@ -211,6 +217,7 @@ Exported export_checkpoint(const RestoredModel& model, const stats::Statistics& 
                                   {"program", "shiftnorm"},
                                   {"version", facts.program_version},
                                   {"instruction_set", facts.instruction_set},
+                                  {"measured_with", measured ? measured_with(facts) : Json()},
                                   {"source_sha256", model.checkpoint.sha256},
                                   {"statistics_sha256", hash_of(statistics)},
                                   {"architecture", model.architecture},
@@ -223,6 +230,7 @@ Exported export_checkpoint(const RestoredModel& model, const stats::Statistics& 
                                   {"patients", measured ? patients_told(data.patients) : Json()},
                                   {"cohort", measured ? Json(cohort_text(data.patients)) : Json()},
                                   {"drawn", data.drawn.empty() ? Json() : Json(data.drawn)},
+                                  {"shift", data.shift.empty() ? Json() : Json(data.shift)},
                                   {"bad", or_null(data.bad)}});
   if (!data.source_fingerprint.empty())
     provenance.set("source_sample",
@@ -245,6 +253,8 @@ DataFacts facts_of(const Session& session, std::span<const std::size_t> images,
   facts.preprocess_sha256 = session.preprocess_sha256;
   facts.source_fingerprint = session.source_fingerprint;
   facts.source_images = session.source_images;
+  facts.drawn = session.drawn;
+  facts.shift = session.shift;
   facts.bad = static_cast<std::int64_t>(left_out.size());
   if (!session.patients.known()) return facts;
   std::vector<std::size_t> used;

@@ -40,12 +40,21 @@ Node write_optional(const std::optional<double>& value) { return value ? write_n
 
 constexpr std::int64_t kMaxBatch = std::int64_t{1} << 30;
 
+/// A policy by its name; whoever wrote a former one is told.
+adapt::Policy policy_of(const Cursor& cursor, const std::string& name) {
+  const adapt::Policy policy = cursor.placed([&] { return adapt::parse_policy(name); });
+  std::vector<std::string>& notes = cursor.context().notes;
+  std::string note = adapt::note_on_policy_name(name);
+  if (!note.empty() && std::ranges::find(notes, note) == notes.end()) notes.push_back(std::move(note));
+  return policy;
+}
+
 constexpr Field<Draft> kMode[] = {
     {"name", [](const Cursor& c, Draft& d) { d.mode.name = c.text(); },
      [](const Draft& d) { return write_text(d.mode.name); }},
     {"policy",
      [](const Cursor& c, Draft& d) {
-       d.mode.policy = c.placed([&] { return adapt::parse_policy(c.text()); });
+       d.mode.policy = policy_of(c, c.text());
        d.has_policy = true;
      },
      [](const Draft& d) { return write_text(adapt::name_of(d.mode.policy)); }},
@@ -82,19 +91,24 @@ constexpr Field<Draft> kMode[] = {
      [](const Draft& d) { return d.mode.layers == LayerRule{} ? Node{} : write_map(kLayers, d.mode.layers); }},
 };
 
+bool names_policy(const std::string& name) {
+  const std::span<const std::string> policies = adapt::policy_names();
+  return std::ranges::find(policies, name) != policies.end() || !adapt::note_on_policy_name(name).empty();
+}
+
 Mode read_mode(const Cursor& cursor) {
   Draft draft;
   if (cursor.node().kind == Node::Kind::scalar) {
-    draft.mode.policy = cursor.placed([&] { return adapt::parse_policy(cursor.text()); });
+    draft.mode.policy = policy_of(cursor, cursor.text());
     draft.mode.name = cursor.text();
   } else {
     if (cursor.node().kind != Node::Kind::map) cursor.wrong("a policy's name or a map");
     read_map(cursor, kMode, draft);
     if (!draft.has_policy) {
-      const std::span<const std::string> policies = adapt::policy_names();
-      if (std::ranges::find(policies, draft.mode.name) == policies.end())
-        cursor.fail(fmt::format("{}.policy is missing; expected one of {}", cursor.path(), join(policies)));
-      draft.mode.policy = adapt::parse_policy(draft.mode.name);
+      if (!names_policy(draft.mode.name))
+        cursor.fail(
+            fmt::format("{}.policy is missing; expected one of {}", cursor.path(), join(adapt::policy_names())));
+      draft.mode.policy = policy_of(cursor, draft.mode.name);
     }
     if (draft.mode.name.empty()) draft.mode.name = adapt::name_of(draft.mode.policy);
   }

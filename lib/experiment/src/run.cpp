@@ -236,7 +236,20 @@ class Runner {
   [[nodiscard]] bool held_out() const { return config_.protocol.kind == ProtocolKind::held_out; }
   [[nodiscard]] bool streaming() const { return config_.protocol.kind == ProtocolKind::streaming; }
   [[nodiscard]] DataFacts facts_of(std::span<const adapt::LeftOut> left_out) const {
-    return held_out() ? data_facts(session_, split_.adapt, left_out) : data_facts(session_, left_out);
+    if (!held_out()) return data_facts(session_, left_out);
+    DataFacts facts = data_facts(session_, split_.adapt, left_out);
+    tell_held_out(facts);
+    return facts;
+  }
+  [[nodiscard]] DataFacts facts_of_domain(std::size_t d, std::span<const adapt::LeftOut> left_out) const {
+    DataFacts facts = data_facts(session_, *domains_, d, left_out);
+    tell_held_out(facts);
+    return facts;
+  }
+  void tell_held_out(DataFacts& facts) const {
+    if (!held_out()) return;
+    facts.drawn += fmt::format("{}a share of {} held in by {}, seed {}", facts.drawn.empty() ? "" : "; ",
+                               config_.protocol.adapt, split_.by, config_.seed);
   }
 
   void describe_protocol() {
@@ -398,7 +411,7 @@ class Runner {
     for (std::size_t d = 0; d < treated.size(); ++d) {
       const adapt::ModeResult& result = results.domains[d];
       tell_left_out(mode, result, every(session_.images.count));
-      const DataFacts data = data_facts(session_, *domains_, d, result.left_out);
+      const DataFacts data = facts_of_domain(d, result.left_out);
       const std::filesystem::path path =
           exports(mode) ? domain_path(config_.exported->path, domains_->stems[d]) : std::filesystem::path();
       ExportFacts known = facts(path, treated[d].mode, result);
@@ -463,6 +476,7 @@ std::vector<std::string> output_names(const Session& session) {
 
 RunResults describe(const Session& session) {
   RunResults results;
+  results.libraries = computing_libraries();
   results.model_sha256 = session.model.checkpoint.sha256;
   results.model_file = session.model.checkpoint.file_name;
   results.architecture = session.model.architecture;
@@ -492,7 +506,8 @@ RunResults describe(const Session& session) {
 RunOutcome run_experiment(const Config& config, const RunOptions& options, const Progress& progress) {
   Session session = open_session(session_options(config, options), progress);
   RunOutcome outcome;
-  outcome.notes = session.notes;
+  outcome.notes = config.notes;
+  outcome.notes.insert(outcome.notes.end(), session.notes.begin(), session.notes.end());
   outcome.dataset = session.dataset;
   RunResults& results = outcome.results;
   results = describe(session);
@@ -504,6 +519,7 @@ RunOutcome run_experiment(const Config& config, const RunOptions& options, const
   results.instruction_set = options.instruction_set;
   results.command = options.command;
   describe_config(config, options, session, outcome);
+  results.interval = config.evaluate.interval;
   results.level = config.evaluate.level;
   results.resamples = config.evaluate.resamples;
 

@@ -6,6 +6,7 @@
 #include "run_session.hpp"
 #include "shiftnorm/core/hash.hpp"
 #include "shiftnorm/experiment/export.hpp"
+#include "shiftnorm/experiment/libraries.hpp"
 
 namespace shiftnorm::experiment {
 namespace {
@@ -76,8 +77,9 @@ std::string run_key(const Config& config, const RunOptions& options, Shelf& shel
   const RestoredModel& model = shelf.model(keys.model, [&] { return restore(session.checkpoint, session.network); });
   check_folded(model, session);
   Sha256 hash;
-  hash.add(fmt::format("results {}\nprogram {}\nisa {}\nmodel {}\n", kResultsSchema, options.program_version,
-                       options.instruction_set, model.checkpoint.sha256));
+  hash.add(fmt::format("results {}\nprogram {}\nisa {}\nlibraries {}\nmodel {}\n", kResultsSchema,
+                       options.program_version, options.instruction_set, libraries_text(computing_libraries()),
+                       model.checkpoint.sha256));
   if (!config.preprocess)
     hash.add(fmt::format("provenance {}\n", shelf.file_hash(provenance_path(session.checkpoint).string())));
   imaging::DatasetOptions dataset = session.dataset;

@@ -21,8 +21,9 @@ namespace shiftnorm::experiment {
 
 /// What reading a value may depend on.
 struct ReadContext {
-  std::filesystem::path base;  ///< of relative input paths
-  std::uint64_t seed = 0;      ///< of the run, once it is known
+  std::filesystem::path base;           ///< of relative input paths
+  std::uint64_t seed = 0;               ///< of the run, once it is known
+  std::vector<std::string> notes = {};  ///< for the user, one line each
 };
 
 /// A node on its way into a struct: knows the path of keys that led to it, so that every error can name it.

@@ -142,6 +142,27 @@ void check_scored(const Session& session, const SessionOptions& options) {
       session.output().text()));
 }
 
+/// Values of columns and attributes may name somebody: only which of them were asked for is told.
+std::string drawn_text(const imaging::DatasetOptions& options) {
+  std::vector<std::string> parts;
+  std::vector<std::string> keys;
+  for (const auto& [key, values] : options.where) keys.push_back(key);
+  if (!keys.empty()) parts.push_back(fmt::format("chosen by {}", join(keys, 100)));
+  if (options.limit.per_class) parts.push_back(fmt::format("the first {} of each class", *options.limit.per_class));
+  if (options.limit.images)
+    parts.push_back(fmt::format("{} images, seed {}", *options.limit.images, options.limit.seed));
+  std::string text;
+  for (const std::string& part : parts) text += (text.empty() ? "" : "; ") + part;
+  return text;
+}
+
+std::string shift_text(const SessionOptions& options) {
+  std::string text;
+  for (const imaging::Shift& shift : options.shifts)
+    text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", shift.name, shift.severity);
+  return text.empty() ? text : fmt::format("{}; seed {}", text, options.shift_seed);
+}
+
 }  // namespace
 
 std::vector<std::int32_t> Session::labels() const {
@@ -225,6 +246,8 @@ Session open_session(RestoredModel model, const SessionOptions& options, const P
   if (!pipeline.steps.empty()) session.preprocess_yaml = pipeline_yaml(pipeline);
   session.preprocess_sha256 = sha256_hex(imaging::canonical(pipeline));
 
+  session.drawn = drawn_text(options.dataset);
+  session.shift = shift_text(options);
   session.notes = session.model.assumptions;
   for (std::string& note : session.dataset->selection_notes()) session.notes.push_back(std::move(note));
   for (std::string& note : session.dataset->notes(pipeline)) session.notes.push_back(std::move(note));

@@ -67,9 +67,11 @@ stats::StatisticsFile statistics_file(const RestoredModel& model, const stats::S
   file.fingerprints = {data.fingerprint};
   file.images = facts.images;
   file.patients = data.patients;
-  file.drawn = facts.drawn;
+  file.drawn = data.drawn;
+  file.shift = data.shift;
   file.instruction_set = facts.instruction_set;
   file.program_version = facts.program_version;
+  file.libraries = libraries_text(facts.libraries);
   file.layers = measured;
   return file;
 }
@@ -153,6 +155,7 @@ DataFacts data_facts(const stats::StatisticsFile& file) {
   facts.preprocess_sha256 = file.preprocess_sha256;
   facts.fingerprint = join(file.fingerprints, 1 << 20);
   facts.drawn = file.drawn;
+  facts.shift = file.shift;
   facts.patients = file.patients;
   return facts;
 }

@@ -60,6 +60,7 @@ Checkpoint parse(std::vector<std::byte> bytes, std::string file_name, const Read
     checkpoint.companions = std::move(contents.companions);
     checkpoint.build = std::move(contents.build);
     checkpoint.no_graph = std::move(contents.no_graph);
+    checkpoint.norms = std::move(contents.norms);
     if (checkpoint.build) checkpoint.graph = graph_for(checkpoint, contents.input);
     checkpoint.bytes = std::move(bytes);
     checkpoint.file_name = std::move(file_name);

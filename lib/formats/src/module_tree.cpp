@@ -61,6 +61,64 @@ void each_own_tensor(const Heap& heap, Id module, const Found& found) {
   });
 }
 
+/// Counts work: a module that holds another one twice multiplies what is below, and names grow with depth.
+class Budget {
+ public:
+  void spend(std::size_t units) {
+    work_ += units;
+    if (work_ > kMaxWork) throw FormatError("pickle: the tree of its modules names more than any network has");
+  }
+
+ private:
+  std::size_t work_ = 0;
+};
+
+/// Calls `found(module, prefix)` for a module and all inside it, parents first; a prefix ends with a dot.
+template <class Found>
+void each_module(const Heap& heap, Id root, Budget& budget, const Found& found) {
+  struct Place {
+    Id id;
+    std::string prefix;
+    std::size_t depth;
+  };
+  std::vector<Place> places{{root, "", 0}};
+  while (!places.empty()) {
+    const Place place = std::move(places.back());
+    places.pop_back();
+    if (place.depth > kMaxDepth)
+      throw FormatError(
+          fmt::format("module '{}': lies more than {} modules deep", printable(place.prefix, 40), kMaxDepth));
+    budget.spend(size_of_module(heap, place.id));
+    found(place.id, place.prefix);
+    const auto inner = children(heap, place.id);
+    for (auto child = inner.rbegin(); child != inner.rend(); ++child) {
+      budget.spend(place.prefix.size() + child->first.size());
+      places.push_back({child->second, place.prefix + child->first + ".", place.depth + 1});
+    }
+  }
+}
+
+std::optional<double> number_of(const Heap& heap, Id module, std::string_view name) {
+  const auto id = heap.find_id(*heap.attributes(module), name);
+  if (!id) return std::nullopt;
+  if (const auto* whole = heap.get<std::int64_t>(*id)) return static_cast<double>(*whole);
+  const auto* number = heap.get<double>(*id);
+  return number == nullptr ? std::nullopt : std::optional(*number);
+}
+
+/// The numbers of one module, where they can be a BatchNorm's.
+NormSettings settings_of(const Heap& heap, Id module, const std::string& prefix) {
+  NormSettings settings{prefix.substr(0, prefix.empty() ? 0 : prefix.size() - 1), number_of(heap, module, "eps"),
+                        number_of(heap, module, "momentum")};
+  const bool sound = (!settings.epsilon || (*settings.epsilon >= 0 && *settings.epsilon <= 1)) &&
+                     (!settings.momentum || (*settings.momentum >= 0 && *settings.momentum <= 1));
+  if (!sound)
+    throw FormatError(fmt::format("module '{}': eps {} and momentum {}; expected numbers in [0, 1]",
+                                  printable(settings.layer), settings.epsilon.value_or(0),
+                                  settings.momentum.value_or(0)));
+  return settings;
+}
+
 }  // namespace
 
 bool is_torch_script(const Heap& heap, Id module) { return class_of(heap, module).starts_with(kTorchScript); }
@@ -99,37 +157,28 @@ std::vector<std::pair<std::string, Id>> children(const Heap& heap, Id module) {
 }
 
 std::vector<std::pair<std::string, TensorRef>> module_tensors(const Heap& heap, Id module) {
-  struct Place {
-    Id id;
-    std::string prefix;
-    std::size_t depth;
-  };
   std::vector<std::pair<std::string, TensorRef>> tensors;
-  // A module that holds another one twice multiplies what is below, and names grow with depth: work is counted.
-  std::size_t work = 0;
-  const auto spend = [&work](std::size_t units) {
-    work += units;
-    if (work > kMaxWork) throw FormatError("pickle: the tree of its modules names more than any network has");
-  };
-  std::vector<Place> places{{module, "", 0}};
-  while (!places.empty()) {
-    const Place place = std::move(places.back());
-    places.pop_back();
-    if (place.depth > kMaxDepth)
-      throw FormatError(
-          fmt::format("module '{}': lies more than {} modules deep", printable(place.prefix, 40), kMaxDepth));
-    spend(size_of_module(heap, place.id));
-    each_own_tensor(heap, place.id, [&](const std::string& name, TensorRef tensor) {
-      spend(place.prefix.size() + name.size());
-      tensors.emplace_back(place.prefix + name, tensor);
+  Budget budget;
+  each_module(heap, module, budget, [&](Id id, const std::string& prefix) {
+    each_own_tensor(heap, id, [&](const std::string& name, TensorRef tensor) {
+      budget.spend(prefix.size() + name.size());
+      tensors.emplace_back(prefix + name, tensor);
     });
-    const auto inner = children(heap, place.id);
-    for (auto child = inner.rbegin(); child != inner.rend(); ++child) {
-      spend(place.prefix.size() + child->first.size());
-      places.push_back({child->second, place.prefix + child->first + ".", place.depth + 1});
-    }
-  }
+  });
   return tensors;
+}
+
+std::vector<NormSettings> norm_settings(const Heap& heap, Id module) {
+  std::vector<NormSettings> settings;
+  Budget budget;
+  each_module(heap, module, budget, [&](Id id, const std::string& prefix) {
+    bool norm = class_of(heap, id).find("BatchNorm") != std::string_view::npos;  // one without running statistics too
+    each_own_tensor(heap, id, [&norm](const std::string& name, TensorRef) { norm = norm || name == "running_var"; });
+    if (!norm) return;
+    budget.spend(prefix.size());
+    settings.push_back(settings_of(heap, id, prefix));
+  });
+  return settings;
 }
 
 }  // namespace shiftnorm::formats

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "pickle_heap.hpp"
+#include "shiftnorm/formats/checkpoint.hpp"
 
 namespace shiftnorm::formats {
 
@@ -25,5 +26,9 @@ namespace shiftnorm::formats {
 /// Errors  FormatError for a tree that holds itself, nests too deep or names too much.
 [[nodiscard]] std::vector<std::pair<std::string, pickle::TensorRef>> module_tensors(const pickle::Heap& heap,
                                                                                     pickle::Id module);
+
+/// Epsilon and momentum of every module inside one that has running statistics, or a BatchNorm's class, as its
+/// attributes tell them. Errors  as module_tensors.
+[[nodiscard]] std::vector<NormSettings> norm_settings(const pickle::Heap& heap, pickle::Id module);
 
 }  // namespace shiftnorm::formats

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "module_graph.hpp"
+#include "module_tree.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "state_dict.hpp"
@@ -119,6 +120,7 @@ Contents read_pickled(const pickle::Heap& heap, pickle::Id root, std::uint64_t f
     }
   }
   if (!state.module) return contents;
+  contents.norms = norm_settings(heap, *state.module);
   ModuleNetwork network = read_module_network(heap, *state.module);
   contents.build = std::move(network.build);
   contents.input = std::move(network.input);

@@ -20,6 +20,7 @@ struct Contents {
   std::string no_graph = {};
   std::vector<OutputFile> companions = {};
   std::optional<Sizeless> sizeless = std::nullopt;
+  std::vector<NormSettings> norms = {};
 };
 
 /// The folder that the file lies in, for formats that keep values in files beside it.

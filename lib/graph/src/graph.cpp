@@ -99,6 +99,10 @@ void Graph::rewire(std::size_t node, std::size_t input, ValueId parameter) {
   nodes_.at(node).inputs.at(input) = parameter;
 }
 
+void Graph::set_attribute(std::size_t node, std::string_view key, Attribute value) {
+  nodes_.at(node).attributes.insert_or_assign(std::string(key), std::move(value));
+}
+
 std::vector<ValueId> Graph::parameters() const {
   std::vector<ValueId> ids;
   for (std::size_t i = 0; i < values_.size(); ++i)

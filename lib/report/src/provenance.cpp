@@ -29,6 +29,7 @@ std::string provenance(const View& view) {
   std::string rows = "<tbody>\n";
   rows += fact("Program", "shiftnorm " + run.program_version);
   rows += fact("Instruction set", run.instruction_set);
+  rows += fact("Libraries", libraries_text(run.libraries));
   rows += fact("Protocol", run.protocol);
   if (run.split)
     rows += fact("Split", fmt::format("by {}: {} measured, {} scored", run.split->by,
@@ -52,10 +53,10 @@ std::string provenance(const View& view) {
                              "ambiguous",
                              run.label_counts->file, run.label_counts->matched, run.label_counts->images_without_label,
                              run.label_counts->labels_without_image, run.label_counts->ambiguous));
-  if (run.resamples > 0)
-    rows +=
-        fact("Intervals", fmt::format("{}, bootstrap over {}s{}, {} resamples", level_text(run.level), run.interval_by,
-                                      run.clusters > 0 ? fmt::format(" ({})", run.clusters) : "", run.resamples));
+  if (run.resamples > 0 && run.clusters > 0)
+    rows += fact("Intervals", fmt::format("{}, {} over {}s ({}), {} resamples", level_text(run.level),
+                                          run.interval == metrics::IntervalKind::bca ? "BCa bootstrap" : "bootstrap",
+                                          run.interval_by, run.clusters, run.resamples));
   if (run.patients) rows += fact("Patients", std::to_string(*run.patients));
   if (run.load_seconds > 0) rows += fact("Loading", seconds_text(run.load_seconds) + " s");
   if (!run.exported_file.empty())

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "shiftnorm/container/json.hpp"
+#include "shiftnorm/experiment/libraries.hpp"
 #include "shiftnorm/report/report.hpp"
 #include "verdict.hpp"
 #include "view.hpp"
@@ -140,9 +141,9 @@ Json layers_json(const adapt::LayerRule& rule) {
 
 void add_settings(Json& out, const adapt::Mode& mode) {
   const bool in_batches = mode.semantics == adapt::Semantics::batch || mode.policy == adapt::Policy::batch;
-  if (in_batches) out.set("batch", mode.batch);
+  // Null: in the order in which they come.
+  if (in_batches) out.set("batch", mode.batch).set("shuffle", value_or_null(mode.shuffle));
   if (mode.momentum) out.set("momentum", *mode.momentum);
-  if (mode.shuffle) out.set("shuffle", *mode.shuffle);
   if (mode.source_weight) out.set("source_weight", *mode.source_weight);
   if (mode.prior_images) out.set("prior_images", *mode.prior_images);
   if (!(mode.layers == adapt::LayerRule{})) out.set("layers", layers_json(mode.layers));
@@ -248,10 +249,11 @@ Json label_free_json(const experiment::LabelFree& from) {
 }
 
 Json mode_json(const View& view, const ModeReport& report) {
+  const bool measured = adapt::measures(report.mode.policy);
   Json out = Json::object({{"name", report.mode.name},
                            {"policy", adapt::name_of(report.mode.policy)},
-                           {"semantics", adapt::name_of(report.mode.semantics)},
-                           {"estimator", adapt::name_of(report.mode.estimator)}});
+                           {"semantics", measured ? Json(adapt::name_of(report.mode.semantics)) : Json()},
+                           {"estimator", measured ? Json(adapt::name_of(report.mode.estimator)) : Json()}});
   add_settings(out, report.mode);
   out.set("metrics", metrics_json(view, report));
   out.set("versus_source", versus_json(view, report));
@@ -341,6 +343,26 @@ container::Json settling_json(const experiment::Settling& settling) {
        {"layers", std::move(layers)}});
 }
 
+namespace {
+
+/// How intervals were made; null where nothing was scored.
+Json interval_json(const RunResults& run) {
+  if (run.clusters == 0) return {};
+  return Json::object({{"method", experiment::name_of(run.interval)},
+                       {"by", run.interval_by},
+                       {"clusters", run.clusters},
+                       {"resamples", run.resamples},
+                       {"level", run.level}});
+}
+
+Json program_json(const RunResults& run) {
+  return Json::object({{"version", run.program_version},
+                       {"instruction_set", run.instruction_set},
+                       {"libraries", experiment::libraries_json(run.libraries)}});
+}
+
+}  // namespace
+
 std::string results_json(const RunResults& run) {
   const View view(run);
   Json out = Json::object(
@@ -351,7 +373,7 @@ std::string results_json(const RunResults& run) {
        {"split", split_json(run.split)},
        {"stream_batch", run.stream_batch > 0 ? Json(run.stream_batch) : Json()},
        {"seed", run.seed},
-       {"program", Json::object({{"version", run.program_version}, {"instruction_set", run.instruction_set}})},
+       {"program", program_json(run)},
        {"model", Json::object({{"sha256", text_or_null(run.model_sha256)},
                                {"file", text_or_null(run.model_file)},
                                {"architecture", text_or_null(run.architecture)},
@@ -362,11 +384,7 @@ std::string results_json(const RunResults& run) {
        {"preprocess",
         Json::object({{"name", text_or_null(run.preprocess)}, {"sha256", text_or_null(run.preprocess_sha256)}})},
        {"data", Json::object({{"target", target_json(view)}})},
-       {"interval", Json::object({{"method", "bootstrap"},
-                                  {"by", run.interval_by},
-                                  {"clusters", run.clusters},
-                                  {"resamples", run.resamples},
-                                  {"level", run.level}})},
+       {"interval", interval_json(run)},
        {"seconds", Json::object({{"load", run.load_seconds}})}});
   Json classes = Json::array(), bad = Json::array(), modes = Json::array();
   for (const std::string& name : run.classes) classes.push(name);

@@ -65,8 +65,9 @@ Factor factor_of(std::string title, const std::vector<std::string>& values) {
 /// Files of other programs may name policies that this one does not know.
 bool may_be_recommended(const experiment::ScoreRecord& score) {
   const auto known = adapt::policy_names();
-  return std::ranges::find(known, score.policy) != known.end() &&
-         experiment::recommendable(adapt::parse_policy(score.policy));
+  const bool ours =
+      std::ranges::find(known, score.policy) != known.end() || !adapt::note_on_policy_name(score.policy).empty();
+  return ours && experiment::recommendable(adapt::parse_policy(score.policy));
 }
 
 }  // namespace

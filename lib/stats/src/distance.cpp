@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/text.hpp"
+#include "shiftnorm/stats/settling.hpp"
 
 namespace shiftnorm::stats {
 namespace {
@@ -15,16 +17,17 @@ LayerDistance distance(const LayerStatistics& a, const LayerStatistics& b) {
   LayerDistance out;
   out.name = a.name;
   double shift = 0, log_ratio = 0, divergence = 0, transport = 0;
+  const double least_a = least_variance(a.variance), least_b = least_variance(b.variance);
   std::size_t compared = 0;
   for (std::size_t c = 0; c < a.mean.size(); ++c) {
     const double apart = b.mean[c] - a.mean[c], square = apart * apart;
-    const double va = a.variance[c], vb = b.variance[c];
-    const double deviations = std::sqrt(vb) - std::sqrt(va);
+    const double deviations = std::sqrt(b.variance[c]) - std::sqrt(a.variance[c]);
     transport += square + deviations * deviations;
-    if (!(va > 0 && vb > 0)) {
+    if (!(a.variance[c] > 0 && b.variance[c] > 0)) {
       ++out.constant;
       continue;
     }
+    const double va = std::max(a.variance[c], least_a), vb = std::max(b.variance[c], least_b);
     ++compared;
     shift += std::abs(apart) / std::sqrt(va);
     log_ratio += std::log(vb) - std::log(va);

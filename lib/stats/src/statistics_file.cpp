@@ -7,11 +7,13 @@
 #include <charconv>
 #include <cmath>
 #include <map>
+#include <set>
 #include <unordered_set>
 #include <utility>
 
 #include "shiftnorm/container/safetensors.hpp"
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/library.hpp"
 #include "shiftnorm/core/text.hpp"
 
 namespace shiftnorm::stats {
@@ -60,9 +62,11 @@ constexpr TextField kTexts[] = {
     {"preprocess_steps", &StatisticsFile::preprocess_steps},
     {"preprocess_sha256", &StatisticsFile::preprocess_sha256},
     {"drawn", &StatisticsFile::drawn},
+    {"shift", &StatisticsFile::shift},
     {"job", &StatisticsFile::job},
     {"instruction_set", &StatisticsFile::instruction_set},
     {"program_version", &StatisticsFile::program_version},
+    {"libraries", &StatisticsFile::libraries},
 };
 
 /// What parts must have in common to be merged.
@@ -76,6 +80,7 @@ constexpr Same kSame[] = {
     {"model", &StatisticsFile::model_sha256},
     {"weights", &StatisticsFile::weights},
     {"preprocessing", &StatisticsFile::preprocess_sha256},
+    {"shift", &StatisticsFile::shift},
     {"instruction set", &StatisticsFile::instruction_set},
 };
 
@@ -288,11 +293,13 @@ void read_metadata(const std::map<std::string, std::string>& metadata, Statistic
   throw ConfigError(fmt::format("{}: {}; expected {}", part.name, printable(found), printable(expected)));
 }
 
+std::string or_none(const std::string& text) { return text.empty() ? "none" : text; }
+
 void check_same(const NamedStatistics& first, const NamedStatistics& part) {
   for (const Same& same : kSame)
     if (first.file.*same.member != part.file.*same.member)
-      refuse(part, fmt::format("{} {}", same.what, part.file.*same.member),
-             fmt::format("{}, as {} has", first.file.*same.member, first.name));
+      refuse(part, fmt::format("{} {}", same.what, or_none(part.file.*same.member)),
+             fmt::format("{}, as {} has", or_none(first.file.*same.member), first.name));
   if (first.file.batch != part.file.batch)
     refuse(part, fmt::format("batches of {} images", part.file.batch),
            fmt::format("{}, as {} has", first.file.batch, first.name));
@@ -338,18 +345,72 @@ void add_layer(const LayerStatistics& part, bool in_batches, LayerStatistics& to
     total.spread = {};
 }
 
-/// A file merged with itself holds no more people than it did.
 std::optional<std::int64_t> patients_of(std::span<const NamedStatistics> parts) {
-  std::optional<std::int64_t> sum, most;
-  std::vector<std::string> data;
-  for (const NamedStatistics& part : parts) {
-    data.insert(data.end(), part.file.fingerprints.begin(), part.file.fingerprints.end());
-    if (!part.file.patients) continue;
-    sum = std::min(kMostCounted, sum.value_or(0) + *part.file.patients);
-    most = std::max(most.value_or(0), *part.file.patients);
+  std::optional<std::int64_t> sum;
+  for (const NamedStatistics& part : parts)
+    if (part.file.patients) sum = std::min(kMostCounted, sum.value_or(0) + *part.file.patients);
+  return sum;
+}
+
+/// What the parts say of themselves, each text once; `absent` stands for a part that says nothing beside others that
+/// do.
+std::string all_of(std::span<const NamedStatistics> parts, std::string StatisticsFile::*text, std::string_view absent) {
+  std::set<std::string> said;
+  for (const NamedStatistics& part : parts) said.insert(part.file.*text);
+  if (said.size() == 1) return *said.begin();
+  std::string all;
+  for (const std::string& one : said) all += (all.empty() ? "" : "; ") + (one.empty() ? std::string(absent) : one);
+  return all;
+}
+
+/// Each library once, with the versions that the parts name: "oneDNN 2.6.3|3.1.0".
+std::string libraries_of(std::span<const NamedStatistics> parts) {
+  std::map<std::string, std::set<std::string>> versions;
+  for (const NamedStatistics& part : parts)
+    for (Library& one : parse_libraries(part.file.libraries)) versions[one.name].insert(std::move(one.version));
+  std::vector<Library> all;
+  for (const auto& [name, known] : versions) {
+    Library& one = all.emplace_back(Library{name, {}});
+    for (const std::string& version : known) one.version += (one.version.empty() ? "" : "|") + version;
+    const bool by_all = std::ranges::all_of(parts, [&](const NamedStatistics& part) {
+      const std::vector<Library> own = parse_libraries(part.file.libraries);
+      return std::ranges::find(own, name, &Library::name) != own.end();
+    });
+    if (!by_all) one.version += "|unknown";
   }
-  std::ranges::sort(data);
-  return std::ranges::adjacent_find(data) == data.end() ? sum : most;
+  return libraries_text(all);
+}
+
+/// The same numbers in every layer: the same images, whatever they were called.
+bool same_sums(const StatisticsFile& a, const StatisticsFile& b) {
+  const auto measured = [](const LayerStatistics& layer) { return layer.values > 0; };
+  return std::ranges::any_of(a.layers, measured) &&
+         std::ranges::equal(a.layers, b.layers, [](const LayerStatistics& x, const LayerStatistics& y) {
+           return x.values == y.values && x.images == y.images && x.sums == y.sums;
+         });
+}
+
+/// Of images that lie in two parts only what was measured as a whole is known: a part that was merged carries the
+/// fingerprints of all that went into it.
+void check_images_differ(std::span<const NamedStatistics> parts) {
+  const std::string expected = "parts of different images, as these would count twice";
+  std::map<std::string, const NamedStatistics*> seen;
+  for (const NamedStatistics& part : parts)
+    for (const std::string& fingerprint : part.file.fingerprints) {
+      const auto [known, fresh] = seen.try_emplace(fingerprint, &part);
+      if (fresh) continue;
+      const bool itself = known->second == &part;
+      refuse(part,
+             itself ? fmt::format("counts the images with fingerprint {} twice", printable(fingerprint, 12))
+                    : fmt::format("holds images that {} holds too (fingerprint {})", known->second->name,
+                                  printable(fingerprint, 12)),
+             expected);
+    }
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    for (std::size_t k = 0; k < i; ++k)
+      if (same_sums(parts[k].file, parts[i].file))
+        refuse(parts[i], fmt::format("has the very sums of {}: the same images under other names", parts[k].name),
+               expected);
 }
 
 }  // namespace
@@ -406,8 +467,12 @@ StatisticsFile merged(std::span<const NamedStatistics> parts) {
                                     method.semantics, method.estimator, method.unmergeable));
   for (const NamedStatistics& part : parts.subspan(1)) check_same(parts[0], part);
   check_whole_batches(parts);
+  check_images_differ(parts);
 
   StatisticsFile total = parts[0].file;
+  total.drawn = all_of(parts, &StatisticsFile::drawn, "all of one part");
+  total.libraries = libraries_of(parts);
+  total.program_version = all_of(parts, &StatisticsFile::program_version, "unknown");
   total.patients = patients_of(parts);
   for (const NamedStatistics& part : parts.subspan(1)) {
     total.images += part.file.images;

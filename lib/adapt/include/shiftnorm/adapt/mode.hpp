@@ -23,7 +23,7 @@ enum class Policy {
   variance_only,
   batch,
   instance,
-  hybrid,
+  hybrid_decay,
   disabled,
   identity,
   normalise_only
@@ -70,6 +70,15 @@ struct Mode {
 [[nodiscard]] Estimator parse_estimator(std::string_view name);
 [[nodiscard]] Policy parse_policy(std::string_view name);
 [[nodiscard]] std::span<const std::string> policy_names();
+/// Earlier names that parse_policy still takes, with what to tell who uses one: why it has another now.
+struct FormerName {
+  std::string_view name;
+  Policy policy;
+  std::string_view reason;
+};
+[[nodiscard]] std::span<const FormerName> former_policy_names();
+/// "policy hybrid is now called hybrid-decay: ..." for such a name, else empty.
+[[nodiscard]] std::string note_on_policy_name(std::string_view name);
 [[nodiscard]] std::span<const std::string_view> semantics_names();
 [[nodiscard]] std::span<const std::string_view> estimator_names();
 

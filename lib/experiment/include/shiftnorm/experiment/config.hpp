@@ -61,6 +61,7 @@ struct ProtocolConfig {
   std::int64_t batch = 64;  ///< streaming
 };
 [[nodiscard]] std::string_view name_of(ProtocolKind kind);
+[[nodiscard]] std::string_view name_of(metrics::IntervalKind kind);  ///< "bootstrap" (its percentiles), "bca"
 
 struct EvaluateConfig {
   std::vector<std::string> metrics;    ///< of metrics::metric_table()
@@ -92,6 +93,7 @@ struct Config {
   std::vector<adapt::Mode> modes;
   EvaluateConfig evaluate;
   std::optional<ExportConfig> exported;
+  std::vector<std::string> notes;  ///< on how it was written, one line each
 };
 
 struct ConfigOptions {

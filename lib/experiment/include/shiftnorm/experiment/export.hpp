@@ -10,6 +10,7 @@
 
 #include "shiftnorm/adapt/engine.hpp"
 #include "shiftnorm/adapt/mode.hpp"
+#include "shiftnorm/experiment/libraries.hpp"
 #include "shiftnorm/experiment/session.hpp"
 #include "shiftnorm/stats/statistics.hpp"
 
@@ -33,10 +34,12 @@ struct ExportFacts {
   adapt::Mode mode;
   std::int64_t images = 0;  ///< that the statistics were measured on
   std::string instruction_set, program_version;
-  bool fold = false;          ///< ONNX only: take BatchNorms into the layers before them
-  std::string drawn;          ///< how the images were chosen of more; empty: all there were
-  std::string domain{};       ///< its name, if the images are those of one domain
-  bool small_cohort = false;  ///< fewer than kSmallestCohort patients will do
+  /// Of the program that measured; a statistics file of an earlier version may not tell them.
+  std::vector<Library> libraries = computing_libraries();
+  std::string measured_version;  ///< of that program; empty: program_version
+  bool fold = false;             ///< ONNX only: take BatchNorms into the layers before them
+  std::string domain{};          ///< its name, if the images are those of one domain
+  bool small_cohort = false;     ///< fewer than kSmallestCohort patients will do
 };
 
 /// The data that statistics were measured on, and how they entered the network.
@@ -46,7 +49,8 @@ struct DataFacts {
   std::string source_fingerprint;  ///< of a source sample, see Session
   std::int64_t source_images = 0;
   std::optional<std::int64_t> bad;       ///< files left out; absent: a statistics file does not tell
-  std::string drawn;                     ///< as in ExportFacts
+  std::string drawn;                     ///< how the images were chosen of more; empty: all there were
+  std::string shift;                     ///< synthetic changes of the images; empty: none
   std::optional<std::int64_t> patients;  ///< whose images were measured; absent: the data do not tell
 };
 

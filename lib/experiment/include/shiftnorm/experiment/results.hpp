@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "shiftnorm/adapt/mode.hpp"
+#include "shiftnorm/core/library.hpp"
 #include "shiftnorm/experiment/advice.hpp"
 #include "shiftnorm/experiment/recommend.hpp"
 #include "shiftnorm/imaging/dataset.hpp"
@@ -113,6 +114,7 @@ struct SplitFacts {
 struct RunResults {
   std::string id;  ///< address by content (run_key); empty: not known
   std::string name, protocol = "transductive", program_version, instruction_set, config_yaml, command;
+  std::vector<Library> libraries;  ///< that computed
   std::uint64_t seed = 0;
   std::string model_sha256, model_file, architecture, preprocess, preprocess_sha256, fingerprint;
   std::vector<std::string> assumptions;  ///< about the network: RestoredModel::assumed()
@@ -130,6 +132,7 @@ struct RunResults {
   std::int64_t repeated = 0;                         ///< images whose pixels an earlier one has
   double load_seconds = 0, level = 0.95;
   std::int64_t resamples = 0;
+  metrics::IntervalKind interval = metrics::IntervalKind::bootstrap;
   std::string interval_by = "image";  ///< what was resampled whole
   std::int64_t clusters = 0;          ///< so many of them were scored
   std::optional<SplitFacts> split;    ///< held_out

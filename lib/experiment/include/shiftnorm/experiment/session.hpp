@@ -70,8 +70,10 @@ struct Session {
   std::int64_t source_images = 0;
   /// Of the store, ascending: images that the measured source sample has too, or their patients.
   std::vector<std::size_t> source_knows;
-  Groups patients;  ///< of usable samples, those that tell none as one; not known where no sample tells its own
-  Groups pixels;    ///< samples of the same values
+  Groups patients;    ///< of usable samples, those that tell none as one; not known where no sample tells its own
+  Groups pixels;      ///< samples of the same values
+  std::string drawn;  ///< how its images were chosen of more, for records; empty: all there were
+  std::string shift;  ///< the synthetic changes of the images; empty: none
   double load_seconds = 0;
   std::vector<std::string> notes;  ///< what the user should know, one line each
 

@@ -58,6 +58,12 @@ struct ReadOptions {
   std::string weights = {};
 };
 
+/// What a file says of one BatchNorm beside its vectors.
+struct NormSettings {
+  std::string layer;                        ///< its vectors are `<layer>.running_var` ..; empty: they have no prefix
+  std::optional<double> epsilon, momentum;  ///< PyTorch's p; absent: not told
+};
+
 /// A restored file: its tensors, the graph if it holds one, and its bytes for writing back.
 struct Checkpoint {
   std::string format;                ///< "pytorch-legacy", "pytorch-zip", "safetensors", ...
@@ -78,6 +84,7 @@ struct Checkpoint {
   std::vector<std::string> assumptions;
   /// Of ReadOptions::weights: what named no set of the file's own, and so is a prefix of the tensors' names.
   std::string weights;
+  std::vector<NormSettings> norms;     ///< of pickled modules, whose classes need not tell a graph
   std::vector<std::byte> bytes;        ///< the file as it was
   std::vector<OutputFile> companions;  ///< files beside it that hold values: external data, shards
 

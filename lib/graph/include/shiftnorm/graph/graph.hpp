@@ -55,6 +55,7 @@ class Graph {
   ValueId add(std::string op, std::string name, std::vector<ValueId> inputs,
               std::map<std::string, Attribute> attributes = {}, std::size_t outputs = 1);
   void rewire(std::size_t node, std::size_t input, ValueId parameter);  ///< another parameter for one input
+  void set_attribute(std::size_t node, std::string_view key, Attribute value);
   /// Puts a node of one output behind the node that gives `x`: everything that read `x`, and outputs that are it, now
   /// read the new value, which is returned. `more`: the node's inputs after x.
   ValueId insert_behind(ValueId x, std::string op, std::string name, std::vector<ValueId> more,

@@ -13,8 +13,9 @@ namespace shiftnorm::stats {
 
 /// How far the estimate of one layer may lie from what endlessly many such images would give, and whether that matters.
 ///   e^2 = (se(mean)^2 + se(deviation)^2) / v   per channel, from the spread of the moments of single images (or
-///   batches) error = root mean square of e over the channels that are not constant, in standard deviations of the
-///   target
+///   batches); error = root of the mean of e^2 over the channels that are not constant, in standard deviations of the
+///   target. A channel of less than least_variance() counts by its share v / least_variance() of one, so that its
+///   deviations are measured in those of the layer: nearly constant ones tell nothing by their own.
 /// By the delta method, with a and q an image's moments around the pivot and A, Q their means (v = Q - A^2):
 ///   se(mean)^2 = var(a) / n,  se(deviation)^2 = var(q - 2 A a) / (4 v n);  for batches q is their variance, and 4 v n
 ///   divides var(q) alone.
@@ -24,6 +25,9 @@ struct LayerSettling {
   double error = std::numeric_limits<double>::quiet_NaN();  ///< NaN: cannot be told (one unit, or no sums)
   double shift = std::numeric_limits<double>::quiet_NaN();  ///< 2-Wasserstein distance source-target in the same unit
 };
+
+/// A thousandth of the mean variance of a layer's channels: what deviations of nearly constant ones are measured in.
+[[nodiscard]] double least_variance(std::span<const double> variances);
 
 /// A layer has settled when its error is below this. Chosen on real images: docs/study.md.
 inline constexpr double kSettled = 0.1;

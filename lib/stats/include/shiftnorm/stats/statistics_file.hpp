@@ -30,8 +30,10 @@ struct StatisticsFile {
   std::int64_t images = 0;
   std::optional<std::int64_t> patients;  ///< whose images they are, exact; absent: the data do not tell
   std::string drawn;                     ///< how they were chosen of more, for people; empty: all there were
+  std::string shift;                     ///< synthetic changes of the images, for people; empty: none
   std::string job;  ///< of an interrupted estimate: hash of everything it depends on; empty: finished
   std::string instruction_set, program_version;
+  std::string libraries;  ///< that computed, see libraries_text(); empty: an earlier version did not tell
   Statistics layers;
 };
 
@@ -50,10 +52,11 @@ struct NamedStatistics {
 };
 
 /// As if all images had been measured in one run, to the last bit of every sum; the order of the parts does not matter.
-/// Patients add up, parts that do not tell theirs as none; those of parts measured on the same data count once.
+/// Patients add up, parts that do not tell theirs as none.
 /// Batches must be whole, but for one part: a run ends with one ragged batch at most.
 /// Errors  ConfigError with the reason: semantics or estimators that do not merge, parts that differ in model,
-///         preprocessing, method, instruction set or measured layers; fewer than two parts.
+///         preprocessing, method, instruction set or measured layers; the same images in two parts, as far as
+///         fingerprints of what was measured together and equal sums tell it; fewer than two parts.
 [[nodiscard]] StatisticsFile merged(std::span<const NamedStatistics> parts);
 
 }  // namespace shiftnorm::stats
