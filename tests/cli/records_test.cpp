@@ -84,7 +84,8 @@ TEST_CASE("records name the libraries that computed, also where the statistics c
   const test::Workplace place;
   place.write_yaml("x.yaml", "[source, adabn]", "export: {mode: adabn, path: a.safetensors}\n");
   const Json libraries = run(place).at("program").at("libraries");
-  for (const char* name : {"oneDNN", "Highway", "OpenCV", "libjpeg-turbo", "DCMTK", "OpenJPEG"}) {
+  for (const char* name :
+       {"oneDNN", "Highway", "OpenCV", "libjpeg-turbo", "libpng", "libtiff", "libwebp", "DCMTK", "OpenJPEG", "Eigen"}) {
     INFO(name);
     CHECK(std::ranges::count(libraries.at(name).as_string(), '.') >= 2);
   }

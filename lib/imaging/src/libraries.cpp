@@ -2,6 +2,9 @@
 
 #include <dcmtk/config/osconfig.h>
 #include <openjpeg.h>
+#include <png.h>
+#include <tiffio.h>
+#include <webp/decode.h>
 
 #include <cstdio>
 #include <opencv2/core/utility.hpp>
@@ -23,13 +26,25 @@ std::string jpeg_version() {
 #endif
 }
 
+/// "4.5.0" of "LIBTIFF, Version 4.5.0" and the lines behind it.
+std::string tiff_version() {
+  const std::string text = TIFFGetVersion();
+  const std::size_t begin = text.find_first_of("0123456789");
+  return begin == std::string::npos ? "unknown" : text.substr(begin, text.find('\n', begin) - begin);
+}
+
+std::string webp_version() {
+  const int number = WebPGetDecoderVersion();
+  return std::to_string(number >> 16) + "." + std::to_string(number >> 8 & 0xff) + "." + std::to_string(number & 0xff);
+}
+
 }  // namespace
 
 std::vector<Library> libraries() {
-  return {{"OpenCV", cv::getVersionString()},
-          {"libjpeg-turbo", jpeg_version()},
-          {"DCMTK", PACKAGE_VERSION},
-          {"OpenJPEG", opj_version()}};
+  return {
+      {"OpenCV", cv::getVersionString()}, {"libjpeg-turbo", jpeg_version()}, {"libpng", png_get_libpng_ver(nullptr)},
+      {"libtiff", tiff_version()},        {"libwebp", webp_version()},       {"DCMTK", PACKAGE_VERSION},
+      {"OpenJPEG", opj_version()}};
 }
 
 }  // namespace shiftnorm::imaging

@@ -365,27 +365,26 @@ Json program_json(const RunResults& run) {
 
 std::string results_json(const RunResults& run) {
   const View view(run);
-  Json out = Json::object(
-      {{"schema", 1},
-       {"id", text_or_null(run.id)},
-       {"name", run.name},
-       {"protocol", run.protocol},
-       {"split", split_json(run.split)},
-       {"stream_batch", run.stream_batch > 0 ? Json(run.stream_batch) : Json()},
-       {"seed", run.seed},
-       {"program", program_json(run)},
-       {"model", Json::object({{"sha256", text_or_null(run.model_sha256)},
-                               {"file", text_or_null(run.model_file)},
-                               {"architecture", text_or_null(run.architecture)},
-                               {"batchnorms", run.batchnorms},
-                               {"levels", run.levels},
-                               {"parameters", run.parameters},
-                               {"assumptions", texts_json(run.assumptions)}})},
-       {"preprocess",
-        Json::object({{"name", text_or_null(run.preprocess)}, {"sha256", text_or_null(run.preprocess_sha256)}})},
-       {"data", Json::object({{"target", target_json(view)}})},
-       {"interval", interval_json(run)},
-       {"seconds", Json::object({{"load", run.load_seconds}})}});
+  Json out = Json::object({{"schema", 1},
+                           {"id", text_or_null(run.id)},
+                           {"name", run.name},
+                           {"protocol", run.protocol},
+                           {"split", split_json(run.split)},
+                           {"stream_batch", run.stream_batch > 0 ? Json(run.stream_batch) : Json()},
+                           {"seed", run.seed},
+                           {"program", program_json(run)},
+                           {"model", Json::object({{"sha256", text_or_null(run.model_sha256)},
+                                                   {"file", text_or_null(run.model_file)},
+                                                   {"architecture", text_or_null(run.architecture)},
+                                                   {"batchnorms", run.batchnorms},
+                                                   {"levels", run.levels},
+                                                   {"parameters", run.parameters},
+                                                   {"assumptions", texts_json(run.assumptions)}})},
+                           {"preprocess", Json::object({{"name", text_or_null(run.preprocess)},
+                                                        {"sha256", text_or_null(run.preprocess_sha256)}})},
+                           {"data", Json::object({{"target", target_json(view)}})},
+                           {"interval", interval_json(run)},
+                           {"seconds", Json::object({{"load", run.load_seconds}})}});
   Json classes = Json::array(), bad = Json::array(), modes = Json::array();
   for (const std::string& name : run.classes) classes.push(name);
   for (const imaging::Bad& one : run.bad) bad.push(Json::object({{"id", one.id}, {"reason", one.reason}}));
