@@ -86,7 +86,7 @@ class RestoreTest(ParityCase):
 
     def test_biases_of_convolutions(self):
         model = build("cifar_resnet20")
-        for name, module in list(model.named_modules()):
+        for module in model.modules():
             if isinstance(module, nn.Conv2d):
                 module.bias = nn.Parameter(torch.randn(module.out_channels))
         self.agrees(model, "cifar_resnet20")
@@ -98,8 +98,8 @@ class RestoreTest(ParityCase):
         self.agrees(model, "cifar_resnet20")
 
     def test_heads(self):
-        def mlp(i, o=5, last=()):
-            return nn.Sequential(nn.Linear(i, 32), nn.ReLU(), nn.Dropout(), nn.Linear(32, o), *last)
+        def mlp(i, o=5):
+            return nn.Sequential(nn.Linear(i, 32), nn.ReLU(), nn.Dropout(), nn.Linear(32, o))
         cases = {
             "dropout": ("resnet18", "fc", nn.Sequential(nn.Dropout(), nn.Linear(512, 4))),
             "two layers": ("resnet18", "fc", mlp(512)),
