@@ -87,7 +87,7 @@ class Documents(unittest.TestCase):
         few = "evaluate: {interval: {resamples: 100}}\n"
         self.run_results("whole", "data: {target: {path: images}, source: {path: images}}\n"
                          "modes: [source, disabled, adabn, {name: twin, policy: adabn}, {policy: blend, prior_images: 8}, "
-                         "{policy: mixture, source_weight: 0.5, layers: {include: ['*'], exclude: [x], first: 9, last: 19, min_level: 1, max_level: 99}}, "
+                         "{policy: mixture, source_weight: 0.5, layers: {include: ['*'], exclude: [layer1.0.bn1], first: 9, last: 19, min_level: 1, max_level: 99}}, "
                          "{name: e, policy: adabn, semantics: batch, estimator: ema, batch: 8, momentum: 0.2}, batch]\n" + few +
                          "export: {mode: adabn, path: a.safetensors}\n")
         self.file("provenance.json", "whole/a.safetensors.provenance.json")
@@ -109,11 +109,11 @@ class Documents(unittest.TestCase):
     def test_sweep(self):
         text = ("data: {target: {path: images}}\nmodes: [source, adabn]\nevaluate: {metrics: [accuracy], interval: {resamples: 100}}\n"
                 "sweep: {seed: [1, 2], data.target.shift: [{contrast: 1}, {contrast: 5}]}\n")
-        printed = self.run_yaml("sweep", text)
+        printed = self.run_yaml("sweep", text, "--store", "runs.sqlite")
         self.assertEqual(printed, self.file("sweep.json", "sweep/sweep.json"))
         self.document("sweep.json", "run", "sweep.yaml", "--dry-run", "--out", "sweep")
-        self.document("results-table.json", "results", "--runs", "sweep")
-        self.call("results", "--runs", "sweep", "--format", "json")
+        printed = self.document("results-table.json", "results", "--store", "runs.sqlite")
+        self.assertEqual(printed, json.loads(self.call("results", "--store", "runs.sqlite", "--format", "json").stdout))
 
     def test_commands(self):
         self.document("job.json", "recalibrate", "net.pth", *CHOOSE, "--data", "images", "--out", "r.safetensors", "--semantics", "source",

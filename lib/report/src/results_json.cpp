@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "shiftnorm/container/json.hpp"
+#include "shiftnorm/experiment/config.hpp"
 #include "shiftnorm/experiment/libraries.hpp"
 #include "shiftnorm/report/report.hpp"
 #include "verdict.hpp"
