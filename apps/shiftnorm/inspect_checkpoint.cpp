@@ -123,6 +123,38 @@ Json json_of(const formats::Checkpoint& checkpoint, std::int64_t parameters, con
                        {"batchnorms", std::move(layers)}});
 }
 
+Json weights_json(const formats::WeightSets& sets) {
+  Json others = Json::array();
+  for (const std::string& path : sets.others) others.push(printable(path));
+  return Json::object({{"chosen", printable(sets.chosen)}, {"others", std::move(others)}});
+}
+
+Json opaque_json(const formats::Checkpoint& checkpoint) {
+  Json rows = Json::array();
+  for (const formats::OpaqueValues& one : checkpoint.opaque)
+    rows.push(Json::object({{"name", printable(one.name)}, {"first", printable(one.first)}, {"count", one.count}}));
+  return rows;
+}
+
+Json unread_json(const formats::Checkpoint& checkpoint) {
+  Json rows = Json::array();
+  for (const formats::Unread& one : checkpoint.unread)
+    rows.push(Json::object({{"name", printable(one.name)}, {"why", one.why}}));
+  return rows;
+}
+
+/// What the file holds that is carried over and not read.
+std::string beside_text(const formats::Checkpoint& checkpoint) {
+  std::string text;
+  for (const formats::OpaqueValues& one : checkpoint.opaque)
+    text += fmt::format("carried over, never built: {} ({}{})\n", printable(one.name),
+                        one.first.empty() ? "the top" : printable(one.first),
+                        one.count > 1 ? fmt::format(" and {} more", one.count - 1) : std::string());
+  for (const formats::Unread& one : checkpoint.unread)
+    text += fmt::format("not read: tensor '{}': {}\n", printable(one.name), one.why);
+  return text;
+}
+
 std::string text_of(const formats::Checkpoint& checkpoint, std::int64_t parameters, const std::vector<Row>& rows) {
   const auto folded = static_cast<std::size_t>(std::ranges::count_if(rows, &Row::folded));
   std::string text =
@@ -179,6 +211,9 @@ void inspect_checkpoint(const formats::Checkpoint& checkpoint, const Options& op
     Json document = json_of(checkpoint, parameters, rows);
     Json assumed = Json::array();
     for (const std::string& one : assumptions) assumed.push(one);
+    document.set("weights", weights_json(checkpoint.sets));
+    document.set("opaque", opaque_json(checkpoint));
+    document.set("unread", unread_json(checkpoint));
     document.set("assumptions", std::move(assumed));
     document.set("provenance", provenance);
     if (drift) document.set("drift", std::move(drift->rows));
@@ -186,6 +221,7 @@ void inspect_checkpoint(const formats::Checkpoint& checkpoint, const Options& op
     return;
   }
   console.say(text_of(checkpoint, parameters, rows));
+  console.say(beside_text(checkpoint));
   for (const std::string& one : assumptions) console.say(fmt::format("assumed: {}\n", one));
   if (!provenance.is_null()) console.say(provenance_text(provenance));
   if (drift) console.say("\nfrom these statistics to the measured ones:\n" + drift->text);

@@ -145,6 +145,52 @@ TEST_CASE("Bombs go off within their bounds") {
     pickle.raw(repeat("0h\x01h\x02\x85R", 10000));
     CHECK_THROWS_WITH(parse(file.zip_around(pickle.finish())), Contains("more than 4194304 references"));
   }
+  SECTION("a call of a call of a call") {
+    PickleBuilder pickle;
+    pickle.global("a", "b").raw(repeat(")R", 100000));
+    CHECK_THROWS_WITH(parse(file.zip_around(pickle.finish())), Contains("the pickle names 'a.b'"));
+  }
+  SECTION("objects that hold themselves") {
+    PickleBuilder pickle;
+    pickle.global("a", "b")
+        .raw(")\x81q\x01}")
+        .text("me")
+        .raw(
+            "h\x01sb(h\x01h\x01uh\x01"
+            "ah\x01\x85")
+        .op('0');
+    CHECK_THROWS_AS(parse(file.zip_around(pickle.finish())), FormatError);
+  }
+  SECTION("one large dict under a thousand names, of an object and of dicts that hold it") {
+    TorchFile many;
+    const std::size_t s = many.add_floats("0", {1});
+    PickleBuilder pickle;
+    pickle.op('}').raw("q\x01").mark();
+    for (int i = 0; i < 20000; ++i) {
+      pickle.text(std::to_string(i));
+      if (i == 0)
+        many.tensor(pickle, {"", s, 0, {1}, {1}}, false), pickle.raw("q\x02");
+      else
+        pickle.raw("h\x02");
+    }
+    pickle.op('u').global("a", "b").raw(")\x81(");
+    for (int i = 0; i < 300000; ++i) pickle.raw("\x8c\x06").raw(std::to_string(100000 + i)).raw("h\x01");
+    pickle.op('u');
+    CHECK(parse(many.zip_around(pickle.finish())).tensors.size() == 20000);
+  }
+  SECTION("a long name above many dicts") {
+    TorchFile many;
+    const std::size_t s = many.add_floats("0", {1});
+    PickleBuilder pickle;
+    pickle.op('}').text(std::string(1000000, 'n')).op('}').mark();
+    for (int i = 0; i < 5000; ++i) {
+      pickle.text(std::to_string(i)).op('}').text("w");
+      many.tensor(pickle, {"", s, 0, {1}, {1}}, false);
+      pickle.op('s');
+    }
+    pickle.op('u').op('s');
+    CHECK(parse(many.zip_around(pickle.finish())).sets.chosen.size() < 10000);
+  }
   SECTION("one storage unfolded by many views") {
     TorchFile many;
     const std::size_t s = many.add_floats("0", std::vector<float>(100000));

@@ -167,17 +167,28 @@ TEST_CASE("Big-endian files are unsupported") {
   CHECK_THROWS_AS(parse(file.legacy()), UnsupportedError);
 }
 
+TEST_CASE("Storages of unknown elements are passed over where that needs no size") {
+  TorchFile file = test::one_vector("x", kSix);
+  file.storages.push_back({"1", "Float8Storage", 3, std::vector<std::byte>(3)});
+  file.views.push_back({"y", 1, 0, {3}, {1}});
+  CHECK(parse(file.zip()).tensors.at(0).values.to_float() == kSix);
+  CHECK(parse(file.zip()).unread.at(0).name == "y");
+  CHECK_THROWS_AS(parse(file.legacy()), UnsupportedError);
+  CHECK_THROWS_WITH(parse(file.legacy()),
+                    "net.pth: storage '1': nobody here knows how large the elements of a 'torch.Float8Storage' are");
+}
+
 TEST_CASE("What torch can save and we cannot read is named") {
   TorchFile file = test::one_vector("x", kSix);
   file.storages[0].type = "ComplexFloatStorage";
   CHECK_THROWS_AS(parse(file.zip()), UnsupportedError);
   CHECK_THROWS_WITH(parse(file.zip()),
-                    Contains("net.pth: the elements of a 'torch.ComplexFloatStorage' are not supported"));
+                    Contains("net.pth: tensor 'x': the elements of a 'torch.ComplexFloatStorage' are not supported"));
   test::PickleBuilder pickle;
-  pickle.global("torch._utils", "_rebuild_sparse_tensor").op(')').op('R');
+  pickle.op('}').text("x").global("torch._utils", "_rebuild_sparse_tensor").op(')').op('R').op('s');
   CHECK_THROWS_AS(parse(file.zip_around(pickle.finish())), UnsupportedError);
   CHECK_THROWS_WITH(parse(file.zip_around(pickle.finish())),
-                    Contains("tensors made by 'torch._utils._rebuild_sparse_tensor' are not supported"));
+                    Contains("tensor 'x': tensors made by 'torch._utils._rebuild_sparse_tensor' are not supported"));
   test::PickleBuilder module;
   module.global("torch.nn.modules.container", "Sequential").op(')').byte(0x81);
   CHECK_THROWS_WITH(parse(file.zip_around(module.finish())),

@@ -24,8 +24,8 @@ void add_tensor(PickleBuilder& pickle, TorchFile& file, float value) {
   file.tensor(pickle, {"", s, 0, {1}, {1}}, true);
 }
 
-Checkpoint parse(const TorchFile& file, const PickleBuilder& pickle) {
-  return parse_checkpoint(file.legacy_around(pickle.finish()), "net.pth");
+Checkpoint parse(const TorchFile& file, const PickleBuilder& pickle, const std::string& wanted = {}) {
+  return parse_checkpoint(file.legacy_around(pickle.finish()), "net.pth", {.weights = wanted});
 }
 
 }  // namespace
@@ -53,17 +53,195 @@ TEST_CASE("The weights are found under the name that trainers give them, never t
   CHECK(checkpoint.tensors[0].values.to_float() == std::vector<float>{4});
 }
 
-TEST_CASE("Of several dicts the likelier name wins, whatever their order") {
+// Oracle: what the authors' own evaluation loads: YOLOv5's attempt_load() takes `ema` before `model`; timm's
+// validate.py without --use-ema and torchvision's train.py --test-only without --model-ema take what is no average;
+// DINO's eval_*.py take the teacher; Real-ESRGAN's inference takes params_ema.
+TEST_CASE("Of several sets of weights the one that its authors evaluate is chosen, whatever their order") {
+  const auto [chosen, other] = GENERATE(table<std::string, std::string>({{"ema", "model"},
+                                                                         {"state_dict", "state_dict_ema"},
+                                                                         {"model", "model_ema"},
+                                                                         {"teacher", "student"},
+                                                                         {"params_ema", "params"},
+                                                                         {"encoder_q", "encoder_k"},
+                                                                         {"state_dict", "ema"},
+                                                                         {"net", "zzz"}}));
+  const bool first = GENERATE(true, false);
   TorchFile file;
   PickleBuilder pickle;
-  pickle.op('}').mark().text("ema");
-  add_dict(pickle, file, "x", 1);
-  pickle.text("model");
-  add_dict(pickle, file, "x", 2);
-  pickle.text("zzz");
-  add_dict(pickle, file, "x", 3);
+  pickle.op('}').mark().text(first ? chosen : other);
+  add_dict(pickle, file, "x", first ? 1 : 2);
+  pickle.text(first ? other : chosen);
+  add_dict(pickle, file, "x", first ? 2 : 1);
   pickle.op('u');
-  CHECK(parse(file, pickle).tensors[0].values.to_float() == std::vector<float>{2});
+  const auto value = [&](const std::string& wanted) {
+    return parse(file, pickle, wanted).tensors.at(0).values.to_float().at(0);
+  };
+  CHECK(value("") == 1);
+  CHECK(value(chosen) == 1);
+  CHECK(value(other) == 2);
+  const Checkpoint checkpoint = parse(file, pickle);
+  CHECK(checkpoint.sets.chosen == chosen);
+  CHECK(checkpoint.sets.others == std::vector<std::string>{other});
+  CHECK(checkpoint.sets.told);
+  REQUIRE(checkpoint.assumptions.size() == 1);
+  CHECK(checkpoint.assumptions[0] ==
+        "of several sets of weights in the file, '" + chosen + "' is used, not '" + other + "'; --weights chooses");
+}
+
+TEST_CASE("Of the wanted name, what is no path in the file is left for the tensors' names") {
+  TorchFile file;
+  PickleBuilder pickle;
+  pickle.op('}').mark().text("a").op('}').mark().text("b");
+  add_dict(pickle, file, "module.encoder_q.x", 1);
+  pickle.op('u').text("model");
+  add_dict(pickle, file, "y", 2);
+  pickle.op('u');
+  const auto [wanted, chosen, rest] =
+      GENERATE(table<std::string, std::string, std::string>({{"", "model", ""},
+                                                             {"a", "a.b", ""},
+                                                             {"a.b", "a.b", ""},
+                                                             {"a.b.module.encoder_q", "a.b", "module.encoder_q"},
+                                                             {"a.b.c", "a.b", "c"},
+                                                             {"encoder_q", "model", "encoder_q"},
+                                                             {"mode", "model", "mode"},
+                                                             {"model.", "model", ""}}));
+  CAPTURE(wanted);
+  const Checkpoint checkpoint = parse(file, pickle, wanted);
+  CHECK(checkpoint.sets.chosen == chosen);
+  CHECK(checkpoint.weights == rest);
+}
+
+TEST_CASE("Sets that nothing tells apart are told so, unless one is asked for") {
+  TorchFile file;
+  PickleBuilder pickle;
+  pickle.op(']').mark();
+  add_dict(pickle, file, "x", 1);
+  add_dict(pickle, file, "x", 2);
+  pickle.op('e');
+  CHECK_FALSE(parse(file, pickle).sets.told);
+  CHECK(parse(file, pickle, "1").sets.told);
+  CHECK(parse(file, pickle, "1").tensors[0].values.to_float() == std::vector<float>{2});
+}
+
+// The forms of __reduce_ex__ by CPython's copyreg and pickle: what they make is never built, what lies in it is seen.
+TEST_CASE("Weights are found in objects of unknown classes, and these are listed") {
+  TorchFile file;
+  PickleBuilder pickle;
+  std::string at;
+  const auto weights = [&] { add_dict(pickle, file, "w", 5); };
+  SECTION("items of a dict's subclass") {
+    pickle.global("easydict", "EasyDict").op(')').byte(0x81).mark().text("model");
+    weights();
+    pickle.op('u');
+    at = "model";
+  }
+  SECTION("items of an OrderedDict's subclass, which is called") {
+    pickle.global("easydict", "EasyDict").op(')').op('R').mark().text("model");
+    weights();
+    pickle.op('u').op('}').op('b');
+    at = "model";
+  }
+  SECTION("elements of a list's subclass") {
+    pickle.global("easydict", "EasyDict").op(')').byte(0x81).mark().integer(1);
+    weights();
+    pickle.op('e');
+    at = "1";
+  }
+  SECTION("attributes") {
+    pickle.global("easydict", "EasyDict").op(')').byte(0x81).op('}').text("net");
+    weights();
+    pickle.op('s').op('b');
+    at = "net";
+  }
+  SECTION("attributes in slots") {
+    pickle.global("easydict", "EasyDict").op(')').byte(0x81).none().op('}').text("net");
+    weights();
+    pickle.op('s').byte(0x86).op('b');
+    at = "1.net";
+  }
+  SECTION("the only argument") {
+    pickle.op('}').text("model").global("easydict", "EasyDict");
+    weights();
+    pickle.byte(0x85).op('R').op('s');
+    at = "model";
+  }
+  SECTION("one of several arguments, and keywords") {
+    pickle.global("easydict", "EasyDict").integer(1).byte(0x85).op('}').text("model");
+    weights();
+    pickle.op('s').byte(0x92);
+    at = "1.model";
+  }
+  SECTION("copyreg._reconstructor") {
+    pickle.global("copy_reg", "_reconstructor").mark().global("easydict", "EasyDict").global("__builtin__", "dict");
+    weights();
+    pickle.op('t').op('R');
+  }
+  SECTION("what the result of a call gives when it is called") {
+    pickle.global("easydict", "EasyDict").op(')').op('R').op(')').op('R').mark().text("model");
+    weights();
+    pickle.op('u');
+    at = "model";
+  }
+  for (const auto& bytes : {file.legacy_around(pickle.finish()), file.zip_around(pickle.finish())}) {
+    const Checkpoint checkpoint = parse_checkpoint(bytes, "net.pth");
+    REQUIRE(checkpoint.tensors.size() == 1);
+    CHECK(checkpoint.tensors[0].values.to_float() == std::vector<float>{5});
+    CHECK(checkpoint.sets.chosen == at);
+    REQUIRE(checkpoint.opaque.size() == 1);
+    CHECK(checkpoint.opaque[0].name == "easydict.EasyDict");
+  }
+}
+
+TEST_CASE("What is opaque is listed by its name, with a place and a number") {
+  TorchFile file;
+  PickleBuilder pickle;
+  pickle.op('}').mark().text("state_dict");
+  add_dict(pickle, file, "w", 5);
+  pickle.text("when").op(']').mark();
+  for (int i = 0; i < 3; ++i) pickle.global("datetime", "datetime").raw("C\x01x").byte(0x85).op('R');
+  pickle.op('e').text("net").global("mylib.models", "Net").text("run").global("os", "system").text("rm").byte(0x85);
+  pickle.op('R').op('u');
+  const Checkpoint checkpoint = parse(file, pickle);
+  REQUIRE(checkpoint.opaque.size() == 3);
+  std::vector<std::string> rows;
+  for (const OpaqueValues& one : checkpoint.opaque)
+    rows.push_back(one.name + " " + one.first + " " + std::to_string(one.count));
+  CHECK(rows == std::vector<std::string>{"mylib.models.Net net 1", "os.system run 1", "datetime.datetime when.0 3"});
+}
+
+TEST_CASE("A tensor of a kind that is not read is kept apart from those that are") {
+  TorchFile file;
+  file.storages.push_back({"7", "ComplexFloatStorage", 1, std::vector<std::byte>(8)});
+  PickleBuilder pickle;
+  pickle.op('}').mark().text("a");
+  file.tensor(pickle, {"", 0, 0, {1}, {1}}, true);
+  pickle.text("b");
+  add_tensor(pickle, file, 2);
+  pickle.text("c").global("torch._utils", "_rebuild_qtensor").integer(1).byte(0x85).op('R');
+  pickle.text("d").global("torch._tensor", "_rebuild_from_type_v2").mark().global("torch._utils", "_rebuild_tensor_v2");
+  pickle.global("mylib", "Scaled").op(')').op('}').op('t').op('R').op('u');
+  const Checkpoint checkpoint = parse(file, pickle);
+  REQUIRE(checkpoint.tensors.size() == 1);
+  CHECK(checkpoint.tensors[0].values.to_float() == std::vector<float>{2});
+  REQUIRE(checkpoint.unread.size() == 3);
+  CHECK(checkpoint.unread[0].name == "a");
+  CHECK_THAT(checkpoint.unread[0].why, Contains("the elements of a 'torch.ComplexFloatStorage' are not supported"));
+  CHECK_THAT(checkpoint.unread[1].why, Contains("tensors made by 'torch._utils._rebuild_qtensor' are not supported"));
+  CHECK(checkpoint.unread[2].why == "is made by 'mylib.Scaled', which is not read; expected a tensor");
+}
+
+TEST_CASE("Names of the same numbers are told") {
+  TorchFile file;
+  const std::size_t s = file.add_floats("0", {1, 2, 3, 4});
+  file.views = {{"a", s, 0, {2}, {1}},
+                {"b", s, 2, {2}, {1}},
+                {"c", s, 0, {2}, {1}},
+                {"d", s, 0, {2}, {2}},
+                {"e", s, 0, {2}, {1}}};
+  const Checkpoint checkpoint = parse_checkpoint(file.zip(), "net.pth");
+  std::vector<std::string> same;
+  for (const NamedTensor& tensor : checkpoint.tensors) same.push_back(tensor.same_as);
+  CHECK(same == std::vector<std::string>{"", "", "a", "", "a"});
 }
 
 TEST_CASE("Tensors beside the state dict do not hide it") {

@@ -1,10 +1,14 @@
 #include "bound_network.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
 
 #include "conventions.hpp"
 #include "left_over.hpp"
+#include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/text.hpp"
 #include "shiftnorm/graph/batch_norms.hpp"
 #include "shiftnorm/graph/weight_sets.hpp"
 
@@ -74,6 +78,20 @@ zoo::BuildOptions build_options(const zoo::Architecture& known, const zoo::HeldS
   return options;
 }
 
+/// `wanted`: names of parameters; `head`: what is behind it belongs to the network too, whatever its names are.
+/// Errors  UnsupportedError naming the first tensor of the network that the file has in a form that is not read.
+void refuse_unread(const Checkpoint& checkpoint, std::span<const std::string> wanted, std::string_view head,
+                   const std::string& prefix, ModernName modern_name = nullptr) {
+  const graph::Wrappings wrappings(wanted);
+  for (const formats::Unread& unread : checkpoint.unread) {
+    const auto name = wrappings.behind(prefix, modern_name != nullptr ? modern_name(unread.name) : unread.name);
+    if (!name) continue;
+    const bool of_head = !head.empty() && name->starts_with(fmt::format("{}.", head));
+    if (of_head || std::ranges::find(wanted, *name) != wanted.end())
+      throw UnsupportedError(fmt::format("tensor '{}': {}", printable(unread.name), unread.why));
+  }
+}
+
 std::vector<float> thresholds_of(const Checkpoint& checkpoint, std::span<const std::string> names,
                                  const std::string& name) {
   const auto at = std::ranges::find(names, name);
@@ -93,6 +111,7 @@ BoundNetwork bind_zoo(const Checkpoint& checkpoint, const zoo::Architecture& kno
   BoundNetwork network;
   network.choice = choose_weights(checkpoint, names, wanted);
   const std::string& prefix = network.choice.prefix;
+  refuse_unread(checkpoint, wanted, known.head, prefix, known.modern_name);
   const zoo::HeldShapes held = held_shapes(checkpoint, names, wanted, prefix);
   zoo::BuildOptions options = build_options(known, held, image, network.report);
   const std::string thresholds = prefix + std::string(known.thresholds);
@@ -111,7 +130,9 @@ graph::Binding bind_description(graph::Graph& graph, const Checkpoint& checkpoin
                                 const std::vector<NamedTensor>& otherwise, std::span<const std::string> allow_unused,
                                 WeightChoice& choice) {
   const std::vector<std::string> names = names_of(checkpoint);
-  choice = choose_weights(checkpoint, names, graph::unbound_names(graph));
+  const std::vector<std::string> wanted = graph::unbound_names(graph);
+  choice = choose_weights(checkpoint, names, wanted);
+  refuse_unread(checkpoint, wanted, {}, choice.prefix);
   std::vector<graph::NamedSource> constants;
   for (const NamedTensor& tensor : otherwise) constants.push_back({tensor.name, tensor.values.shape(), &tensor.values});
   graph::Binding binding = graph::bind(graph, sources_of(checkpoint.tensors, names), choice.prefix, constants);

@@ -197,6 +197,16 @@ void take_description(RestoredModel& model, const std::filesystem::path& path) {
   }
 }
 
+/// Several sets that nothing tells apart: an ensemble's, a list's.
+[[noreturn]] void ask_for_weights(const Checkpoint& checkpoint) {
+  std::vector<std::string> sets{printable(checkpoint.sets.chosen)};
+  for (const std::string& other : checkpoint.sets.others) sets.push_back(printable(other));
+  throw ConfigError(
+      fmt::format("{}: holds several sets of weights and nothing tells which is meant; expected --weights (YAML: "
+                  "model.weights) with one of {}",
+                  checkpoint.file_name, join(sets, 8)));
+}
+
 }  // namespace
 
 RestoredModel restore(const std::filesystem::path& path, const NetworkSource& source) {
@@ -207,6 +217,7 @@ RestoredModel restore(const std::filesystem::path& path, const NetworkSource& so
   const bool keras = !source.graph.empty() && formats::is_keras_architecture(source.graph);
   model.checkpoint = keras ? formats::read_checkpoint(path, source.graph)
                            : formats::read_checkpoint(path, {.weights = source.weights});
+  if (!model.checkpoint.sets.told) ask_for_weights(model.checkpoint);
   model.assumptions = model.checkpoint.assumptions;
   model.parameters = count_parameters(model.checkpoint);
   if (keras) {

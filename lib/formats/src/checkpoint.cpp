@@ -36,6 +36,7 @@ namespace {
 using Bytes = std::span<const std::byte>;
 
 constexpr std::uint64_t kMaxArchitecture = std::uint64_t{1} << 26U;
+constexpr std::size_t kShownSets = 8;
 
 container::Json read_json(const std::filesystem::path& path) {
   const std::vector<std::byte> bytes = read_file(path, kMaxArchitecture);
@@ -44,6 +45,16 @@ container::Json read_json(const std::filesystem::path& path) {
   } catch (const Error&) {
     rethrow_at(printable(path.filename().string()));
   }
+}
+
+std::string quoted(const std::string& path) { return path.empty() ? "the top" : "'" + printable(path) + "'"; }
+
+/// What was chosen of several sets.
+std::string text_of(const WeightSets& sets) {
+  std::vector<std::string> others;
+  for (const std::string& path : sets.others) others.push_back(quoted(path));
+  return fmt::format("of several sets of weights in the file, {} is used, not {}; --weights chooses",
+                     quoted(sets.chosen), join(others, kShownSets));
 }
 
 template <class Read>
@@ -61,6 +72,11 @@ Checkpoint parse(std::vector<std::byte> bytes, std::string file_name, const Read
     checkpoint.build = std::move(contents.build);
     checkpoint.no_graph = std::move(contents.no_graph);
     checkpoint.norms = std::move(contents.norms);
+    checkpoint.sets = std::move(contents.sets);
+    checkpoint.weights = std::move(contents.weights);
+    checkpoint.unread = std::move(contents.unread);
+    checkpoint.opaque = std::move(contents.opaque);
+    if (!checkpoint.sets.others.empty()) checkpoint.assumptions.push_back(text_of(checkpoint.sets));
     if (checkpoint.build) checkpoint.graph = graph_for(checkpoint, contents.input);
     checkpoint.bytes = std::move(bytes);
     checkpoint.file_name = std::move(file_name);
@@ -68,6 +84,13 @@ Checkpoint parse(std::vector<std::byte> bytes, std::string file_name, const Read
   } catch (const Error&) {
     rethrow_at(printable(file_name));
   }
+}
+
+Contents read(const Format& format, Bytes bytes, std::optional<std::filesystem::path> folder,
+              const ReadOptions& options) {
+  Contents contents = format.read(bytes, {std::move(folder), options.weights});
+  if (!format.several_sets) contents.weights = options.weights;
+  return contents;
 }
 
 }  // namespace
@@ -113,10 +136,8 @@ Checkpoint read_checkpoint(const std::filesystem::path& path) { return read_chec
 
 Checkpoint read_checkpoint(const std::filesystem::path& path, const ReadOptions& options) {
   const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-  Checkpoint checkpoint = parse(read_file(path), path.filename().string(),
-                                [&folder](const Format& format, Bytes bytes) { return format.read(bytes, {folder}); });
-  checkpoint.weights = options.weights;
-  return checkpoint;
+  return parse(read_file(path), path.filename().string(),
+               [&](const Format& format, Bytes bytes) { return read(format, bytes, folder, options); });
 }
 
 Checkpoint read_checkpoint(const std::filesystem::path& path, const std::filesystem::path& architecture) {
@@ -141,9 +162,9 @@ bool is_keras_architecture(const std::filesystem::path& path) {
   return file >> std::ws >> first && first == '{';
 }
 
-Checkpoint parse_checkpoint(std::vector<std::byte> bytes, std::string file_name) {
+Checkpoint parse_checkpoint(std::vector<std::byte> bytes, std::string file_name, const ReadOptions& options) {
   return parse(std::move(bytes), std::move(file_name),
-               [](const Format& format, Bytes file) { return format.read(file, {}); });
+               [&options](const Format& format, Bytes file) { return read(format, file, std::nullopt, options); });
 }
 
 }  // namespace shiftnorm::formats

@@ -46,7 +46,8 @@ StockLayer read_layer(const Heap& heap, Id module, const StockLayerType& type, s
     if (const auto* text = heap.get<std::string>(key))
       if (auto value = attribute(heap, id)) layer.attributes.insert_or_assign(*text, std::move(*value));
   for (const auto& [key, tensor] : module_tensors(heap, module))
-    layer.tensors.insert_or_assign(key, Shape(heap.tensor(tensor).sizes));
+    if (const auto* dense = heap.get<pickle::TensorRef>(tensor))
+      layer.tensors.insert_or_assign(key, Shape(heap.tensor(*dense).sizes));
   return layer;
 }
 

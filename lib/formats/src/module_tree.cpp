@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "opaque_values.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/text.hpp"
 
@@ -13,7 +14,7 @@
 namespace shiftnorm::formats {
 namespace {
 
-using pickle::Dict, pickle::Heap, pickle::Id, pickle::TensorRef;
+using pickle::Dict, pickle::Heap, pickle::Id;
 
 constexpr std::size_t kMaxDepth = 64, kMaxWork = std::size_t{1} << 24U;
 constexpr std::string_view kTorchScript = "__torch__.";
@@ -21,7 +22,7 @@ constexpr std::string_view kTorchScript = "__torch__.";
 const Dict* part(const Heap& heap, Id module, std::string_view name) {
   const Dict* attributes = heap.attributes(module);
   const auto id = attributes == nullptr ? std::nullopt : heap.find_id(*attributes, name);
-  return id ? heap.get<Dict>(*id) : nullptr;
+  return id ? heap.dict(*id) : nullptr;
 }
 
 std::vector<std::string_view> transient_buffers(const Heap& heap, Id module) {
@@ -46,8 +47,7 @@ void each_tensor(const Heap& heap, const Dict* dict, const Found& found) {
   if (dict == nullptr) return;
   for (const auto& [key, value] : dict->items) {
     const auto* name = heap.get<std::string>(key);
-    const auto* tensor = heap.get<TensorRef>(value);
-    if (name != nullptr && tensor != nullptr) found(*name, *tensor);
+    if (name != nullptr && stands_for_tensor(heap, value)) found(*name, value);
   }
 }
 
@@ -56,7 +56,7 @@ void each_own_tensor(const Heap& heap, Id module, const Found& found) {
   if (is_torch_script(heap, module)) return each_tensor(heap, heap.attributes(module), found);
   each_tensor(heap, part(heap, module, "_parameters"), found);
   const std::vector<std::string_view> transient = transient_buffers(heap, module);
-  each_tensor(heap, part(heap, module, "_buffers"), [&](const std::string& name, TensorRef tensor) {
+  each_tensor(heap, part(heap, module, "_buffers"), [&](const std::string& name, Id tensor) {
     if (std::find(transient.begin(), transient.end(), name) == transient.end()) found(name, tensor);
   });
 }
@@ -123,15 +123,15 @@ NormSettings settings_of(const Heap& heap, Id module, const std::string& prefix)
 
 bool is_torch_script(const Heap& heap, Id module) { return class_of(heap, module).starts_with(kTorchScript); }
 
-bool has_module_state(const Heap& heap, const pickle::Object& object) {
-  const auto* type = heap.get<pickle::ClassName>(object.type);
-  const auto* attributes = heap.get<Dict>(object.state);
-  if (type == nullptr || attributes == nullptr) return false;
-  if (type->name.starts_with(kTorchScript)) return true;
+bool has_module_state(const Heap& heap, Id object) {
+  const std::string_view type = class_of(heap, object);
+  const Dict* attributes = heap.attributes(object);
+  if (type.empty() || attributes == nullptr) return false;
+  if (type.starts_with(kTorchScript)) return true;
   constexpr std::array<std::string_view, 3> kParts{"_parameters", "_buffers", "_modules"};
   return std::all_of(kParts.begin(), kParts.end(), [&](std::string_view name) {
     const auto id = heap.find_id(*attributes, name);
-    return id && heap.get<Dict>(*id) != nullptr;
+    return id && heap.dict(*id) != nullptr;
   });
 }
 
@@ -156,11 +156,11 @@ std::vector<std::pair<std::string, Id>> children(const Heap& heap, Id module) {
   return found;
 }
 
-std::vector<std::pair<std::string, TensorRef>> module_tensors(const Heap& heap, Id module) {
-  std::vector<std::pair<std::string, TensorRef>> tensors;
+std::vector<std::pair<std::string, Id>> module_tensors(const Heap& heap, Id module) {
+  std::vector<std::pair<std::string, Id>> tensors;
   Budget budget;
   each_module(heap, module, budget, [&](Id id, const std::string& prefix) {
-    each_own_tensor(heap, id, [&](const std::string& name, TensorRef tensor) {
+    each_own_tensor(heap, id, [&](const std::string& name, Id tensor) {
       budget.spend(prefix.size() + name.size());
       tensors.emplace_back(prefix + name, tensor);
     });

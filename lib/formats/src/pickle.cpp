@@ -77,7 +77,6 @@ class Machine {
   void global();
   void stack_global();
   void reduce();
-  void newobj();
   void newobj_ex();
   void build();
   void persistent() { push(load_(result_.heap, take())); }
@@ -144,6 +143,9 @@ class Machine {
     push(Heap::kOpaqueId);
   }
   void push_tuple(std::size_t count);
+  /// The list or dict below the last `count` values, or that of the object there; nullptr: it is neither.
+  template <class Container>
+  Container* container_below(std::size_t count, Id Object::*of_object);
   void extend(std::size_t count);
   void set_items(std::size_t count);
 
@@ -205,7 +207,7 @@ const Machine::Opcode* Machine::find(std::uint8_t code) {
       Opcode{'c', "GLOBAL", &Machine::global},
       Opcode{0x93, "STACK_GLOBAL", &Machine::stack_global},
       Opcode{'R', "REDUCE", &Machine::reduce},
-      Opcode{0x81, "NEWOBJ", &Machine::newobj},
+      Opcode{0x81, "NEWOBJ", &Machine::reduce},
       Opcode{0x92, "NEWOBJ_EX", &Machine::newobj_ex},
       Opcode{'b', "BUILD", &Machine::build},
       Opcode{'Q', "BINPERSID", &Machine::persistent},
@@ -261,19 +263,29 @@ void Machine::push_tuple(std::size_t count) {
 
 void Machine::frozenset() { tuple(); }
 
+template <class Container>
+Container* Machine::container_below(std::size_t count, Id Object::*of_object) {
+  need(count + 1);
+  Value& target = result_.heap.at(stack_[stack_.size() - count - 1]);
+  auto* object = std::get_if<Object>(&target);
+  if (object == nullptr) return std::get_if<Container>(&target);
+  Id& id = object->*of_object;
+  if (id == Heap::kNoneId) id = result_.heap.add(Container{});
+  return std::get_if<Container>(&result_.heap.at(id));
+}
+
 void Machine::extend(std::size_t count) {
   const std::span<const Id> items = last(count);
-  need(count + 1);
-  auto* list = std::get_if<Sequence>(&result_.heap.at(stack_[stack_.size() - count - 1]));
-  if (list == nullptr || !list->growable) throw FormatError("pickle: appends to what is no list");
+  auto* list = container_below<Sequence>(count, &Object::elements);
+  const bool object = result_.heap.get<Object>(stack_[stack_.size() - count - 1]) != nullptr;
+  if (list == nullptr || !(list->growable || object)) throw FormatError("pickle: appends to what is no list");
   list->items.insert(list->items.end(), items.begin(), items.end());
   drop(count);
 }
 
 void Machine::set_items(std::size_t count) {
   const std::span<const Id> items = last(count);
-  need(count + 1);
-  auto* dict = std::get_if<Dict>(&result_.heap.at(stack_[stack_.size() - count - 1]));
+  auto* dict = container_below<Dict>(count, &Object::items);
   if (dict == nullptr) throw FormatError("pickle: sets items of what is no dict");
   if (count % 2 != 0) throw FormatError("pickle: a key without a value");
   for (std::size_t i = 0; i < count; i += 2) dict->items.emplace_back(items[i], items[i + 1]);
@@ -298,37 +310,38 @@ void Machine::stack_global() {
   push_name(heap.text(module, "a module's name"), heap.text(name, "a name"));
 }
 
+// What a keyword is for nobody knows: where it holds numbers, they are found behind the arguments.
 void Machine::newobj_ex() {
-  (void)take();  // keyword arguments: no known name has any
-  newobj();
-}
-
-void Machine::newobj() {
-  need(2);
-  const Id type = stack_[stack_.size() - 2];
-  if (result_.heap.get<ClassName>(type) == nullptr) return reduce();
-  drop(2);  // what a class makes of its arguments nobody knows
-  push_new(Object{type, Heap::kNoneId});
+  const Id keywords = take(), arguments = take();
+  const auto* dict = result_.heap.get<Dict>(keywords);
+  if (dict == nullptr || dict->items.empty())
+    push(arguments);
+  else
+    push_new(Sequence{{arguments, keywords}, false});
+  reduce();
 }
 
 void Machine::reduce() {
   const Id arguments = take(), function = take();
-  if (const auto* type = result_.heap.get<ClassName>(function)) refuse_name(type->name);
-  const auto* name = result_.heap.get<Name>(function);
-  if (name == nullptr) throw FormatError("pickle: calls what is no known name");
-  push(call_name(result_.heap, name->index, result_.heap.sequence(arguments, "the argument list")));
+  const std::vector<Id>& given = result_.heap.sequence(arguments, "the argument list");
+  if (const auto* name = result_.heap.get<Name>(function)) return push(call_name(result_.heap, name->index, given));
+  const Value& called = result_.heap.at(function);
+  const bool inert = std::holds_alternative<ClassName>(called) || std::holds_alternative<Object>(called) ||
+                     std::holds_alternative<Opaque>(called);
+  if (!inert) throw FormatError("pickle: calls what is no known name");
+  push_new(Object{.type = function, .arguments = arguments});
 }
 
-// The state of what is no object (an OrderedDict's _metadata, a Namespace's attributes) holds no weights.
+// The state of what is no object (an OrderedDict's _metadata, a NumPy scalar's) holds no weights.
 void Machine::build() {
-  const Id state = take();
-  auto* object = std::get_if<Object>(&result_.heap.at(top()));
+  const Id state = take(), id = top();
+  auto* object = std::get_if<Object>(&result_.heap.at(id));
   if (object == nullptr) return;
   object->state = state;
   // Looking at the attributes takes time that an opcode of one byte can ask for again.
-  const Dict* attributes = result_.heap.get<Dict>(state);
+  const Dict* attributes = result_.heap.attributes(id);
   result_.heap.count_references(attributes == nullptr ? 1 : 1 + attributes->items.size());
-  object->module = has_module_state(result_.heap, *object);
+  object->module = has_module_state(result_.heap, id);
 }
 
 }  // namespace

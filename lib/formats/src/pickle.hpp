@@ -17,7 +17,7 @@ struct Pickled {
 using LoadPersistent = std::function<Id(Heap&, Id)>;
 
 /// Reads one pickle (protocols 2 to 5) up to and with its STOP. Nothing is executed: the known names of
-/// pickle_names.hpp build plain values, objects of other classes are inert, and calling any other name is an error.
+/// pickle_names.hpp build plain values, and whatever calls another name is an inert Object.
 /// Memory  bounded by the heap's limits, whatever the file says.
 /// Errors  FormatError with the offset; UnsupportedError.
 [[nodiscard]] Pickled unpickle(container::ByteReader& reader, const LoadPersistent& load = load_persistent);

@@ -28,6 +28,10 @@ const T& expect(const Heap& heap, Id id, const char* what, std::string_view expe
   return *value;
 }
 
+std::string element_text(const ElementType& type) {
+  return type.dtype ? std::string(name_of(*type.dtype)) : printable(type.name);
+}
+
 }  // namespace
 
 Heap::Heap() : values_{NoneValue{}, true, false, Sequence{}, Opaque{}} {
@@ -66,10 +70,10 @@ Id Heap::add_storage_view(Storage storage, std::optional<std::pair<std::int64_t,
     storages_.push_back(std::move(storage));
   } else {
     const Storage& known = storages_[at->second];
-    if (known.dtype != storage.dtype || known.elements != storage.elements)
+    if (known.type != storage.type || known.elements != storage.elements)
       throw FormatError(fmt::format("pickle: storage '{}' is {} {} and {} {}; expected one of them",
-                                    printable(storage.key), known.elements, name_of(known.dtype), storage.elements,
-                                    name_of(storage.dtype)));
+                                    printable(storage.key), known.elements, element_text(known.type), storage.elements,
+                                    element_text(storage.type)));
   }
   return add(StorageView{at->second, offset, size});
 }
@@ -105,9 +109,17 @@ const Value* Heap::find(const Dict& dict, std::string_view key) const {
   return id ? &at(*id) : nullptr;
 }
 
+const Dict* Heap::dict(Id id) const {
+  const auto* object = get<Object>(id);
+  return get<Dict>(object == nullptr ? id : object->items);
+}
+
+// Classes with __slots__ have a pair: the attributes as usual, and those in slots.
 const Dict* Heap::attributes(Id id) const {
   const auto* object = get<Object>(id);
-  return object == nullptr ? nullptr : get<Dict>(object->state);
+  if (object == nullptr) return nullptr;
+  const auto* pair = get<Sequence>(object->state);
+  return get<Dict>(pair != nullptr && pair->items.size() == 2 ? pair->items[0] : object->state);
 }
 
 std::string_view Heap::first_unknown_class() const {

@@ -19,7 +19,7 @@ namespace shiftnorm::formats::pickle {
 using Id = std::uint32_t;
 
 struct NoneValue {};
-/// Something harmless whose content nobody needs: a NumPy scalar, an argparse.Namespace, an integer above 64 bits.
+/// Something harmless whose content nobody needs: a NumPy scalar, a torch.device, an integer above 64 bits.
 struct Opaque {};
 struct Sequence {
   std::vector<Id> items;
@@ -33,15 +33,20 @@ struct Dict {
 struct Name {
   std::size_t index = 0;
 };
-/// A class that no table knows: a user's or a framework's module. It stands for nothing but its name.
+/// A class or function that no table knows. It stands for nothing but its name.
 struct ClassName {
   std::string name;  ///< "torch.nn.modules.conv.Conv2d"
 };
-/// An object of such a class: inert, its attributes are looked at and none of its code exists here.
+/// What such a class or function would make: inert, what it was given is looked at and none of its code exists here.
 struct Object {
-  Id type = 0;          ///< a ClassName
-  Id state = 0;         ///< its attributes: a dict, or None before it is built
+  Id type = 0;       ///< a ClassName, or an Object that was called in its turn
+  Id arguments = 0;  ///< a sequence, or None
+  Id state = 0;      ///< its attributes: a dict, or None before it is built
+  // The classes' values are None's: a dict's subclass has items, a list's subclass elements.
+  Id items = 0;         ///< a dict, or None
+  Id elements = 0;      ///< a sequence, or None
   bool module = false;  ///< has what every torch.nn.Module or TorchScript object has (module_tree.hpp)
+  bool tensor = false;  ///< of a class that derives from torch.Tensor
 };
 /// All or part of a storage, in elements.
 struct StorageView {
@@ -54,10 +59,19 @@ struct TensorRef {
 using Value = std::variant<NoneValue, Opaque, bool, std::int64_t, double, std::string, Sequence, Dict, Name, ClassName,
                            Object, StorageView, TensorRef>;
 
+/// What a storage's elements are. Those without a DType are counted and never read.
+struct ElementType {
+  std::string name;  ///< "torch.ComplexFloatStorage"
+  std::optional<DType> dtype;
+  std::size_t bytes = 0;  ///< of one; 0: nobody knows
+
+  friend bool operator==(const ElementType&, const ElementType&) = default;
+};
+
 /// A block of numbers that lies outside the pickle.
 struct Storage {
   std::string key;
-  DType dtype = DType::f32;
+  ElementType type;
   std::int64_t elements = 0;
 };
 
@@ -82,10 +96,14 @@ class Heap {
   Id add_tensor(Tensor tensor);
   Id add_storage_view(Storage storage, std::optional<std::pair<std::int64_t, std::int64_t>> view);
 
+  [[nodiscard]] std::size_t size() const { return values_.size(); }
   [[nodiscard]] const Value& at(Id id) const { return values_[id]; }
   [[nodiscard]] Value& at(Id id) { return values_[id]; }
   [[nodiscard]] const std::vector<Storage>& storages() const { return storages_; }
   [[nodiscard]] const Tensor& tensor(TensorRef ref) const { return tensors_[ref.tensor]; }
+  [[nodiscard]] const ElementType& element_type(TensorRef ref) const {
+    return storages_[tensor(ref).storage.storage].type;
+  }
 
   template <class T>
   [[nodiscard]] const T* get(Id id) const {
@@ -99,6 +117,8 @@ class Heap {
   /// The value under a text key, or nullptr.
   [[nodiscard]] const Value* find(const Dict& dict, std::string_view key) const;
   [[nodiscard]] std::optional<Id> find_id(const Dict& dict, std::string_view key) const;
+  /// The items of a dict or of an object whose class derives from one, or nullptr.
+  [[nodiscard]] const Dict* dict(Id id) const;
   /// The attributes of an object, or nullptr if it is none or has none.
   [[nodiscard]] const Dict* attributes(Id id) const;
   /// The first class that was named and that no table knows; empty: none.

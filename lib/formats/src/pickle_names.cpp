@@ -6,6 +6,7 @@
 #include <array>
 #include <optional>
 
+#include "module_tree.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/text.hpp"
 
@@ -17,10 +18,13 @@ using Arguments = std::span<const Id>;
 
 Id call_opaque(Heap& /*heap*/, Arguments /*arguments*/) { return Heap::kOpaqueId; }
 
-/// dict(), OrderedDict(), OrderedDict([(k, v), ...]); defaultdict(factory) counts as empty.
+/// dict(), dict(other), OrderedDict(), OrderedDict([(k, v), ...]); defaultdict(factory) counts as empty.
 Id call_dict(Heap& heap, Arguments arguments) {
   Dict dict;
-  if (!arguments.empty() && heap.get<Sequence>(arguments[0]) != nullptr) {
+  if (const Dict* other = arguments.empty() ? nullptr : heap.dict(arguments[0])) {
+    heap.count_references(2 * other->items.size());
+    dict = *other;
+  } else if (!arguments.empty() && heap.get<Sequence>(arguments[0]) != nullptr) {
     const std::vector<Id>& pairs = heap.get<Sequence>(arguments[0])->items;
     heap.count_references(pairs.size());
     for (const Id pair : pairs) {
@@ -76,10 +80,47 @@ Id call_class(Heap& /*heap*/, Arguments /*arguments*/) {
   throw FormatError("pickle: calls a type that only names what a storage or tensor holds");
 }
 
+/// copyreg.__newobj__(class, *arguments): what the opcode NEWOBJ says.
+Id call_newobj(Heap& heap, Arguments arguments) {
+  if (arguments.empty()) throw FormatError("pickle: makes an object without a class");
+  if (const auto* known = heap.get<Name>(arguments[0])) return call_name(heap, known->index, arguments.subspan(1));
+  heap.count_references(arguments.size());
+  const Id given = heap.add(Sequence{{arguments.begin() + 1, arguments.end()}, false});
+  return heap.add(Object{.type = arguments[0], .arguments = given});
+}
+
+/// copyreg._reconstructor(class, base, state): an object whose base is a dict has its items in the state.
+Id call_reconstructor(Heap& heap, Arguments arguments) {
+  if (arguments.size() != 3)
+    throw FormatError(fmt::format("pickle: makes an object of {} arguments; expected 3", arguments.size()));
+  if (heap.get<Name>(arguments[0]) != nullptr) return arguments[2];
+  const bool items = heap.get<Dict>(arguments[2]) != nullptr, elements = heap.get<Sequence>(arguments[2]) != nullptr;
+  return heap.add(Object{.type = arguments[0],
+                         .items = items ? arguments[2] : Heap::kNoneId,
+                         .elements = elements ? arguments[2] : Heap::kNoneId});
+}
+
+/// torch.fx's reduce_graph_module(attributes, code): a module whose forward() is text.
+Id call_graph_module(Heap& heap, Arguments arguments) {
+  if (arguments.empty()) throw FormatError("pickle: a GraphModule without attributes");
+  const Id type = heap.add(ClassName{"torch.fx.graph_module.GraphModule"});
+  const Id id = heap.add(Object{.type = type, .state = arguments[0]});
+  const Dict* attributes = heap.attributes(id);
+  heap.count_references(attributes == nullptr ? 1 : attributes->items.size());
+  std::get<Object>(heap.at(id)).module = has_module_state(heap, id);
+  return id;
+}
+
+/// Of the type of a storage: the size of an element, and its DType where we read such.
+struct Stored {
+  std::size_t bytes = 0;
+  std::optional<DType> dtype = std::nullopt;
+};
+
 struct KnownName {
   std::string_view module, name;
   Id (*call)(Heap&, Arguments);
-  std::optional<DType> storage = std::nullopt;
+  std::optional<Stored> storage = std::nullopt;
 };
 
 constexpr std::array kNames{
@@ -97,15 +138,12 @@ constexpr std::array kNames{
     KnownName{"builtins", "bytearray", call_opaque},
     KnownName{"builtins", "complex", call_opaque},
     KnownName{"_codecs", "encode", call_opaque},
-    KnownName{"argparse", "Namespace", call_opaque},
+    KnownName{"copyreg", "__newobj__", call_newobj},
+    KnownName{"copyreg", "__newobj_ex__", call_newobj},
+    KnownName{"copyreg", "_reconstructor", call_reconstructor},
     KnownName{"numpy", "dtype", call_opaque},
-    KnownName{"numpy", "ndarray", call_opaque},
     KnownName{"numpy.core.multiarray", "scalar", call_opaque},
-    KnownName{"numpy.core.multiarray", "_reconstruct", call_opaque},
-    KnownName{"numpy.core.numeric", "_frombuffer", call_opaque},
-    KnownName{"numpy._core.numeric", "_frombuffer", call_opaque},
     KnownName{"numpy._core.multiarray", "scalar", call_opaque},
-    KnownName{"numpy._core.multiarray", "_reconstruct", call_opaque},
     KnownName{"torch", "Size", call_sequence},
     KnownName{"torch", "device", call_opaque},
     KnownName{"torch._utils", "_rebuild_tensor", call_tensor},
@@ -118,9 +156,8 @@ constexpr std::array kNames{
     KnownName{"torch.nn.parameter", "Parameter", call_parameter},
     KnownName{"torch.nn.parameter", "Buffer", call_parameter},
     KnownName{"torch.autograd.variable", "Variable", call_parameter},
-    // Attributes of modules that say nothing about their weights.
-    KnownName{"functools", "partial", call_opaque},
-    KnownName{"torch.nn.backends.thnn", "_get_thnn_function_backend", call_opaque},
+    KnownName{"torch._utils", "_rebuild_device_tensor_from_cpu_tensor", call_parameter},
+    KnownName{"torch.fx.graph_module", "reduce_graph_module", call_graph_module},
     // TorchScript's lists.
     KnownName{"torch.jit._pickle", "build_intlist", call_sequence},
     KnownName{"torch.jit._pickle", "build_doublelist", call_sequence},
@@ -137,20 +174,37 @@ constexpr std::array kNames{
     KnownName{"torch", "int8", call_class},
     KnownName{"torch", "uint8", call_class},
     KnownName{"torch", "bool", call_class},
-    KnownName{"torch", "DoubleStorage", call_class, DType::f64},
-    KnownName{"torch", "FloatStorage", call_class, DType::f32},
-    KnownName{"torch", "HalfStorage", call_class, DType::f16},
-    KnownName{"torch", "BFloat16Storage", call_class, DType::bf16},
-    KnownName{"torch", "LongStorage", call_class, DType::i64},
-    KnownName{"torch", "IntStorage", call_class, DType::i32},
-    KnownName{"torch", "ShortStorage", call_class, DType::i16},
-    KnownName{"torch", "CharStorage", call_class, DType::i8},
-    KnownName{"torch", "ByteStorage", call_class, DType::u8},
-    KnownName{"torch", "BoolStorage", call_class, DType::boolean},
+    KnownName{"torch", "DoubleStorage", call_class, Stored{8, DType::f64}},
+    KnownName{"torch", "FloatStorage", call_class, Stored{4, DType::f32}},
+    KnownName{"torch", "HalfStorage", call_class, Stored{2, DType::f16}},
+    KnownName{"torch", "BFloat16Storage", call_class, Stored{2, DType::bf16}},
+    KnownName{"torch", "LongStorage", call_class, Stored{8, DType::i64}},
+    KnownName{"torch", "IntStorage", call_class, Stored{4, DType::i32}},
+    KnownName{"torch", "ShortStorage", call_class, Stored{2, DType::i16}},
+    KnownName{"torch", "CharStorage", call_class, Stored{1, DType::i8}},
+    KnownName{"torch", "ByteStorage", call_class, Stored{1, DType::u8}},
+    KnownName{"torch", "BoolStorage", call_class, Stored{1, DType::boolean}},
+    // Walked over where they lie between others, never read.
+    KnownName{"torch", "ComplexDoubleStorage", call_class, Stored{16}},
+    KnownName{"torch", "ComplexFloatStorage", call_class, Stored{8}},
+    KnownName{"torch", "QInt32Storage", call_class, Stored{4}},
+    KnownName{"torch", "QInt8Storage", call_class, Stored{1}},
+    KnownName{"torch", "QUInt8Storage", call_class, Stored{1}},
+    KnownName{"torch", "QUInt4x2Storage", call_class, Stored{1}},
+    KnownName{"torch", "QUInt2x4Storage", call_class, Stored{1}},
+    KnownName{"torch", "UntypedStorage", call_class, Stored{1}},
+    KnownName{"torch.storage", "UntypedStorage", call_class, Stored{1}},
+    KnownName{"torch.storage", "_UntypedStorage", call_class, Stored{1}},
 };
 
+std::string full_name(const KnownName& known) { return fmt::format("{}.{}", known.module, known.name); }
+
+// What a class of its own makes of the numbers nobody knows: they might be packed or scaled.
 Id call_from_type(Heap& heap, Arguments arguments) {
   if (arguments.size() < 3) throw FormatError("pickle: a tensor with attributes of fewer than 3 arguments");
+  for (const Id id : {arguments[1], arguments[0]})
+    if (heap.get<ClassName>(id) != nullptr)
+      return heap.add(Object{.type = id, .arguments = arguments[2], .tensor = true});
   const auto* function = heap.get<Name>(arguments[0]);
   auto* const call = function != nullptr ? kNames[function->index].call : nullptr;
   if (call != call_tensor && call != call_parameter)
@@ -159,15 +213,9 @@ Id call_from_type(Heap& heap, Arguments arguments) {
 }
 
 /// Python 2 knew these modules by other names.
-std::string_view modern(std::string_view module) { return module == "__builtin__" ? "builtins" : module; }
-
-void refuse_tensors(std::string_view full) {
-  if (full.starts_with("torch.") && full.ends_with("Storage"))
-    throw UnsupportedError(fmt::format(
-        "the elements of a '{}' are not supported; supported are real, integer and bool tensors", printable(full)));
-  if (full.starts_with("torch._utils._rebuild_"))
-    throw UnsupportedError(
-        fmt::format("tensors made by '{}' are not supported; supported are dense ones", printable(full)));
+std::string_view modern(std::string_view module) {
+  if (module == "__builtin__") return "builtins";
+  return module == "copy_reg" ? "copyreg" : module;
 }
 
 }  // namespace
@@ -182,18 +230,18 @@ Value find_name(std::string_view module, std::string_view name) {
       kNames.begin(), kNames.end(),
       [module = modern(module), name](const KnownName& known) { return known.module == module && known.name == name; });
   if (at != kNames.end()) return Name{static_cast<std::size_t>(at - kNames.begin())};
-  std::string full = fmt::format("{}.{}", module, name);
-  refuse_tensors(full);
-  if (modern(module) == "builtins") refuse_name(full);  // no network's class
-  return ClassName{std::move(full)};
+  return ClassName{fmt::format("{}.{}", module, name)};
 }
 
 Id call_name(Heap& heap, std::size_t index, Arguments arguments) { return kNames[index].call(heap, arguments); }
 
-DType storage_dtype(const Heap& heap, Id type) {
+ElementType element_type(const Heap& heap, Id type) {
+  if (const auto* unknown = heap.get<ClassName>(type); unknown != nullptr && unknown->name.ends_with("Storage"))
+    return {unknown->name, std::nullopt, 0};
   const auto* name = heap.get<Name>(type);
   if (name == nullptr || !kNames[name->index].storage) throw FormatError("pickle: the type of a storage is none");
-  return *kNames[name->index].storage;
+  const KnownName& known = kNames[name->index];
+  return {full_name(known), known.storage->dtype, known.storage->bytes};
 }
 
 Id load_persistent(Heap& heap, Id id) {
@@ -203,8 +251,8 @@ Id load_persistent(Heap& heap, Id id) {
   if (kind != "storage" || parts.size() < 5 || parts.size() > 6)
     throw FormatError(
         fmt::format("pickle: a persistent id '{}' of {} parts; expected a storage", printable(kind), parts.size()));
-  const DType dtype = storage_dtype(heap, parts[1]);
-  Storage storage{heap.text(parts[2], "the key of a storage"), dtype,
+  ElementType type = element_type(heap, parts[1]);
+  Storage storage{heap.text(parts[2], "the key of a storage"), std::move(type),
                   heap.integer(parts[4], "the element count of a storage")};
   if (parts.size() == 5 || heap.get<NoneValue>(parts[5]) != nullptr)
     return heap.add_storage_view(std::move(storage), std::nullopt);

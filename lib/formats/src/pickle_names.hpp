@@ -9,11 +9,9 @@
 namespace shiftnorm::formats::pickle {
 
 /// A name of a pickle: its place in the table of those that may be called, or else a ClassName.
-/// Errors  FormatError for builtins that the table lacks; UnsupportedError where the name stands for something
-///         harmless that we lack.
 [[nodiscard]] Value find_name(std::string_view module, std::string_view name);
 
-/// That a pickle may not call or hold this name.
+/// That a file holds nothing that is read, but this name.
 [[noreturn]] void refuse_name(std::string_view full_name);
 
 /// What calling a known name with these arguments gives. Nothing of Python runs: plain values are built.
@@ -24,7 +22,7 @@ namespace shiftnorm::formats::pickle {
 /// or ('module', class, file, source), which stands for the class. Errors  FormatError
 [[nodiscard]] Id load_persistent(Heap& heap, Id id);
 
-/// The element type that a storage's type stands for. Errors  FormatError if the value is none.
-[[nodiscard]] DType storage_dtype(const Heap& heap, Id type);
+/// What the type of a storage says of its elements. Errors  FormatError if the value is no such type.
+[[nodiscard]] ElementType element_type(const Heap& heap, Id type);
 
 }  // namespace shiftnorm::formats::pickle

@@ -63,7 +63,7 @@ bool is_pytorch_legacy(std::span<const std::byte> file) {
   return start.starts_with('\x80') && start.find(kMagic) != std::string_view::npos;
 }
 
-Contents read_pytorch_legacy(std::span<const std::byte> file, const Neighbours& /*neighbours*/) {
+Contents read_pytorch_legacy(std::span<const std::byte> file, const Neighbours& told) {
   container::ByteReader reader(file);
   (void)pickle::unpickle(reader);  // the magic number, by which the file was recognised
   const pickle::Pickled version = pickle::unpickle(reader);
@@ -73,7 +73,7 @@ Contents read_pytorch_legacy(std::span<const std::byte> file, const Neighbours& 
   const pickle::Pickled object = pickle::unpickle(reader);
   const pickle::Pickled keys = pickle::unpickle(reader);
   const Places places = find_storages(file, reader, object.heap, keys);
-  return read_pickled(object.heap, object.root, file.size(), [&places](const pickle::Storage& storage) {
+  return read_pickled(object, told.weights, file.size(), [&places](const pickle::Storage& storage) {
     const auto at = places.find(storage.key);
     if (at == places.end())
       throw FormatError(fmt::format("storage '{}' is missing from the file", printable(storage.key)));

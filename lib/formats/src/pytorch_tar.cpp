@@ -51,13 +51,13 @@ class TarReader {
  public:
   explicit TarReader(std::span<const std::byte> file) : file_(file), members_(container::index_tar(file)) {}
 
-  Contents read() {
+  Contents read(std::string_view wanted) {
     check_byte_order();
     read_storages();
     read_tensors();
     ByteReader reader(member("pickle"));
     const pickle::Pickled object = pickle::unpickle(reader, [this](Heap& heap, Id id) { return load(heap, id); });
-    return read_pickled(object.heap, object.root, file_.size(),
+    return read_pickled(object, wanted, file_.size(),
                         [this](const pickle::Storage& storage) { return roots_.at(storage.key).bytes; });
   }
 
@@ -103,7 +103,7 @@ class TarReader {
       if (parts.size() != 3)
         throw FormatError(fmt::format("a storage is described by {} parts; expected 3", parts.size()));
       pickle::Storage storage{key_text(facts.heap, parts[0], "a storage's key"),
-                              pickle::storage_dtype(facts.heap, parts[2]), 0};
+                              pickle::element_type(facts.heap, parts[2]), 0};
       const std::uint64_t elements = reader.u64();
       if (elements > reader.left())
         throw FormatError(fmt::format("storage '{}' has {} elements; {} bytes are left: the file is truncated",
@@ -177,8 +177,8 @@ class TarReader {
 
 }  // namespace
 
-Contents read_pytorch_tar(std::span<const std::byte> file, const Neighbours& /*neighbours*/) {
-  return TarReader(file).read();
+Contents read_pytorch_tar(std::span<const std::byte> file, const Neighbours& told) {
+  return TarReader(file).read(told.weights);
 }
 
 }  // namespace shiftnorm::formats

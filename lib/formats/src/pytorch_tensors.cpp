@@ -5,9 +5,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
+#include <tuple>
 
 #include "module_graph.hpp"
 #include "module_tree.hpp"
+#include "opaque_values.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "state_dict.hpp"
@@ -78,7 +81,8 @@ class TensorReader {
     const pickle::Storage& storage = heap_.storages()[tensor.storage.storage];
     const Shape shape(tensor.sizes);
     check_bounds(tensor, shape);
-    const std::size_t width = size_of(storage.dtype);
+    const DType dtype = storage.type.dtype.value();
+    const std::size_t width = size_of(dtype);
     const auto elements = static_cast<std::uint64_t>(shape.elements());
     if (elements > budget_ / width)
       throw FormatError(fmt::format("shape {}: the tensors unfold to more than {} times the file of {} bytes",
@@ -92,8 +96,8 @@ class TensorReader {
       std::memcpy(bytes.data(), source.bytes.data() + begin, bytes.size());
     else if (elements > 0)
       gather(tensor, shape, width, source.bytes.data() + begin, bytes);
-    NamedTensor result{name, Array(storage.dtype, shape, std::move(bytes)), std::nullopt};
-    if (source.file_offset) result.origin = Origin{*source.file_offset + begin, storage.dtype, tensor.strides};
+    NamedTensor result{name, Array(dtype, shape, std::move(bytes)), std::nullopt};
+    if (source.file_offset) result.origin = Origin{*source.file_offset + begin, dtype, tensor.strides};
     return result;
   }
 
@@ -103,22 +107,44 @@ class TensorReader {
   const FindStorage& find_storage_;
 };
 
+/// The same elements of the same storage.
+using Numbers = std::tuple<std::uint32_t, std::int64_t, std::vector<std::int64_t>, std::vector<std::int64_t>>;
+
+Numbers numbers_of(const pickle::Tensor& tensor) {
+  return {tensor.storage.storage, tensor.storage.offset + tensor.offset, tensor.sizes, tensor.strides};
+}
+
 }  // namespace
 
-Contents read_pickled(const pickle::Heap& heap, pickle::Id root, std::uint64_t file_size,
+Contents read_pickled(const pickle::Pickled& object, std::string_view wanted, std::uint64_t file_size,
                       const FindStorage& find_storage) {
+  const pickle::Heap& heap = object.heap;
   TensorReader reader(heap, file_size, find_storage);
   Contents contents;
-  const StateDict state = find_state_dict(heap, root);
-  for (const auto& [name, ref] : state.tensors) {
+  StateDict state = find_state_dict(heap, object.root, wanted);
+  std::map<Numbers, std::string> first_name;
+  for (const auto& [name, id] : state.tensors) {
+    const pickle::TensorRef* ref = dense_tensor(heap, id);
+    if (ref == nullptr) {
+      contents.unread.push_back({name, why_unread(heap, id)});
+      continue;
+    }
     try {
-      contents.tensors.push_back(reader.read(name, heap.tensor(ref)));
+      contents.tensors.push_back(reader.read(name, heap.tensor(*ref)));
+      const auto [first, is_new] = first_name.try_emplace(numbers_of(heap.tensor(*ref)), name);
+      if (!is_new) contents.tensors.back().same_as = first->second;
     } catch (const ShapeError& e) {
       throw FormatError(fmt::format("tensor '{}': {}", printable(name), e.what()));
     } catch (const Error&) {
       rethrow_at(fmt::format("tensor '{}'", printable(name)));
     }
   }
+  if (contents.tensors.empty() && !contents.unread.empty())
+    throw UnsupportedError(
+        fmt::format("tensor '{}': {}", printable(contents.unread.front().name), contents.unread.front().why));
+  contents.sets = std::move(state.sets);
+  contents.weights = std::move(state.rest);
+  contents.opaque = opaque_values(heap, object.root);
   if (!state.module) return contents;
   contents.norms = norm_settings(heap, *state.module);
   ModuleNetwork network = read_module_network(heap, *state.module);
@@ -130,9 +156,12 @@ Contents read_pickled(const pickle::Heap& heap, pickle::Id root, std::uint64_t f
 
 std::uint64_t byte_count(const pickle::Storage& storage) {
   std::uint64_t bytes = 0;
-  if (__builtin_mul_overflow(static_cast<std::uint64_t>(storage.elements), size_of(storage.dtype), &bytes))
-    throw FormatError(fmt::format("storage '{}' claims {} elements of {}", printable(storage.key), storage.elements,
-                                  name_of(storage.dtype)));
+  if (storage.type.bytes == 0)
+    throw UnsupportedError(fmt::format("storage '{}': nobody here knows how large the elements of a '{}' are",
+                                       printable(storage.key), printable(storage.type.name)));
+  if (__builtin_mul_overflow(static_cast<std::uint64_t>(storage.elements), storage.type.bytes, &bytes))
+    throw FormatError(fmt::format("storage '{}' claims {} elements of {} bytes", printable(storage.key),
+                                  storage.elements, storage.type.bytes));
   return bytes;
 }
 

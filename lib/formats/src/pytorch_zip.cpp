@@ -126,13 +126,13 @@ void check_byte_order(const Archive& archive) {
 
 }  // namespace
 
-Contents read_zip(std::span<const std::byte> file, const Neighbours& /*neighbours*/) {
+Contents read_zip(std::span<const std::byte> file, const Neighbours& told) {
   Archive archive(file);
   check_byte_order(archive);
   const std::vector<std::byte> text = archive.read(*archive.find(kPickle), kMaxPickle);
   container::ByteReader reader(text);
   const pickle::Pickled object = pickle::unpickle(reader);
-  return read_pickled(object.heap, object.root, file.size(),
+  return read_pickled(object, told.weights, file.size(),
                       [&archive](const pickle::Storage& storage) { return archive.storage(storage); });
 }
 

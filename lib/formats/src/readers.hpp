@@ -21,11 +21,17 @@ struct Contents {
   std::vector<OutputFile> companions = {};
   std::optional<Sizeless> sizeless = std::nullopt;
   std::vector<NormSettings> norms = {};
+  WeightSets sets = {};
+  std::string weights = {};  ///< as in Checkpoint
+  std::vector<Unread> unread = {};
+  std::vector<OpaqueValues> opaque = {};
 };
 
-/// The folder that the file lies in, for formats that keep values in files beside it.
+/// What a reader is told beside the bytes: the folder that the file lies in, for formats that keep values in files
+/// beside it, and the set of weights that is wanted, for those that may hold several.
 struct Neighbours {
-  std::optional<std::filesystem::path> folder;  ///< absent: the bytes came without one
+  std::optional<std::filesystem::path> folder = std::nullopt;  ///< absent: the bytes came without one
+  std::string weights = {};                                    ///< as in ReadOptions
 
   /// The content of a file of that folder. `name` is not trusted: it names a file, with no way out of the folder.
   /// Errors  FormatError, UnsupportedError
@@ -60,7 +66,7 @@ struct Description {
 [[nodiscard]] Contents read_keras_weights(std::span<const std::byte> file, const container::Json& architecture);
 [[nodiscard]] bool is_keras_archive(std::span<const std::byte> file);
 
-/// As write_in_place. Errors  Error also for what is no finite number, and for a negative variance.
+/// As write_in_place. Errors  FormatError also for what is no finite number, and for a negative variance.
 [[nodiscard]] std::vector<OutputFile> write_keras(const Checkpoint& checkpoint, std::span<const Patch> patches,
                                                   const std::string& file_name);
 

@@ -75,11 +75,11 @@ Contents refuse_pickle(Bytes file, const Neighbours&) {
 // The first that matches counts.
 constexpr std::array kFormats{
     Format{"keras", is_keras_archive, read_keras_archive, write_keras},
-    Format{"pytorch-zip", is_zip, read_zip},
-    Format{"pytorch-legacy", is_pytorch_legacy, read_pytorch_legacy},
+    Format{"pytorch-zip", is_zip, read_zip, write_in_place, describes_nothing, true},
+    Format{"pytorch-legacy", is_pytorch_legacy, read_pytorch_legacy, write_in_place, describes_nothing, true},
     Format{"keras-h5", is_hdf5, read_keras_h5, write_keras},
     Format{"safetensors", is_safetensors, read_safetensors_checkpoint},
-    Format{"pytorch-tar", is_tar, read_pytorch_tar},
+    Format{"pytorch-tar", is_tar, read_pytorch_tar, write_in_place, describes_nothing, true},
     Format{"gzip", is_gzip, refuse_gzip},
     Format{"pickle", is_pickle, refuse_pickle},
     Format{"sharded", is_sharded_index, read_sharded, write_sharded},

@@ -19,6 +19,7 @@ struct Format {
                                    const std::string& file_name) = write_in_place;
   /// For files that describe a network, with or without values for it.
   Description (*describe)(std::span<const std::byte> file, const Neighbours& neighbours) = describes_nothing;
+  bool several_sets = false;  ///< chooses among the sets of weights that a file may hold
 };
 
 /// The row of Checkpoint::format.

@@ -27,6 +27,26 @@ struct NamedTensor {
   std::string name;
   Array values;                  ///< dense, in the file's dtype
   std::optional<Origin> origin;  ///< absent: cannot be written back (compressed, derived)
+  std::string same_as = {};      ///< an earlier tensor that is the same numbers of the file under another name
+};
+
+/// The sets of weights that a file holds, by their paths in it: "state_dict_ema", "models.0", "" for the file itself.
+struct WeightSets {
+  std::string chosen = {};
+  std::vector<std::string> others = {};
+  bool told = true;  ///< false: nothing in the file tells which of several is meant
+};
+
+/// A tensor of the chosen set whose kind is not read.
+struct Unread {
+  std::string name, why;
+};
+
+/// What a file holds beside tensors and plain values: carried over and never built.
+struct OpaqueValues {
+  std::string name;        ///< what they are made of: "easydict.EasyDict"
+  std::string first;       ///< path of one of them
+  std::int64_t count = 0;  ///< of them
 };
 
 /// A file to be written, or one that belongs to a checkpoint and lies in its folder.
@@ -80,6 +100,9 @@ struct Checkpoint {
   std::function<graph::Graph(const Shape& input)> build;
   /// Why there is no graph in a file that holds more than weights: "a pickled module of class 'net.Net'".
   std::string no_graph;
+  WeightSets sets;
+  std::vector<Unread> unread;
+  std::vector<OpaqueValues> opaque;
   /// What the reader chose where the file leaves a choice, one line each, for people.
   std::vector<std::string> assumptions;
   /// Of ReadOptions::weights: what named no set of the file's own, and so is a prefix of the tensors' names.
@@ -110,7 +133,8 @@ struct Architecture {
 [[nodiscard]] Checkpoint read_checkpoint(const std::filesystem::path& path, const std::filesystem::path& architecture);
 /// Whether a file is such a description; its place in the weights is told by order, so that no names could be bound.
 [[nodiscard]] bool is_keras_architecture(const std::filesystem::path& path);
-[[nodiscard]] Checkpoint parse_checkpoint(std::vector<std::byte> bytes, std::string file_name);
+[[nodiscard]] Checkpoint parse_checkpoint(std::vector<std::byte> bytes, std::string file_name,
+                                          const ReadOptions& options = {});
 
 /// What checkpoint.build gives for an input of one image, with all its parameters bound.
 /// Errors  UnsupportedError, ShapeError for an input that the network cannot take.
@@ -128,7 +152,8 @@ struct Patch {
                                                        const std::string& file_name);
 
 /// The file's bytes with the patches applied and checksums mended; nothing else differs.
-/// Errors  UnsupportedError if a tensor has no origin; ShapeError for a wrong count; Error for values that do not fit.
+/// Errors  UnsupportedError if a tensor has no origin, for values that do not fit its type, and for two names of the
+///         same place that are given different ones; ShapeError for a wrong count.
 [[nodiscard]] std::vector<std::byte> patched(const Checkpoint& checkpoint, std::span<const Patch> patches);
 
 }  // namespace shiftnorm::formats
