@@ -112,6 +112,10 @@ TEST_CASE("Keras: values that no network can use are not written") {
   CHECK_THROWS_WITH(write({variance, {1, -1}}), Contains("given a negative variance; expected finite numbers of 0"));
   CHECK_THROWS_WITH(write({mean, {1, std::numeric_limits<double>::quiet_NaN()}}), Contains("no finite number"));
   CHECK_THROWS_WITH(write({mean, {1, std::numeric_limits<double>::infinity()}}), Contains("no finite number"));
+  CHECK_THROWS_AS(write({variance, {1, -1}}), FormatError);
+  CHECK_THROWS_AS(write({variance, {1, 1e39}}), UnsupportedError);  // the largest float is 3.4e38
+  CHECK_THROWS_WITH(write({variance, {1, 1e39}}),
+                    Contains("tensor '" + variance + "': value 1e+39 at index 1 is too large for float32"));
   CHECK_THROWS_AS(write({mean, {1}}), ShapeError);
   CHECK_NOTHROW(write({mean, {1, -1}}));
 }

@@ -102,6 +102,11 @@ TEST_CASE("A vector that has another use gets an initialiser of its own") {
       patches.push_back({name, {10.0 + static_cast<double>(names.size()), 20}});
     }
   const std::vector<OutputFile> files = write_checkpoint(net, patches, "out.onnx");
+  // A vector that gets a place of its own names itself too; the largest float is 3.4e38.
+  patches[1].values[1] = 1e39;
+  CHECK_THROWS_AS(write_checkpoint(net, patches, "out.onnx"), UnsupportedError);
+  CHECK_THROWS_WITH(write_checkpoint(net, patches, "out.onnx"),
+                    Contains("tensor '" + patches[1].name + "': value 1e+39 at index 1 is too large for float32"));
   const onnx::ModelProto model = model_of(files[0].bytes);
   CHECK(values_of(model, "one") == std::vector<float>{1, 1});
   CHECK(values_of(model, "zero") == std::vector<float>{0, 0});

@@ -116,6 +116,7 @@ TEST_CASE("Names that share their place must be given the same values") {
       "net.pth: 'a' and 'b' share their place in the file and are given different values; expected the same");
   CHECK_THROWS_WITH(patched(checkpoint, std::vector<Patch>{{"a", {5, 6}}, {"c", {5, 7}}}),
                     Contains("'a' and 'c' share"));
+  CHECK_THROWS_AS(patched(checkpoint, std::vector<Patch>{{"a", {5, 6}}, {"b", {5, 7}}}), UnsupportedError);
 }
 
 TEST_CASE("Patches that do not fit are refused") {
@@ -130,6 +131,7 @@ TEST_CASE("Patches that do not fit are refused") {
                     "net.pth: tensor 'w': given 1 values; expected 3 of shape [3]");
   CHECK_THROWS_WITH(patched(checkpoint, std::vector<Patch>{{"absent", {1}}}),
                     "net.pth: tensor 'absent' is not in the file");
+  CHECK_THROWS_AS(patched(checkpoint, std::vector<Patch>{{"half", {1e6}}}), UnsupportedError);
   CHECK_THROWS_WITH(patched(checkpoint, std::vector<Patch>{{"half", {1e6}}}),
                     Contains("net.pth: tensor 'half': value 1000000"));
   CHECK_THROWS_AS(patched(checkpoint, std::vector<Patch>{{"count", {1}}}), UnsupportedError);

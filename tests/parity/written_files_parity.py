@@ -20,7 +20,7 @@ def changed_bytes(before, after):
     return np.flatnonzero(np.frombuffer(before, np.uint8) != np.frombuffer(after, np.uint8))
 
 
-def write_tar(path, state):
+def write_tar(path, state, around=lambda weights: weights):
     """The container of torch 0.1 by torch/serialization.py's legacy_load, which reads it: what wrote it is long gone."""
     storages, tensors, keys = io.BytesIO(), io.BytesIO(), {}
     kinds = {torch.float32: "Float", torch.int64: "Long"}
@@ -45,7 +45,7 @@ def write_tar(path, state):
             self.key = key
 
     body = io.BytesIO()
-    Keys(body, 2).dump(OrderedDict((name, Key(key)) for name, key in keys.items()))
+    Keys(body, 2).dump(around(OrderedDict((name, Key(key)) for name, key in keys.items())))
     facts = pickle.dumps({"protocol_version": 1000, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}, 2)
     with tarfile.open(path, "w:", format=tarfile.PAX_FORMAT) as tar:
         for name, content in (("sys_info", facts), ("pickle", body.getvalue()), ("tensors", tensors.getvalue()), ("storages", storages.getvalue())):

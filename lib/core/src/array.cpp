@@ -103,6 +103,16 @@ float rounded_to_odd(double value) {
                         below ? std::numeric_limits<float>::infinity() : -std::numeric_limits<float>::infinity());
 }
 
+/// The largest finite number of a floating type.
+double largest(DType dtype) {
+  switch (dtype) {
+    case DType::f16: return 65504;
+    case DType::bf16: return 0x1.fep127;
+    case DType::f32: return std::numeric_limits<float>::max();
+    default: return std::numeric_limits<double>::max();
+  }
+}
+
 std::size_t byte_count(DType dtype, const Shape& shape) {
   std::int64_t bytes = 0;
   if (__builtin_mul_overflow(shape.elements(), static_cast<std::int64_t>(size_of(dtype)), &bytes))
@@ -172,7 +182,8 @@ void encode_floats(std::span<const double> values, DType dtype, std::span<std::b
       stored = static_cast<double>(dtype == DType::f16 ? half_to_float(bits) : bfloat16_to_float(bits));
     }
     if (std::isfinite(value) && !std::isfinite(stored))
-      throw Error(fmt::format("value {} at index {} is too large for {}", value, i, name_of(dtype)));
+      throw UnsupportedError(fmt::format("value {} at index {} is too large for {}; expected at most {}", value, i,
+                                         name_of(dtype), largest(dtype)));
   }
 }
 

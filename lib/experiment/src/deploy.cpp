@@ -30,7 +30,13 @@ void put(graph::Graph& graph, const graph::BatchNorm& layer, std::size_t input, 
     id = graph.add_parameter(fmt::format("{}.{}", graph.value(old).name, layer.name), *graph.value(old).shape);
     for (const std::size_t n : layer.nodes) graph.rewire(n, input, id);
   }
-  graph.value(id).tensor = Tensor(Array::from_doubles(*graph.value(id).shape, values));
+  Array rounded(DType::f32, *graph.value(id).shape);
+  try {
+    encode_floats(values, DType::f32, rounded.bytes());
+  } catch (const Error&) {
+    rethrow_at(fmt::format("layer '{}'", layer.name));
+  }
+  graph.value(id).tensor = Tensor(rounded);
 }
 
 /// Every output number of the network on images of noise, the same on every machine.

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "deploy.hpp"
+#include "shared_numbers.hpp"
 #include "shiftnorm/container/json.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/hash.hpp"
@@ -172,10 +173,11 @@ void fill_files(const RestoredModel& model, const stats::Statistics& statistics,
                     "in place; expected an output named .onnx",
                     model.checkpoint.file_name));
   if (container == Container::safetensors) {
-    exported.bytes = formats::write_safetensors(model.checkpoint, *patches, metadata);
+    exported.bytes = formats::write_safetensors(model.checkpoint, with_other_names(model, *patches), metadata);
     exported.converted = from + "safetensors";
     return;
   }
+  check_apart(model, *patches);
   std::vector<formats::OutputFile> files = formats::write_checkpoint(model.checkpoint, *patches, facts.file_name);
   exported.bytes = std::move(files.front().bytes);
   exported.companions.assign(std::make_move_iterator(files.begin() + 1), std::make_move_iterator(files.end()));
@@ -221,6 +223,7 @@ Exported export_checkpoint(const RestoredModel& model, const stats::Statistics& 
                                   {"source_sha256", model.checkpoint.sha256},
                                   {"statistics_sha256", hash_of(statistics)},
                                   {"architecture", model.architecture},
+                                  {"weights", model.checkpoint.sets.chosen},
                                   {"assumptions", strings(model.assumed())},
                                   {"preprocessing", std::move(preprocessing)},
                                   {"method", std::move(method)},

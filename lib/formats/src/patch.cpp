@@ -55,7 +55,7 @@ void check_conflicts(std::vector<Write>& writes, std::span<const Patch> patches)
     const Write &a = writes[i - 1], &b = writes[i];
     if (b.offset >= a.end()) continue;
     if (a.offset != b.offset || a.width != b.width || a.bytes != b.bytes)
-      throw Error(
+      throw UnsupportedError(
           fmt::format("'{}' and '{}' share their place in the file and are given different values; expected the same",
                       printable(patches[a.patch].name), printable(patches[b.patch].name)));
   }

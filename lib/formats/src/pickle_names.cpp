@@ -132,6 +132,7 @@ constexpr std::array kNames{
     KnownName{"builtins", "set", call_sequence},
     KnownName{"builtins", "frozenset", call_sequence},
     KnownName{"builtins", "int", call_opaque},
+    KnownName{"builtins", "long", call_opaque},  // Python 2's, by which Python 3 still writes int
     KnownName{"builtins", "float", call_opaque},
     KnownName{"builtins", "bool", call_opaque},
     KnownName{"builtins", "str", call_opaque},

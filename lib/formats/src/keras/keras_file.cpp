@@ -138,9 +138,9 @@ void check_values(const Checkpoint& checkpoint, const Patch& patch) {
   const bool negative =
       variance && std::any_of(patch.values.begin(), patch.values.end(), [](double v) { return v < 0; });
   if (!finite || negative)
-    throw Error(fmt::format("{}: '{}': given {}; expected finite numbers{}", printable(checkpoint.file_name),
-                            printable(patch.name), finite ? "a negative variance" : "what is no finite number",
-                            variance ? " of 0 or more" : ""));
+    throw FormatError(fmt::format("{}: '{}': given {}; expected finite numbers{}", printable(checkpoint.file_name),
+                                  printable(patch.name), finite ? "a negative variance" : "what is no finite number",
+                                  variance ? " of 0 or more" : ""));
 }
 
 }  // namespace

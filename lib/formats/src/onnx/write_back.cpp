@@ -90,7 +90,11 @@ Bytes rewired(std::span<const std::byte> file, const OnnxFile& parsed, std::span
     const std::string name = fresh_name(one.vector.name, taken);
     taken.insert(name);
     inputs[one.vector.node][one.vector.slot] = name;
-    append_field(added, kInitializer, as_bytes(initializer(name, one.vector.type, one.patch->values)));
+    try {
+      append_field(added, kInitializer, as_bytes(initializer(name, one.vector.type, one.patch->values)));
+    } catch (const Error&) {
+      rethrow_at(fmt::format("tensor '{}'", printable(one.vector.name)));
+    }
     if (parsed.model.ir_version() < kFreeInitializers)
       append_field(added, kInput, as_bytes(input_of(name, one.vector.type, one.patch->values.size())));
   }
@@ -137,7 +141,11 @@ std::vector<OutputFile> write_back_onnx(const Checkpoint& checkpoint, std::span<
   }
   // What stays in place is changed first: its offsets are those of the file as it was.
   Bytes bytes = patched(checkpoint, in_place);
-  if (!moved.empty()) bytes = rewired(bytes, parsed, moved);
+  try {
+    if (!moved.empty()) bytes = rewired(bytes, parsed, moved);
+  } catch (const Error&) {
+    rethrow_at(printable(checkpoint.file_name));
+  }
   std::vector<OutputFile> files{{file_name, std::move(bytes)}};
   files.insert(files.end(), checkpoint.companions.begin(), checkpoint.companions.end());
   return files;

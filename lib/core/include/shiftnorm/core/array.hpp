@@ -49,8 +49,8 @@ class Array {
 };
 
 /// Writes `values` as `dtype` (floating) into `dst`, rounding to nearest even; dst.size() = values.size() * size_of.
-/// Errors  UnsupportedError for integer dtypes; ShapeError for a wrong length;
-///         Error if a finite value is not representable as finite in `dtype` (fp16 overflow).
+/// Errors  UnsupportedError for integer dtypes, and if a finite value is not finite in `dtype` (fp16 overflow);
+///         ShapeError for a wrong length.
 void encode_floats(std::span<const double> values, DType dtype, std::span<std::byte> dst);
 
 /// Dense float32 tensor with kernel alignment: parameters and activations.

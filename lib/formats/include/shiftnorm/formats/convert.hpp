@@ -19,7 +19,7 @@ namespace shiftnorm::formats {
                                                 const std::map<std::string, std::string>& metadata);
 
 /// Every tensor of a checkpoint as safetensors, under its name and in its dtype and order, with the patches applied.
-/// Errors  Error for a patch of a tensor that is not there, or a value that does not fit its dtype.
+/// Errors  Error for a patch of a tensor that is not there; UnsupportedError for a value that does not fit its dtype.
 [[nodiscard]] std::vector<std::byte> write_safetensors(const Checkpoint& checkpoint, std::span<const Patch> patches,
                                                        const std::map<std::string, std::string>& metadata);
 
