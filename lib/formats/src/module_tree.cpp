@@ -173,7 +173,7 @@ std::vector<NormSettings> norm_settings(const Heap& heap, Id module) {
   Budget budget;
   each_module(heap, module, budget, [&](Id id, const std::string& prefix) {
     bool norm = class_of(heap, id).find("BatchNorm") != std::string_view::npos;  // one without running statistics too
-    each_own_tensor(heap, id, [&norm](const std::string& name, TensorRef) { norm = norm || name == "running_var"; });
+    each_own_tensor(heap, id, [&norm](const std::string& name, Id) { norm = norm || name == "running_var"; });
     if (!norm) return;
     budget.spend(prefix.size());
     settings.push_back(settings_of(heap, id, prefix));
