@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <numeric>
 #include <optional>
+#include <set>
+#include <string_view>
 
 #include "commands.hpp"
 #include "job_options.hpp"
@@ -50,6 +52,22 @@ std::vector<std::string> classes_of(const Options& options) {
   }
   imaging::check_classes(names);
   return names;
+}
+
+constexpr std::string_view kOwnKey = "__metadata__";
+
+/// A file of tensors takes each name once, and one of its own not at all.
+void check_output_names(const graph::Graph& graph) {
+  std::set<std::string_view> names{kOwnKey};
+  for (const graph::ValueId id : graph.outputs())
+    if (const std::string& name = graph.value(id).name; !names.insert(name).second)
+      throw UnsupportedError(
+          name == kOwnKey
+              ? fmt::format("--outputs: an output of the network is called '{}', which safetensors keeps for itself; "
+                            "expected another name",
+                            printable(name))
+              : fmt::format("--outputs: two outputs of the network are called '{}'; expected a name for each",
+                            printable(name)));
 }
 
 std::vector<std::byte> outputs_file(const experiment::Session& session, const adapt::Outputs& outputs) {
@@ -151,6 +169,7 @@ ExitCode evaluate(const Options& options, Console& console) {
 
   const Progress progress = console.progress();
   experiment::Session session = experiment::open_session(job, progress);
+  if (options.has("outputs")) check_output_names(session.model.graph);
   for (const std::string& note : session.notes) console.warn(note);
   tell_assumed(console, session.model.assumed(), session.notes);
   experiment::RunResults results = described(session, seed_of(options));

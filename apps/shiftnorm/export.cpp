@@ -28,6 +28,10 @@ constexpr OptionSpec kExport[] = {
     {"fold", "", "for deployment: take BatchNorms into the layers before them (.onnx only)"},
     {"policy", "P",
      "adabn, blend, mixture, mean-only, variance-only or hybrid-decay (default: adabn; source without --stats)"},
+    {"to-inference", "",
+     "ONNX: write a network in training mode too, and set it to inference mode; else it is refused, as its runtime "
+     "would "
+     "ignore what is written"},
     {"allow-small-cohort", "", "write statistics of fewer than 11 patients; the provenance says so"},
     {"prior-images", "N", "blend: the source counts as N images"},
     {"source-weight", "L", "blend: the source's weight, in [0, 1]"},
@@ -101,6 +105,7 @@ ExitCode export_checkpoint(const Options& options, Console& console) {
   }
   facts.fold = options.has("fold");
   facts.small_cohort = options.has("allow-small-cohort");
+  facts.to_inference = options.has("to-inference");
   const experiment::Exported exported = experiment::export_checkpoint(model, source.statistics, facts, source.data);
   set_exported(files, out, exported);
   files.write();

@@ -35,6 +35,10 @@ constexpr OptionSpec kRecalibrate[] = {
      "adabn); batch and instance can be evaluated, but no file holds them"},
     {"stats-out", "F", "also write what was measured, before the policy, as a statistics file (.bnstats)"},
     {"allow-small-cohort", "", "write a checkpoint from fewer than 11 patients; its provenance says so"},
+    {"to-inference", "",
+     "ONNX: write a network in training mode too, and set it to inference mode; else it is refused, as its runtime "
+     "would "
+     "ignore what is written"},
     {"resume", "", "go on from what an interrupted call with the same options left beside --out"},
 };
 
@@ -78,6 +82,7 @@ experiment::ExportFacts facts_of(const Job& job, const fs::path& out, const adap
   facts.instruction_set = exec::instruction_set();
   facts.program_version = SHIFTNORM_VERSION;
   facts.small_cohort = job.small_cohort;
+  facts.to_inference = job.options.written && job.options.written->to_inference;
   return facts;
 }
 
@@ -242,6 +247,8 @@ Job job_of(const Options& options) {
   Job job;
   job.options = session_options_of(options);
   job.options.labelled = false;
+  if (options.has("out"))
+    job.options.written = {fs::path(options.text("out")).filename().string(), options.has("to-inference")};
   job.mode = mode_of(options, "policy", "adabn");
   job.options.modes = {job.mode};
   experiment::check_exportable(job.mode);

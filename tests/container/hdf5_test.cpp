@@ -115,9 +115,76 @@ TEST_CASE("HDF5: what is not read is refused by what it is") {
       {"bool", "elements of class 8 and 1 bytes; expected numbers"},
       {"null", "holds no values"},
       {"never_written", "do not lie inside the file"},
-      {"chunked", "is stored in chunks, perhaps compressed"},
+      {"scaled", "is compressed by filter 6; expected gzip, shuffle, fletcher32 or lzf"},
   }));
   CHECK_THROWS_WITH(file.dataset(*links.at(name)), Contains(message));
+}
+
+TEST_CASE("HDF5: datasets in chunks, compressed as h5py compresses") {
+  const bool latest = GENERATE(false, true);
+  const std::vector<std::byte> bytes = unpacked(latest ? test::kHdf5ChunkedLatest : test::kHdf5Chunked);
+  const Hdf5 file(bytes);
+  const auto values = [&file](const std::string& name) {
+    return file.values(file.dataset(at(file, {name}))).to_double();
+  };
+  std::vector<double> quarters, counting;
+  for (int i = 0; i < 35; ++i) {
+    if (i < 10) quarters.push_back(i / 4.0);
+    counting.push_back(i);
+  }
+  for (const std::string name : {"plain", "gzip", "shuffled", "lzf", "summed"}) {
+    CAPTURE(name);
+    CHECK(values(name) == quarters);
+    CHECK(values(name + "_in_four") == quarters);
+  }
+  CHECK(values("matrix") == counting);
+  CHECK(values("repeated") == std::vector<double>(4096, 1.5));
+  if (latest) {
+    CHECK_THROWS_WITH(values("extendible"), Contains("in chunks of an extendible index (4)"));
+  } else {
+    CHECK(values("extendible") == quarters);
+  }
+  CHECK(values("partly") == std::vector<double>{7, 7, 7, 1, 2, 3, 7, 7, 7});
+}
+
+// Law: what was written is read, and nothing else changes.
+TEST_CASE("HDF5: values in chunks are written back") {
+  const bool latest = GENERATE(false, true);
+  const auto noise = GENERATE(false, true);  // noise does not fit where smooth values lay
+  const std::vector<std::byte> bytes = unpacked(latest ? test::kHdf5ChunkedLatest : test::kHdf5Chunked);
+  const Hdf5 before(bytes);
+  std::vector<std::string> changed{"plain",         "gzip",         "shuffled",         "summed",        "matrix",
+                                   "plain_in_four", "gzip_in_four", "shuffled_in_four", "summed_in_four"};
+  // lzf is not compressed again, so that its chunks always grow.
+  if (noise) changed.insert(changed.end(), {"lzf", "lzf_in_four", "repeated"});
+  std::vector<Hdf5Change> changes;
+  std::uint32_t state = 1;
+  for (const std::string& name : changed) {
+    const Hdf5Dataset dataset = before.dataset(at(before, {name}));
+    std::vector<double> values(static_cast<std::size_t>(dataset.shape.elements()), 2.0);
+    if (noise)
+      for (double& value : values) {
+        state = state * 1664525U + 1013904223U;
+        value = static_cast<double>(static_cast<float>(state) / 3e9f);
+      }
+    const Array wide = Array::from_doubles(dataset.shape, values);
+    const std::vector<float> narrow = wide.to_float();
+    changes.push_back({dataset.object, dataset.dtype == DType::f64 ? wide : Array::from_floats(dataset.shape, narrow)});
+  }
+  const std::vector<std::byte> written = with_changes(bytes, changes, true);
+  CHECK((written.size() > bytes.size()) == noise);
+  const Hdf5 after(written);
+  for (const Hdf5Change& change : changes)
+    CHECK(after.values(after.dataset(change.object)).to_double() == change.values.to_double());
+  CHECK(after.values(after.dataset(at(after, {"partly"}))).to_double() ==
+        std::vector<double>{7, 7, 7, 1, 2, 3, 7, 7, 7});
+  if (noise) {
+    CHECK_THROWS_WITH(with_changes(bytes, changes, false), Contains("expected the weights without compression"));
+  } else {
+    CHECK_NOTHROW(with_changes(bytes, changes, false));
+  }
+  const Hdf5Change partly{at(before, {"partly"}), Array::from_floats(Shape{9}, std::vector<float>(9, 1.0f))};
+  CHECK_THROWS_WITH(with_changes(bytes, std::vector<Hdf5Change>{partly}, true), Contains("were never written"));
 }
 
 TEST_CASE("HDF5: a dataset larger than the file is refused before memory is taken") {
@@ -146,8 +213,11 @@ TEST_CASE("HDF5: damaged files never crash the reader") {
 
 // Every byte of these would take long.
 TEST_CASE("HDF5: damaged trees and heaps never crash the reader") {
-  const auto [kept, step] = GENERATE(table<const test::DeflatedFile*, std::size_t>(
-      {{&test::kHdf5Earliest, 3}, {&test::kHdf5Odd, 5}, {&test::kHdf5Dense, 13}}));
+  const auto [kept, step] = GENERATE(table<const test::DeflatedFile*, std::size_t>({{&test::kHdf5Earliest, 3},
+                                                                                    {&test::kHdf5Odd, 5},
+                                                                                    {&test::kHdf5Dense, 13},
+                                                                                    {&test::kHdf5Chunked, 3},
+                                                                                    {&test::kHdf5ChunkedLatest, 3}}));
   const std::vector<std::byte> whole = unpacked(*kept);
   std::size_t refused = 0;
   for (std::size_t i = 0; i < whole.size(); i += step) {

@@ -41,10 +41,25 @@ def odd(f):
     f["empty"] = np.zeros((0, 3), np.float32)
     f.create_dataset("null", data=h5py.Empty("f4"))
     f.create_dataset("never_written", (4,), np.float32)
-    f.create_dataset("chunked", data=np.zeros(8, np.float32), chunks=(4,), compression="gzip")
+    f.create_dataset("scaled", data=np.zeros(8, np.float32), chunks=(4,), scaleoffset=3)
     f.create_dataset("extent", data=np.zeros(77, np.uint8))
     f["a"] = f.create_group("b")
     f["a/around"] = f["/"]
+
+
+def chunked(f):
+    """What h5py's options make of the same numbers."""
+    values = np.arange(10, dtype=np.float32) / 4
+    options = {"plain": {}, "gzip": {"compression": "gzip"}, "shuffled": {"compression": "gzip", "compression_opts": 9, "shuffle": True},
+               "lzf": {"compression": "lzf", "shuffle": True}, "summed": {"compression": "gzip", "shuffle": True, "fletcher32": True}}
+    for name, how in options.items():
+        f.create_dataset(name, data=values, chunks=(10,), **how)
+        f.create_dataset(f"{name}_in_four", data=values, chunks=(3,), **how)
+    f.create_dataset("matrix", data=np.arange(35, dtype=np.float64).reshape(5, 7), chunks=(2, 3), compression="gzip")
+    f.create_dataset("repeated", data=np.full(4096, 1.5, np.float32), chunks=(1000,), compression="lzf")
+    f.create_dataset("extendible", data=values, chunks=(4,), maxshape=(None,), compression="gzip")
+    partly = f.create_dataset("partly", (9,), np.float32, chunks=(3,), compression="gzip", fillvalue=7)
+    partly[3:6] = [1, 2, 3]
 
 
 def file_of(fill, **options):
@@ -73,4 +88,6 @@ print(constant("kHdf5Earliest", file_of(content)))
 print(constant("kHdf5Latest", file_of(content, libver="latest")))
 print(constant("kHdf5Dense", file_of(many, libver="latest")))
 print(constant("kHdf5Odd", file_of(odd)))
+print(constant("kHdf5Chunked", file_of(chunked)))
+print(constant("kHdf5ChunkedLatest", file_of(chunked, libver="latest")))
 print("}  // namespace shiftnorm::test")

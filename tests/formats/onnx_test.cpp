@@ -265,8 +265,8 @@ TEST_CASE("What is not read is named with its node, operator, domain and opset")
        "net.onnx: node 'conv1' (FusedConv): operator FusedConv of domain 'com.microsoft' at opset 13 is not supported"},
       {OnnxBuilder().node("If", {"x"}, {"y"}), "node 'y' (If): operator If of domain 'ai.onnx' at opset 13"},
       {OnnxBuilder({0, 2}, 17).node("Mish", {"x"}, {"y"}), "operator Mish of domain 'ai.onnx' at opset 17"},
-      {OnnxBuilder({0, 2}, 6).node("Relu", {"x"}, {"y"}), "opset 6; expected 7 to 21"},
-      {OnnxBuilder({0, 2}, 22).node("Relu", {"x"}, {"y"}), "opset 22; expected 7 to 21"},
+      {OnnxBuilder({0, 2}, 6).node("Relu", {"x"}, {"y"}), "opset 6; expected 7 to 25"},
+      {OnnxBuilder({0, 2}, 26).node("Relu", {"x"}, {"y"}), "opset 26; expected 7 to 25"},
       {OnnxBuilder({0, 2}).input("mask", {0, 2}).node("Mul", {"x", "mask"}, {"y"}),
        "has 2 inputs (x, mask); expected one"},
       {OnnxBuilder({0, 2}).integers("a", {0}).node("ReduceSum", {"x", "a"}, {"y"}), "node 'y'"}};

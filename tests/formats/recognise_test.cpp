@@ -4,6 +4,7 @@
 #include "container/zip_builder.hpp"
 #include "formats/torch_file.hpp"
 #include "shiftnorm/container/safetensors.hpp"
+#include "shiftnorm/core/file.hpp"
 #include "shiftnorm/formats/checkpoint.hpp"
 #include "support/shared_data.hpp"
 
@@ -44,9 +45,31 @@ TEST_CASE("What is known but not read is unsupported, by name") {
        "f: is a tar archive of a/x.pth, b, without the 'storages' of torch 0.1; unpack it first"},
       {test::bytes_of("\x1f\x8b\x08"), "f: is compressed by gzip (a packed folder, .tar.gz?), which is not read"},
       {test::PickleBuilder().none().finish(), "f: is a bare pickle; expected what torch.save writes"},
+      {test::bytes_of(std::string("\x1c\0\0\0TFL3", 8)), "f: is a TensorFlow Lite model"},
+      // Version 1, then a MetaGraphDef with its facts; ONNX has the producer's name there.
+      {test::bytes_of(std::string("\x08\x01\x12\x04\x0a\x02\x0a\0", 8)),
+       "f: is the saved_model.pb of a TensorFlow SavedModel"},
+      {test::bytes_of("\x0a\x10\x0a\x01x\x12\x0bPlaceholder"), "f: is a frozen TensorFlow graph"},
+      {test::bytes_of(std::string(40, '\0') + "\x57\xfb\x80\x8b\x24\x75\x47\xdb"),
+       "f: is the index of a TensorFlow checkpoint"},
   }));
   CHECK_THROWS_AS(parse(bytes), UnsupportedError);
   CHECK_THROWS_WITH(parse(bytes), Contains(message));
+}
+
+TEST_CASE("A folder in the place of a file is named as what it is") {
+  const test::TempDir dir;
+  const auto [inside, message] = GENERATE(table<std::string, std::string>({
+      {"saved_model.pb", "is a folder of TensorFlow's SavedModel; expected a Keras model as one file"},
+      {"ckpt.data-00000-of-00001", "is a folder of TensorFlow checkpoints; expected a Keras model"},
+      {"model.weights.h5", "is the unpacked folder of a Keras archive"},
+      {"readme.txt", "is a folder; expected the checkpoint's file"},
+  }));
+  std::filesystem::create_directory(dir.path() / "model");
+  write_file(dir.path() / "model" / inside, test::bytes_of("x"));
+  CHECK_THROWS_AS(read_checkpoint(dir.path() / "model"), UnsupportedError);
+  CHECK_THROWS_WITH(read_checkpoint(dir.path() / "model"), Contains("model: " + message));
+  CHECK_THROWS_WITH(read_architecture(dir.path() / "model/"), Contains(message));
 }
 
 TEST_CASE("Anything else is no checkpoint") {

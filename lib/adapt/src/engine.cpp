@@ -15,6 +15,7 @@
 #include "network.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/stopwatch.hpp"
+#include "shiftnorm/graph/marks.hpp"
 
 namespace shiftnorm::adapt {
 namespace {
@@ -153,6 +154,35 @@ struct Engine::State {
     };
   }
 
+  /// Whether one set of statistics says how the mode's network is normalised. Not where they change with the group:
+  /// policies batch and instance, and the source of a file that its runtime normalises by batches.
+  [[nodiscard]] bool fixed(const Mode& mode) const {
+    return exportable(mode.policy) && !(mode.policy == Policy::source && source_by_batch());
+  }
+
+  [[nodiscard]] bool source_by_batch() const {
+    return std::any_of(layers().begin(), layers().end(),
+                       [this](const graph::BatchNorm& layer) { return graph::by_batch(graph, layer).has_value(); });
+  }
+
+  /// Images that are normalised together under such a mode; a file's own number of them counts for its source.
+  [[nodiscard]] std::size_t group_size(const Mode& mode) const {
+    if (mode.policy == Policy::source)
+      for (const graph::BatchNorm& layer : layers())
+        if (const std::int64_t images = graph::by_batch(graph, layer).value_or(0); images > 0)
+          return static_cast<std::size_t>(images);
+    return batch_size(mode);
+  }
+
+  /// Layers that such a mode normalises by the group.
+  [[nodiscard]] std::vector<bool> by_group(const Mode& mode) const {
+    std::vector<bool> measured = measured_by(mode.policy == Policy::source ? LayerRule{} : mode.layers);
+    if (mode.policy == Policy::source)
+      for (std::size_t i = 0; i < measured.size(); ++i)
+        measured[i] = measured[i] && graph::by_batch(graph, layers()[i]).has_value();
+    return measured;
+  }
+
   /// Which layers a rule chooses and the outputs depend on.
   [[nodiscard]] std::vector<bool> measured_by(const LayerRule& rule) const {
     std::vector<bool> measured = chosen(rule, layers());
@@ -179,15 +209,15 @@ struct Engine::State {
 
   /// Groups and levels as measure_layerwise(), measure_groups() and evaluate_groups() have them.
   [[nodiscard]] exec::SweepEstimate estimate(const Mode& mode, std::size_t images, bool outputs) const {
-    const bool by_source = exportable(mode.policy) && mode.semantics == Semantics::source;
-    const bool together = exportable(mode.policy) && mode.semantics == Semantics::layerwise;
+    const bool by_source = fixed(mode) && mode.semantics == Semantics::source;
+    const bool together = fixed(mode) && mode.semantics == Semantics::layerwise;
     const Network& network = by_source || together || !per_use ? whole : *per_use;
-    const std::vector<bool> measured = measured_by(mode.layers);
+    const std::vector<bool> measured = fixed(mode) ? measured_by(mode.layers) : by_group(mode);
     exec::SweepRequest r;
     r.settled = !by_source;
     r.levels = by_source ? std::vector<std::int64_t>(measured.begin(), measured.end()) : levels(network, measured);
     r.groups = one_group(images);
-    if (!together) r.groups = domain_batches(r.groups, by_source ? kChunk : batch_size(mode), {}).groups;
+    if (!together) r.groups = domain_batches(r.groups, by_source ? kChunk : group_size(mode), {}).groups;
     if (outputs) r.output = [](std::size_t, std::size_t, std::span<const float>) {};
     r.outputs = all_outputs ? whole.plan->outputs() : 1;
     return network.sweeper.estimate(r);
@@ -318,13 +348,15 @@ struct Engine::State {
     whole.sweeper.run(r, progress);
   }
 
-  /// Policies `batch` and `instance`: each group is normalised with its own statistics, blended with the source if
-  /// asked.
+  /// Policies `batch` and `instance`, and a source that changes with the batch: each group is normalised with its own
+  /// statistics, blended with the source if asked.
   Outputs evaluate_groups(const Mode& mode, const Groups& domains, const Images& images, const Progress& progress) {
     Network& network = in_groups();
     exec::SweepRequest r = request(network, source, images, "evaluate");
-    r.levels = levels(network, measured_by(mode.layers));
-    r.groups = domain_batches(domains, batch_size(mode), mode.shuffle).groups;
+    r.levels = levels(network, by_group(mode));
+    // A runtime takes the images as they come.
+    const bool as_they_come = mode.policy == Policy::source;
+    r.groups = domain_batches(domains, group_size(mode), as_they_come ? std::nullopt : mode.shuffle).groups;
     Outputs outputs;
     collect(outputs, images.count, r);
     Mode blend = mode;
@@ -367,6 +399,7 @@ const std::vector<graph::BatchNorm>& Engine::batch_norms() const noexcept { retu
 std::int64_t Engine::outputs() const noexcept { return state_->whole.plan->output_floats(); }
 const stats::Statistics& Engine::source() const noexcept { return state_->source; }
 bool Engine::source_known() const noexcept { return state_->source_known; }
+bool Engine::fixed(const Mode& mode) const { return state_->fixed(mode); }
 
 stats::Statistics Engine::measure(const Mode& mode, const Images& adapt, const Progress& progress) {
   return std::move(state_->measure(mode, one_group(adapt.count), adapt, nullptr, nullptr, progress).front());
@@ -410,9 +443,9 @@ ModeResult Engine::run(const Mode& mode, const Images& adapt, const Images* eval
     result.seconds.adapt = adapting.seconds();
   }
   const Stopwatch evaluating;
-  if (!exportable(mode.policy)) {
-    if (evaluate != nullptr) result.outputs = evaluate_groups(mode, *evaluate, result.left_out, progress);
-  } else {
+  if (!state_->fixed(mode) && evaluate != nullptr)
+    result.outputs = evaluate_groups(mode, *evaluate, result.left_out, progress);
+  if (exportable(mode.policy)) {
     result.statistics = apply_policy(mode, state_->layers(), state_->source, target, result.adapted_images);
     if (measures(mode.policy)) result.measured = std::move(target);
     if (evaluate != nullptr && !result.outputs) result.outputs = infer(result.statistics, *evaluate, progress);
@@ -423,7 +456,7 @@ ModeResult Engine::run(const Mode& mode, const Images& adapt, const Images* eval
 
 Cost Engine::cost(const Mode& mode, std::size_t images, bool outputs) const {
   require_valid(mode);
-  const bool in_groups = !exportable(mode.policy);
+  const bool in_groups = !state_->fixed(mode);
   if (!in_groups && !measures(mode.policy)) return {};
   const exec::SweepEstimate found = state_->estimate(mode, images, outputs || in_groups);
   return {found.frontier_bytes, found.moved_bytes, found.local_bytes, found.spills};
@@ -473,11 +506,11 @@ DomainResults Engine::run_domains(std::span<const Domain> domains, const Images&
     if (measured) result.adapted_images = static_cast<std::int64_t>(kept[d].size());
     result.statistics = apply_policy(mode, state_->layers(), state_->source, targets[d], result.adapted_images);
     if (measured) result.measured = std::move(targets[d]);
-    if (!evaluate || (from_sweep && swept(domains[d]))) continue;
+    if (!evaluate || !state_->fixed(mode) || (from_sweep && swept(domains[d]))) continue;
     if (!results.outputs) results.outputs.emplace();
     state_->infer(result.statistics, groups[d], images, *results.outputs, progress);
   }
-  if (evaluate && !exportable(measuring.policy)) {
+  if (evaluate && !state_->fixed(measuring)) {
     results.outputs = without_bad([&] { return state_->evaluate_groups(measuring, kept, images, progress); });
     for (const ModeResult& result : results.domains)
       for (const LeftOut& one : result.left_out) say_nothing(one.image, *results.outputs);

@@ -92,7 +92,8 @@ void check_unmeasured(const Mode& m, std::vector<std::string>& out) {
   if (m.momentum) refuse("momentum");
 }
 
-/// Batches matter to semantics `batch` and policy `batch` alone.
+/// Batches matter to semantics `batch` and policy `batch` alone, and to the source of a network in training mode, which
+/// is not known here.
 void check_batches(const Mode& m, std::vector<std::string>& out) {
   if (m.batch < 1) {
     out.push_back(fmt::format("batch = {}; expected 1 or more images", m.batch));
@@ -101,7 +102,7 @@ void check_batches(const Mode& m, std::vector<std::string>& out) {
   if (m.policy == Policy::batch || (measures(m.policy) && m.semantics == Semantics::batch)) return;
   const std::string how = measures(m.policy) ? fmt::format("semantics {}", name_of(m.semantics))
                                              : fmt::format("policy {}", name_of(m.policy));
-  if (m.batch != Mode{}.batch && !(m.policy == Policy::instance && m.batch == 1))
+  if (m.batch != Mode{}.batch && m.policy != Policy::source && !(m.policy == Policy::instance && m.batch == 1))
     out.push_back(fmt::format("batch = {} with {}; expected no batch: its result depends on none", m.batch, how));
   if (m.shuffle)
     out.push_back(fmt::format("shuffle with {}; expected off: its result does not depend on the order", how));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "hdf5_chunks.hpp"
 #include "hdf5_header.hpp"
 #include "hdf5_links.hpp"
 #include "hdf5_values.hpp"
@@ -73,7 +74,9 @@ std::optional<std::vector<std::string>> Hdf5::texts(std::uint64_t object, std::s
 
 Hdf5Dataset Hdf5::dataset(std::uint64_t object) const {
   try {
-    return read_dataset(file_, read_header(file_, object));
+    Hdf5Dataset found = read_dataset(file_, read_header(file_, object));
+    found.object = object;
+    return found;
   } catch (const Error&) {
     rethrow_at("HDF5");
   }
@@ -82,6 +85,16 @@ Hdf5Dataset Hdf5::dataset(std::uint64_t object) const {
 Array Hdf5::values(const Hdf5Dataset& dataset) const {
   const auto size = static_cast<std::size_t>(dataset.shape.elements()) * size_of(dataset.dtype);
   if (size == 0) return {dataset.dtype, dataset.shape};
+  if (dataset.in_chunks) {
+    try {
+      const ObjectHeader header = read_header(file_, dataset.object);
+      const std::uint64_t width = size_of(dataset.dtype);
+      const Chunks chunks = read_chunks(file_, header, *header.find(MessageType::layout), dataset.shape, width);
+      return {dataset.dtype, dataset.shape, read_values(file_, chunks, dataset.shape, width)};
+    } catch (const Error&) {
+      rethrow_at("HDF5");
+    }
+  }
   const std::span<const std::byte> bytes = file_.subspan(dataset.offset, size);
   return {dataset.dtype, dataset.shape, {bytes.begin(), bytes.end()}};
 }

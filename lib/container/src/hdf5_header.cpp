@@ -16,6 +16,7 @@ constexpr std::size_t kMaxMessages = std::size_t{1} << 16U;
 
 struct Block {
   std::uint64_t address, size;
+  Covered covered = {};
 };
 
 void add_message(ObjectHeader& header, std::vector<Block>& blocks, Message message) {
@@ -44,7 +45,8 @@ void read_block(Bytes file, const Block& block, bool second_version, bool ordere
     if (!second_version) reader.skip(3);
     if (ordered) reader.skip(2);
     const std::uint64_t offset = block.address + reader.position();
-    add_message(header, blocks, {static_cast<MessageType>(type), (flags & 2U) != 0, reader.take(size), offset});
+    add_message(header, blocks,
+                {static_cast<MessageType>(type), (flags & 2U) != 0, reader.take(size), offset, block.covered});
   }
 }
 
@@ -70,11 +72,13 @@ void read_second_version(Bytes file, std::uint64_t address, ObjectHeader& header
   std::vector<Block> blocks{{reader.position(), size}};
   for (std::size_t i = 0; i < blocks.size(); ++i) {
     Block block = blocks[i];
+    block.covered = {i > 0 ? block.address : address, 0};
     if (i > 0) {  // signature in front, checksum behind
       block.address = open_at(file, block.address, "OCHK").position();
       if (block.size < 8) throw FormatError(fmt::format("a header block of {} bytes; expected 8 or more", block.size));
       block.size -= 8;
     }
+    block.covered.end = block.address + block.size;
     read_block(file, block, true, ordered, header, blocks);
   }
 }

@@ -19,13 +19,20 @@ enum class MessageType : std::uint16_t {
   dataspace = 0x01,
   link_info = 0x02,
   datatype = 0x03,
+  fill_value = 0x05,
   link = 0x06,
   external_files = 0x07,
   layout = 0x08,
+  filters = 0x0B,
   attribute = 0x0C,
   continuation = 0x10,
   symbol_table = 0x11,
   attribute_info = 0x15
+};
+
+/// Bytes of the file that a checksum behind them covers; none: an end of 0.
+struct Covered {
+  std::uint64_t begin = 0, end = 0;
 };
 
 struct Message {
@@ -33,6 +40,7 @@ struct Message {
   bool shared = false;  ///< the data is a pointer to a message elsewhere
   Bytes data;
   std::uint64_t offset = 0;  ///< of data, from the file's start
+  Covered covered = {};      ///< the block of the header that it stands in
 };
 
 /// The messages of an object header of version 1 or 2, continuations included, in order.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "hdf5_chunks.hpp"
 #include "hdf5_dense.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/file.hpp"
@@ -181,13 +182,15 @@ std::vector<Bytes> attribute_messages(Bytes file, const ObjectHeader& header) {
   return found;
 }
 
+constexpr unsigned kInChunks = 2;
+
 /// Where the values lie. Those in a header of version 2 are covered by its checksum.
-struct Place {
+struct ValuesPlace {
   std::uint64_t offset = 0, size = 0;
   bool in_header = false;
 };
 
-Place read_layout(const Message& message) {
+ValuesPlace read_layout(const Message& message) {
   enum : unsigned { compact = 0, contiguous = 1 };
   ByteReader reader(message.data);
   const unsigned version = reader.u8(), kind = reader.u8();
@@ -198,8 +201,7 @@ Place read_layout(const Message& message) {
     reader.skip(size);
     return {offset, size, true};
   }
-  if (kind != contiguous)
-    throw UnsupportedError("is stored in chunks, perhaps compressed; expected one piece, as Keras writes it");
+  if (kind != contiguous) throw UnsupportedError(fmt::format("a data layout of class {}", kind));
   const std::uint64_t address = reader.u64(), size = reader.u64();
   return {address, size, false};
 }
@@ -220,7 +222,8 @@ Hdf5Dataset read_dataset(Bytes file, const ObjectHeader& header) {
   if (header.find(MessageType::external_files) != nullptr)
     throw UnsupportedError("keeps its values in another file; expected them inside");
   if (type->shared || space->shared) throw UnsupportedError("has a type that is kept elsewhere");
-  const Place place = read_layout(*layout);
+  const bool in_chunks = layout->data.size() > 1 && std::to_integer<unsigned>(layout->data[1]) == kInChunks;
+  const ValuesPlace place = in_chunks ? ValuesPlace{} : read_layout(*layout);
   if (header.checksummed && place.in_header)
     throw UnsupportedError("keeps its values in its header; expected one piece, as Keras writes it");
   Hdf5Dataset found;
@@ -231,6 +234,12 @@ Hdf5Dataset read_dataset(Bytes file, const ObjectHeader& header) {
   const auto elements = static_cast<std::uint64_t>(found.shape.elements());
   if (elements == 0) return found;
   const std::uint64_t width = size_of(found.dtype);
+  if (in_chunks) {
+    const Chunks chunks = read_chunks(file, header, *layout, found.shape, width);
+    found.in_chunks = true;
+    found.offset = chunks.index != kNowhere ? chunks.index : layout->offset;
+    return found;
+  }
   if (elements > file.size() / width || place.offset > file.size() || elements * width > file.size() - place.offset ||
       elements * width > place.size)
     throw FormatError(fmt::format("{} values of {} do not lie inside the file: it is damaged or cut short",

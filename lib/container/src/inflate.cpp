@@ -19,8 +19,10 @@ constexpr std::uint64_t kMaxPiece = std::numeric_limits<uInt>::max();
 /// Owns zlib's state.
 class Inflater {
  public:
-  Inflater() {
-    if (inflateInit2(&stream_, -MAX_WBITS) != Z_OK) throw MachineError("zlib cannot start: memory is short");
+  enum class Wrapping { none, zlib };
+  explicit Inflater(Wrapping wrapping = Wrapping::none) {
+    if (inflateInit2(&stream_, wrapping == Wrapping::zlib ? MAX_WBITS : -MAX_WBITS) != Z_OK)
+      throw MachineError("zlib cannot start: memory is short");
   }
   Inflater(const Inflater&) = delete;
   Inflater& operator=(const Inflater&) = delete;
@@ -43,14 +45,12 @@ class Inflater {
   z_stream stream_{};
 };
 
-}  // namespace
-
-std::vector<std::byte> inflate_raw(std::span<const std::byte> packed, std::uint64_t size) {
+std::vector<std::byte> inflate_all(std::span<const std::byte> packed, std::uint64_t size, Inflater::Wrapping wrapping) {
   if (size / kMaxRatio > packed.size())
     throw FormatError(fmt::format("{} compressed bytes cannot hold the {} that are promised", packed.size(), size));
   // One byte of room more than promised: data that hold more are noticed.
   std::vector<std::byte> out(size + 1);
-  Inflater inflater;
+  Inflater inflater(wrapping);
   std::uint64_t in_at = 0, out_at = 0;
   int state = Z_OK;
   while (state == Z_OK) {
@@ -62,6 +62,26 @@ std::vector<std::byte> inflate_raw(std::span<const std::byte> packed, std::uint6
   if (out_at < size) throw FormatError(fmt::format("compressed data hold {} bytes; expected {}", out_at, size));
   if (in_at != packed.size())
     throw FormatError(fmt::format("compressed data end after {} of {} bytes", in_at, packed.size()));
+  out.resize(size);
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::byte> inflate_raw(std::span<const std::byte> packed, std::uint64_t size) {
+  return inflate_all(packed, size, Inflater::Wrapping::none);
+}
+
+std::vector<std::byte> inflate_zlib(std::span<const std::byte> packed, std::uint64_t size) {
+  return inflate_all(packed, size, Inflater::Wrapping::zlib);
+}
+
+std::vector<std::byte> deflate_zlib(std::span<const std::byte> data, int level) {
+  uLongf size = compressBound(data.size());
+  std::vector<std::byte> out(size);
+  if (compress2(reinterpret_cast<Bytef*>(out.data()), &size, reinterpret_cast<const Bytef*>(data.data()), data.size(),
+                level) != Z_OK)
+    throw MachineError("zlib cannot compress: memory is short");
   out.resize(size);
   return out;
 }

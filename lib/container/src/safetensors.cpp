@@ -17,8 +17,8 @@
 namespace shiftnorm::container {
 namespace {
 
-constexpr std::uint64_t kMaxHeader = 100'000'000;
 constexpr std::string_view kMetadata = "__metadata__";
+constexpr std::uint64_t kMaxHeader = 100'000'000;
 
 struct TypeName {
   std::string_view name;
@@ -150,7 +150,11 @@ std::vector<std::byte> write_safetensors(std::span<const std::pair<std::string, 
   std::unordered_set<std::string_view> names{kMetadata};
   std::uint64_t at = 0;
   for (const auto& [name, array] : arrays) {
-    if (!names.insert(name).second) throw Error(fmt::format("safetensors: the name '{}' is taken", printable(name)));
+    if (!names.insert(name).second)
+      throw UnsupportedError(
+          fmt::format("safetensors: two tensors are called '{}', or the format keeps that name for "
+                      "itself; expected a name for each",
+                      printable(name)));
     Json shape = Json::array();
     for (const std::int64_t extent : array.shape().extents()) shape.push(extent);
     const std::uint64_t end = at + array.bytes().size();

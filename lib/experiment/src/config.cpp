@@ -169,6 +169,8 @@ constexpr Field<ExportConfig> kExport[] = {
      [](const ExportConfig& e) { return write_text(e.path.string()); }, true},
     {"allow_small_cohort", [](const Cursor& c, ExportConfig& e) { e.small_cohort = c.truth(); },
      [](const ExportConfig& e) { return e.small_cohort ? Node::scalar("true") : Node{}; }},
+    {"to_inference", [](const Cursor& c, ExportConfig& e) { e.to_inference = c.truth(); },
+     [](const ExportConfig& e) { return e.to_inference ? Node::scalar("true") : Node{}; }},
 };
 
 void read_export(const Cursor& c, Config& config) {

@@ -16,6 +16,7 @@
 #include "shiftnorm/experiment/cohort.hpp"
 #include "shiftnorm/formats/convert.hpp"
 #include "shiftnorm/graph/fold.hpp"
+#include "training_mode.hpp"
 
 namespace shiftnorm::experiment {
 namespace {
@@ -180,6 +181,11 @@ void fill_files(const RestoredModel& model, const stats::Statistics& statistics,
   check_apart(model, *patches);
   std::vector<formats::OutputFile> files = formats::write_checkpoint(model.checkpoint, *patches, facts.file_name);
   exported.bytes = std::move(files.front().bytes);
+  if (facts.to_inference && !model.checkpoint.in_training.empty()) {
+    exported.bytes = formats::in_inference_mode(exported.bytes);
+    exported.converted =
+        fmt::format("from training to inference mode ({} layers)", model.checkpoint.in_training.size());
+  }
   exported.companions.assign(std::make_move_iterator(files.begin() + 1), std::make_move_iterator(files.end()));
 }
 
@@ -202,6 +208,7 @@ void check_exportable(const adapt::Mode& mode) {
 Exported export_checkpoint(const RestoredModel& model, const stats::Statistics& statistics, const ExportFacts& facts,
                            const DataFacts& data) {
   check_exportable(facts.mode);
+  may_write(model, {facts.file_name, facts.to_inference});
   const adapt::Mode& mode = facts.mode;
   const bool measured = adapt::measures(mode.policy);
   if (measured) check_cohort(data.patients, facts.small_cohort, facts.domain);
@@ -238,6 +245,7 @@ Exported export_checkpoint(const RestoredModel& model, const stats::Statistics& 
   if (!data.source_fingerprint.empty())
     provenance.set("source_sample",
                    Json::object({{"fingerprint", data.source_fingerprint}, {"images", data.source_images}}));
+  if (!model.checkpoint.in_training.empty()) provenance.set("to_inference", facts.to_inference);
   Exported exported;
   fill_files(model, statistics, facts, provenance, exported);
   provenance.set("adapted_sha256", sha256_hex(exported.bytes));  // which the file itself cannot hold

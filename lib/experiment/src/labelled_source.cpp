@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "array_axes.hpp"
 #include "run_session.hpp"
 #include "shared_work.hpp"
 #include "shiftnorm/core/error.hpp"
@@ -22,10 +23,17 @@ std::optional<metrics::Predictions> labelled_source(const SourceSample& sample, 
   wanted.classes = config.classes;
   wanted.labelled = true;
   wanted.threads = options.threads;
-  const std::string key = fmt::format("labelled {}\n{}", fmt::join(config.classes, ","), source_key(config));
+  std::string key = fmt::format("labelled {}\n{}", fmt::join(config.classes, ","), source_key(config));
   const auto open = [&] { return imaging::open_dataset(sample.where, wanted); };
-  const std::shared_ptr<const imaging::Dataset> dataset = imaging::shifted(
-      options.shelf == nullptr ? open() : options.shelf->dataset(key, open), sample.shifts, config.seed);
+  const auto opened = [&] { return options.shelf == nullptr ? open() : options.shelf->dataset(key, open); };
+  std::unique_ptr<imaging::Dataset> found = opened();
+  if (wanted.layout.empty()) wanted.layout = layout_for(session.model, *found, sample.where);
+  if (wanted.layout != sample.dataset.layout) {
+    key += fmt::format("\nlayout {}", wanted.layout);
+    found = opened();
+  }
+  const std::shared_ptr<const imaging::Dataset> dataset =
+      imaging::shifted(std::move(found), sample.shifts, config.seed);
   imaging::StoreOptions limits;
   limits.threads = options.threads;
   if (options.memory > 0) limits.memory = std::min(limits.memory, options.memory / 4);

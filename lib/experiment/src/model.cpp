@@ -12,6 +12,7 @@
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/graph/shapes.hpp"
 #include "shiftnorm/zoo/zoo.hpp"
+#include "training_mode.hpp"
 
 namespace shiftnorm::experiment {
 namespace {
@@ -133,6 +134,10 @@ void take_own_graph(RestoredModel& model) {
     graph::check_images_apart(model.graph);
   }
   model.sizeless = std::exchange(checkpoint.sizeless, std::nullopt);
+  if (checkpoint.format == "onnx" && !checkpoint.layout.empty())
+    model.assumptions.push_back(
+        fmt::format("its input is taken as channels last ({}), for which images are turned", checkpoint.layout));
+  for (std::string& note : notes_on_training_mode(model)) model.assumptions.push_back(std::move(note));
 }
 
 /// Of several sets the parameters of one are counted.
@@ -176,6 +181,8 @@ void take_description(RestoredModel& model, const std::filesystem::path& path) {
   model.architecture = architecture.file_name;
   try {
     model.sizeless = std::move(architecture.network);
+    model.checkpoint.layout = model.sizeless->layout;
+    model.checkpoint.open_input = model.sizeless->input;
     graph::Graph& graph = model.sizeless->graph;
     WeightChoice choice;
     for (const auto& [id, index] :

@@ -111,7 +111,7 @@ void plan_modes(const Config& config, const adapt::Engine& engine, const Pace& p
   for (std::size_t i = 0; i < config.modes.size(); ++i) {
     ModePlan& mode = plan.modes.emplace_back();
     mode.mode = streaming ? in_stream(config.modes[i], config.protocol.batch) : config.modes[i];
-    const bool measures = adapt::measures(mode.mode.policy), groups = !adapt::exportable(mode.mode.policy);
+    const bool measures = adapt::measures(mode.mode.policy), groups = !engine.fixed(mode.mode);
     if (streaming) {  // each batch before and after it is measured
       mode.measured = measures ? plan.adapt_images : 0;
       mode.evaluated = (measures ? 2 : 1) * plan.evaluate_images;
@@ -122,7 +122,7 @@ void plan_modes(const Config& config, const adapt::Engine& engine, const Pace& p
     }
     const auto held = static_cast<std::size_t>(groups ? mode.evaluated : mode.measured);
     const std::size_t at_once = streaming ? std::min(held, static_cast<std::size_t>(config.protocol.batch)) : held;
-    if (held > 0 && in_groups(mode.mode)) mode.cost = engine.cost(mode.mode, at_once, expected[i].gives_outputs);
+    if (held > 0 && (measures || groups)) mode.cost = engine.cost(mode.mode, at_once, expected[i].gives_outputs);
     mode.adapt_seconds = static_cast<double>(mode.measured) * pace.measure;
     mode.evaluate_seconds = static_cast<double>(mode.evaluated) * (groups ? pace.measure : pace.infer);
   }

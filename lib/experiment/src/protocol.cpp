@@ -168,7 +168,10 @@ Streamed stream(adapt::Engine& engine, const adapt::Mode& mode, std::int64_t bat
                 const Progress& progress) {
   Streamed out;
   if (!adapt::measures(mode.policy)) {
-    out.result = engine.run(mode, images, &images, progress);
+    adapt::Mode in_batches = mode;
+    // Of a network that its runtime normalises by batches; else the number does not matter.
+    if (mode.policy == adapt::Policy::source) in_batches.batch = batch;
+    out.result = engine.run(in_batches, images, &images, progress);
     out.after = *out.result.outputs;
     return out;
   }

@@ -80,6 +80,7 @@ SessionOptions session_options(const Config& config, const RunOptions& options) 
   }
   session.modes = config.modes;
   session.labelled_source = config.source && config.evaluate.label_free;
+  if (config.exported) session.written = {config.exported->path.filename().string(), config.exported->to_inference};
   session.preprocess = config.preprocess;
   session.outputs = config.model.outputs;
   session.threads = options.threads;
@@ -190,6 +191,7 @@ class Runner {
     known.instruction_set = options_.instruction_set;
     known.program_version = options_.program_version;
     known.small_cohort = small_cohort();
+    known.to_inference = config_.exported && config_.exported->to_inference;
     return known;
   }
   [[nodiscard]] const stats::Statistics& source() const {
@@ -229,7 +231,7 @@ class Runner {
     std::vector<std::int32_t> labels;
     for (const std::size_t i : grouped_images(mode)) labels.push_back(session_.store->sample(i).label);
     for (const std::string& note : notes_on_batches(mode, labels)) tell(mode, note);
-    if (held_out() && !adapt::exportable(mode.policy))
+    if (held_out() && !session_.engine->fixed(mode))
       tell(mode, "takes its statistics from the images that are scored, held out or not");
   }
 
@@ -393,7 +395,7 @@ class Runner {
       one.outputs.reset();
       // As run_domains() counts: over all images.
       for (adapt::LeftOut& left : one.left_out)
-        left.image = adapt::exportable(treated[d].mode.policy) ? treated[d].images[left.image] : scored[left.image];
+        left.image = adapt::measures(treated[d].mode.policy) ? treated[d].images[left.image] : scored[left.image];
       all.results.domains.push_back(std::move(one));
       all.taken = std::move(done.taken);
     }

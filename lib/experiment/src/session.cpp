@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 
+#include "array_axes.hpp"
 #include "shiftnorm/container/json.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/file.hpp"
@@ -14,6 +16,7 @@
 #include "shiftnorm/experiment/shelf.hpp"
 #include "shiftnorm/zoo/zoo.hpp"
 #include "source_sample.hpp"
+#include "training_mode.hpp"
 
 namespace shiftnorm::experiment {
 namespace {
@@ -68,21 +71,41 @@ imaging::Pipeline choose_pipeline(const SessionOptions& options, const Session& 
 /// What samples must look like: zoo networks are built for the images' size, others for the shape in their file.
 Shape wanted_shape(const RestoredModel& model) {
   const Shape made_for = model.input();
+  // Keras: extents that the model leaves open are the samples'.
+  const std::vector<std::int64_t>& own = model.checkpoint.open_input;
+  if (model.checkpoint.build && !own.empty()) return Shape(std::vector<std::int64_t>(own.begin() + 1, own.end()));
   if (model.architecture.empty() && !model.sizeless) return made_for;
   std::vector<std::int64_t> open(made_for.rank(), 0);
   open[0] = made_for[0];
   return Shape(std::move(open));
 }
 
+/// Whether the file itself leaves every extent open in which the sample differs from the size that its network was
+/// restored at.
+bool leaves_open(const RestoredModel& model, const Shape& sample) {
+  const std::vector<std::int64_t>& open = model.checkpoint.open_input;
+  return open.size() == sample.rank() + 1 &&
+         std::equal(sample.extents().begin(), sample.extents().end(), open.begin() + 1,
+                    [](std::int64_t extent, std::int64_t fixed) { return fixed == 0 || extent == fixed; });
+}
+
+/// Operators that give the values they take, in another shape.
+bool only_reshapes(const std::string& op) {
+  constexpr std::array<std::string_view, 6> kShapes{"Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"};
+  return std::ranges::find(kShapes, op) != kShapes.end();
+}
+
 OutputKind told_by_network(const RestoredModel& model) {
   if (model.of_zoo() && zoo::architecture(model.architecture).sigmoid) return OutputKind::sigmoid;
   const graph::Graph& graph = model.graph;
-  const graph::ValueId output = graph.outputs().at(0);
-  for (const graph::Node& node : graph.nodes())
-    if (std::ranges::find(node.outputs, output) != node.outputs.end()) {
-      if (node.op == "Sigmoid") return OutputKind::sigmoid;
-      return node.op == "Softmax" ? OutputKind::probabilities : OutputKind::logits;
-    }
+  graph::ValueId output = graph.outputs().at(0);
+  for (auto node = graph.nodes().rbegin(); node != graph.nodes().rend(); ++node) {  // from each to what it takes
+    if (std::ranges::find(node->outputs, output) == node->outputs.end()) continue;
+    if (node->op == "Sigmoid") return OutputKind::sigmoid;
+    if (node->op == "Softmax") return OutputKind::probabilities;
+    if (!only_reshapes(node->op)) return OutputKind::logits;
+    output = node->inputs.front();
+  }
   return OutputKind::logits;
 }
 
@@ -231,14 +254,21 @@ Session open_session(RestoredModel model, const SessionOptions& options, const P
   Session session;
   session.model = std::move(model);
   check_folded(session.model, options);
+  check_training_mode(session.model, options);
   session.outputs = options.outputs ? *options.outputs : told_by_network(session.model);
   imaging::DatasetOptions dataset = options.dataset;
   dataset.labelled = options.labelled;
   dataset.threads = options.threads;
   const auto open = [&] { return imaging::open_dataset(options.where, dataset); };
-  session.dataset =
-      imaging::shifted(options.shelf == nullptr ? open() : options.shelf->dataset(options.shared.target, open),
-                       options.shifts, options.shift_seed);
+  std::string arrays = options.shared.target;  // names them on the shelf
+  const auto opened = [&] { return options.shelf == nullptr ? open() : options.shelf->dataset(arrays, open); };
+  std::unique_ptr<imaging::Dataset> found = opened();
+  if (dataset.layout.empty()) dataset.layout = layout_for(session.model, *found, options.where);
+  if (dataset.layout != options.dataset.layout) {
+    arrays += fmt::format("\nlayout {}", dataset.layout);
+    found = opened();
+  }
+  session.dataset = imaging::shifted(std::move(found), options.shifts, options.shift_seed);
 
   check_head(session, options);
   imaging::Pipeline pipeline = choose_pipeline(options, session);
@@ -259,15 +289,16 @@ Session open_session(RestoredModel model, const SessionOptions& options, const P
   const auto load = [&] {
     return std::make_shared<imaging::SampleStore>(session.dataset, pipeline, wanted, store, progress);
   };
-  session.store =
-      options.shelf == nullptr
-          ? load()
-          : options.shelf->store(
-                Shelf::Part::target,
-                fmt::format("{}\n{}\n{}", options.shared.samples, wanted.text(), session.preprocess_sha256), load);
+  session.store = options.shelf == nullptr
+                      ? load()
+                      : options.shelf->store(Shelf::Part::target,
+                                             fmt::format("{}\n{}\n{}\n{}", options.shared.samples, wanted.text(),
+                                                         session.preprocess_sha256, dataset.layout),
+                                             load);
   fill_groups(session);
   const Shape& sample = session.store->shape();
-  if (const Shape made_for = session.model.input(); sample != made_for && made_for.elements() != 0)
+  if (const Shape made_for = session.model.input();
+      sample != made_for && made_for.elements() != 0 && !leaves_open(session.model, sample))
     session.notes.push_back(fmt::format(
         "images enter the network as {}; {} was made for {}", sample.text(),
         session.model.architecture.empty() ? session.model.checkpoint.file_name : session.model.architecture,

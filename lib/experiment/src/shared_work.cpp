@@ -194,7 +194,7 @@ bool SharedWork::gives_outputs(const Mode& measuring) const {
 
 /// What the engine refuses for want of source statistics is asked of it as it is.
 bool SharedWork::shareable(const Mode& mode) const {
-  if (!adapt::exportable(mode.policy)) return false;
+  if (!engine_->fixed(mode)) return false;
   return engine_->source_known() || (adapt::measures(mode.policy) && !adapt::needs_source(mode));
 }
 

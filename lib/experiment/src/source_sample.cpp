@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 
+#include "array_axes.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/graph/fold.hpp"
@@ -116,9 +117,12 @@ void bring_back_folded(const SessionOptions& options, const imaging::Pipeline& p
         options.labelled_source ? "; what its labels tell of the outputs is used for the recommendation" : ""));
     return;
   }
+  imaging::DatasetOptions wanted = options.source->dataset;
+  std::unique_ptr<imaging::Dataset> found = imaging::open_dataset(options.source->where, wanted);
+  if (wanted.layout.empty()) wanted.layout = layout_for(model, *found, options.source->where);
+  if (wanted.layout != options.source->dataset.layout) found = imaging::open_dataset(options.source->where, wanted);
   const std::shared_ptr<const imaging::Dataset> dataset =
-      imaging::shifted(imaging::open_dataset(options.source->where, options.source->dataset), options.source->shifts,
-                       options.shift_seed);
+      imaging::shifted(std::move(found), options.source->shifts, options.shift_seed);
   const std::string name = imaging::shown_name(*dataset, options.source->where);
   if (dataset->images() != session.dataset->images())
     throw ConfigError(fmt::format("{}: {}; expected the kind of the target data", name,

@@ -35,6 +35,15 @@ namespace {
 
 using Bytes = std::span<const std::byte>;
 
+std::vector<std::byte> read_checkpoint_file(const std::filesystem::path& path) {
+  try {
+    refuse_folder(path);
+  } catch (const Error&) {
+    rethrow_at(printable((path.has_filename() ? path : path.parent_path()).filename().string()));
+  }
+  return read_file(path);
+}
+
 constexpr std::uint64_t kMaxArchitecture = std::uint64_t{1} << 26U;
 constexpr std::size_t kShownSets = 8;
 
@@ -77,6 +86,9 @@ Checkpoint parse(std::vector<std::byte> bytes, std::string file_name, const Read
     checkpoint.unread = std::move(contents.unread);
     checkpoint.opaque = std::move(contents.opaque);
     if (!checkpoint.sets.others.empty()) checkpoint.assumptions.push_back(text_of(checkpoint.sets));
+    checkpoint.layout = std::move(contents.layout);
+    checkpoint.open_input = std::move(contents.open_input);
+    checkpoint.in_training = std::move(contents.in_training);
     if (checkpoint.build) checkpoint.graph = graph_for(checkpoint, contents.input);
     checkpoint.bytes = std::move(bytes);
     checkpoint.file_name = std::move(file_name);
@@ -102,7 +114,7 @@ Description describes_nothing(std::span<const std::byte> /*file*/, const Neighbo
 
 Architecture read_architecture(const std::filesystem::path& path) {
   const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-  const std::vector<std::byte> bytes = read_file(path);
+  const std::vector<std::byte> bytes = read_checkpoint_file(path);
   try {
     const Format& format = recognise(bytes);
     Description description = format.describe(bytes, {folder});
@@ -136,13 +148,13 @@ Checkpoint read_checkpoint(const std::filesystem::path& path) { return read_chec
 
 Checkpoint read_checkpoint(const std::filesystem::path& path, const ReadOptions& options) {
   const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-  return parse(read_file(path), path.filename().string(),
+  return parse(read_checkpoint_file(path), path.filename().string(),
                [&](const Format& format, Bytes bytes) { return read(format, bytes, folder, options); });
 }
 
 Checkpoint read_checkpoint(const std::filesystem::path& path, const std::filesystem::path& architecture) {
   const container::Json json = read_json(architecture);
-  return parse(read_file(path), path.filename().string(), [&](const Format& format, Bytes bytes) {
+  return parse(read_checkpoint_file(path), path.filename().string(), [&](const Format& format, Bytes bytes) {
     if (format.read != read_keras_h5)
       throw UnsupportedError(
           fmt::format("is of format {}, to which no Keras architecture belongs; expected Keras' "

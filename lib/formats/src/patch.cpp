@@ -70,14 +70,18 @@ void mend_checksums(std::vector<std::byte>& file, const std::vector<Write>& writ
     const auto first = std::lower_bound(writes.begin(), writes.end(), member.data_offset,
                                         [](const Write& write, std::uint64_t offset) { return write.offset < offset; });
     if (first == writes.end() || first->offset >= member.data_offset + member.compressed_size) continue;
-    const std::uint32_t crc = container::crc32(std::span(file).subspan(member.data_offset, member.compressed_size));
-    write_crc(file, member.central_crc_offset, crc);
-    for (const std::uint64_t offset : {member.local_crc_offset, member.descriptor_crc_offset})
-      if (offset != 0) write_crc(file, offset, crc);
+    write_member_crc(file, member,
+                     container::crc32(std::span(file).subspan(member.data_offset, member.compressed_size)));
   }
 }
 
 }  // namespace
+
+void write_member_crc(std::vector<std::byte>& file, const container::ZipMember& member, std::uint32_t crc) {
+  write_crc(file, member.central_crc_offset, crc);
+  for (const std::uint64_t offset : {member.local_crc_offset, member.descriptor_crc_offset})
+    if (offset != 0) write_crc(file, offset, crc);
+}
 
 std::vector<std::byte> patched(const Checkpoint& checkpoint, std::span<const Patch> patches) {
   try {
@@ -105,6 +109,10 @@ std::vector<std::byte> patched(const Checkpoint& checkpoint, std::span<const Pat
 std::vector<OutputFile> write_in_place(const Checkpoint& checkpoint, std::span<const Patch> patches,
                                        const std::string& file_name) {
   return {{file_name, patched(checkpoint, patches)}};
+}
+
+std::vector<std::byte> in_inference_mode(std::span<const std::byte> onnx_file) {
+  return onnx_in_inference_mode(onnx_file);
 }
 
 std::vector<OutputFile> write_checkpoint(const Checkpoint& checkpoint, std::span<const Patch> patches,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "shiftnorm/container/json.hpp"
+#include "shiftnorm/container/zip.hpp"
 #include "shiftnorm/formats/checkpoint.hpp"
 
 namespace shiftnorm::formats {
@@ -25,6 +26,9 @@ struct Contents {
   std::string weights = {};  ///< as in Checkpoint
   std::vector<Unread> unread = {};
   std::vector<OpaqueValues> opaque = {};
+  std::string layout = {};
+  std::vector<std::int64_t> open_input = {};
+  std::vector<TrainingNode> in_training = {};
 };
 
 /// What a reader is told beside the bytes: the folder that the file lies in, for formats that keep values in files
@@ -81,10 +85,16 @@ struct Description {
 [[nodiscard]] std::vector<OutputFile> write_in_place(const Checkpoint& checkpoint, std::span<const Patch> patches,
                                                      const std::string& file_name);
 
+/// Wherever the archive tells a member's checksum.
+void write_member_crc(std::vector<std::byte>& file, const container::ZipMember& member, std::uint32_t crc);
+
 /// The same for a model of ONNX. Vectors that other places read too, or that lie where they cannot be changed, are
 /// added as new initialisers, and the node's input is renamed: the one change of structure.
 [[nodiscard]] std::vector<OutputFile> write_back_onnx(const Checkpoint& checkpoint, std::span<const Patch> patches,
                                                       const std::string& file_name);
+
+/// As formats::in_inference_mode.
+[[nodiscard]] std::vector<std::byte> onnx_in_inference_mode(std::span<const std::byte> file);
 
 /// The first bytes of what torch.save's legacy container holds: its magic number as a pickle, of any protocol.
 [[nodiscard]] bool is_pytorch_legacy(std::span<const std::byte> file);

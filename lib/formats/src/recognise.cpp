@@ -51,6 +51,44 @@ bool is_onnx(Bytes file) {
          kNextTags.find(start[2]) != std::string_view::npos;
 }
 
+bool is_tflite(Bytes file) { return text_at(file, 4, 4) == "TFL3"; }
+
+/// The length of a protobuf field at `at`, which moves behind it.
+std::size_t length_at(Bytes file, std::size_t& at) {
+  std::size_t length = 0;
+  for (unsigned shift = 0; at < file.size() && shift < 35; shift += 7) {
+    const auto byte = std::to_integer<std::size_t>(file[at++]);
+    length |= (byte & 0x7fU) << shift;
+    if ((byte & 0x80U) == 0) return length;
+  }
+  return 0;
+}
+
+/// TensorFlow's SavedModel: a version of 1, then a graph (field 2) that begins with facts about itself, where ONNX has
+/// the producer's name.
+bool is_saved_model(Bytes file) {
+  std::size_t at = 3;
+  if (text_at(file, 0, 3) != "\x08\x01\x12" || length_at(file, at) == 0) return false;
+  return text_at(file, at, 1) == "\x0a";
+}
+
+/// TensorFlow's GraphDef: nodes (field 1) that begin with their name and the name of their operator.
+bool is_graph_def(Bytes file) {
+  std::size_t at = 1;
+  if (text_at(file, 0, 1) != "\x0a") return false;
+  const std::size_t node = length_at(file, at), end = at + node;
+  if (node < 4 || end > file.size() || text_at(file, at++, 1) != "\x0a") return false;
+  const std::size_t name = length_at(file, at);
+  at += name;
+  return name > 0 && at + 3 < end && text_at(file, at, 1) == "\x12" &&
+         (end == file.size() || text_at(file, end, 1).find_first_of("\x0a\x12\x1a\x22") == 0);
+}
+
+/// The index of a TensorFlow checkpoint is a table of LevelDB, which ends with this number.
+bool is_tensorflow_index(Bytes file) {
+  return file.size() >= 48 && text_at(file, file.size() - 8, 8) == "\x57\xfb\x80\x8b\x24\x75\x47\xdb";
+}
+
 /// Protocol 2 or later, or a text pickle that begins with a name.
 bool is_pickle(Bytes file) {
   const std::string_view start = text_at(file, 0, 2);
@@ -61,6 +99,22 @@ bool is_pickle(Bytes file) {
   return start[0] == 'c' && end > 1 && end != std::string_view::npos && line[end] == '\n';
 }
 
+constexpr std::string_view kTensorFlowSays =
+    "; expected a Keras model as one file (model.save('model.keras') or 'model.h5'), or ONNX (tf2onnx)";
+
+Contents refuse_tflite(Bytes, const Neighbours&) {
+  throw UnsupportedError(
+      fmt::format("is a TensorFlow Lite model, whose BatchNorms are folded away{}", kTensorFlowSays));
+}
+Contents refuse_saved_model(Bytes, const Neighbours&) {
+  throw UnsupportedError(fmt::format("is the saved_model.pb of a TensorFlow SavedModel{}", kTensorFlowSays));
+}
+Contents refuse_graph_def(Bytes, const Neighbours&) {
+  throw UnsupportedError(fmt::format("is a frozen TensorFlow graph (GraphDef){}", kTensorFlowSays));
+}
+Contents refuse_tensorflow_index(Bytes, const Neighbours&) {
+  throw UnsupportedError(fmt::format("is the index of a TensorFlow checkpoint{}", kTensorFlowSays));
+}
 Contents refuse_gzip(Bytes /*file*/, const Neighbours&) {
   throw UnsupportedError("is compressed by gzip (a packed folder, .tar.gz?), which is not read; unpack it first");
 }
@@ -83,10 +137,32 @@ constexpr std::array kFormats{
     Format{"gzip", is_gzip, refuse_gzip},
     Format{"pickle", is_pickle, refuse_pickle},
     Format{"sharded", is_sharded_index, read_sharded, write_sharded},
+    Format{"tflite", is_tflite, refuse_tflite},
+    Format{"saved-model", is_saved_model, refuse_saved_model},
+    Format{"graph-def", is_graph_def, refuse_graph_def},
+    Format{"tensorflow-index", is_tensorflow_index, refuse_tensorflow_index},
     Format{"onnx", is_onnx, read_onnx, write_back_onnx, describe_onnx},
 };
 
 }  // namespace
+
+void refuse_folder(const std::filesystem::path& folder) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  if (!fs::is_directory(folder, ignored)) return;
+  if (fs::exists(folder / "saved_model.pb", ignored) || fs::exists(folder / "saved_model.pbtxt", ignored))
+    throw UnsupportedError(fmt::format("is a folder of TensorFlow's SavedModel{}", kTensorFlowSays));
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name == "checkpoint" || name.find(".data-00000-of-") != std::string::npos)
+      throw UnsupportedError(fmt::format("is a folder of TensorFlow checkpoints{}", kTensorFlowSays));
+    if (name == "config.json" || name == "model.weights.h5")
+      throw UnsupportedError(
+          "is the unpacked folder of a Keras archive, or of Hugging Face; expected the .keras file, or "
+          "the file of weights inside");
+  }
+  throw UnsupportedError("is a folder; expected the checkpoint's file");
+}
 
 const Format& recognise(Bytes file) {
   if (file.empty()) throw FormatError("is empty; expected a checkpoint");

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <filesystem>
 #include <span>
 #include <string_view>
 
@@ -24,6 +25,9 @@ struct Format {
 
 /// The row of Checkpoint::format.
 [[nodiscard]] const Format& format_named(std::string_view name);
+
+/// Nothing for a file. Errors  UnsupportedError naming what a folder is that stands where a file is expected.
+void refuse_folder(const std::filesystem::path& folder);
 
 /// Errors  FormatError if the content is of no known kind.
 [[nodiscard]] const Format& recognise(std::span<const std::byte> file);

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <onnx/onnx_pb.h>
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <set>
@@ -9,6 +10,7 @@
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/formats/convert.hpp"
 #include "shiftnorm/graph/batch_norms.hpp"
+#include "shiftnorm/graph/marks.hpp"
 #include "shiftnorm/graph/shapes.hpp"
 
 namespace shiftnorm::formats {
@@ -68,11 +70,14 @@ class Writer {
       const auto id = static_cast<ValueId>(i);
       names_.push_back(fresh(graph.value(id).name.empty() ? fmt::format("value_{}", i) : graph.value(id).name));
     }
+    own_input_ = find_own_input();
+    if (own_input_ != nullptr) names_.at(static_cast<std::size_t>(own_input_->outputs.front())) = name(graph.input());
   }
 
   void write() {
     describe_input();
-    for (const Node& node : graph_.nodes()) write_node(node);
+    for (const Node& node : graph_.nodes())
+      if (&node != own_input_) write_node(node);
     for (const ValueId id : graph_.outputs()) {
       onnx::ValueInfoProto& info = *proto_.add_output();
       info.set_name(name(id));
@@ -85,6 +90,18 @@ class Writer {
   [[nodiscard]] const std::string& name(ValueId id) const {
     static const std::string absent;
     return id == graph::kNone ? absent : names_.at(static_cast<std::size_t>(id));
+  }
+
+  /// The Transpose that reading put in front of an input with channels last; null if there is none, or if something
+  /// else reads the graph's input too.
+  [[nodiscard]] const Node* find_own_input() const {
+    const Node* found = nullptr;
+    for (const Node& node : graph_.nodes()) {
+      if (std::find(node.inputs.begin(), node.inputs.end(), graph_.input()) == node.inputs.end()) continue;
+      if (found != nullptr || node.integer(graph::kOwnInput, 0) == 0) return nullptr;
+      found = &node;
+    }
+    return found;
   }
 
   std::string fresh(const std::string& wanted) {
@@ -112,14 +129,19 @@ class Writer {
     two.at(0) = 2;
     any_number_ = takes(graph_, std::move(two));
     if (any_number_) symbolic(info, 0, "N");
+    if (own_input_ != nullptr) {  // as the file that was read has it
+      auto& dims = *info.mutable_type()->mutable_tensor_type()->mutable_shape()->mutable_dim();
+      std::rotate(dims.begin() + 1, dims.begin() + 2, dims.end());
+    }
     if (shape.rank() != 4) return;
     // Tried with a size that no rounding of strides makes equal to the network's own.
     std::vector<std::int64_t> larger = shape.extents();
     larger[2] = 2 * larger[2] + 1;
     larger[3] = 2 * larger[3] + 1;
     if (!takes(graph_, std::move(larger))) return;
-    symbolic(info, 2, "H");
-    symbolic(info, 3, "W");
+    const int height = own_input_ != nullptr ? 1 : 2;
+    symbolic(info, height, "H");
+    symbolic(info, height + 1, "W");
   }
 
   void write_node(const Node& node) {
@@ -195,6 +217,7 @@ class Writer {
   std::set<ValueId> written_;
   std::size_t bytes_ = 0;
   bool any_number_ = false;
+  const Node* own_input_ = nullptr;
 };
 
 }  // namespace

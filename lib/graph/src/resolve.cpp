@@ -5,6 +5,7 @@
 
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/graph/constants.hpp"
+#include "shiftnorm/graph/marks.hpp"
 #include "shiftnorm/graph/shapes.hpp"
 
 namespace shiftnorm::graph {
@@ -64,7 +65,7 @@ class Resolution {
     }
     std::vector<ValueId> outputs;
     for (const ValueId id : from_.outputs()) {
-      outputs.push_back(now(id));
+      outputs.push_back(output_apart(now(id), from_.value(id).name, outputs));
       Value& value = to_.value(outputs.back());
       if (!value.parameter && outputs.back() != to_.input()) value.name = from_.value(id).name;
     }
@@ -73,6 +74,14 @@ class Resolution {
   }
 
  private:
+  /// One value may be two outputs of different names.
+  ValueId output_apart(ValueId id, const std::string& name, const std::vector<ValueId>& earlier) {
+    if (std::find(earlier.begin(), earlier.end(), id) == earlier.end() || to_.value(id).name == name) return id;
+    const ValueId copy = to_.add("Identity", name, {id});
+    infer_node(to_, to_.nodes().back());
+    return copy;
+  }
+
   /// The new graph's value; constants are copied when a node that stays asks for them.
   ValueId now(ValueId id) {
     if (id == kNone) return kNone;
@@ -117,6 +126,8 @@ class Resolution {
       constant->name = from_.value(node.outputs.front()).name;
       made_.push_back(std::move(*constant));
       known_[index(node.outputs.front())] = &made_.back();
+    } else if (node.attributes.contains(std::string(kAxesTogether))) {
+      keep_axes_together(node);
     } else {
       keep(node, kNone);
     }
@@ -130,6 +141,41 @@ class Resolution {
     if (node.op != "Reshape" || node.inputs.size() < 2 || node.inputs[1] == kNone) return false;
     const Value* target = known_[index(node.inputs[1])];
     return target != nullptr && target->integers == shape.extents();
+  }
+
+  /// What `node` gives, under its name.
+  ValueId add(const Node& node, std::string_view part, std::string op, std::vector<ValueId> inputs,
+              std::map<std::string, Attribute> attributes) {
+    const std::string name = part.empty() ? node.name : fmt::format("{}/{}", node.name, part);
+    const ValueId id = to_.add(std::move(op), name, std::move(inputs), std::move(attributes));
+    to_.value(id).name = part.empty() ? from_.value(node.outputs.front()).name : name;
+    infer_node(to_, to_.nodes().back());
+    return id;
+  }
+
+  /// Softmax and its kin before opset 13, by those of opset 13: over the last axis of a Reshape unless the axes behind
+  /// the first are of one element.
+  void keep_axes_together(const Node& node) {
+    const ValueId x = now(node.inputs.at(0));
+    const Shape shape = *to_.value(x).shape;
+    const std::size_t axis = axis_of(node.integer("axis", 1), shape.rank());
+    const auto along = [](std::int64_t last) { return std::map<std::string, Attribute>{{"axis", last}}; };
+    ValueId& out = now_[index(node.outputs.front())];
+    if (shape.elements_from(axis + 1) == 1) {
+      out = add(node, "", node.op, {x}, along(static_cast<std::int64_t>(axis)));
+      return;
+    }
+    if (axis == 0) throw UnsupportedError("takes all images as one, axis 0 before opset 13; expected an axis of each");
+    // 0: as it was.
+    std::vector<std::int64_t> rows(axis, 0), whole(axis, 0);
+    rows.push_back(-1);
+    whole.insert(whole.end(), shape.extents().begin() + static_cast<std::ptrdiff_t>(axis), shape.extents().end());
+    const auto target = [&](std::string_view part, std::vector<std::int64_t> extents) {
+      return to_.add_constant(fmt::format("{}/{}.shape", node.name, part), std::move(extents));
+    };
+    const ValueId matrix = add(node, "rows", "Reshape", {x, target("rows", std::move(rows))}, {});
+    const ValueId result = add(node, "by_row", node.op, {matrix}, along(-1));
+    out = add(node, "", "Reshape", {result, target("whole", std::move(whole))}, {});
   }
 
   void keep(const Node& node, ValueId target) {

@@ -82,6 +82,8 @@ Contents restore(const WeightsFile& file, const std::string& group, Source from)
                                                          : bind_by_place(file, model->architecture, roles);
   Contents contents;
   const Ints input = model->lowering().open_input();
+  contents.layout = model->lowering().own_layout();
+  contents.open_input.assign(input.begin(), input.end());
   if (std::find(input.begin(), input.end(), 0) == input.end()) {
     contents.graph = model->lowering().run();
     contents.tensors = std::move(model->weights.tensors);
@@ -141,6 +143,30 @@ void check_values(const Checkpoint& checkpoint, const Patch& patch) {
     throw FormatError(fmt::format("{}: '{}': given {}; expected finite numbers{}", printable(checkpoint.file_name),
                                   printable(patch.name), finite ? "a negative variance" : "what is no finite number",
                                   variance ? " of 0 or more" : ""));
+}
+
+/// Rounded to the type of the dataset.
+Array new_values(const NamedTensor& tensor, const Patch& patch) {
+  const Shape& shape = tensor.values.shape();
+  if (static_cast<std::int64_t>(patch.values.size()) != shape.elements())
+    throw ShapeError(fmt::format("tensor '{}': given {} values; expected {} of shape {}", printable(patch.name),
+                                 patch.values.size(), shape.elements(), shape.text()));
+  std::vector<std::byte> bytes(patch.values.size() * size_of(tensor.values.dtype()));
+  encode_floats(patch.values, tensor.values.dtype(), bytes);
+  return {tensor.values.dtype(), shape, std::move(bytes)};
+}
+
+/// The member keeps its length, so that nothing else of the archive moves.
+std::vector<std::byte> with_changes_in_archive(std::vector<std::byte> archive,
+                                               std::span<const container::Hdf5Change> changes) {
+  const std::vector<ZipMember> members = container::index_zip(archive);
+  const ZipMember& member = *member_named(members, kWeights);
+  const auto begin = archive.begin() + static_cast<std::ptrdiff_t>(member.data_offset);
+  const std::vector<std::byte> changed =
+      container::with_changes({begin, begin + static_cast<std::ptrdiff_t>(member.size)}, changes, false);
+  std::copy(changed.begin(), changed.end(), begin);
+  write_member_crc(archive, member, container::crc32(changed));
+  return archive;
 }
 
 }  // namespace
@@ -223,8 +249,26 @@ Contents read_keras_archive(std::span<const std::byte> file, const Neighbours& /
 
 std::vector<OutputFile> write_keras(const Checkpoint& checkpoint, std::span<const Patch> patches,
                                     const std::string& file_name) {
-  for (const Patch& patch : patches) check_values(checkpoint, patch);
-  return write_in_place(checkpoint, patches, file_name);
+  std::vector<Patch> in_place;
+  std::vector<container::Hdf5Change> in_chunks;
+  for (const Patch& patch : patches) {
+    check_values(checkpoint, patch);
+    const NamedTensor* tensor = checkpoint.find(patch.name);
+    if (tensor != nullptr && tensor->in_chunks)
+      in_chunks.push_back({*tensor->in_chunks, new_values(*tensor, patch)});
+    else
+      in_place.push_back(patch);
+  }
+  std::vector<std::byte> bytes = patched(checkpoint, in_place);
+  if (!in_chunks.empty()) {
+    try {
+      bytes = checkpoint.format == "keras" ? with_changes_in_archive(std::move(bytes), in_chunks)
+                                           : container::with_changes(std::move(bytes), in_chunks, true);
+    } catch (const Error&) {
+      rethrow_at(printable(checkpoint.file_name));
+    }
+  }
+  return {{file_name, std::move(bytes)}};
 }
 
 }  // namespace shiftnorm::formats

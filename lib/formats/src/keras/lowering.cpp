@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 
 #include "shiftnorm/core/error.hpp"
@@ -125,6 +126,13 @@ Ints Lowering::open_input() const {
   for (const std::int64_t extent : own) extents.push_back(extent == -1 ? 0 : extent);
   if (input_moved()) std::rotate(extents.begin() + 1, extents.end() - 1, extents.end());
   return extents;
+}
+
+std::string Lowering::own_layout() const {
+  // By the number of axes of an image without its channels.
+  constexpr std::array<std::string_view, 4> kLayouts{"", "NTC", "NHWC", "NDHWC"};
+  const std::size_t spatial = architecture_.input_shape.empty() ? 0 : architecture_.input_shape.size() - 1;
+  return input_moved() && spatial < kLayouts.size() ? std::string(kLayouts[spatial]) : std::string();
 }
 
 Feature Lowering::add_input(const std::optional<Shape>& input) {

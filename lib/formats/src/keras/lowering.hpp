@@ -33,6 +33,8 @@ class Lowering {
   [[nodiscard]] graph::Graph run(const std::optional<Shape>& input = std::nullopt) &&;
   /// The input as the graph has it, N = 1 in front; 0 where the model leaves an extent open.
   [[nodiscard]] Ints open_input() const;
+  /// "NHWC" and the like where the model's own input has its channels last; else empty.
+  [[nodiscard]] std::string own_layout() const;
 
   [[nodiscard]] const Version& version() const { return version_; }
   [[nodiscard]] const std::string& backend() const { return backend_; }

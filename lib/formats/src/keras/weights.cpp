@@ -174,8 +174,11 @@ class Binder {
       if (!seen_.insert(dataset.offset).second && dataset.shape.elements() > 0)
         throw FormatError("lies where another weight lies");
       std::optional<Origin> origin;
-      if (file_.in_place) origin = Origin{file_.offset + dataset.offset, dataset.dtype, row_major(dataset.shape)};
-      weights_.tensors.push_back({place.path, file_.hdf5->values(dataset), std::move(origin)});
+      std::optional<std::uint64_t> in_chunks;
+      if (dataset.in_chunks && file_.in_place) in_chunks = dataset.object;
+      if (file_.in_place && !dataset.in_chunks)
+        origin = Origin{file_.offset + dataset.offset, dataset.dtype, row_major(dataset.shape)};
+      weights_.tensors.push_back({place.path, file_.hdf5->values(dataset), std::move(origin), in_chunks});
       return weights_.tensors.size() - 1;
     } catch (const Error&) {
       rethrow_at(fmt::format("weight '{}'", printable(place.path)));

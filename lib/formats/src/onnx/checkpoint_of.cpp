@@ -43,8 +43,9 @@ Sizeless sizeless(Imported imported) {
     throw UnsupportedError(fmt::format("input '{}' is of rank {}; expected images and channels at least",
                                        printable(imported.graph.value(imported.graph.input()).name),
                                        imported.input.size()));
-  Sizeless network{std::move(imported.graph), std::move(imported.input), 1};
+  Sizeless network{std::move(imported.graph), std::move(imported.input), 1, {}};
   network.batch = std::max<std::int64_t>(std::exchange(network.input[0], 1), 1);
+  if (imported.channels_last) network.layout = "NHWC";
   return network;
 }
 
@@ -82,7 +83,10 @@ Contents read_onnx(std::span<const std::byte> file, const Neighbours& neighbours
       place = parsed.places.initializers[static_cast<std::size_t>(vector.initializer)].payload;
     } else if (vector.constant >= 0) {
       tensor.values = read_tensor(proto.node(vector.constant).attribute(0).t(), files);
-      place = constant_tensor(file, parsed.places.nodes[static_cast<std::size_t>(vector.constant)].payload);
+      // One inside a function is there for every call.
+      const NodeSource& source = parsed.nodes[static_cast<std::size_t>(vector.constant)];
+      if (!source.inlined)
+        place = constant_tensor(file, parsed.places.nodes[static_cast<std::size_t>(source.place)].payload);
     } else {
       for (const graph::ValueId id : imported.graph.parameters()) {
         const graph::Value& value = imported.graph.value(id);
@@ -94,8 +98,11 @@ Contents read_onnx(std::span<const std::byte> file, const Neighbours& neighbours
     contents.tensors.push_back(std::move(tensor));
   }
   contents.companions = files.take();
+  contents.in_training = std::move(imported.in_training);
   Sizeless network = sizeless(std::move(imported));
   contents.graph = resolve(network);
+  contents.layout = network.layout;
+  contents.open_input = network.input;
   if (std::find(network.input.begin(), network.input.end(), 0) != network.input.end())
     contents.sizeless = std::move(network);
   return contents;

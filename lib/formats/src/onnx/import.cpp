@@ -7,10 +7,12 @@
 #include <set>
 #include <unordered_map>
 
+#include "channels_last.hpp"
 #include "operator_forms.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/graph/constants.hpp"
+#include "shiftnorm/graph/marks.hpp"
 #include "shiftnorm/graph/shapes.hpp"
 #include "vectors.hpp"
 
@@ -42,7 +44,7 @@ std::optional<Attribute> attribute_of(const onnx::AttributeProto& a) {
 class Importer {
  public:
   Importer(const OnnxFile& file, ExternalFiles& files, Weights weights)
-      : proto_(file.model.graph()), opset_(file.opset), files_(files), weights_(weights) {
+      : proto_(file.model.graph()), sources_(file.nodes), files_(files), weights_(weights) {
     for (const std::string& name : value_names(proto_)) names_.insert(name);
     for (const onnx::NodeProto& node : proto_.node())
       for (const std::string& name : node.input()) used_.insert(name);
@@ -108,6 +110,11 @@ class Importer {
     if (names.size() != 1)
       throw UnsupportedError(fmt::format("has {} inputs ({}); expected one, of images", names.size(), join(names, 6)));
     const onnx::TypeProto_Tensor& type = input->type().tensor_type();
+    if (!type.has_shape())
+      throw UnsupportedError(
+          fmt::format("input '{}' states no shape, so that not even its rank is known; expected its axes, [N, C, ...], "
+                      "with a name or nothing for those that are free (onnx.tools.update_model_dims writes them)",
+                      names[0]));
     if (!is_floating(dtype_of(type.elem_type())))
       throw UnsupportedError(fmt::format("input '{}' takes {}; expected floating-point numbers", names[0],
                                          name_of(dtype_of(type.elem_type()))));
@@ -115,9 +122,35 @@ class Importer {
       const std::int64_t extent = dim.has_dim_value() ? dim.dim_value() : 0;
       out_.input.push_back(std::max<std::int64_t>(extent, 0));
     }
-    const ValueId id = graph().add_input(input->name(), Shape{});
+    ValueId id = graph().add_input(input->name(), Shape{});
     graph().value(id).shape.reset();
+    if (takes_channels_last(proto_, input->name(), out_.input)) {
+      out_.channels_last = true;
+      std::rotate(out_.input.begin() + 1, out_.input.end() - 1, out_.input.end());
+      const std::string name = fresh_name(input->name() + "/channels_last", names_);
+      node_names_.insert(name);
+      id = graph().add(
+          "Transpose", name, {id},
+          {{"perm", std::vector<std::int64_t>{0, 2, 3, 1}}, {std::string(graph::kOwnInput), std::int64_t{1}}});
+    }
     name_value(input->name(), id);
+  }
+
+  /// From opset 12 on a Dropout has an input that says so.
+  bool drops_at_random(const Node& node, std::int64_t opset) const {
+    constexpr std::int64_t kByInput = 12;
+    if (node.op != "Dropout" || opset < kByInput || node.inputs.size() < 3 || node.inputs[2] == kNone) return false;
+    const std::optional<std::vector<std::int64_t>>& training = out_.graph.value(node.inputs[2]).integers;
+    return training && training->size() == 1 && training->front() != 0;
+  }
+
+  /// A file that only describes a network for other weights says nothing about how those are run.
+  void note_training_mode(Lowering& step, bool drops) {
+    const bool by_batch = step.proto.op_type() == "BatchNormalization" && in_training_mode(step.proto, step.opset);
+    if (weights_ == Weights::unbound || (!by_batch && !drops)) return;
+    out_.in_training.push_back({step.node.name, step.proto.op_type()});
+    if (by_batch)
+      step.node.attributes[std::string(graph::kByBatch)] = out_.input.empty() ? std::int64_t{0} : out_.input[0];
   }
 
   /// The file's own where it is one, else that of its first output, which is always there and always unique.
@@ -141,11 +174,12 @@ class Importer {
   }
 
   void take_node(const onnx::NodeProto& proto, const std::string& name) {
-    const OperatorForm* form = default_domain(proto.domain()) ? find_form(proto.op_type(), opset_) : nullptr;
+    const std::int64_t opset = sources_.at(static_cast<std::size_t>(index_)).opset;
+    const OperatorForm* form = default_domain(proto.domain()) ? find_form(proto.op_type(), opset) : nullptr;
     const auto unsupported = [&] {
       return UnsupportedError(fmt::format("operator {} of domain '{}' at opset {} is not supported",
                                           printable(proto.op_type()),
-                                          proto.domain().empty() ? "ai.onnx" : printable(proto.domain()), opset_));
+                                          proto.domain().empty() ? "ai.onnx" : printable(proto.domain()), opset));
     };
     if (form == nullptr) throw unsupported();
     Node node;
@@ -170,7 +204,7 @@ class Importer {
 
     Lowering step{
         proto,
-        opset_,
+        opset,
         std::move(node),
         [&](std::string op, std::string_view part, std::vector<ValueId> inputs,
             std::map<std::string, Attribute> attributes) {
@@ -190,7 +224,9 @@ class Importer {
         },
         [&](ValueId id) -> const Value& { return graph().value(id); },
         [&](const onnx::TensorProto& tensor) { return add_tensor(name, tensor); }};
+    const bool drops = drops_at_random(step.node, opset);
     form->lower(step);
+    note_training_mode(step, drops);
     if (graph::find_operator(step.node.op) == nullptr && !graph::foldable(step.node.op)) throw unsupported();
     const std::vector<ValueId> ids = emit(std::move(step.node), outputs.size());
     for (std::size_t i = 0; i < outputs.size(); ++i) {
@@ -240,7 +276,7 @@ class Importer {
   }
 
   const onnx::GraphProto& proto_;
-  std::int64_t opset_;
+  const std::vector<NodeSource>& sources_;
   ExternalFiles& files_;
   Weights weights_;
   Imported out_;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "model_proto.hpp"
+#include "shiftnorm/formats/checkpoint.hpp"
 #include "shiftnorm/graph/graph.hpp"
 #include "tensor_proto.hpp"
 
@@ -13,6 +14,8 @@ namespace shiftnorm::formats {
 struct Imported {
   graph::Graph graph;               ///< its input has no shape yet
   std::vector<std::int64_t> input;  ///< as declared, the first of them the number of images; 0: free
+  bool channels_last = false;       ///< declared as NHWC: the graph and `input` here have it as NCHW
+  std::vector<TrainingNode> in_training;
 };
 
 enum class Weights {

@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "functions.hpp"
 #include "operator_forms.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "vectors.hpp"
@@ -24,8 +25,10 @@ OnnxFile parse_onnx(std::span<const std::byte> file) {
         fmt::format("is an ONNX model of opset {}; expected {} to {}", out.opset, kOldestOpset, kNewestOpset));
   const onnx::GraphProto& graph = out.model.graph();
   if (static_cast<std::size_t>(graph.node_size()) != out.places.nodes.size() ||
-      static_cast<std::size_t>(graph.initializer_size()) != out.places.initializers.size())
+      static_cast<std::size_t>(graph.initializer_size()) != out.places.initializers.size() ||
+      static_cast<std::size_t>(out.model.functions_size()) != out.places.functions.size())
     throw FormatError("is no ONNX model: its graph is damaged");
+  inline_functions(file, out);
   return out;
 }
 

@@ -7,6 +7,7 @@
 
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/graph/batch_norms.hpp"
+#include "shiftnorm/graph/marks.hpp"
 
 namespace shiftnorm::formats {
 namespace {
@@ -92,15 +93,10 @@ void batch_normalization(Lowering& step) {
     step.node.attributes[std::string(graph::kStoredVariance)] =
         std::string(graph::name_of(graph::StoredVariance::population));
 }
-/// Before 13 the input counts as a matrix, cut at `axis`.
+/// Before 13 all axes from `axis` on count as one; how many there are is known once the shapes are.
 void softmax_7(Lowering& step) {
-  const ValueId x = step.node.inputs.at(0), shape = step.add("Shape", "shape", {x}, {});
-  const std::int64_t axis = step.node.integer("axis", 1);
-  const ValueId matrix = step.add("Flatten", "matrix", {x}, {{"axis", axis}});
-  const ValueId result = step.add(step.node.op, "rows", {matrix}, {{"axis", std::int64_t{1}}});
-  step.node.op = "Reshape";
-  step.node.inputs = {result, shape};
-  step.node.attributes.clear();
+  step.node.attributes.try_emplace("axis", std::int64_t{1});
+  step.node.attributes[std::string(graph::kAxesTogether)] = std::int64_t{1};
 }
 /// The default axis of the internal form is written out, so that it does not depend on who reads it.
 void softmax_13(Lowering& step) { step.node.attributes.try_emplace("axis", std::int64_t{-1}); }
@@ -193,6 +189,16 @@ void gelu_20(Lowering& step) {
   const ValueId share = step.add("Add", "share", {gate, step.floats({1.0f}, true)}, {});
   step.node.op = "Mul";
   step.node.inputs = {times("half", x, 0.5f), share};
+  step.node.attributes.clear();
+}
+
+/// x sigmoid(alpha x).
+void swish_24(Lowering& step) {
+  const ValueId x = step.node.inputs.at(0);
+  const float alpha = step.node.number("alpha", 1.0f);
+  const ValueId scaled = alpha == 1.0f ? x : step.add("Mul", "scaled", {x, step.floats({alpha}, true)}, {});
+  step.node.op = "Mul";
+  step.node.inputs = {x, step.add("Sigmoid", "gate", {scaled}, {})};
   step.node.attributes.clear();
 }
 
@@ -373,6 +379,7 @@ constexpr std::array kForms{
     OperatorForm{"Squeeze", 13, same},
     OperatorForm{"Sub", 7, same},
     OperatorForm{"Sum", 6, same},
+    OperatorForm{"Swish", 24, swish_24},
     OperatorForm{"Tan", 7, same},
     OperatorForm{"Tanh", 6, same},
     OperatorForm{"ThresholdedRelu", 10, same},

@@ -40,7 +40,7 @@ struct OperatorForm {
   void (*lower)(Lowering& step);
 };
 
-inline constexpr std::int64_t kOldestOpset = 7, kNewestOpset = 21;
+inline constexpr std::int64_t kOldestOpset = 7, kNewestOpset = 25;
 
 /// The row for an operator at an opset; none: it is not supported.
 [[nodiscard]] const OperatorForm* find_form(std::string_view op, std::int64_t opset);

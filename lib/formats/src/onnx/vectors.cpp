@@ -1,5 +1,6 @@
 #include "vectors.hpp"
 
+#include <algorithm>
 #include <set>
 #include <unordered_map>
 
@@ -70,6 +71,16 @@ class Survey {
 };
 
 }  // namespace
+
+bool in_training_mode(const onnx::NodeProto& node, std::int64_t opset) {
+  constexpr std::int64_t kByAttribute = 14;
+  if (opset >= kByAttribute) {
+    const onnx::AttributeProto* mode = attribute(node, "training_mode");
+    return mode != nullptr && mode->i() != 0;
+  }
+  return std::any_of(node.output().begin(), node.output().end(),
+                     [&node](const std::string& name) { return !name.empty() && &name != &node.output(0); });
+}
 
 std::vector<std::string> value_names(const onnx::GraphProto& graph) {
   std::vector<std::string> names;

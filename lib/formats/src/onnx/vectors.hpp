@@ -34,6 +34,10 @@ template <class Names>
   }
 }
 
+/// Whether a runtime runs the BatchNormalization in training mode: by each batch's own statistics.
+/// `opset`: the node's. From 14 on an attribute says so; before, that more than the first output is asked for.
+[[nodiscard]] bool in_training_mode(const onnx::NodeProto& node, std::int64_t opset);
+
 /// Every name of a value that the graph's nodes, inputs, outputs and initialisers use.
 [[nodiscard]] std::vector<std::string> value_names(const onnx::GraphProto& graph);
 

@@ -156,6 +156,7 @@ ModelPlaces walk_model(std::span<const std::byte> file) {
   ModelPlaces places;
   bool found = false;
   for (const Field& field : fields_of(file, all)) {
+    if (field.number == 25 && field.wire_type == kBytes) places.functions.push_back(field);
     if (field.number != 7 || field.wire_type != kBytes) continue;
     if (found) throw FormatError("holds two graphs; expected one");
     found = true;

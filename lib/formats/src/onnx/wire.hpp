@@ -34,6 +34,7 @@ struct ModelPlaces {
   Field graph;                      ///< the model's graph
   std::vector<Field> nodes;         ///< of the graph, in the order in which protobuf lists them
   std::vector<Field> initializers;  ///< likewise
+  std::vector<Field> functions;     ///< of the model
 };
 
 /// Walks the whole file before protobuf sees it.

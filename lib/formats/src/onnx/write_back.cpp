@@ -10,26 +10,13 @@
 #include "shiftnorm/core/file.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "vectors.hpp"
+#include "wire_writer.hpp"
 
 namespace shiftnorm::formats {
 namespace {
 
-using Bytes = std::vector<std::byte>;
-using onnx_wire::Extent, onnx_wire::Field;
-
-void append(Bytes& out, std::span<const std::byte> bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); }
-
-void append_varint(Bytes& out, std::uint64_t value) {
-  for (; value >= 0x80U; value >>= 7U) out.push_back(static_cast<std::byte>(value | 0x80U));
-  out.push_back(static_cast<std::byte>(value));
-}
-
-/// A field that holds bytes.
-void append_field(Bytes& out, std::uint32_t number, std::span<const std::byte> payload) {
-  append_varint(out, std::uint64_t{number} << 3U | onnx_wire::kBytes);
-  append_varint(out, payload.size());
-  append(out, payload);
-}
+using onnx_wire::append, onnx_wire::append_as_is, onnx_wire::append_field;
+using onnx_wire::Bytes, onnx_wire::Extent, onnx_wire::Field;
 
 constexpr std::uint32_t kGraph = 7, kNode = 1, kInitializer = 5, kInput = 11, kNodeInput = 1;
 /// From the fourth version of the format on an initialiser need not be listed as an input.
@@ -69,7 +56,7 @@ Bytes renamed(std::span<const std::byte> file, Extent node, const std::map<int, 
         continue;
       }
     }
-    append(out, file.subspan(field.start, field.payload.end() - field.start));
+    append_as_is(out, file, field);
   }
   return out;
 }
@@ -78,7 +65,37 @@ Bytes renamed(std::span<const std::byte> file, Extent node, const std::map<int, 
 struct Moved {
   BatchNormVector vector;
   const Patch* patch = nullptr;
+  int input = 0;  ///< of the node at its place in the file
 };
+
+/// The input of a node of the file, by its place there, that the vector comes in by: of the BatchNormalization itself,
+/// or of the call of the function that it stands in. Errors  UnsupportedError if the function has the vector from
+/// elsewhere, or for something else too.
+int input_in_file(std::span<const std::byte> file, const OnnxFile& parsed, const BatchNormVector& vector) {
+  const onnx::GraphProto& graph = parsed.model.graph();
+  const NodeSource& source = parsed.nodes.at(static_cast<std::size_t>(vector.node));
+  if (!source.inlined) return vector.slot;
+  const std::string& name = graph.node(vector.node).input(vector.slot);
+  int uses = 0, given = 0, slot = 0, found = 0;
+  for (int i = 0; i < graph.node_size(); ++i)
+    if (parsed.nodes[static_cast<std::size_t>(i)].place == source.place)
+      uses += static_cast<int>(std::count(graph.node(i).input().begin(), graph.node(i).input().end(), name));
+  const Field& call = parsed.places.nodes.at(static_cast<std::size_t>(source.place));
+  for (const Field& field : onnx_wire::fields_of(file, call.payload)) {
+    if (field.number != kNodeInput || field.wire_type != onnx_wire::kBytes) continue;
+    if (as_text(file.subspan(field.payload.offset, field.payload.size)) == name) {
+      found = slot;
+      ++given;
+    }
+    ++slot;
+  }
+  if (uses != 1 || given != 1)
+    throw UnsupportedError(
+        fmt::format("'{}' stands in a function of the model, or is used there more than once, so that it cannot be "
+                    "changed for one layer alone; expected a vector that the graph gives to the function",
+                    printable(name)));
+  return found;
+}
 
 /// The file with every moved vector as a new initialiser at the end of its graph, and the nodes reading those.
 Bytes rewired(std::span<const std::byte> file, const OnnxFile& parsed, std::span<const Moved> moved) {
@@ -89,7 +106,7 @@ Bytes rewired(std::span<const std::byte> file, const OnnxFile& parsed, std::span
   for (const Moved& one : moved) {
     const std::string name = fresh_name(one.vector.name, taken);
     taken.insert(name);
-    inputs[one.vector.node][one.vector.slot] = name;
+    inputs[parsed.nodes.at(static_cast<std::size_t>(one.vector.node)).place][one.input] = name;
     try {
       append_field(added, kInitializer, as_bytes(initializer(name, one.vector.type, one.patch->values)));
     } catch (const Error&) {
@@ -108,7 +125,7 @@ Bytes rewired(std::span<const std::byte> file, const OnnxFile& parsed, std::span
         continue;
       }
     }
-    append(graph, file.subspan(field.start, field.payload.end() - field.start));
+    append_as_is(graph, file, field);
   }
   append(graph, added);
   Bytes out;
@@ -137,7 +154,7 @@ std::vector<OutputFile> write_back_onnx(const Checkpoint& checkpoint, std::span<
     if (static_cast<std::int64_t>(patch.values.size()) != tensor->values.shape().elements())
       throw ShapeError(fmt::format("{}: tensor '{}': given {} values; expected {}", printable(checkpoint.file_name),
                                    printable(patch.name), patch.values.size(), tensor->values.shape().elements()));
-    moved.push_back({vector->second, &patch});
+    moved.push_back({vector->second, &patch, input_in_file(checkpoint.bytes, parsed, vector->second)});
   }
   // What stays in place is changed first: its offsets are those of the file as it was.
   Bytes bytes = patched(checkpoint, in_place);

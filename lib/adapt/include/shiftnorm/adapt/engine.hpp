@@ -89,6 +89,9 @@ class Engine {
   [[nodiscard]] const stats::Statistics& source() const noexcept;  ///< the file's own statistics
   /// False: the file has none (they are NaN here), and modes that need them are refused.
   [[nodiscard]] bool source_known() const noexcept;
+  /// Whether one set of statistics says how the mode's network is normalised: not under `batch` and `instance`, nor
+  /// under `source` where the file's own runtime normalises by batches (graph::kByBatch).
+  [[nodiscard]] bool fixed(const Mode& mode) const;
 
   /// The target statistics of a mode (before its policy): one entry per BatchNorm, in graph order.
   /// Layers outside the mode's rule carry the source's. Errors  as run(), and NonFinite for the first bad image.

@@ -78,6 +78,7 @@ struct ExportConfig {
   std::string mode;            ///< the name of one of the modes
   std::filesystem::path path;  ///< relative: to the run folder
   bool small_cohort = false;   ///< from however few patients
+  bool to_inference = false;   ///< ONNX: with its layers set from training to inference mode
 };
 
 /// An experiment, checked: every default is spelled out and every path resolved.

@@ -38,6 +38,7 @@ struct ExportFacts {
   std::vector<Library> libraries = computing_libraries();
   std::string measured_version;  ///< of that program; empty: program_version
   bool fold = false;             ///< ONNX only: take BatchNorms into the layers before them
+  bool to_inference = false;     ///< ONNX: set layers in training mode to inference mode, which else are refused
   std::string domain{};          ///< its name, if the images are those of one domain
   bool small_cohort = false;     ///< fewer than kSmallestCohort patients will do
 };
@@ -63,9 +64,9 @@ struct DataFacts {
 /// The extensions .onnx and .safetensors of the file's name convert, any other keeps the container. A file that is
 /// made here, not patched, holds the provenance too: `shiftnorm` in ONNX's metadata_props, safetensors' __metadata__.
 /// Errors  ConfigError for policies that no file can hold (`batch`, `instance`), with the reason, and for folding into
-///         something else than ONNX; FormatError if a statistic is not finite or the file lacks a vector that must
-///         change; as check_cohort(); UnsupportedError for an ONNX file above 2 GiB or a fold that does not keep the
-///         outputs; as formats::patched.
+///         something else than ONNX, and for a network in training mode that is to stay so; FormatError if a statistic
+///         is not finite or the file lacks a vector that must change; as check_cohort(); UnsupportedError for an ONNX
+///         file above 2 GiB or a fold that does not keep the outputs; as formats::patched.
 [[nodiscard]] Exported export_checkpoint(const RestoredModel& model, const stats::Statistics& statistics,
                                          const ExportFacts& facts, const DataFacts& data);
 

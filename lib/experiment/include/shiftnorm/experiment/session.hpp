@@ -26,6 +26,12 @@ struct SourceSample {
   std::vector<imaging::Shift> shifts;
 };
 
+/// The adapted checkpoint that is to be written in the end.
+struct Written {
+  std::string file_name;      ///< says what it holds, as in ExportFacts
+  bool to_inference = false;  ///< ONNX: its layers in training mode are set to inference mode
+};
+
 class Shelf;
 
 /// Names of what a session takes from a shelf: texts that tell everything the thing depends on.
@@ -45,7 +51,8 @@ struct SessionOptions {
       preprocess;  ///< absent: the model's provenance file says, or floats enter as they are
   std::optional<OutputKind> outputs;
   std::optional<SourceSample> source;
-  bool labelled_source = false;    ///< its labels will be looked for
+  bool labelled_source = false;  ///< its labels will be looked for
+  std::optional<Written> written;
   std::vector<adapt::Mode> modes;  ///< that will be run: what the network does not allow is told before images are read
   bool labelled = true;            ///< false: labels do not matter, so classes need not fit the network
   bool all_outputs = false;        ///< of networks with several: modes give all of them

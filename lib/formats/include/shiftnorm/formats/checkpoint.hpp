@@ -26,8 +26,10 @@ struct Origin {
 struct NamedTensor {
   std::string name;
   Array values;                  ///< dense, in the file's dtype
-  std::optional<Origin> origin;  ///< absent: cannot be written back (compressed, derived)
+  std::optional<Origin> origin;  ///< absent: cannot be written back (compressed, derived), unless in chunks
   std::string same_as = {};      ///< an earlier tensor that is the same numbers of the file under another name
+  /// HDF5: the header of the dataset where it is stored in chunks, which are written back as a whole.
+  std::optional<std::uint64_t> in_chunks = std::nullopt;
 };
 
 /// The sets of weights that a file holds, by their paths in it: "state_dict_ema", "models.0", "" for the file itself.
@@ -60,6 +62,7 @@ struct Sizeless {
   graph::Graph graph;               ///< its input has no shape
   std::vector<std::int64_t> input;  ///< of one image, N = 1; 0: any extent
   std::int64_t batch = 1;           ///< the number of images that constants in the graph count
+  std::string layout = {};          ///< the axes of the file's own input where it has channels last: "NHWC"
 
   /// The input with its free extents, all of them beyond the channels, replaced by `spatial` in turn; nothing if that
   /// does not fit what is fixed.
@@ -84,6 +87,11 @@ struct NormSettings {
   std::optional<double> epsilon, momentum;  ///< PyTorch's p; absent: not told
 };
 
+/// A node that the file's runtime runs in training mode.
+struct TrainingNode {
+  std::string name, op;  ///< BatchNormalization: by each batch's own statistics; Dropout: drops at random
+};
+
 /// A restored file: its tensors, the graph if it holds one, and its bytes for writing back.
 struct Checkpoint {
   std::string format;                ///< "pytorch-legacy", "pytorch-zip", "safetensors", ...
@@ -98,6 +106,12 @@ struct Checkpoint {
   /// parameters bound yet. `graph` is for a common size, or for a file that says nothing at all about its input has
   /// extents of 0 and cannot run. Empty where the input has one size.
   std::function<graph::Graph(const Shape& input)> build;
+  /// The axes of the network's own input where it takes channels last: "NHWC", "NTC", "NDHWC". The graph's has them
+  /// second.
+  std::string layout;
+  /// The graph's input as far as the file fixes it, N = 1; 0: any extent. Empty: it says nothing.
+  std::vector<std::int64_t> open_input;
+  std::vector<TrainingNode> in_training;
   /// Why there is no graph in a file that holds more than weights: "a pickled module of class 'net.Net'".
   std::string no_graph;
   WeightSets sets;
@@ -150,6 +164,11 @@ struct Patch {
 /// Errors  as patched(); UnsupportedError for a format whose files cannot be changed.
 [[nodiscard]] std::vector<OutputFile> write_checkpoint(const Checkpoint& checkpoint, std::span<const Patch> patches,
                                                        const std::string& file_name);
+
+/// A file of ONNX whose nodes in training mode (Checkpoint::in_training) are in inference mode: BatchNormalizations
+/// lose the attribute training_mode and all outputs but the first, Dropouts the input that asks for dropping. Nothing
+/// else differs. Errors  as read_checkpoint().
+[[nodiscard]] std::vector<std::byte> in_inference_mode(std::span<const std::byte> onnx_file);
 
 /// The file's bytes with the patches applied and checksums mended; nothing else differs.
 /// Errors  UnsupportedError if a tensor has no origin, for values that do not fit its type, and for two names of the

@@ -1,0 +1,46 @@
+#include "array_axes.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "shiftnorm/core/error.hpp"
+
+namespace shiftnorm::experiment {
+namespace {
+
+using Extents = std::vector<std::int64_t>;
+
+/// 0 takes any extent.
+bool fit(const Extents& sample, const Extents& wanted) {
+  return std::ranges::equal(sample, wanted, [](std::int64_t s, std::int64_t w) { return w == 0 || s == w; });
+}
+
+/// "NHWC" as "NCHW".
+std::string channels_first(std::string layout) {
+  std::rotate(layout.begin() + 1, layout.end() - 1, layout.end());
+  return layout;
+}
+
+}  // namespace
+
+std::string layout_for(const RestoredModel& model, const imaging::Dataset& dataset, const std::string& where) {
+  const std::string& own = model.checkpoint.layout;
+  if (own.empty() || dataset.reader() != imaging::Reader::array || dataset.images()) return {};
+  const Extents& open = model.checkpoint.open_input;
+  if (open.empty()) return {};
+  const Extents first(open.begin() + 1, open.end());
+  Extents last = first;
+  std::rotate(last.begin(), last.begin() + 1, last.end());
+  const Shape sample = dataset.array(0).shape;
+  const bool as_it_lies = fit(sample.extents(), first), channels_last = fit(sample.extents(), last);
+  if (channels_last && as_it_lies && sample.elements() > 1)
+    throw ConfigError(
+        fmt::format("{}: samples of {} fit the network both as {} and as {}; expected --layout (layout in "
+                    "a YAML) with one of them",
+                    imaging::shown_name(dataset, where), sample.text(), own, channels_first(own)));
+  return channels_last && !as_it_lies ? own : std::string();
+}
+
+}  // namespace shiftnorm::experiment
