@@ -5,6 +5,7 @@ The data repeat formula_data.hpp: integer formulas, logits that are multiples of
 import numpy as np
 from scipy.stats import binomtest
 from scipy.stats import norm
+from scipy.stats import t as student
 from sklearn.metrics import (accuracy_score, average_precision_score, balanced_accuracy_score, cohen_kappa_score,
                              confusion_matrix, f1_score, log_loss, precision_recall_fscore_support, roc_auc_score,
                              roc_curve)
@@ -114,7 +115,11 @@ print("delong", areas, covariance.tolist(), "difference", areas[1] - areas[0], v
       repr(2 * norm.sf(abs(areas[1] - areas[0]) / variance ** 0.5)))
 
 a, v = areas[1], covariance[1, 1]
-half = norm.ppf(0.975) * v ** 0.5 / (a * (1 - a))
+x, y = scores[1][truth == 1], scores[1][truth == 0]
+wins = (x[:, None] > y[None, :]) + 0.5 * (x[:, None] == y[None, :])
+parts = np.array([wins.mean(1).var(ddof=1) / len(x), wins.mean(0).var(ddof=1) / len(y)])
+freedom = parts.sum() ** 2 / (parts ** 2 / [len(x) - 1, len(y) - 1]).sum()  # Satterthwaite
+half = student.ppf(0.975, freedom) * v ** 0.5 / (a * (1 - a))
 print("delong on the logit scale", *(repr(1 / (1 + np.exp(-(np.log(a / (1 - a)) + x)))) for x in (-half, half)))
 
 k = np.arange(200)

@@ -54,8 +54,8 @@ Answers answers(const std::vector<double>& probabilities, const Scorer& scorer) 
   return out;
 }
 
-MetricResult scored(const std::string& name, const metrics::Resampled& statistic, std::size_t images,
-                    const metrics::Bootstrap& bootstrap) {
+MetricResult result_of(const std::string& name, const metrics::Resampled& statistic, std::size_t images,
+                       const metrics::Bootstrap& bootstrap) {
   metrics::IntervalEstimate made = metrics::confidence_interval(statistic, images, bootstrap);
   return {name,
           statistic(std::vector<std::uint32_t>(images, 1)),
@@ -125,7 +125,7 @@ std::vector<FindingReport> findings_of(const Scorer& scorer, const Answers& scor
         report.metrics.push_back({name, {std::nullopt, kUntold}, std::nullopt, {}, kUntold});
       else
         report.metrics.push_back(
-            scored(name, metrics::metric(name).prepare(finding.predictions), images.size(), bootstrap));
+            result_of(name, metrics::metric(name).prepare(finding.predictions), images.size(), bootstrap));
     }
   }
   return out;
@@ -181,7 +181,7 @@ ModeReport Scorer::report(const adapt::Mode& mode, const adapt::ModeResult& resu
   const Answers given = answers(report.probabilities, *this);
   const metrics::Bootstrap bootstrap = bootstrap_on(*this, rows);
   for (const std::string& name : evaluate.metrics)
-    report.metrics.push_back(scored(name, given.prepared(metrics::metric(name)), rows.size(), bootstrap));
+    report.metrics.push_back(result_of(name, given.prepared(metrics::metric(name)), rows.size(), bootstrap));
   if (given.findings) {
     report.findings = findings_of(*this, given, rows);
   } else {

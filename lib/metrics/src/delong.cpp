@@ -73,6 +73,15 @@ bool usable(const Predictions& data) {
          std::ranges::none_of(data.probabilities, [](double p) { return std::isnan(p); });
 }
 
+/// The quantile for an interval: Student's t, since few positives tell little of the variance. of_positives and
+/// of_negatives: their shares of it. Source  Satterthwaite 1946.
+double quantile_of(double of_positives, double positives, double of_negatives, double negatives, double level) {
+  const double all = of_positives + of_negatives;
+  const double freedom =
+      all * all / (of_positives * of_positives / (positives - 1) + of_negatives * of_negatives / (negatives - 1));
+  return std::isfinite(freedom) ? student_quantile((1 + level) / 2, freedom) : normal_quantile((1 + level) / 2);
+}
+
 /// The variance of an AUROC by the exponential model of Hanley and McNeil.
 double model_variance(double auroc, double positives, double negatives) {
   const double two_positives = auroc / (2 - auroc), two_negatives = 2 * auroc * auroc / (1 + auroc);
@@ -106,7 +115,10 @@ DeLong delong(const Placements& p, double level) {
             auroc_score_interval(p.auroc, static_cast<double>(p.positive.size()),
                                  static_cast<double>(p.negative.size()), level)};
   const double centre = std::log(p.auroc / (1 - p.auroc));
-  const double half = normal_quantile((1 + level) / 2) * std::sqrt(variance) / slope;
+  const auto m = static_cast<double>(p.positive.size()), n = static_cast<double>(p.negative.size());
+  const double half =
+      quantile_of(covariance(p.positive, p.positive) / m, m, covariance(p.negative, p.negative) / n, n, level) *
+      std::sqrt(variance) / slope;
   const auto back = [](double x) { return 1 / (1 + std::exp(-x)); };
   return {p.auroc, variance, {back(centre - half), back(centre + half)}};
 }
@@ -124,7 +136,13 @@ DeLongDifference delong_paired(const Placements& first, const Placements& second
   out.variance = std::max(0.0, covariance(first, first) + covariance(second, second) - 2 * covariance(first, second));
   const double z = normal_quantile((1 + level) / 2);
   double error = std::sqrt(out.variance);
-  out.interval = {out.difference - z * error, out.difference + z * error};
+  const auto m = static_cast<double>(first.positive.size()), n = static_cast<double>(first.negative.size());
+  const auto spread = [](const std::vector<double>& a, const std::vector<double>& b) {
+    return std::max(0.0, covariance(a, a) + covariance(b, b) - 2 * covariance(a, b));
+  };
+  const double half = error * quantile_of(spread(first.positive, second.positive) / m, m,
+                                          spread(first.negative, second.negative) / n, n, level);
+  out.interval = {out.difference - half, out.difference + half};
   if (error == 0) {
     // Both rankings are perfect, or as bad as can be: what each of them may be by itself.
     out.interval =

@@ -52,6 +52,19 @@ std::optional<double> by_gram(const Rows& rows) {
   return sum;
 }
 
+/// Of a matrix of no more rows than columns. What its rank does not need is left out first: Eigen 3.4's divide and
+/// conquer gives NaN for some singular matrices, such as one of rows that are all alike.
+double sum_of(const Matrix& triangle) {
+  const Eigen::ColPivHouseholderQR<Matrix> revealed(triangle);  // rank by Eigen's threshold, eps times the size
+  const Eigen::Index rank = revealed.rank();
+  if (rank == 0) return 0;
+  const Matrix kept = revealed.matrixR().topRows(rank).triangularView<Eigen::Upper>();
+  const Eigen::HouseholderQR<Matrix> square(kept.transpose());
+  const Matrix core = square.matrixQR().topRows(rank).triangularView<Eigen::Upper>();
+  const double sum = Eigen::BDCSVD<Matrix>(core).singularValues().sum();
+  return std::isfinite(sum) ? sum : Eigen::JacobiSVD<Matrix>(core).singularValues().sum();
+}
+
 /// The triangular factor of all rows, block after block below the factor so far (Golub & Van Loan, 4th ed., 5.2 and
 /// 6.5): orthogonal steps lose no digits, and leave a small matrix to decompose.
 double by_triangle(const Rows& rows) {
@@ -62,7 +75,7 @@ double by_triangle(const Rows& rows) {
     const Eigen::HouseholderQR<Eigen::Ref<Matrix>> factored(stacked);
     triangle = stacked.topRows(std::min(stacked.rows(), stacked.cols())).triangularView<Eigen::Upper>();
   });
-  return Eigen::BDCSVD<Matrix>(triangle).singularValues().sum();
+  return sum_of(triangle);
 }
 
 }  // namespace

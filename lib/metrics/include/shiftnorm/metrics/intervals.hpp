@@ -80,7 +80,7 @@ struct PairedEstimate {
 /// AUROC of the second of two classes with DeLong's variance (DeLong, DeLong & Clarke-Pearson 1988).
 struct DeLong {
   double auroc = 0, variance = 0;
-  Interval interval;  ///< normal on the logit scale; where that does not exist (0, 1), auroc_score_interval
+  Interval interval;  ///< by Student's t on the logit scale; where that does not exist (0, 1), auroc_score_interval
 };
 /// Absent without two images of each class. Errors  ShapeError unless there are two classes.
 [[nodiscard]] std::optional<DeLong> delong(const Predictions& predictions, double level);
