@@ -22,12 +22,13 @@ struct Frame;
 }
 
 /// An image as decoded: rows, columns, interleaved channels (1 grey, 3 RGB).
-/// Integers of 8 or 16 bits as in the file; or real numbers, which the pixel chain of a DICOM frame gives.
+/// Integers of 8 or 16 bits as in the file; or real numbers, which the pixel chain of a DICOM frame gives and some
+/// TIFFs hold.
 struct Image {
   std::int64_t height = 0, width = 0, channels = 0;
   int bits = 8;                         ///< 8 or 16: values fill [0, 2^bits - 1]. 0: the values are `reals`
   std::vector<std::uint16_t> pixels{};  ///< height * width * channels
-  std::vector<float> reals{};           ///< bits == 0: in [0, 1] unless the pixel chain was told `none`
+  std::vector<float> reals{};           ///< bits == 0: in [0, 1], but a TIFF's as they are, and a chain's told `none`
   /// A DICOM frame whose pixel chain has not run yet: no values so far; apply_image_steps() begins with the chain.
   std::shared_ptr<const dicom::Frame> frame{};
 
