@@ -50,12 +50,12 @@ void write_network(const fs::path& file, int classes) {
                    {{"transB", std::int64_t{1}}});
   }
   graph.set_outputs({at});
-  graph.value(at).name = "y";
+  graph.value(at).name = std::string("y");
   graph::infer_shapes(graph);
   write_file(file, formats::write_onnx(graph, "test", {}));
 }
 
-/// A binary PGM would do, but not every version reads one: an uncompressed BMP of one grey.
+/// An uncompressed BMP of one grey.
 void write_grey(const fs::path& file, int k) {
   fs::create_directories(file.parent_path());
   std::string bytes = "BM";

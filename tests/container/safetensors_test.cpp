@@ -55,7 +55,7 @@ TEST_CASE("Every dtype survives a round trip through safetensors") {
   }
   CHECK(write_safetensors(arrays, {{"k", "v"}}) == file);
   arrays.push_back(arrays[0]);
-  CHECK_THROWS_WITH(write_safetensors(arrays), "safetensors: the name 'float64' is taken");
+  CHECK_THROWS_WITH(write_safetensors(arrays), Catch::Matchers::Contains("two tensors are called 'float64'"));
 }
 
 TEST_CASE("Bad safetensors headers are refused") {

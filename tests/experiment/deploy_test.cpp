@@ -20,7 +20,13 @@ experiment::Exported exported(const experiment::RestoredModel& model, const std:
   adapt::Mode mode;
   mode.policy = adapt::Policy::source;
   const auto source = adapt::source_statistics(model.graph, graph::batch_norms(model.graph));
-  return experiment::export_checkpoint(model, source, {file, mode, 0, "any", "test", fold}, {});
+  experiment::ExportFacts facts;
+  facts.file_name = file;
+  facts.mode = mode;
+  facts.instruction_set = "any";
+  facts.program_version = "test";
+  facts.fold = fold;
+  return experiment::export_checkpoint(model, source, facts, {});
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 // Oracles: the operators' specifications, and laws (a model whose functions are written out is the same model). Values
 // are compared with ONNX Runtime in tests/parity/onnx_kinds_parity.py.
+#include <fmt/format.h>
+
 #include <catch2/catch.hpp>
 
 #include "formats/onnx_builder.hpp"
@@ -15,12 +17,6 @@ using Catch::Matchers::Contains;
 using test::OnnxBuilder;
 
 namespace {
-
-onnx::ModelProto model_of(const std::vector<std::byte>& bytes) {
-  onnx::ModelProto model;
-  REQUIRE(model.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())));
-  return model;
-}
 
 /// The first layer's output names, its attributes and the opset decide.
 OnnxBuilder two_layers(std::int64_t opset) {
@@ -78,7 +74,7 @@ TEST_CASE("BatchNormalizations in training mode are known, by attribute from ops
                                                                                                    {17, 0, 0, false}}));
   CAPTURE(opset, outputs, attribute);
   OnnxBuilder builder = two_layers(opset);
-  for (int i = 0; i < outputs; ++i) first(builder).add_output("unused" + std::to_string(i));
+  for (int i = 0; i < outputs; ++i) first(builder).add_output(fmt::format("unused{}", i));
   if (attribute >= 0) {
     onnx::AttributeProto& mode = *first(builder).add_attribute();
     mode.set_name("training_mode");
@@ -143,10 +139,10 @@ TEST_CASE("Functions are written out where they are called, and their vectors wr
 
 TEST_CASE("Two calls on the same vectors are two BatchNorms, told apart when they are written") {
   OnnxBuilder builder = with_norm_function();
-  first(builder).set_output(0, "h");
+  first(builder).set_output(0, std::string("h"));
   *builder.graph().add_node() = first(builder);
-  builder.last().set_input(0, "h");
-  builder.last().set_output(0, "y");
+  builder.last().set_input(0, std::string("h"));
+  builder.last().set_output(0, std::string("y"));
   const Checkpoint net = builder.parse();
   const auto layers = graph::batch_norms(net.graph.value());
   REQUIRE(layers.size() == 2);
@@ -202,8 +198,8 @@ TEST_CASE("Functions that never end, or that double with every level, are refuse
   }
   SECTION("thirty levels of two calls: 2^30 nodes") {
     for (int level = 0; level < 30; ++level) {
-      onnx::FunctionProto& one = function(builder, "f" + std::to_string(level), {"a"}, "o");
-      const std::string next = "f" + std::to_string(level + 1);
+      onnx::FunctionProto& one = function(builder, fmt::format("f{}", level), {"a"}, "o");
+      const std::string next = fmt::format("f{}", level + 1);
       add_node(one, level < 29 ? "own" : "", level < 29 ? next : "Relu", {"a"}, "i");
       add_node(one, level < 29 ? "own" : "", level < 29 ? next : "Relu", {"i"}, "o");
     }
@@ -211,8 +207,8 @@ TEST_CASE("Functions that never end, or that double with every level, are refuse
   }
   SECTION("a large constant in every one of them") {
     for (int level = 0; level < 12; ++level) {
-      onnx::FunctionProto& one = function(builder, "f" + std::to_string(level), {"a"}, "o");
-      const std::string next = "f" + std::to_string(level + 1);
+      onnx::FunctionProto& one = function(builder, fmt::format("f{}", level), {"a"}, "o");
+      const std::string next = fmt::format("f{}", level + 1);
       if (level == 11) {
         onnx::AttributeProto& value = *add_node(one, "", "Constant", {}, "c").add_attribute();
         value.set_name("value");

@@ -105,6 +105,14 @@ std::string note_on(const adapt::Mode& mode) {
   return {};
 }
 
+/// Of a finding that no image tells of.
+MetricResult untold(const std::string& name) {
+  MetricResult result;
+  result.name = name;
+  result.reason = result.score.reason = "no image tells it";
+  return result;
+}
+
 /// Each finding by itself, over the images of which it is known.
 std::vector<FindingReport> findings_of(const Scorer& scorer, const Answers& scored,
                                        const std::vector<std::size_t>& rows) {
@@ -119,14 +127,10 @@ std::vector<FindingReport> findings_of(const Scorer& scorer, const Answers& scor
     std::vector<std::size_t> images;
     for (const std::size_t i : finding.images) images.push_back(rows[i]);
     const metrics::Bootstrap bootstrap = bootstrap_on(scorer, images);
-    for (const std::string& name : scorer.evaluate.metrics) {
-      constexpr const char* kUntold = "no image tells it";
-      if (images.empty())
-        report.metrics.push_back({name, {std::nullopt, kUntold}, std::nullopt, {}, kUntold});
-      else
-        report.metrics.push_back(
-            result_of(name, metrics::metric(name).prepare(finding.predictions), images.size(), bootstrap));
-    }
+    for (const std::string& name : scorer.evaluate.metrics)
+      report.metrics.push_back(images.empty() ? untold(name)
+                                              : result_of(name, metrics::metric(name).prepare(finding.predictions),
+                                                          images.size(), bootstrap));
   }
   return out;
 }

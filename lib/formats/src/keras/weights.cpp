@@ -178,7 +178,7 @@ class Binder {
       if (dataset.in_chunks && file_.in_place) in_chunks = dataset.object;
       if (file_.in_place && !dataset.in_chunks)
         origin = Origin{file_.offset + dataset.offset, dataset.dtype, row_major(dataset.shape)};
-      weights_.tensors.push_back({place.path, file_.hdf5->values(dataset), std::move(origin), in_chunks});
+      weights_.tensors.push_back({place.path, file_.hdf5->values(dataset), std::move(origin), {}, in_chunks});
       return weights_.tensors.size() - 1;
     } catch (const Error&) {
       rethrow_at(fmt::format("weight '{}'", printable(place.path)));
