@@ -35,6 +35,8 @@ bool allowed(const Mode& m) {
   const bool population = m.estimator == Estimator::population && !m.momentum;
   const bool as_given_by_default = population && m.semantics == Semantics::layerwise;
   if (m.source_weight && m.prior_images) return false;
+  // The source of a network in training mode goes by batches; which network it is, the mode does not know.
+  if (m.policy == Policy::source) return as_given_by_default && !weight && !m.shuffle;
   if (in(fixed)) return as_given_by_default && !weight && unbatched;
   if (m.policy == Policy::instance) return as_given_by_default && (unbatched || (m.batch == 1 && !m.shuffle));
   if (m.policy == Policy::batch) return as_given_by_default;

@@ -63,9 +63,9 @@ TEST_CASE("a checkpoint from few patients is refused unless it is asked for", "[
   check_done(test::shiftnorm(place.path(), job("recalibrate", {"--semantics", "source", "--stats-out", "s.bnstats"})));
   const Strings from_file{"export", "net.safetensors", "--stats", "s.bnstats", "--out", "b.safetensors"};
   test::check_refused(place, from_file, 2, "10 patients; expected at least 11");
-  check_done(test::shiftnorm(place.path(), {"stats", "merge", "s.bnstats", "s.bnstats", "--out", "twice.bnstats"}));
-  test::check_refused(place, {"export", "net.safetensors", "--stats", "twice.bnstats", "--out", "b.safetensors"}, 2,
-                      "10 patients; expected at least 11");
+  // Nobody counts twice.
+  test::check_refused(place, {"stats", "merge", "s.bnstats", "s.bnstats", "--out", "twice.bnstats"}, 2,
+                      "holds images that s.bnstats holds too");
 
   write_list(place, 11);
   check_done(test::shiftnorm(place.path(), job("recalibrate", {"--semantics", "source", "--stats-out", "t.bnstats",
@@ -73,10 +73,9 @@ TEST_CASE("a checkpoint from few patients is refused unless it is asked for", "[
   const Json enough = json_in(place / "a.safetensors.provenance.json");
   CHECK(enough.at("patients").as_integer() == 11);
   CHECK(enough.at("cohort").as_string() == "sufficient");
-  // The same images: nobody counts twice, however the table names them.
-  check_done(test::shiftnorm(place.path(), {"stats", "merge", "s.bnstats", "t.bnstats", "--out", "both.bnstats"}));
-  const Call shown = test::shiftnorm(place.path(), {"stats", "show", "both.bnstats", "--json"});
-  CHECK(container::parse_json(shown.out).at("patients").as_integer() == 11);
+  // The same images, however the table names them.
+  test::check_refused(place, {"stats", "merge", "s.bnstats", "t.bnstats", "--out", "both.bnstats"}, 2,
+                      "holds images that s.bnstats holds too");
   const Call few =
       test::shiftnorm(place.path(), {"export", "net.safetensors", "--stats", "t.bnstats", "--out", "c.pth"});
   CHECK_THAT(few.err, Contains("11 patients are few"));

@@ -86,7 +86,7 @@ TEST_CASE("a choice among sets of weights is told by every command and kept in t
   CHECK(document(place / "runs/x/results.json").at("model").at("assumptions").as_array().at(0).as_string() == kChoice);
 }
 
-TEST_CASE("--weights takes another set, and its statistics belong to it", "[cli]") {
+TEST_CASE("the option --weights takes another set, and its statistics belong to it", "[cli]") {
   const test::Workplace place;
   write_two_sets(place);
   std::vector<std::string> arguments =
@@ -125,7 +125,7 @@ TEST_CASE("left-over tensors are refused by name unless they are allowed", "[cli
           .exit == 0);
   place.write_yaml("x.yaml", "[source]");
   CHECK(test::shiftnorm(place.path(), {"run", "x.yaml", "--set", "model.checkpoint=se.safetensors", "--set",
-                                       "model.allow_unused=*.fc1.*"})
+                                       "model.allow_unused=['*.fc1.*']"})
             .exit == 0);
 }
 

@@ -66,7 +66,7 @@ TEST_CASE("what the YAML says wrongly is named with its place and the nearest ke
       {with("evaluate: {interval: {level: 95}}"),
        "x.yaml:5:30: evaluate.interval.level = 95; expected a number in [0.5, 0.9999]"},
       {with("evaluate: {interval: {method: normal}}"),
-       "x.yaml:5:31: evaluate.interval.method = normal; expected bootstrap (percentiles) or bca"},
+       "x.yaml:5:31: evaluate.interval.method = normal; expected bootstrap or bca"},
       {with("evaluate: {metrics: [accuracy, accuracy]}"),
        "x.yaml:5:32: evaluate.metrics[1] repeats accuracy; expected it once"},
       {with("export: {mode: adabm, path: x}"),
@@ -93,7 +93,7 @@ TEST_CASE("what the YAML says wrongly is named with its place and the nearest ke
        "NCHW, "
        "NHWC, NTC, NDHWC, NC"},
       {"model: {checkpoint: a}\ndata: {target: {path: a}, classes: [x, y, x]}\nmodes: [source]\n",
-       "x.yaml:2:36: data.classes names 'x' twice; expected each class once"},
+       "x.yaml:2:36: data.classes: 'x' is named twice; expected each class once"},
   }));
   CHECK(error_of(c.yaml) == c.error);
 }

@@ -3,9 +3,9 @@
 The data repeat formula_data.hpp: integer formulas, logits that are multiples of 1/16.
 """
 import numpy as np
+from mpmath import betainc, findroot, mpf
 from scipy.stats import binomtest
 from scipy.stats import norm
-from scipy.stats import t as student
 from sklearn.metrics import (accuracy_score, average_precision_score, balanced_accuracy_score, cohen_kappa_score,
                              confusion_matrix, f1_score, log_loss, precision_recall_fscore_support, roc_auc_score,
                              roc_curve)
@@ -119,7 +119,9 @@ x, y = scores[1][truth == 1], scores[1][truth == 0]
 wins = (x[:, None] > y[None, :]) + 0.5 * (x[:, None] == y[None, :])
 parts = np.array([wins.mean(1).var(ddof=1) / len(x), wins.mean(0).var(ddof=1) / len(y)])
 freedom = parts.sum() ** 2 / (parts ** 2 / [len(x) - 1, len(y) - 1]).sum()  # Satterthwaite
-half = student.ppf(0.975, freedom) * v ** 0.5 / (a * (1 - a))
+# scipy.stats.t.ppf is 1e-9 off where the degrees of freedom are no whole number; mpmath is exact.
+quantile = float(findroot(lambda t: betainc(freedom / 2, 0.5, 0, freedom / (freedom + t * t), regularized=True) / 2 - mpf("0.025"), 2))
+half = quantile * v ** 0.5 / (a * (1 - a))
 print("delong on the logit scale", *(repr(1 / (1 + np.exp(-(np.log(a / (1 - a)) + x)))) for x in (-half, half)))
 
 k = np.arange(200)

@@ -463,7 +463,7 @@ class Contents(ParityCase):
     def test_the_other_set_stays_and_provenance_says_which(self):
         path = self.written({"state_dict": STATE, "state_dict_ema": EMA_STATE, "best": pathlib.PosixPath("/x")})
         for wanted, other, state in (("state_dict", "state_dict_ema", EMA_STATE), ("state_dict_ema", "state_dict", STATE)):
-            run("recalibrate", path, "--arch", NAME, "--data", self.at / "x.npy", "--weights", wanted, "--out", self.at / "adapted.pth", "--force")
+            run("recalibrate", path, "--arch", NAME, "--data", self.at / "x.npy", "--weights", wanted, "--out", self.at / "adapted.pth")
             after = torch.load(self.at / "adapted.pth")
             self.assertEqual(after["best"], pathlib.PosixPath("/x"))
             for name, value in state.items():
@@ -504,7 +504,7 @@ class Contents(ParityCase):
         path = self.written(OrderedDict(STATE, **{"bn1.running_var": ones, "layer1.0.bn1.weight": ones}))
         said = self.refused(3, *job, self.at / "adapted.pth")
         self.assertIn("'bn1.running_var' and 'layer1.0.bn1.weight' share their place in the file, and only the first is to change", said)
-        run(*job, self.at / "adapted.safetensors", "--force")
+        run(*job, self.at / "adapted.safetensors")
         self.assertTrue(np.array_equal(read_safetensors(self.at / "adapted.safetensors")["layer1.0.bn1.weight"], np.ones(16, np.float32)))
 
     def test_a_statistic_that_its_type_cannot_hold_is_told(self):

@@ -98,7 +98,7 @@ class Schema(unittest.TestCase):
         config["data"]["target"]["where"] = {key: odd for key in odd}
         config["data"]["target"]["label"] = {"column": "y", "split": "|", "none": "no"}
         config["data"]["classes"] = odd
-        config["modes"] = ["source", {"name": "off", "policy": "adabn", "semantics": "batch", "shuffle": "on", "momentum": 1e-7}]
+        config["modes"] = ["source", {"name": "off", "policy": "adabn", "semantics": "batch", "estimator": "ema", "shuffle": "on", "momentum": 1e-7}]
         config.pop("export", None)
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "c.yaml"

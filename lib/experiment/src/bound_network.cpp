@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
+#include <string_view>
 
 #include "conventions.hpp"
 #include "left_over.hpp"
@@ -99,6 +101,15 @@ std::vector<float> thresholds_of(const Checkpoint& checkpoint, std::span<const s
   return checkpoint.tensors[static_cast<std::size_t>(at - names.begin())].values.to_float();
 }
 
+/// Names of the integers that the description spells itself (axes, starts): a model of the same network holds them too.
+std::set<std::string_view> spelled_integers(const graph::Graph& graph) {
+  std::set<std::string_view> names;
+  for (std::size_t id = 0; id < graph.values(); ++id)
+    if (const graph::Value& value = graph.value(static_cast<graph::ValueId>(id)); value.integers)
+      names.insert(value.name);
+  return names;
+}
+
 }  // namespace
 
 bool batch_norm_tensor(std::string_view name) {
@@ -136,6 +147,10 @@ graph::Binding bind_description(graph::Graph& graph, const Checkpoint& checkpoin
   std::vector<graph::NamedSource> constants;
   for (const NamedTensor& tensor : otherwise) constants.push_back({tensor.name, tensor.values.shape(), &tensor.values});
   graph::Binding binding = graph::bind(graph, sources_of(checkpoint.tensors, names), choice.prefix, constants);
+  const std::set<std::string_view> spelled = spelled_integers(graph);
+  std::erase_if(binding.left_over, [&](std::size_t i) {
+    return !is_floating(checkpoint.tensors[i].values.dtype()) && spelled.contains(names[i]);
+  });
   check_left_over(checkpoint, names, binding, choice, allow_unused);
   keep_conventions(graph, checkpoint, binding);
   return binding;

@@ -101,6 +101,16 @@ Json strings(const std::vector<std::string>& texts) {
   return json;
 }
 
+/// What was assumed, without the name of the user's file: what is adapted may leave the house.
+std::vector<std::string> assumed_of(const RestoredModel& model) {
+  const std::string& name = model.checkpoint.file_name;
+  std::vector<std::string> texts = model.assumed();
+  for (std::string& text : texts)
+    for (std::size_t at = 0; !name.empty() && (at = text.find(name, at)) != std::string::npos;)
+      text.replace(at, name.size(), "the file");
+  return texts;
+}
+
 /// Exact from the smallest cohort on: a count of few people tells of each.
 Json patients_told(const std::optional<std::int64_t>& patients) {
   if (patients && *patients < kSmallestCohort) return Json(fmt::format("< {}", kSmallestCohort));
@@ -231,7 +241,7 @@ Exported export_checkpoint(const RestoredModel& model, const stats::Statistics& 
                                   {"statistics_sha256", hash_of(statistics)},
                                   {"architecture", model.architecture},
                                   {"weights", model.checkpoint.sets.chosen},
-                                  {"assumptions", strings(model.assumed())},
+                                  {"assumptions", strings(assumed_of(model))},
                                   {"preprocessing", std::move(preprocessing)},
                                   {"method", std::move(method)},
                                   {"data_fingerprint", data.fingerprint},

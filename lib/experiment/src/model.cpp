@@ -205,13 +205,13 @@ void take_description(RestoredModel& model, const std::filesystem::path& path) {
 }
 
 /// Several sets that nothing tells apart: an ensemble's, a list's.
-[[noreturn]] void ask_for_weights(const Checkpoint& checkpoint) {
+[[noreturn]] void ask_for_weights(const Checkpoint& checkpoint, const std::string& wanted) {
   std::vector<std::string> sets{printable(checkpoint.sets.chosen)};
   for (const std::string& other : checkpoint.sets.others) sets.push_back(printable(other));
-  throw ConfigError(
-      fmt::format("{}: holds several sets of weights and nothing tells which is meant; expected --weights (YAML: "
-                  "model.weights) with one of {}",
-                  checkpoint.file_name, join(sets, 8)));
+  throw ConfigError(fmt::format(
+      "{}: holds several sets of weights and {}; expected --weights (YAML: model.weights) with one of {}",
+      checkpoint.file_name,
+      wanted.empty() ? "nothing tells which is meant" : fmt::format("none '{}'", printable(wanted)), join(sets, 8)));
 }
 
 }  // namespace
@@ -224,7 +224,7 @@ RestoredModel restore(const std::filesystem::path& path, const NetworkSource& so
   const bool keras = !source.graph.empty() && formats::is_keras_architecture(source.graph);
   model.checkpoint = keras ? formats::read_checkpoint(path, source.graph)
                            : formats::read_checkpoint(path, {.weights = source.weights});
-  if (!model.checkpoint.sets.told) ask_for_weights(model.checkpoint);
+  if (!model.checkpoint.sets.told) ask_for_weights(model.checkpoint, source.weights);
   model.assumptions = model.checkpoint.assumptions;
   model.parameters = count_parameters(model.checkpoint);
   if (keras) {

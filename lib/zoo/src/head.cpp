@@ -154,8 +154,10 @@ class FileHead {
 
   void check(const Module& module, std::int64_t takes, std::int64_t in) const {
     if (takes == in) return;
-    throw FormatError(fmt::format("head layer '{}' takes {} values, and {} come; expected the architecture's features",
-                                  printable(below(name_, module.path)), takes, in));
+    throw FormatError(
+        fmt::format("the file does not fit the architecture: head layer '{}' takes {} values, and {} come; "
+                    "expected the architecture's features",
+                    printable(below(name_, module.path)), takes, in));
   }
 
   ValueId linear(ValueId x, const Module& module, std::int64_t& in) {
