@@ -3,7 +3,7 @@ the model's own, inputs with channels last. Oracle: ONNX Runtime; where it is no
 import sys
 
 from onnx_cases import has_runtime, helper, np, numpy_helper, onnx, runtime, TensorProto
-from support import ParityCase, main, read_safetensors, run
+from support import F, ParityCase, main, read_safetensors, run, torch
 
 if not has_runtime():
     print("SKIPPED: onnx_kinds_parity: onnxruntime-node is not there (CMake variable SHIFTNORM_ORT, a node_modules folder)")
@@ -53,6 +53,14 @@ class Kinds(ParityCase):
                                   functions=list(functions), ir_version=ir)
         onnx.save(model, str(self.at / name))
 
+    @staticmethod
+    def check(path):
+        """By ONNX's own checker, which asks for what these cases leave out: a shape of every output."""
+        model = onnx.load(str(path))
+        for output in model.graph.output:
+            output.type.tensor_type.shape.SetInParent()
+        onnx.checker.check_model(model)
+
     def evaluate(self, name, data="x.npy", *more):
         run("evaluate", self.at / name, "--data", self.at / data, "--outputs", self.at / "y.safetensors", *more)
         (y,) = read_safetensors(self.at / "y.safetensors").values()
@@ -78,12 +86,24 @@ class Kinds(ParityCase):
             "one_of_two_15": ([conv(), node("BatchNormalization", ["c", *BN], ["b", "m1", "v1"], name="bn", training_mode=1), second, *tail("b2")], {**w, **two}, 15),
         }
 
+    def in_training(self, name, w, x):
+        """What a case gives for one batch. ONNX Runtime 1.30 refuses training mode with a single output, and behind a layer
+        in training mode it gives what the operator's definition does not: there PyTorch's functions, in double."""
+        if name in ("five_outputs_9", "three_outputs_15"):
+            return runtime(self.at, self.at / "net.onnx", x)
+        of = {k: torch.from_numpy(v).double() for k, v in w.items()}
+        y = F.batch_norm(F.conv2d(torch.from_numpy(x).double(), of["conv.weight"], padding=1), None, None, of[BN[0]], of[BN[1]], training=True)
+        if "bn2.weight" in of:
+            y = F.batch_norm(y, of["bn2.running_mean"], of["bn2.running_var"], of["bn2.weight"], of["bn2.bias"])
+        return (F.relu(y).mean((2, 3)) @ of["fc.weight"].T + of["fc.bias"]).numpy()
+
     def test_source_of_training_mode_is_what_the_runtime_does(self):
         for name, (nodes, w, opset) in self.training_cases().items():
             with self.subTest(name):
                 self.write("net.onnx", nodes, w, opset)
-                whole = self.agrees("net.onnx")
-                pairs = np.concatenate([runtime(self.at, self.at / "net.onnx", self.x[i:i + 2]) for i in (0, 2, 4)])
+                expected, whole = self.in_training(name, w, self.x), self.evaluate("net.onnx")
+                self.assertLess(np.abs(whole - expected).max(), 1e-5 * np.abs(expected).max())
+                pairs = np.concatenate([self.in_training(name, w, self.x[i:i + 2]) for i in (0, 2, 4)])
                 found = self.evaluate("net.onnx", "x.npy", "--batch", "2")
                 self.assertLess(np.abs(found - pairs).max(), 1e-5 * np.abs(pairs).max())
                 self.assertGreater(np.abs(found - whole).max(), 1e-3 * np.abs(pairs).max())
@@ -99,12 +119,12 @@ class Kinds(ParityCase):
         for name, (nodes, w, opset) in self.training_cases().items():
             with self.subTest(name):
                 self.write("net.onnx", nodes, w, opset)
-                out = self.at / "adapted.onnx"
+                out = self.at / f"{name}.adapted.onnx"
                 run("recalibrate", self.at / "net.onnx", "--data", self.at / "x.npy", "--out", out, expect=2)
                 self.assertFalse(out.exists())
                 run("recalibrate", self.at / "net.onnx", "--data", self.at / "x.npy", "--out", out, "--to-inference")
+                self.check(out)
                 adapted = onnx.load(str(out))
-                onnx.checker.check_model(adapted)
                 expected = self.evaluate("net.onnx", "x.npy", "--mode", "adabn")
                 found = runtime(self.at, out, self.x)
                 self.assertLess(np.abs(found - expected).max(), 1e-5 * np.abs(expected).max())
@@ -119,7 +139,6 @@ class Kinds(ParityCase):
                 for before, after in zip(original.graph.initializer, adapted.graph.initializer):
                     if not before.name.endswith(("running_mean", "running_var")):
                         self.assertEqual(before, after)
-                out.unlink()
 
     def test_dropout_in_training_mode(self):
         """torch.onnx.export(training=TRAINING) leaves it so; it does nothing here, and nothing once it was set to inference."""
@@ -188,7 +207,7 @@ class Kinds(ParityCase):
                 self.write("net.onnx", nodes, w, 15, functions=functions)
                 self.agrees("net.onnx")
                 run("recalibrate", self.at / "net.onnx", "--data", self.at / "x.npy", "--out", self.at / "a.onnx")
-                onnx.checker.check_model(onnx.load(str(self.at / "a.onnx")))
+                self.check(self.at / "a.onnx")
                 adapted = self.agrees("a.onnx")
                 self.assertLess(np.abs(adapted - self.evaluate("net.onnx", "x.npy", "--mode", "adabn")).max(), 1e-5 * np.abs(adapted).max())
 
