@@ -11,7 +11,7 @@ namespace {
 /// Move no value to another place.
 constexpr std::array<std::string_view, 8> kElementwise{"Add", "Cast", "Clip", "Div", "Identity", "Mul", "Pad", "Sub"};
 /// Take an image as numbers without places.
-constexpr std::array<std::string_view, 3> kNoLayout{"Flatten", "MatMul", "Reshape"};
+constexpr std::array<std::string_view, 2> kNoLayout{"Flatten", "Reshape"};
 template <std::size_t N>
 bool among(const std::array<std::string_view, N>& ops, const std::string& op) {
   return std::find(ops.begin(), ops.end(), op) != ops.end();
