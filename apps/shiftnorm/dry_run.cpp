@@ -43,12 +43,6 @@ Json cost_json(const adapt::Cost& cost) {
                        {"scratch_bytes", cost.spills ? number(cost.frontier_bytes) : 0}});
 }
 
-Json texts_json(const std::vector<std::string>& texts) {
-  Json out = Json::array();
-  for (const std::string& text : texts) out.push(text);
-  return out;
-}
-
 Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
 
 /// Relative to the run folder unless absolute.
@@ -88,7 +82,7 @@ Json plan_json(const experiment::Config& config, const RunPlan& plan, const fs::
                                                {"parameters", plan.parameters},
                                                {"batchnorms", plan.batchnorms},
                                                {"levels", plan.levels},
-                                               {"assumptions", texts_json(plan.assumptions)}})},
+                                               {"assumptions", container::texts_json(plan.assumptions)}})},
                        {"data", std::move(data)},
                        {"protocol", experiment::name_of(config.protocol.kind)},
                        {"adapt_images", plan.adapt_images},

@@ -28,10 +28,7 @@ constexpr OptionSpec kExport[] = {
     {"fold", "", "for deployment: take BatchNorms into the layers before them (.onnx only)"},
     {"policy", "P",
      "adabn, blend, mixture, mean-only, variance-only or hybrid-decay (default: adabn; source without --stats)"},
-    {"to-inference", "",
-     "ONNX: write a network in training mode too, and set it to inference mode; else it is refused, as its runtime "
-     "would "
-     "ignore what is written"},
+    kToInference,
     {"allow-small-cohort", "", "write statistics of fewer than 11 patients; the provenance says so"},
     {"prior-images", "N", "blend: the source counts as N images"},
     {"source-weight", "L", "blend: the source's weight, in [0, 1]"},

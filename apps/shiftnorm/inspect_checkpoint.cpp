@@ -209,12 +209,10 @@ void inspect_checkpoint(const formats::Checkpoint& checkpoint, const Options& op
   const Json provenance = provenance_of(options.positional(), checkpoint, console);
   if (console.json()) {
     Json document = json_of(checkpoint, parameters, rows);
-    Json assumed = Json::array();
-    for (const std::string& one : assumptions) assumed.push(one);
     document.set("weights", weights_json(checkpoint.sets));
     document.set("opaque", opaque_json(checkpoint));
     document.set("unread", unread_json(checkpoint));
-    document.set("assumptions", std::move(assumed));
+    document.set("assumptions", container::texts_json(assumptions));
     document.set("provenance", provenance);
     if (drift) document.set("drift", std::move(drift->rows));
     console.print(document);

@@ -192,8 +192,6 @@ Json finding_json(const Finding& f) {
     return Json::object({{"id", printable(f.id, f.id.size() + 1)}, {"bad", printable(f.bad, f.bad.size() + 1)}});
   Json shape = Json::array();
   for (const std::int64_t extent : f.shape) shape.push(extent);
-  Json remarks = Json::array();
-  for (const std::string& remark : f.remarks) remarks.push(remark);
   return Json::object({{"id", printable(f.id, f.id.size() + 1)},
                        {"format", f.format},
                        {"transfer_syntax", f.transfer_syntax.empty() ? Json() : Json(f.transfer_syntax)},
@@ -205,7 +203,7 @@ Json finding_json(const Finding& f) {
                        {"mean", f.mean},
                        {"voi", f.voi.empty() ? Json() : Json(f.voi)},
                        {"voi_mean", f.voi_mean ? Json(*f.voi_mean) : Json()},
-                       {"remarks", std::move(remarks)}});
+                       {"remarks", container::texts_json(f.remarks)}});
 }
 
 std::string finding_text(const Finding& f) {

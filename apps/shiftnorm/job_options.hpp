@@ -53,6 +53,11 @@ void tell_of_policy_name(const Options& options, std::string_view policy_option,
 /// `max_level=N`.
 [[nodiscard]] adapt::LayerRule parse_layers(const std::string& rule);
 
+inline constexpr OptionSpec kToInference{"to-inference", "",
+                                         "ONNX: write a network in training mode too, and set it to inference mode; "
+                                         "else it is refused, as its runtime would "
+                                         "ignore what is written"};
+
 /// Says on stderr what was assumed about a network and is not among the warnings.
 void tell_assumed(Console& console, const std::vector<std::string>& assumed, const std::vector<std::string>& warned);
 /// Says on stderr which files were bad, the first few by name.

@@ -35,10 +35,7 @@ constexpr OptionSpec kRecalibrate[] = {
      "adabn); batch and instance can be evaluated, but no file holds them"},
     {"stats-out", "F", "also write what was measured, before the policy, as a statistics file (.bnstats)"},
     {"allow-small-cohort", "", "write a checkpoint from fewer than 11 patients; its provenance says so"},
-    {"to-inference", "",
-     "ONNX: write a network in training mode too, and set it to inference mode; else it is refused, as its runtime "
-     "would "
-     "ignore what is written"},
+    kToInference,
     {"resume", "", "go on from what an interrupted call with the same options left beside --out"},
 };
 

@@ -354,9 +354,8 @@ struct Engine::State {
     Network& network = in_groups();
     exec::SweepRequest r = request(network, source, images, "evaluate");
     r.levels = levels(network, by_group(mode));
-    // A runtime takes the images as they come.
-    const bool as_they_come = mode.policy == Policy::source;
-    r.groups = domain_batches(domains, group_size(mode), as_they_come ? std::nullopt : mode.shuffle).groups;
+    // A source has no shuffle: a runtime takes the images as they come.
+    r.groups = domain_batches(domains, group_size(mode), mode.shuffle).groups;
     Outputs outputs;
     collect(outputs, images.count, r);
     Mode blend = mode;

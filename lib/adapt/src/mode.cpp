@@ -141,10 +141,16 @@ std::string_view name_of(Policy policy) { return facts(policy).name; }
 
 Semantics parse_semantics(std::string_view name) { return parse<Semantics>("semantics", name, kSemantics); }
 Estimator parse_estimator(std::string_view name) { return parse<Estimator>("estimator", name, kEstimators); }
-Policy parse_policy(std::string_view name) {
+std::optional<Policy> find_policy(std::string_view name) {
   for (const FormerName& former : kFormerNames)
     if (former.name == name) return former.policy;
-  return parse<Policy>("policy", name, policy_names());
+  const auto names = policy_names();
+  const auto at = std::find(names.begin(), names.end(), name);
+  return at == names.end() ? std::nullopt : std::optional(static_cast<Policy>(at - names.begin()));
+}
+Policy parse_policy(std::string_view name) {
+  const std::optional<Policy> found = find_policy(name);
+  return found ? *found : parse<Policy>("policy", name, policy_names());  // which tells of the names there are
 }
 
 std::span<const FormerName> former_policy_names() { return kFormerNames; }

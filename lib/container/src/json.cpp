@@ -278,6 +278,12 @@ Json parse_json(std::string_view text) {
   return builder.take();
 }
 
+Json texts_json(std::span<const std::string> texts) {
+  Json out = Json::array();
+  for (const std::string& text : texts) out.push(text);
+  return out;
+}
+
 std::string write_json(const Json& value, int indent) {
   Writer writer(indent);
   writer.write(value);

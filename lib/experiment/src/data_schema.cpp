@@ -1,4 +1,3 @@
-#include <algorithm>
 
 #include "schema.hpp"
 #include "shiftnorm/core/text.hpp"

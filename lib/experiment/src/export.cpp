@@ -95,12 +95,6 @@ std::string hash_of(const stats::Statistics& statistics) {
 
 Json or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
 Json or_null(const std::optional<std::int64_t>& value) { return value ? Json(*value) : Json(); }
-Json strings(const std::vector<std::string>& texts) {
-  Json json = Json::array();
-  for (const std::string& text : texts) json.push(text);
-  return json;
-}
-
 /// What was assumed, without the name of the user's file: what is adapted may leave the house.
 std::vector<std::string> assumed_of(const RestoredModel& model) {
   const std::string& name = model.checkpoint.file_name;
@@ -119,8 +113,8 @@ Json patients_told(const std::optional<std::int64_t>& patients) {
 
 Json layers_of(const adapt::LayerRule& rule) {
   if (rule == adapt::LayerRule{}) return {};
-  return Json::object({{"include", strings(rule.include)},
-                       {"exclude", strings(rule.exclude)},
+  return Json::object({{"include", container::texts_json(rule.include)},
+                       {"exclude", container::texts_json(rule.exclude)},
                        {"first", or_null(rule.first)},
                        {"last", or_null(rule.last)},
                        {"min_level", or_null(rule.min_level)},
@@ -241,7 +235,7 @@ Exported export_checkpoint(const RestoredModel& model, const stats::Statistics& 
                                   {"statistics_sha256", hash_of(statistics)},
                                   {"architecture", model.architecture},
                                   {"weights", model.checkpoint.sets.chosen},
-                                  {"assumptions", strings(assumed_of(model))},
+                                  {"assumptions", container::texts_json(assumed_of(model))},
                                   {"preprocessing", std::move(preprocessing)},
                                   {"method", std::move(method)},
                                   {"data_fingerprint", data.fingerprint},

@@ -23,17 +23,9 @@ std::optional<metrics::Predictions> labelled_source(const SourceSample& sample, 
   wanted.classes = config.classes;
   wanted.labelled = true;
   wanted.threads = options.threads;
-  std::string key = fmt::format("labelled {}\n{}", fmt::join(config.classes, ","), source_key(config));
-  const auto open = [&] { return imaging::open_dataset(sample.where, wanted); };
-  const auto opened = [&] { return options.shelf == nullptr ? open() : options.shelf->dataset(key, open); };
-  std::unique_ptr<imaging::Dataset> found = opened();
-  if (wanted.layout.empty()) wanted.layout = layout_for(session.model, *found, sample.where);
-  if (wanted.layout != sample.dataset.layout) {
-    key += fmt::format("\nlayout {}", wanted.layout);
-    found = opened();
-  }
+  const std::string key = fmt::format("labelled {}\n{}", fmt::join(config.classes, ","), source_key(config));
   const std::shared_ptr<const imaging::Dataset> dataset =
-      imaging::shifted(std::move(found), sample.shifts, config.seed);
+      imaging::shifted(open_for(session.model, sample.where, wanted, options.shelf, key), sample.shifts, config.seed);
   imaging::StoreOptions limits;
   limits.threads = options.threads;
   if (options.memory > 0) limits.memory = std::min(limits.memory, options.memory / 4);
@@ -41,8 +33,8 @@ std::optional<metrics::Predictions> labelled_source(const SourceSample& sample, 
       session.preprocess_yaml.empty() ? imaging::Pipeline{} : parse_pipeline(session.preprocess_yaml, "preprocess");
   const Shape& shape = session.store->shape();
   const auto load = [&] { return std::make_shared<imaging::SampleStore>(dataset, pipeline, shape, limits, progress); };
-  const std::string samples = fmt::format("{}\n{}\n{}\nseed {}", key, shape.text(), session.preprocess_sha256,
-                                          sample.shifts.empty() ? 0 : config.seed);
+  const std::string samples = fmt::format("{}\n{}\n{}\n{}\nseed {}", key, wanted.layout, shape.text(),
+                                          session.preprocess_sha256, sample.shifts.empty() ? 0 : config.seed);
   const std::shared_ptr<imaging::SampleStore> held =
       options.shelf == nullptr ? load() : options.shelf->store(Shelf::Part::source, samples, load);
   const imaging::SampleStore& store = *held;

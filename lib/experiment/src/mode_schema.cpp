@@ -91,11 +91,6 @@ constexpr Field<Draft> kMode[] = {
      [](const Draft& d) { return d.mode.layers == LayerRule{} ? Node{} : write_map(kLayers, d.mode.layers); }},
 };
 
-bool names_policy(const std::string& name) {
-  const std::span<const std::string> policies = adapt::policy_names();
-  return std::ranges::find(policies, name) != policies.end() || !adapt::note_on_policy_name(name).empty();
-}
-
 Mode read_mode(const Cursor& cursor) {
   Draft draft;
   if (cursor.node().kind == Node::Kind::scalar) {
@@ -105,7 +100,7 @@ Mode read_mode(const Cursor& cursor) {
     if (cursor.node().kind != Node::Kind::map) cursor.wrong("a policy's name or a map");
     read_map(cursor, kMode, draft);
     if (!draft.has_policy) {
-      if (!names_policy(draft.mode.name))
+      if (!adapt::find_policy(draft.mode.name))
         cursor.fail(
             fmt::format("{}.policy is missing; expected one of {}", cursor.path(), join(adapt::policy_names())));
       draft.mode.policy = policy_of(cursor, draft.mode.name);

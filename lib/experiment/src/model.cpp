@@ -72,6 +72,11 @@ std::string RestoredModel::name_in_file(graph::ValueId id) const {
   return {};
 }
 
+std::vector<std::int64_t> RestoredModel::fixed_sample() const {
+  const std::vector<std::int64_t>& open = checkpoint.open_input;
+  return open.empty() ? open : std::vector<std::int64_t>(open.begin() + 1, open.end());
+}
+
 std::vector<std::string> RestoredModel::assumed() const {
   std::vector<std::string> all = assumptions;
   if (!left_to_architecture.empty()) all.push_back(left_to_architecture);

@@ -31,8 +31,7 @@ DataPlan listed(const std::string& where, imaging::DatasetOptions options, int t
   std::set<std::string> patients;
   for (const imaging::Sample& sample : dataset->samples()) {
     patients.insert(sample.patient);
-    const bool known = std::ranges::any_of(sample.findings, [](std::int8_t f) { return f >= 0; });
-    plan.labelled += sample.label >= 0 || known ? 1 : 0;
+    plan.labelled += sample.labelled() ? 1 : 0;
     if (sample.label >= 0) ++plan.classes.at(static_cast<std::size_t>(sample.label)).second;
     for (std::size_t f = 0; f < sample.findings.size() && f < plan.classes.size(); ++f)
       plan.classes[f].second += sample.findings[f] == 1 ? 1 : 0;

@@ -158,7 +158,8 @@ adapt::Mode in_stream(adapt::Mode mode, std::int64_t batch) {
   mode.shuffle.reset();
   if (adapt::measures(mode.policy) && mode.semantics == adapt::Semantics::layerwise)
     mode.semantics = adapt::Semantics::batch;
-  const bool in_batches = mode.policy == adapt::Policy::batch ||
+  // The source of a network that its runtime normalises by batches takes them; to others the number does not matter.
+  const bool in_batches = mode.policy == adapt::Policy::batch || mode.policy == adapt::Policy::source ||
                           (adapt::measures(mode.policy) && mode.semantics == adapt::Semantics::batch);
   if (in_batches) mode.batch = batch;
   return mode;
@@ -168,10 +169,7 @@ Streamed stream(adapt::Engine& engine, const adapt::Mode& mode, std::int64_t bat
                 const Progress& progress) {
   Streamed out;
   if (!adapt::measures(mode.policy)) {
-    adapt::Mode in_batches = mode;
-    // Of a network that its runtime normalises by batches; else the number does not matter.
-    if (mode.policy == adapt::Policy::source) in_batches.batch = batch;
-    out.result = engine.run(in_batches, images, &images, progress);
+    out.result = engine.run(mode, images, &images, progress);
     out.after = *out.result.outputs;
     return out;
   }

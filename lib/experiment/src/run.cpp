@@ -238,20 +238,16 @@ class Runner {
   [[nodiscard]] bool held_out() const { return config_.protocol.kind == ProtocolKind::held_out; }
   [[nodiscard]] bool streaming() const { return config_.protocol.kind == ProtocolKind::streaming; }
   [[nodiscard]] DataFacts facts_of(std::span<const adapt::LeftOut> left_out) const {
-    if (!held_out()) return data_facts(session_, left_out);
-    DataFacts facts = data_facts(session_, split_.adapt, left_out);
-    tell_held_out(facts);
-    return facts;
+    return with_split(held_out() ? data_facts(session_, split_.adapt, left_out) : data_facts(session_, left_out));
   }
   [[nodiscard]] DataFacts facts_of_domain(std::size_t d, std::span<const adapt::LeftOut> left_out) const {
-    DataFacts facts = data_facts(session_, *domains_, d, left_out);
-    tell_held_out(facts);
-    return facts;
+    return with_split(data_facts(session_, *domains_, d, left_out));
   }
-  void tell_held_out(DataFacts& facts) const {
-    if (!held_out()) return;
-    facts.drawn += fmt::format("{}a share of {} held in by {}, seed {}", facts.drawn.empty() ? "" : "; ",
-                               config_.protocol.adapt, split_.by, config_.seed);
+  [[nodiscard]] DataFacts with_split(DataFacts facts) const {
+    if (held_out())
+      facts.drawn += fmt::format("{}a share of {} held in by {}, seed {}", facts.drawn.empty() ? "" : "; ",
+                                 config_.protocol.adapt, split_.by, config_.seed);
+    return facts;
   }
 
   void describe_protocol() {

@@ -1,6 +1,7 @@
 #include "shiftnorm/experiment/session.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -72,8 +73,8 @@ imaging::Pipeline choose_pipeline(const SessionOptions& options, const Session& 
 Shape wanted_shape(const RestoredModel& model) {
   const Shape made_for = model.input();
   // Keras: extents that the model leaves open are the samples'.
-  const std::vector<std::int64_t>& own = model.checkpoint.open_input;
-  if (model.checkpoint.build && !own.empty()) return Shape(std::vector<std::int64_t>(own.begin() + 1, own.end()));
+  std::vector<std::int64_t> own = model.fixed_sample();
+  if (model.checkpoint.build && !own.empty()) return Shape(std::move(own));
   if (model.architecture.empty() && !model.sizeless) return made_for;
   std::vector<std::int64_t> open(made_for.rank(), 0);
   open[0] = made_for[0];
@@ -83,10 +84,8 @@ Shape wanted_shape(const RestoredModel& model) {
 /// Whether the file itself leaves every extent open in which the sample differs from the size that its network was
 /// restored at.
 bool leaves_open(const RestoredModel& model, const Shape& sample) {
-  const std::vector<std::int64_t>& open = model.checkpoint.open_input;
-  return open.size() == sample.rank() + 1 &&
-         std::equal(sample.extents().begin(), sample.extents().end(), open.begin() + 1,
-                    [](std::int64_t extent, std::int64_t fixed) { return fixed == 0 || extent == fixed; });
+  const std::vector<std::int64_t> fixed = model.fixed_sample();
+  return !fixed.empty() && fit(sample.extents(), fixed);
 }
 
 /// Operators that give the values they take, in another shape.
@@ -174,9 +173,7 @@ std::string drawn_text(const imaging::DatasetOptions& options) {
   if (options.limit.per_class) parts.push_back(fmt::format("the first {} of each class", *options.limit.per_class));
   if (options.limit.images)
     parts.push_back(fmt::format("{} images, seed {}", *options.limit.images, options.limit.seed));
-  std::string text;
-  for (const std::string& part : parts) text += (text.empty() ? "" : "; ") + part;
-  return text;
+  return fmt::format("{}", fmt::join(parts, "; "));
 }
 
 std::string shift_text(const SessionOptions& options) {
@@ -205,11 +202,7 @@ std::vector<std::int8_t> Session::findings() const {
 
 std::int64_t Session::labelled() const {
   std::int64_t n = 0;
-  for (std::size_t i = 0; i < store->size(); ++i) {
-    const imaging::Sample& sample = store->sample(i);
-    const bool known = std::ranges::any_of(sample.findings, [](std::int8_t finding) { return finding >= 0; });
-    n += sample.label >= 0 || known ? 1 : 0;
-  }
+  for (std::size_t i = 0; i < store->size(); ++i) n += store->sample(i).labelled() ? 1 : 0;
   return n;
 }
 
@@ -259,16 +252,9 @@ Session open_session(RestoredModel model, const SessionOptions& options, const P
   imaging::DatasetOptions dataset = options.dataset;
   dataset.labelled = options.labelled;
   dataset.threads = options.threads;
-  const auto open = [&] { return imaging::open_dataset(options.where, dataset); };
-  std::string arrays = options.shared.target;  // names them on the shelf
-  const auto opened = [&] { return options.shelf == nullptr ? open() : options.shelf->dataset(arrays, open); };
-  std::unique_ptr<imaging::Dataset> found = opened();
-  if (dataset.layout.empty()) dataset.layout = layout_for(session.model, *found, options.where);
-  if (dataset.layout != options.dataset.layout) {
-    arrays += fmt::format("\nlayout {}", dataset.layout);
-    found = opened();
-  }
-  session.dataset = imaging::shifted(std::move(found), options.shifts, options.shift_seed);
+  session.dataset =
+      imaging::shifted(open_for(session.model, options.where, dataset, options.shelf, options.shared.target),
+                       options.shifts, options.shift_seed);
 
   check_head(session, options);
   imaging::Pipeline pipeline = choose_pipeline(options, session);

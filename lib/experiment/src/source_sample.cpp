@@ -118,11 +118,8 @@ void bring_back_folded(const SessionOptions& options, const imaging::Pipeline& p
     return;
   }
   imaging::DatasetOptions wanted = options.source->dataset;
-  std::unique_ptr<imaging::Dataset> found = imaging::open_dataset(options.source->where, wanted);
-  if (wanted.layout.empty()) wanted.layout = layout_for(model, *found, options.source->where);
-  if (wanted.layout != options.source->dataset.layout) found = imaging::open_dataset(options.source->where, wanted);
-  const std::shared_ptr<const imaging::Dataset> dataset =
-      imaging::shifted(std::move(found), options.source->shifts, options.shift_seed);
+  const std::shared_ptr<const imaging::Dataset> dataset = imaging::shifted(
+      open_for(model, options.source->where, wanted, nullptr, {}), options.source->shifts, options.shift_seed);
   const std::string name = imaging::shown_name(*dataset, options.source->where);
   if (dataset->images() != session.dataset->images())
     throw ConfigError(fmt::format("{}: {}; expected the kind of the target data", name,

@@ -27,9 +27,8 @@ std::string_view judged(const View& view, const Comparison& c) {
 std::string cell(const View& view, const ModeReport& mode, const std::string& metric) {
   const Comparison* c = find_comparison(mode, metric);
   if (c == nullptr || !std::isfinite(c->difference))
-    return fmt::format(
-        "<td class=\"none\">not compared{}</td>",
-        c == nullptr || c->reason.empty() ? "" : fmt::format("<br><span class=\"quiet\">{}</span>", html(c->reason)));
+    return fmt::format("<td class=\"none\">not compared{}</td>",
+                       c == nullptr ? std::string() : below_html(html(c->reason)));
   std::string out = fmt::format("<td data-v=\"{:.17g}\">{}", c->difference, difference_text(metric, c->difference));
   out += interval_html(metric, c->interval, c->reason);
   const std::string test = c->p ? ", " + p_text(*c->p) : "";

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "document.hpp"
@@ -14,15 +15,11 @@ using experiment::MetricResult;
 using experiment::ModeReport;
 
 std::string score(const DomainReport& domain, const std::string& metric) {
-  for (const MetricResult& result : domain.metrics)
-    if (result.name == metric && result.score.value) {
-      std::string out = value_text(metric, *result.score.value);
-      out += interval_html(metric, result.interval, result.reason);
-      return fmt::format("<td>{}</td>", out);
-    } else if (result.name == metric && !result.score.reason.empty()) {
-      return fmt::format("<td class=\"none\">none<br><span class=\"quiet\">{}</span></td>", html(result.score.reason));
-    }
-  return "<td class=\"none\">none</td>";
+  const auto found = std::ranges::find(domain.metrics, metric, &MetricResult::name);
+  if (found == domain.metrics.end()) return "<td class=\"none\">none</td>";
+  if (!found->score.value) return fmt::format("<td class=\"none\">none{}</td>", below_html(html(found->score.reason)));
+  return fmt::format("<td>{}{}</td>", value_text(metric, *found->score.value),
+                     interval_html(metric, found->interval, found->reason));
 }
 
 /// Mean over the layers.

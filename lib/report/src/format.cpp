@@ -76,12 +76,16 @@ std::string range_text(std::string_view metric, metrics::Interval range) {
   return bare_text(metric, range.low) + " to " + bare_text(metric, range.high);
 }
 
+std::string below_html(std::string_view safe) {
+  return safe.empty() ? std::string() : fmt::format("<br><span class=\"quiet\">{}</span>", safe);
+}
+
 std::string interval_html(std::string_view metric, const std::optional<metrics::Interval>& interval,
                           std::string_view reason) {
   const std::string text = interval         ? range_text(metric, *interval)
                            : reason.empty() ? std::string()
                                             : html(fmt::format("no interval: {}", reason));
-  return text.empty() ? text : fmt::format("<br><span class=\"quiet\">{}</span>", text);
+  return below_html(text);
 }
 
 std::string difference_text(std::string_view metric, double difference) {

@@ -18,6 +18,8 @@ struct Display {
 
 [[nodiscard]] std::string value_text(std::string_view metric, double value);  ///< "52.6 %", "1.234"
 [[nodiscard]] std::string bare_text(std::string_view metric, double value);   ///< the same without the unit
+/// A second line of a cell in small letters; nothing for none. `safe` is HTML already.
+[[nodiscard]] std::string below_html(std::string_view safe);
 /// The interval in small letters, or why there is none; nothing where neither is known.
 [[nodiscard]] std::string interval_html(std::string_view metric, const std::optional<metrics::Interval>& interval,
                                         std::string_view reason);

@@ -122,17 +122,11 @@ Json reliability_json(const ModeReport& mode) {
   return out;
 }
 
-Json texts_json(const std::vector<std::string>& texts) {
-  Json out = Json::array();
-  for (const std::string& text : texts) out.push(text);
-  return out;
-}
-
 /// Only what the user restricted.
 Json layers_json(const adapt::LayerRule& rule) {
   Json out = Json::object();
-  if (!rule.include.empty()) out.set("include", texts_json(rule.include));
-  if (!rule.exclude.empty()) out.set("exclude", texts_json(rule.exclude));
+  if (!rule.include.empty()) out.set("include", container::texts_json(rule.include));
+  if (!rule.exclude.empty()) out.set("exclude", container::texts_json(rule.exclude));
   if (rule.first) out.set("first", *rule.first);
   if (rule.last) out.set("last", *rule.last);
   if (rule.min_level) out.set("min_level", *rule.min_level);
@@ -284,7 +278,7 @@ Json mode_json(const View& view, const ModeReport& report) {
 Json recommendation_json(const RunResults& run) {
   if (!run.recommendation) return {};
   return Json::object({{"mode", value_or_null(run.recommendation->mode)},
-                       {"because", texts_json(run.recommendation->because)},
+                       {"because", container::texts_json(run.recommendation->because)},
                        {"confidence", run.recommendation->confidence}});
 }
 
@@ -380,7 +374,7 @@ std::string results_json(const RunResults& run) {
                                                    {"batchnorms", run.batchnorms},
                                                    {"levels", run.levels},
                                                    {"parameters", run.parameters},
-                                                   {"assumptions", texts_json(run.assumptions)}})},
+                                                   {"assumptions", container::texts_json(run.assumptions)}})},
                            {"preprocess", Json::object({{"name", text_or_null(run.preprocess)},
                                                         {"sha256", text_or_null(run.preprocess_sha256)}})},
                            {"data", Json::object({{"target", target_json(view)}})},

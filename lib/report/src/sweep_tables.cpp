@@ -22,7 +22,7 @@ std::string number_cell(const std::string& metric, const std::optional<double>& 
   if (!value) return kNone;
   const std::string text = bare_text(metric, *value);
   return fmt::format("<td data-v=\"{:.9g}\">{}{}</td>", *value, best ? fmt::format("<b>{}</b>", text) : text,
-                     below.empty() ? "" : fmt::format("<br><span class=\"quiet\">{}</span>", below));
+                     below_html(below));
 }
 
 std::string points(const std::string& metric, double difference) {

@@ -64,10 +64,8 @@ Factor factor_of(std::string title, const std::vector<std::string>& values) {
 
 /// Files of other programs may name policies that this one does not know.
 bool may_be_recommended(const experiment::ScoreRecord& score) {
-  const auto known = adapt::policy_names();
-  const bool ours =
-      std::ranges::find(known, score.policy) != known.end() || !adapt::note_on_policy_name(score.policy).empty();
-  return ours && experiment::recommendable(adapt::parse_policy(score.policy));
+  const std::optional<adapt::Policy> policy = adapt::find_policy(score.policy);
+  return policy && experiment::recommendable(*policy);
 }
 
 }  // namespace

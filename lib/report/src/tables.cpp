@@ -57,9 +57,8 @@ std::string treatment(const adapt::Mode& mode) {
 
 std::string row_head(const ModeReport& mode) {
   const std::string details = treatment(mode.mode);
-  const std::string below =
-      details == mode.mode.name ? "" : fmt::format("<br><span class=\"quiet\">{}</span>", html(details));
-  return fmt::format("<th scope=\"row\">{}{}</th>", html(mode.mode.name), below);
+  return fmt::format("<th scope=\"row\">{}{}</th>", html(mode.mode.name),
+                     details == mode.mode.name ? std::string() : below_html(html(details)));
 }
 
 std::string recall_cell(const ModeReport& mode, std::size_t c) {

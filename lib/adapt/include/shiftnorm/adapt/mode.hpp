@@ -69,6 +69,8 @@ struct Mode {
 [[nodiscard]] Semantics parse_semantics(std::string_view name);
 [[nodiscard]] Estimator parse_estimator(std::string_view name);
 [[nodiscard]] Policy parse_policy(std::string_view name);
+/// The policy of today's or a former name, if there is one.
+[[nodiscard]] std::optional<Policy> find_policy(std::string_view name);
 [[nodiscard]] std::span<const std::string> policy_names();
 /// Earlier names that parse_policy still takes, with what to tell who uses one: why it has another now.
 struct FormerName {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -70,6 +71,9 @@ class Json {
  private:
   std::variant<std::monostate, bool, std::int64_t, double, std::string, ArrayType, ObjectType> value_;
 };
+
+/// An array of texts.
+[[nodiscard]] Json texts_json(std::span<const std::string> texts);
 
 /// Errors  FormatError with byte offset: bad syntax, a key given twice, nesting deeper than 64, more than 2^20 values,
 ///         a number beyond double's range, invalid UTF-8.

@@ -49,6 +49,8 @@ struct RestoredModel {
   [[nodiscard]] std::vector<std::string> assumed() const;
   /// The input of one sample without N, of any rank; an extent of 0 is the data's to say.
   [[nodiscard]] Shape input() const;
+  /// What the file itself fixes of one sample, without N; 0: any extent. Empty: it says nothing.
+  [[nodiscard]] std::vector<std::int64_t> fixed_sample() const;
   /// Whether `architecture` is a name of zoo.
   [[nodiscard]] bool of_zoo() const { return !architecture.empty() && !sizeless && !checkpoint.graph; }
 };

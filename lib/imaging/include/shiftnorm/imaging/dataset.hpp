@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -47,6 +48,11 @@ struct Sample {
   std::map<std::string, std::string> keys{};
   /// What else is known of it and was asked for (DatasetOptions::keep).
   std::map<std::string, std::string> attributes{};
+
+  /// Whether its class, or one of its findings, is known.
+  [[nodiscard]] bool labelled() const {
+    return label >= 0 || std::any_of(findings.begin(), findings.end(), [](std::int8_t one) { return one >= 0; });
+  }
 };
 
 struct Limit {
