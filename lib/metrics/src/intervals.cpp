@@ -93,17 +93,12 @@ IntervalEstimate confidence_interval(const Resampled& statistic, std::size_t ima
   const Drawing drawing = drawing_of(statistic, units);
   const std::vector<double> evidence = evidence_of(statistic, drawing, units);
   std::vector<double> values(static_cast<std::size_t>(options.resamples));
-  Magnitudes magnitudes;
-  if (statistic.terms) {
-    magnitudes.terms = statistic.terms(std::vector<std::uint32_t>(images, 1));
-    magnitudes.drawn.resize(values.size());
-  }
+  Magnitudes magnitudes{{}, std::vector<std::vector<double>>(values.size())};
+  if (statistic.terms) magnitudes.terms = statistic.terms(std::vector<std::uint32_t>(images, 1));
   const bool defined = for_each_resample(units, drawing, options, [&](std::size_t r, std::span<const std::uint32_t> c) {
-    const Score score = statistic(c);
-    if (!score.value || !std::isfinite(*score.value)) return false;
-    values[r] = *score.value;
-    if (statistic.terms) magnitudes.drawn[r] = statistic.terms(c);
-    return true;
+    const std::optional<double> value = drawn_score(statistic, c, &magnitudes.drawn[r]);
+    if (value) values[r] = *value;
+    return value.has_value();
   });
   if (!defined) return none("resamples of these images have no such score");
   std::ranges::sort(values);

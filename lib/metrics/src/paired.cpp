@@ -56,18 +56,18 @@ std::optional<Pairs> pairs_of(const Resampled& a, const Resampled& b, const Unit
                               const Bootstrap& options) {
   const auto resamples = static_cast<std::size_t>(options.resamples);
   Pairs out{std::vector<double>(resamples), std::vector<double>(resamples), {}, {}};
+  for (Magnitudes* of : {&out.of_first, &out.of_second}) of->drawn.resize(resamples);
   if (a.terms && b.terms) {
     const std::vector<std::uint32_t> once(units.images, 1);
-    out.of_first = {a.terms(once), std::vector<std::vector<double>>(resamples)};
-    out.of_second = {b.terms(once), std::vector<std::vector<double>>(resamples)};
+    out.of_first.terms = a.terms(once);
+    out.of_second.terms = b.terms(once);
   }
   const bool defined = for_each_resample(units, drawing, options, [&](std::size_t r, std::span<const std::uint32_t> c) {
-    const Score x = a(c), y = b(c);
-    if (!x.value || !y.value || !std::isfinite(*x.value) || !std::isfinite(*y.value)) return false;
-    out.first[r] = *x.value;
-    out.second[r] = *y.value;
-    if (!out.of_first.terms.empty()) out.of_first.drawn[r] = a.terms(c);
-    if (!out.of_second.terms.empty()) out.of_second.drawn[r] = b.terms(c);
+    const std::optional<double> x = drawn_score(a, c, &out.of_first.drawn[r]);
+    const std::optional<double> y = x ? drawn_score(b, c, &out.of_second.drawn[r]) : std::nullopt;
+    if (!y) return false;
+    out.first[r] = *x;
+    out.second[r] = *y;
     return true;
   });
   if (!defined) return std::nullopt;
