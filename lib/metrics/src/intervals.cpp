@@ -64,8 +64,10 @@ IntervalEstimate of_constant(double point, Range range, std::span<const double> 
   return {Interval{std::max(range.least, point - unseen), std::min(range.most, point + unseen)}, "wilson", {}};
 }
 
-IntervalEstimate of_values(const std::vector<double>& sorted, double point, const Resampled& statistic,
-                           const Units& units, std::span<const double> evidence, const Bootstrap& options) {
+}  // namespace
+
+IntervalEstimate interval_of_values(std::span<const double> sorted, double point, const Resampled& statistic,
+                                    const Units& units, std::span<const double> evidence, const Bootstrap& options) {
   if (options.kind == IntervalKind::bca)
     if (const auto interval = bca_interval(sorted, point, jackknife(statistic, units), options.level))
       return {interval, "bca", {}};
@@ -76,8 +78,6 @@ IntervalEstimate of_values(const std::vector<double>& sorted, double point, cons
           "bootstrap-percentile",
           {}};
 }
-
-}  // namespace
 
 IntervalEstimate confidence_interval(const Resampled& statistic, std::size_t images, const Bootstrap& options) {
   check_options(options);
@@ -108,9 +108,9 @@ IntervalEstimate confidence_interval(const Resampled& statistic, std::size_t ima
   else if (statistic.terms)
     out = {magnitude_interval(magnitudes, options.level), "bootstrap-inversion", {}};
   else
-    out = of_values(values, point, statistic, units, evidence, options);
+    out = interval_of_values(values, point, statistic, units, evidence, options);
   out.within_classes = !drawing.strata.empty();
-  if (out.interval) out.interval = Interval{std::min(out.interval->low, point), std::max(out.interval->high, point)};
+  if (out.interval) out.interval = holding(*out.interval, point);
   return out;
 }
 

@@ -144,6 +144,10 @@ std::vector<double> evidence_of(const Resampled& statistic, const Drawing& drawi
   return out;
 }
 
+Interval holding(Interval interval, double point) {
+  return {std::min(interval.low, point), std::max(interval.high, point)};
+}
+
 double unseen_share(std::span<const double> evidence, double level) {
   double square = 0;
   for (const double units : evidence) {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <functional>
-#include <string>
 
 #include "shiftnorm/metrics/intervals.hpp"
 
@@ -48,6 +47,15 @@ struct Drawing {
 
 /// How many units each part of the statistic is told from.
 [[nodiscard]] std::vector<double> evidence_of(const Resampled& statistic, const Drawing& drawing, const Units& units);
+
+/// From the resampled scores: BCa where `options` ask for it and it exists; else on the scale of a share where the
+/// score is bounded, else percentiles.
+[[nodiscard]] IntervalEstimate interval_of_values(std::span<const double> sorted, double point,
+                                                  const Resampled& statistic, const Units& units,
+                                                  std::span<const double> evidence, const Bootstrap& options);
+
+/// The interval, widened to hold the point where it does not.
+[[nodiscard]] Interval holding(Interval interval, double point);
 
 /// What one part more or less may be worth when all that were seen are alike: the half-width of the interval of a mean
 /// of shares that are all 1, of so many units each, by Wilson's interval of each.
