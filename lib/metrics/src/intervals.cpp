@@ -29,8 +29,7 @@ double worth_of(std::span<const std::uint8_t> hits, double share, const Units& u
 
 IntervalEstimate of_auroc(const Placements& placements, double level) {
   const DeLong out = delong(placements, level);
-  const bool normal = out.variance > 0 && out.auroc > 0 && out.auroc < 1;
-  return {out.interval, normal ? "delong" : "auroc-score", {}};
+  return {out.interval, out.by_score ? "auroc-score" : "delong", {}};
 }
 
 /// Degrees of freedom of a mean of parts: what each is told from, less one.

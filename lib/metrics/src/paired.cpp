@@ -36,7 +36,7 @@ void fill_shares(PairedEstimate& out, const Resampled& a, const Resampled& b, do
 
 void fill_aurocs(PairedEstimate& out, const Resampled& a, const Resampled& b, double level) {
   const DeLongDifference found = delong_paired(*a.placements, *b.placements, level);
-  out.interval = {found.interval, found.variance > 0 ? "delong" : "auroc-score", {}};
+  out.interval = {found.interval, found.by_score ? "auroc-score" : "delong", {}};
   out.test = "delong";
   out.p = found.p;
 }
