@@ -108,17 +108,14 @@ Interval auroc_score_interval(double auroc, double positives, double negatives, 
 }
 
 DeLong delong(const Placements& p, double level) {
-  const double variance = covariance(p, p);
-  const double slope = p.auroc * (1 - p.auroc);
-  if (!(variance > 0) || !(slope > 0))
-    return {p.auroc, variance,
-            auroc_score_interval(p.auroc, static_cast<double>(p.positive.size()),
-                                 static_cast<double>(p.negative.size()), level)};
-  const double centre = std::log(p.auroc / (1 - p.auroc));
   const auto m = static_cast<double>(p.positive.size()), n = static_cast<double>(p.negative.size());
-  const double half =
-      quantile_of(covariance(p.positive, p.positive) / m, m, covariance(p.negative, p.negative) / n, n, level) *
-      std::sqrt(variance) / slope;
+  const double of_positives = covariance(p.positive, p.positive) / m,
+               of_negatives = covariance(p.negative, p.negative) / n;
+  const double variance = of_positives + of_negatives;
+  const double slope = p.auroc * (1 - p.auroc);
+  if (!(variance > 0) || !(slope > 0)) return {p.auroc, variance, auroc_score_interval(p.auroc, m, n, level), true};
+  const double centre = std::log(p.auroc / (1 - p.auroc));
+  const double half = quantile_of(of_positives, m, of_negatives, n, level) * std::sqrt(variance) / slope;
   const auto back = [](double x) { return 1 / (1 + std::exp(-x)); };
   return {p.auroc, variance, {back(centre - half), back(centre + half)}};
 }
@@ -143,7 +140,8 @@ DeLongDifference delong_paired(const Placements& first, const Placements& second
   const double half = error * quantile_of(spread(first.positive, second.positive) / m, m,
                                           spread(first.negative, second.negative) / n, n, level);
   out.interval = {out.difference - half, out.difference + half};
-  if (error == 0) {
+  out.by_score = error == 0;
+  if (out.by_score) {
     // Both rankings are perfect, or as bad as can be: what each of them may be by itself.
     out.interval =
         difference_of(first.auroc, delong(first, level).interval, second.auroc, delong(second, level).interval, 0);

@@ -29,8 +29,7 @@ double worth_of(std::span<const std::uint8_t> hits, double share, const Units& u
 
 IntervalEstimate of_auroc(const Placements& placements, double level) {
   const DeLong out = delong(placements, level);
-  const bool normal = out.variance > 0 && out.auroc > 0 && out.auroc < 1;
-  return {out.interval, normal ? "delong" : "auroc-score", {}};
+  return {out.interval, out.by_score ? "auroc-score" : "delong", {}};
 }
 
 /// Degrees of freedom of a mean of parts: what each is told from, less one.
@@ -64,8 +63,10 @@ IntervalEstimate of_constant(double point, Range range, std::span<const double> 
   return {Interval{std::max(range.least, point - unseen), std::min(range.most, point + unseen)}, "wilson", {}};
 }
 
-IntervalEstimate of_values(const std::vector<double>& sorted, double point, const Resampled& statistic,
-                           const Units& units, std::span<const double> evidence, const Bootstrap& options) {
+}  // namespace
+
+IntervalEstimate interval_of_values(std::span<const double> sorted, double point, const Resampled& statistic,
+                                    const Units& units, std::span<const double> evidence, const Bootstrap& options) {
   if (options.kind == IntervalKind::bca)
     if (const auto interval = bca_interval(sorted, point, jackknife(statistic, units), options.level))
       return {interval, "bca", {}};
@@ -76,8 +77,6 @@ IntervalEstimate of_values(const std::vector<double>& sorted, double point, cons
           "bootstrap-percentile",
           {}};
 }
-
-}  // namespace
 
 IntervalEstimate confidence_interval(const Resampled& statistic, std::size_t images, const Bootstrap& options) {
   check_options(options);
@@ -93,17 +92,12 @@ IntervalEstimate confidence_interval(const Resampled& statistic, std::size_t ima
   const Drawing drawing = drawing_of(statistic, units);
   const std::vector<double> evidence = evidence_of(statistic, drawing, units);
   std::vector<double> values(static_cast<std::size_t>(options.resamples));
-  Magnitudes magnitudes;
-  if (statistic.terms) {
-    magnitudes.terms = statistic.terms(std::vector<std::uint32_t>(images, 1));
-    magnitudes.drawn.resize(values.size());
-  }
+  Magnitudes magnitudes{{}, std::vector<std::vector<double>>(values.size())};
+  if (statistic.terms) magnitudes.terms = statistic.terms(std::vector<std::uint32_t>(images, 1));
   const bool defined = for_each_resample(units, drawing, options, [&](std::size_t r, std::span<const std::uint32_t> c) {
-    const Score score = statistic(c);
-    if (!score.value || !std::isfinite(*score.value)) return false;
-    values[r] = *score.value;
-    if (statistic.terms) magnitudes.drawn[r] = statistic.terms(c);
-    return true;
+    const std::optional<double> value = drawn_score(statistic, c, &magnitudes.drawn[r]);
+    if (value) values[r] = *value;
+    return value.has_value();
   });
   if (!defined) return none("resamples of these images have no such score");
   std::ranges::sort(values);
@@ -113,9 +107,9 @@ IntervalEstimate confidence_interval(const Resampled& statistic, std::size_t ima
   else if (statistic.terms)
     out = {magnitude_interval(magnitudes, options.level), "bootstrap-inversion", {}};
   else
-    out = of_values(values, point, statistic, units, evidence, options);
+    out = interval_of_values(values, point, statistic, units, evidence, options);
   out.within_classes = !drawing.strata.empty();
-  if (out.interval) out.interval = Interval{std::min(out.interval->low, point), std::max(out.interval->high, point)};
+  if (out.interval) out.interval = holding(*out.interval, point);
   return out;
 }
 

@@ -40,7 +40,7 @@ double quantile_of_difference(const Magnitudes& biased, const Magnitudes& other,
 
 }  // namespace
 
-double Magnitudes::sum() const {
+double sum_of_absolutes(std::span<const double> terms) {
   double sum = 0;
   for (const double term : terms) sum += std::abs(term);
   return sum;

@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <limits>
 
 #include "check.hpp"
 #include "closed_intervals.hpp"
 #include "normal.hpp"
-#include "quantile.hpp"
 #include "resampling.hpp"
 
 namespace shiftnorm::metrics {
@@ -35,40 +36,32 @@ void fill_shares(PairedEstimate& out, const Resampled& a, const Resampled& b, do
 
 void fill_aurocs(PairedEstimate& out, const Resampled& a, const Resampled& b, double level) {
   const DeLongDifference found = delong_paired(*a.placements, *b.placements, level);
-  out.interval = {found.interval, found.variance > 0 ? "delong" : "auroc-score", {}};
+  out.interval = {found.interval, found.by_score ? "auroc-score" : "delong", {}};
   out.test = "delong";
   out.p = found.p;
 }
 
-/// Both statistics of every resample.
+/// How the statistics of every resample differ, and what they are sums of.
 struct Pairs {
-  std::vector<double> first, second;
+  std::vector<double> differences;
   Magnitudes of_first, of_second;
-
-  [[nodiscard]] std::vector<double> differences() const {
-    std::vector<double> out(first.size());
-    for (std::size_t r = 0; r < out.size(); ++r) out[r] = second[r] - first[r];
-    return out;
-  }
 };
 
 std::optional<Pairs> pairs_of(const Resampled& a, const Resampled& b, const Units& units, const Drawing& drawing,
                               const Bootstrap& options) {
   const auto resamples = static_cast<std::size_t>(options.resamples);
-  Pairs out{std::vector<double>(resamples), std::vector<double>(resamples), {}, {}};
+  Pairs out{std::vector<double>(resamples), {}, {}};
+  for (Magnitudes* of : {&out.of_first, &out.of_second}) of->drawn.resize(resamples);
   if (a.terms && b.terms) {
     const std::vector<std::uint32_t> once(units.images, 1);
-    out.of_first = {a.terms(once), std::vector<std::vector<double>>(resamples)};
-    out.of_second = {b.terms(once), std::vector<std::vector<double>>(resamples)};
+    out.of_first.terms = a.terms(once);
+    out.of_second.terms = b.terms(once);
   }
   const bool defined = for_each_resample(units, drawing, options, [&](std::size_t r, std::span<const std::uint32_t> c) {
-    const Score x = a(c), y = b(c);
-    if (!x.value || !y.value || !std::isfinite(*x.value) || !std::isfinite(*y.value)) return false;
-    out.first[r] = *x.value;
-    out.second[r] = *y.value;
-    if (!out.of_first.terms.empty()) out.of_first.drawn[r] = a.terms(c);
-    if (!out.of_second.terms.empty()) out.of_second.drawn[r] = b.terms(c);
-    return true;
+    const std::optional<double> x = drawn_score(a, c, &out.of_first.drawn[r]);
+    const std::optional<double> y = x ? drawn_score(b, c, &out.of_second.drawn[r]) : std::nullopt;
+    if (y) out.differences[r] = *y - *x;
+    return y.has_value();
   });
   if (!defined) return std::nullopt;
   return out;
@@ -102,43 +95,37 @@ void fill_magnitudes(PairedEstimate& out, const Pairs& pairs, double level) {
 
 void fill_bootstrap(PairedEstimate& out, const Resampled& a, const Resampled& b, const Units& units,
                     const Bootstrap& options) {
-  out.test = "bootstrap";
   if (units.units < 2) {
     out.interval.reason = fmt::format("one {} does not tell how the difference varies", units.noun());
-    out.test.clear();
     return;
   }
   // Either may need what the other does not: a class that only one of them predicts.
-  Resampled both = a;
-  both.needed.insert(both.needed.end(), b.needed.begin(), b.needed.end());
-  const Drawing drawing = drawing_of(both, units);
+  Drawing drawing = drawing_of(a, units);
+  std::ranges::move(drawing_of(b, units).groups, std::back_inserter(drawing.groups));
   const std::vector<double> evidence = evidence_of(a, drawing, units);
-  const std::optional<Pairs> pairs = pairs_of(a, b, units, drawing, options);
+  std::optional<Pairs> pairs = pairs_of(a, b, units, drawing, options);
   if (!pairs) {
     out.interval.reason = "resamples of these images have no such score";
-    out.test.clear();
     return;
   }
-  std::vector<double> values = pairs->differences();
+  std::vector<double>& values = pairs->differences;
   std::ranges::sort(values);
+  out.test = "bootstrap";
   out.p = p_of(values);
   if (values.front() == values.back()) {
     out.interval = of_constant(*out.difference, a.range, evidence, options.level);
   } else if (!pairs->of_first.terms.empty()) {
     fill_magnitudes(out, *pairs, options.level);
   } else {
-    const Resampled difference{[&](std::span<const std::uint32_t> counts) -> Score {
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    const auto difference = [&](std::span<const std::uint32_t> counts) -> Score {
       const Score x = a(counts), y = b(counts);
       if (!x.value || !y.value) return {std::nullopt, x.value ? y.reason : x.reason};
       return {*y.value - *x.value, {}};
-    }};
-    if (options.kind == IntervalKind::bca)
-      if (const auto bca = bca_interval(values, *out.difference, jackknife(difference, units), options.level))
-        out.interval = {bca, "bca", {}};
-    if (!out.interval.interval)
-      out.interval = {Interval{quantile(values, (1 - options.level) / 2), quantile(values, (1 + options.level) / 2)},
-                      "bootstrap-percentile",
-                      {}};
+    };
+    // Percentiles, bounded or not: a difference is no share.
+    out.interval = interval_of_values(values, *out.difference, {difference, Range{-kInfinity, kInfinity}}, units,
+                                      evidence, options);
   }
   out.interval.within_classes = !drawing.strata.empty();
 }
@@ -170,10 +157,7 @@ PairedEstimate paired_difference(const Resampled& a, const Resampled& b, std::si
     out.interval = {Interval{0, 0}, "same outputs", {}};
     out.p = 1;
   }
-  if (out.interval.interval) {
-    Interval& interval = *out.interval.interval;
-    interval = {std::min(interval.low, *out.difference), std::max(interval.high, *out.difference)};
-  }
+  if (out.interval.interval) out.interval.interval = holding(*out.interval.interval, *out.difference);
   return out;
 }
 

@@ -6,7 +6,7 @@
 #include <atomic>
 #include <cmath>
 #include <limits>
-#include <numeric>
+#include <utility>
 
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/parallel.hpp"
@@ -112,6 +112,19 @@ bool for_each_resample(const Units& units, const Drawing& drawing, const Bootstr
   return defined;
 }
 
+std::optional<double> drawn_score(const Resampled& statistic, std::span<const std::uint32_t> counts,
+                                  std::vector<double>* terms) {
+  std::optional<double> value;
+  if (statistic.terms) {
+    std::vector<double> made = statistic.terms(counts);
+    value = sum_of_absolutes(made);
+    if (terms != nullptr) *terms = std::move(made);
+  } else {
+    value = statistic(counts).value;
+  }
+  return value && std::isfinite(*value) ? value : std::nullopt;
+}
+
 std::vector<double> jackknife(const Resampled& statistic, const Units& units) {
   std::vector<std::uint32_t> drawn(units.units, 1), counts(units.images);
   std::vector<double> values;
@@ -119,8 +132,7 @@ std::vector<double> jackknife(const Resampled& statistic, const Units& units) {
     drawn[u] = 0;
     units.spread(drawn, counts);
     drawn[u] = 1;
-    const Score score = statistic(counts);
-    if (score.value && std::isfinite(*score.value)) values.push_back(*score.value);
+    if (const std::optional<double> value = drawn_score(statistic, counts)) values.push_back(*value);
   }
   return values;
 }
@@ -130,6 +142,10 @@ std::vector<double> evidence_of(const Resampled& statistic, const Drawing& drawi
   for (const std::size_t part : statistic.parts) out.push_back(static_cast<double>(drawing.groups[part].size()));
   if (out.empty()) out.push_back(static_cast<double>(units.units));
   return out;
+}
+
+Interval holding(Interval interval, double point) {
+  return {std::min(interval.low, point), std::max(interval.high, point)};
 }
 
 double unseen_share(std::span<const double> evidence, double level) {

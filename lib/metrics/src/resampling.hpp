@@ -1,7 +1,6 @@
 #pragma once
 
 #include <functional>
-#include <string>
 
 #include "shiftnorm/metrics/intervals.hpp"
 
@@ -38,21 +37,37 @@ struct Drawing {
 [[nodiscard]] bool for_each_resample(const Units& units, const Drawing& drawing, const Bootstrap& options,
                                      const std::function<bool(std::size_t, std::span<const std::uint32_t>)>& visit);
 
+/// The score of a resample; absent where it is undefined or not finite. Of a sum of absolute values the terms are made
+/// once, and kept in `terms` if that is given.
+[[nodiscard]] std::optional<double> drawn_score(const Resampled& statistic, std::span<const std::uint32_t> counts,
+                                                std::vector<double>* terms = nullptr);
+
 /// The statistic with each unit left out, where that is defined.
 [[nodiscard]] std::vector<double> jackknife(const Resampled& statistic, const Units& units);
 
 /// How many units each part of the statistic is told from.
 [[nodiscard]] std::vector<double> evidence_of(const Resampled& statistic, const Drawing& drawing, const Units& units);
 
+/// From the resampled scores: BCa where `options` ask for it and it exists; else on the scale of a share where the
+/// score is bounded, else percentiles.
+[[nodiscard]] IntervalEstimate interval_of_values(std::span<const double> sorted, double point,
+                                                  const Resampled& statistic, const Units& units,
+                                                  std::span<const double> evidence, const Bootstrap& options);
+
+/// The interval, widened to hold the point where it does not.
+[[nodiscard]] Interval holding(Interval interval, double point);
+
 /// What one part more or less may be worth when all that were seen are alike: the half-width of the interval of a mean
 /// of shares that are all 1, of so many units each, by Wilson's interval of each.
 [[nodiscard]] double unseen_share(std::span<const double> evidence, double level);
+
+[[nodiscard]] double sum_of_absolutes(std::span<const double> terms);
 
 /// A resampled sum of absolute values.
 struct Magnitudes {
   std::vector<double> terms;               ///< of the data
   std::vector<std::vector<double>> drawn;  ///< of each resample
-  [[nodiscard]] double sum() const;
+  [[nodiscard]] double sum() const { return sum_of_absolutes(terms); }
   /// Of each resample: how far the sum of `factor` times the terms is off when the resample's errors are added.
   [[nodiscard]] std::vector<double> errors(double factor) const;
 };

@@ -80,7 +80,8 @@ struct PairedEstimate {
 /// AUROC of the second of two classes with DeLong's variance (DeLong, DeLong & Clarke-Pearson 1988).
 struct DeLong {
   double auroc = 0, variance = 0;
-  Interval interval;  ///< by Student's t on the logit scale; where that does not exist (0, 1), auroc_score_interval
+  Interval interval;      ///< by Student's t on the logit scale; where that does not exist (0, 1), auroc_score_interval
+  bool by_score = false;  ///< the interval is auroc_score_interval
 };
 /// Absent without two images of each class. Errors  ShapeError unless there are two classes.
 [[nodiscard]] std::optional<DeLong> delong(const Predictions& predictions, double level);
@@ -88,7 +89,8 @@ struct DeLong {
 struct DeLongDifference {
   double difference = 0, variance = 0;  ///< auroc(b) - auroc(a)
   Interval interval;
-  double p = 1;  ///< two-sided, normal; never 0
+  double p = 1;           ///< two-sided, normal; never 0
+  bool by_score = false;  ///< the variance is 0: the interval is that of two auroc_score_interval
 };
 /// Two correlated AUROCs of the same images.
 [[nodiscard]] std::optional<DeLongDifference> delong_paired(const Predictions& a, const Predictions& b, double level);
