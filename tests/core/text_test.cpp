@@ -53,3 +53,11 @@ TEST_CASE("printable cuts long text between characters") {
   CHECK(printable("aaa\xc3\xa9", 4) == "aaa...");
   CHECK(printable("aaaa", 4) == "aaaa");
 }
+
+// Oracle: ASCII. The rest of a UTF-8 text, and the neighbours of A to Z, are no letters here.
+TEST_CASE("lower_case changes A to Z alone") {
+  CHECK(lower_case("ABCXYZabcxyz019.-_") == "abcxyzabcxyz019.-_");
+  CHECK(lower_case("@[`{") == "@[`{");
+  CHECK(lower_case("\xc3\x84 \xc4") == "\xc3\x84 \xc4");  // U+00C4 in UTF-8, and in Latin-1
+  CHECK(lower_case("").empty());
+}

@@ -96,4 +96,10 @@ std::string printable(std::string_view text, std::size_t most) {
   return out;
 }
 
+std::string lower_case(std::string text) {
+  std::ranges::transform(text, text.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return text;
+}
+
 }  // namespace shiftnorm

@@ -58,13 +58,12 @@ std::string domain_value(std::string_view key, std::string_view value) {
   if (key == "KVP") return rounded(domain_value({}, value));
   std::string out;
   for (const char c : value) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool blank = byte <= 0x20;
+    const bool blank = static_cast<unsigned char>(c) <= 0x20;
     if (blank && (out.empty() || out.back() == ' ')) continue;
-    out += blank ? ' ' : byte < 0x80 ? static_cast<char>(std::tolower(byte)) : c;
+    out += blank ? ' ' : c;
   }
   if (out.ends_with(' ')) out.pop_back();
-  return out.empty() ? "unknown" : out;
+  return out.empty() ? "unknown" : lower_case(std::move(out));
 }
 
 bool tells_site(std::string_view column) {

@@ -9,22 +9,13 @@
 #include "bmp_header.hpp"
 #include "bmp_runs.hpp"
 #include "image_header.hpp"
+#include "sample_rows.hpp"
 #include "shiftnorm/core/error.hpp"
 
 namespace shiftnorm::imaging {
 namespace {
 
 using Bytes = std::span<const std::byte>;
-
-/// The pixels of one row as indices into the palette: 8, 4 or 1 bits each, the first in the highest bits.
-void unpack(Bytes row, int bits, std::span<std::uint8_t> to) {
-  const auto per_byte = static_cast<std::size_t>(8 / bits);
-  const unsigned mask = (1U << static_cast<unsigned>(bits)) - 1;
-  for (std::size_t x = 0; x < to.size(); ++x) {
-    const auto shift = static_cast<unsigned>(bits) * static_cast<unsigned>(per_byte - 1 - x % per_byte);
-    to[x] = static_cast<std::uint8_t>(std::to_integer<unsigned>(row[x / per_byte]) >> shift & mask);
-  }
-}
 
 /// The part of a pixel under a mask, spread over 0 to 255 as PIL does: cut off, not rounded.
 class Channel {
@@ -87,7 +78,7 @@ Image decode_bmp(Bytes file) {
     const auto bytes = static_cast<std::size_t>(row_bytes(header));
     const Bytes row = file.subspan(static_cast<std::size_t>(header.data_at) + stored * bytes, bytes);
     if (header.bits <= 8) {
-      unpack(row, header.bits, indices);
+      unpack<std::uint8_t>(row, header.bits, indices);
       copy_colours(indices, header, to);
     } else if (header.bits == 24) {
       copy_bytes(row, header, to);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "image_header.hpp"
+#include "sample_rows.hpp"
 #include "shiftnorm/core/error.hpp"
 // Need <cstdio> before them.
 #include <jpeglib.h>
@@ -141,17 +142,10 @@ class Reading {
 
 [[noreturn]] void undecodable() { throw FormatError("JPEG data cannot be decoded"); }
 
-/// a * b / 255, rounded: PIL's MULDIV255.
-std::uint32_t scaled(std::uint32_t a, std::uint32_t b) {
-  const std::uint32_t product = a * b + 128;
-  return ((product >> 8) + product) >> 8;
-}
-
 /// Inks that Adobe stores as what they leave of the light; the fourth, black, takes from all three.
 void copy_inks(std::span<const std::uint8_t> row, std::uint16_t* to) {
   for (std::size_t i = 0; i < row.size(); i += 4)
-    for (std::size_t c = 0; c < 3; ++c)
-      *to++ = static_cast<std::uint16_t>(row[i + 3] - scaled(255U - row[i + c], row[i + 3]));
+    for (std::size_t c = 0; c < 3; ++c) *to++ = light_of(255U - row[i + c], 255U - row[i + 3]);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "image_header.hpp"
+#include "sample_rows.hpp"
 #include "shiftnorm/container/zip.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/file.hpp"
@@ -160,26 +161,6 @@ class Reading {
   throw FormatError(fmt::format("PNG data cannot be decoded: {}", printable(reading.reason())));
 }
 
-/// The first `kept` of `samples` values of each pixel.
-template <class T>
-void copy_row(const std::byte* row, std::int64_t width, std::size_t samples, std::size_t kept, std::uint16_t* to) {
-  if (kept == samples) {  // no alpha: one pass that the compiler can turn into vectors
-    for (std::size_t i = 0; i < static_cast<std::size_t>(width) * kept; ++i) {
-      T value;
-      std::memcpy(&value, row + i * sizeof(T), sizeof(T));
-      to[i] = value;
-    }
-    return;
-  }
-  for (std::int64_t x = 0; x < width; ++x, row += samples * sizeof(T), to += kept) {
-    for (std::size_t c = 0; c < kept; ++c) {
-      T value;
-      std::memcpy(&value, row + c * sizeof(T), sizeof(T));
-      to[c] = value;
-    }
-  }
-}
-
 void copy_colours(const std::byte* row, std::int64_t width, std::span<const png_color> palette, std::uint16_t* to) {
   for (std::int64_t x = 0; x < width; ++x, to += 3) {
     const auto index = std::to_integer<std::size_t>(row[x]);
@@ -199,7 +180,11 @@ Image decode_png(std::span<const std::byte> file) {
   const bool indexed = reading.colour_type() == PNG_COLOR_TYPE_PALETTE, wide = reading.bits() == 16;
   const bool grey = !indexed && (reading.colour_type() & PNG_COLOR_MASK_COLOR) == 0;
   Image image{.height = reading.height(), .width = reading.width(), .channels = grey ? 1 : 3, .bits = wide ? 16 : 8};
-  const auto samples = static_cast<std::size_t>(reading.samples()), kept = static_cast<std::size_t>(image.channels);
+  const auto kept = static_cast<std::size_t>(image.channels);
+  const Move how{.pixels = static_cast<std::size_t>(image.width),
+                 .from_stride = static_cast<std::size_t>(reading.samples()),
+                 .kept = kept,
+                 .to_stride = kept};
   if (reading.row_bytes() * static_cast<std::size_t>(image.height) / kDeflateRatio > file.size())
     truncated(Codec::png, "its data cannot hold its pixels");
   image.pixels.resize(image.values());
@@ -213,9 +198,9 @@ Image decode_png(std::span<const std::byte> file) {
     if (indexed)
       copy_colours(row, image.width, reading.palette(), to);
     else if (wide)
-      copy_row<std::uint16_t>(row, image.width, samples, kept, to);
+      move_row<std::uint16_t>(row, how, to);
     else
-      copy_row<std::uint8_t>(row, image.width, samples, kept, to);
+      move_row<std::uint8_t>(row, how, to);
   }
   return image;
 }

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <set>
 #include <utility>
 
@@ -27,10 +26,7 @@ constexpr std::array<std::string_view, 15> kSystemNames{
 /// and no image.
 bool of_system(std::string_view name) {
   if (name.starts_with('.')) return true;
-  std::string lower(name);
-  std::ranges::transform(lower, lower.begin(),
-                         [](unsigned char c) { return static_cast<char>(c < 0x80 ? std::tolower(c) : c); });
-  return std::ranges::find(kSystemNames, lower) != kSystemNames.end();
+  return std::ranges::find(kSystemNames, lower_case(std::string(name))) != kSystemNames.end();
 }
 
 class Walk {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <fstream>
 #include <optional>
 #include <set>
@@ -20,9 +19,6 @@ namespace shiftnorm::imaging {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::array<std::string_view, 11> kExtensions{".jpg",  ".jpeg", ".png", ".tif", ".tiff", ".bmp",
-                                                       ".webp", ".ppm",  ".pgm", ".pbm", ".pnm"};
 
 bool begins_like_image(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -151,13 +147,17 @@ class FolderDataset final : public Dataset {
 
 }  // namespace
 
+bool is_image_extension(std::string_view lower) {
+  constexpr std::array<std::string_view, 11> kExtensions{".jpg",  ".jpeg", ".png", ".tif", ".tiff", ".bmp",
+                                                         ".webp", ".ppm",  ".pgm", ".pbm", ".pnm"};
+  return std::ranges::find(kExtensions, lower) != kExtensions.end();
+}
+
 bool named_like_image(const fs::path& path) {
   std::string extension = path.extension().string();
   // ".jpg" alone is a hidden file without an extension to the library, and a JPEG to everybody else.
   if (extension.empty()) extension = path.filename().string();
-  std::ranges::transform(extension, extension.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return std::ranges::find(kExtensions, extension) != kExtensions.end();
+  return is_image_extension(lower_case(std::move(extension)));
 }
 
 std::vector<std::string> folder_order(const std::set<std::string>& names) {

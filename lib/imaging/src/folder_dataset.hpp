@@ -4,6 +4,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "shiftnorm/imaging/dataset.hpp"
@@ -22,6 +23,7 @@ namespace shiftnorm::imaging {
 /// Names of class folders in the order of the classes: by number where all are numbers, else by text.
 [[nodiscard]] std::vector<std::string> folder_order(const std::set<std::string>& names);
 
+[[nodiscard]] bool is_image_extension(std::string_view lower);  ///< ".jpg" and the like, in lower case
 /// By its extension.
 [[nodiscard]] bool named_like_image(const std::filesystem::path& path);
 

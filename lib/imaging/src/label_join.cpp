@@ -180,11 +180,6 @@ bool has_label(const Table& table, std::size_t row) {
   return std::ranges::any_of(table.findings, [&](std::size_t column) { return finding_of(table, row, column) >= 0; });
 }
 
-std::string lower(std::string text) {
-  std::ranges::transform(text, text.begin(), [](unsigned char c) { return c < 0x80 ? std::tolower(c) : c; });
-  return text;
-}
-
 std::string without_zeros(std::string text) {
   const std::size_t first = text.find_first_not_of('0');
   return text.substr(first == std::string::npos ? text.size() : first);
@@ -202,7 +197,7 @@ struct Looser {
   std::string_view words;
   std::string (*form)(std::string key);
 };
-constexpr std::array<Looser, 4> kLooser{{{"if upper and lower case were one", lower},
+constexpr std::array<Looser, 4> kLooser{{{"if upper and lower case were one", lower_case},
                                          {"without the zeros in front", without_zeros},
                                          {"with / in place of \\", with_slashes},
                                          {"by the file's name without its folders", last_part}}};

@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <unordered_set>
 
 #include "image_files.hpp"
 #include "label_values.hpp"
 #include "sample_names.hpp"
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/text.hpp"
 
 namespace shiftnorm::imaging {
 namespace {
@@ -68,9 +68,7 @@ std::unique_ptr<Dataset> open_table(const Table& table, const fs::path& folder) 
 }
 
 bool named_like_table(const fs::path& file) {
-  std::string extension = file.extension().string();
-  std::ranges::transform(extension, extension.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string extension = lower_case(file.extension().string());
   return extension == ".csv" || extension == ".tsv" || extension == ".txt";
 }
 

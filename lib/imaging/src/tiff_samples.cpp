@@ -5,17 +5,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <cstring>
 
+#include "sample_rows.hpp"
 #include "shiftnorm/core/error.hpp"
 
 namespace shiftnorm::imaging {
 namespace {
-
-/// Where a row's samples lie and where they go.
-struct Move {
-  std::size_t pixels, from_stride, kept, to_stride;
-};
 
 /// A whole number as a real one. Floats hold every whole number up to 2^24.
 float exactly(std::int64_t value) {
@@ -24,50 +19,7 @@ float exactly(std::int64_t value) {
     throw UnsupportedError(fmt::format("TIFF holds the integer {}; supported are those up to {}", value, kMost));
   return static_cast<float>(value);
 }
-float converted(float value, float) { return value; }
-template <class T>
-float converted(T value, float) {
-  return exactly(value);
-}
-template <class T>
-std::uint16_t converted(T value, std::uint16_t) {
-  return value;
-}
 
-template <class T, class To>
-void move(const std::byte* from, const Move& how, To* to) {
-  const auto value = [&](std::size_t i) {
-    T v;
-    std::memcpy(&v, from + i * sizeof(T), sizeof(T));
-    return converted(v, To{});
-  };
-  if (how.from_stride == how.kept && how.to_stride == how.kept) {
-    for (std::size_t i = 0; i < how.pixels * how.kept; ++i) to[i] = value(i);
-    return;
-  }
-  for (std::size_t x = 0; x < how.pixels; ++x)
-    for (std::size_t c = 0; c < how.kept; ++c) to[x * how.to_stride + c] = value(x * how.from_stride + c);
-}
-
-/// 1, 2 or 4 bits, one sample a pixel, the first in the highest bits.
-void unpack(const std::byte* from, std::size_t pixels, unsigned bits, std::uint16_t* to) {
-  const unsigned per_byte = 8 / bits, mask = (1U << bits) - 1;
-  for (std::size_t x = 0; x < pixels; ++x) {
-    const unsigned shift = bits * static_cast<unsigned>(per_byte - 1 - x % per_byte);
-    to[x] = static_cast<std::uint16_t>(std::to_integer<unsigned>(from[x / per_byte]) >> shift & mask);
-  }
-}
-
-/// a * b / 255, rounded: PIL's MULDIV255.
-std::uint32_t scaled(std::uint32_t a, std::uint32_t b) {
-  const std::uint32_t product = a * b + 128;
-  return ((product >> 8) + product) >> 8;
-}
-
-std::uint16_t light_of(std::uint32_t ink, std::uint32_t black) {
-  const std::uint32_t left = 255 - black, taken = scaled(ink, left);
-  return static_cast<std::uint16_t>(left - std::min(left, taken));
-}
 std::uint16_t divided(std::uint32_t colour, std::uint32_t alpha) {
   return static_cast<std::uint16_t>(alpha == 0 ? 0 : std::min<std::uint32_t>(255, colour * 255 / alpha));
 }
@@ -139,14 +91,14 @@ void TiffSamples::take_row(std::span<const std::byte> row, std::int64_t y, std::
   const bool is_signed = directory_.number == TiffNumber::whole_signed;
   if (image_.bits == 0) {
     float* to = image_.reals.data() + at;
-    if (directory_.number == TiffNumber::real) return move<float>(from, how, to);
-    if (directory_.bits == 16) return move<std::int16_t>(from, how, to);
-    return is_signed ? move<std::int32_t>(from, how, to) : move<std::uint32_t>(from, how, to);
+    if (directory_.number == TiffNumber::real) return move_row<float>(from, how, to);
+    if (directory_.bits == 16) return move_row<std::int16_t>(from, how, to, exactly);
+    return is_signed ? move_row<std::int32_t>(from, how, to, exactly) : move_row<std::uint32_t>(from, how, to, exactly);
   }
   std::uint16_t* to = image_.pixels.data() + at;
-  if (directory_.bits == 16) return move<std::uint16_t>(from, how, to);
-  if (directory_.bits == 8) return move<std::uint8_t>(from, how, to);
-  unpack(from, how.pixels, static_cast<unsigned>(directory_.bits), to);
+  if (directory_.bits == 16) return move_row<std::uint16_t>(from, how, to);
+  if (directory_.bits == 8) return move_row<std::uint8_t>(from, how, to);
+  unpack(row, directory_.bits, std::span(to, how.pixels));
 }
 
 Image TiffSamples::image() && {

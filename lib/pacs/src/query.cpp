@@ -53,8 +53,7 @@ static_assert(std::ranges::is_sorted(kKeys, {}, &QueryKey::keyword), "the neares
 std::string number_form(const QueryKey& key) { return fmt::format("{:04x},{:04x}", key.tag >> 16, key.tag & 0xFFFF); }
 
 const QueryKey& find_key(std::string_view name) {
-  std::string lower(name);
-  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return std::tolower(c); });
+  const std::string lower = lower_case(std::string(name));
   std::vector<std::string> keywords;
   for (const QueryKey& key : kKeys) {
     if (key.keyword == name || number_form(key) == lower) return key;

@@ -4,27 +4,22 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <fstream>
 #include <unordered_map>
 
 #include "dicom/sniff.hpp"
 #include "shiftnorm/core/parallel.hpp"
+#include "shiftnorm/core/text.hpp"
 
 namespace shiftnorm::imaging::dicom {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::string lower(std::string text) {
-  std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
-
 /// `._x.dcm` is what macOS leaves beside x.dcm.
 bool named_dcm(const Source& source) {
   const std::string name = source.shown.substr(source.shown.find_last_of("/!") + 1);
-  return lower(name).ends_with(".dcm") && !name.starts_with("._");
+  return lower_case(name).ends_with(".dcm") && !name.starts_with("._");
 }
 
 bool matches(std::span<const std::byte> head, std::size_t at, std::string_view text) {
@@ -164,10 +159,10 @@ std::string comparable(std::string_view value) {
   std::string out;
   for (const char c : value) {
     if (c == ' ' && (out.empty() || out.back() == ' ')) continue;
-    out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    out += c;
   }
   if (out.ends_with(' ')) out.pop_back();
-  return out;
+  return lower_case(std::move(out));
 }
 
 bool has_value(std::string_view text, std::string_view value) {

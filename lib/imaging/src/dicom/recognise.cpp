@@ -1,12 +1,13 @@
 #include <algorithm>
 #include <array>
-#include <cctype>
 
 #include "dicom/listing.hpp"
 #include "dicom/sniff.hpp"
+#include "folder_dataset.hpp"
 #include "mapped_file.hpp"
 #include "shiftnorm/container/zip.hpp"
 #include "shiftnorm/core/file.hpp"
+#include "shiftnorm/core/text.hpp"
 #include "shiftnorm/imaging/dataset.hpp"
 
 namespace shiftnorm::imaging {
@@ -14,17 +15,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string type_of(const fs::path& path) {
-  std::string extension = path.extension().string();
-  std::ranges::transform(extension, extension.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return extension;
-}
+std::string type_of(const fs::path& path) { return lower_case(path.extension().string()); }
 
 bool named_like_picture(const fs::path& path) {
-  constexpr std::array<std::string_view, 12> kPictures{".jpg",  ".jpeg", ".png", ".tif", ".tiff", ".bmp",
-                                                       ".webp", ".ppm",  ".pgm", ".pbm", ".pnm",  ".npy"};
-  return std::ranges::find(kPictures, type_of(path)) != kPictures.end();
+  const std::string type = type_of(path);
+  return is_image_extension(type) || type == ".npy";
 }
 
 bool is_named_zip(const fs::path& file) {

@@ -17,4 +17,6 @@ namespace shiftnorm {
 /// Text from a file, safe to print: control characters and invalid UTF-8 become '?'; after `most` bytes "...".
 [[nodiscard]] std::string printable(std::string_view text, std::size_t most = 120);
 
+[[nodiscard]] std::string lower_case(std::string text);  ///< A to Z alone
+
 }  // namespace shiftnorm
