@@ -206,6 +206,53 @@ TEST_CASE("Bombs go off within their bounds") {
 #endif
 }
 
+// Law: what one opcode of one byte makes refers to all that it was given, so that n of them may ask for n^2 steps.
+TEST_CASE("Objects that share what they are made of are refused") {
+  const std::string many = "(" + repeat("N", 100000);
+  const TorchFile file;
+  SECTION("and are counted as they are built") {
+    // q1: what is shared, q2: the class, q3: a state that names nothing
+    const auto [shared, object] = GENERATE_COPY(table<std::string, std::string>({
+        {many + "t", "h\x02h\x01R"},      // REDUCE
+        {many + "t", "h\x02h\x01\x81"},   // NEWOBJ
+        {many + "t", "h\x02h\x01}\x92"},  // NEWOBJ_EX
+        {"(h\x02" + many.substr(1) + "t", "ccopyreg\n__newobj__\nh\x01R"},
+        {many + "t", "ccopyreg\n_reconstructor\nh\x02Nh\x01\x87R"},
+        {"](" + repeat("NN", 50000) + "e", "ccopyreg\n_reconstructor\nh\x02Nh\x01\x87R"},
+        {"}(" + repeat("NN", 100000) + "u", "ccopyreg\n_reconstructor\nh\x02Nh\x01\x87R"},
+        {"](" + repeat("NN", 50000) + "e",
+         "h\x02)\x81h\x01"
+         "b"},  // BUILD
+        {many + "t", "ctorch._tensor\n_rebuild_from_type_v2\n(Nh\x02h\x01NtR"},
+        {"](" + repeat("NN", 50000) + "e", "ctorch.fx.graph_module\nreduce_graph_module\nh\x01N\x86R"},
+    }));
+    CAPTURE(object);
+    PickleBuilder pickle;
+    pickle.global("a", "b").raw("q\x02").raw(shared).raw("q\x01](").raw(repeat(object, 1000)).op('e');
+    CHECK_THROWS_WITH(parse(file.zip_around(pickle.finish())), Contains("more than 4194304 references"));
+  }
+  SECTION("and are counted as they are looked through, where it grew afterwards") {
+    const auto [shared, object, grow] = GENERATE_COPY(table<std::string, std::string, std::string>({
+        {"]", "h\x02h\x01R", many + "e"},
+        {"]", "ccopyreg\n_reconstructor\nh\x02Nh\x01\x87R", many + "e"},
+        {"}", "ccopyreg\n_reconstructor\nh\x02Nh\x01\x87R", many + "u"},
+        {"}",
+         "h\x02)\x81h\x01"
+         "b",
+         many + "u"},
+        {"}",
+         "h\x02)\x81h\x01N\x86"
+         "b",
+         many + "u"},
+    }));
+    CAPTURE(object);
+    PickleBuilder pickle;
+    pickle.global("a", "b").raw("q\x02").raw(shared).raw("q\x01](").raw(repeat(object, 1000)).raw("eh\x01");
+    pickle.raw(grow).byte(0x86);
+    CHECK_THROWS_WITH(parse(file.zip_around(pickle.finish())), Contains("objects share more values than those of any"));
+  }
+}
+
 TEST_CASE("Damaged PyTorch files never crash the reader") {
   TorchFile file;
   const std::size_t s = file.add_floats("0", {1, 2, 3, 4});

@@ -13,7 +13,7 @@
 namespace shiftnorm::formats {
 namespace {
 
-using pickle::Heap, pickle::Id, pickle::Object, pickle::Sequence, pickle::TensorRef;
+using pickle::Heap, pickle::Id, pickle::Object, pickle::TensorRef;
 
 // What torch and NumPy make their tensors and arrays by.
 constexpr std::array<std::string_view, 3> kTensorMakers{"torch._utils._rebuild_", "torch._tensor._rebuild_",
@@ -42,17 +42,6 @@ std::string_view maker_of(const Heap& heap, Id id) {
   return "an unknown object";
 }
 
-bool is_numbers(const Heap& heap, Id id) {
-  return heap.get<TensorRef>(id) != nullptr || heap.get<pickle::StorageView>(id) != nullptr;
-}
-
-/// Whether an object was made of a tensor or a storage.
-bool made_of_numbers(const Heap& heap, const Object& object) {
-  const auto* given = heap.get<Sequence>(object.arguments);
-  return given != nullptr &&
-         std::any_of(given->items.begin(), given->items.end(), [&heap](Id item) { return is_numbers(heap, item); });
-}
-
 std::string_view opaque_name(const Heap& heap, Id id) {
   if (const auto* tensor = heap.get<TensorRef>(id))
     return dense_tensor(heap, id) != nullptr ? std::string_view() : heap.element_type(*tensor).name;
@@ -73,7 +62,7 @@ bool stands_for_tensor(const Heap& heap, Id id) {
   const auto* object = heap.get<Object>(id);
   if (object == nullptr || object->module) return false;
   const std::string_view maker = maker_of(heap, id);
-  return object->tensor || makes_tensors(maker) || makes_arrays(maker) || made_of_numbers(heap, *object);
+  return object->tensor || makes_tensors(maker) || makes_arrays(maker);
 }
 
 std::string why_unread(const Heap& heap, Id id) {

@@ -329,7 +329,7 @@ void Machine::reduce() {
   const bool inert = std::holds_alternative<ClassName>(called) || std::holds_alternative<Object>(called) ||
                      std::holds_alternative<Opaque>(called);
   if (!inert) throw FormatError("pickle: calls what is no known name");
-  push_new(Object{.type = function, .arguments = arguments});
+  push(result_.heap.add_object(function, arguments));
 }
 
 // The state of what is no object (an OrderedDict's _metadata, a NumPy scalar's) holds no weights.
@@ -338,9 +338,10 @@ void Machine::build() {
   auto* object = std::get_if<Object>(&result_.heap.at(id));
   if (object == nullptr) return;
   object->state = state;
-  // Looking at the attributes takes time that an opcode of one byte can ask for again.
+  // Looking at the attributes takes time that an opcode of one byte can ask for again; a pair of them may be shared
+  // too.
   const Dict* attributes = result_.heap.attributes(id);
-  result_.heap.count_references(attributes == nullptr ? 1 : 1 + attributes->items.size());
+  result_.heap.count_references(1 + (attributes == nullptr ? result_.heap.extent(state) : attributes->items.size()));
   object->module = has_module_state(result_.heap, id);
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "shiftnorm/core/error.hpp"
@@ -48,6 +49,15 @@ Id Heap::add(Value value) {
   if (values_.size() >= kMaxValues) throw FormatError(fmt::format("pickle: builds more than {} values", kMaxValues));
   values_.push_back(std::move(value));
   return static_cast<Id>(values_.size() - 1);
+}
+
+Id Heap::add_object(Id type, Id arguments) {
+  const std::vector<Id>& given = sequence(arguments, "the argument list");
+  count_references(given.size());
+  const bool numbers = std::any_of(given.begin(), given.end(), [this](Id id) {
+    return get<TensorRef>(id) != nullptr || get<StorageView>(id) != nullptr;
+  });
+  return add(Object{.type = type, .arguments = arguments, .tensor = numbers});
 }
 
 Id Heap::add_tensor(Tensor tensor) {
@@ -120,6 +130,12 @@ const Dict* Heap::attributes(Id id) const {
   if (object == nullptr) return nullptr;
   const auto* pair = get<Sequence>(object->state);
   return get<Dict>(pair != nullptr && pair->items.size() == 2 ? pair->items[0] : object->state);
+}
+
+std::size_t Heap::extent(Id id) const {
+  if (const auto* dict = get<Dict>(id)) return dict->items.size();
+  const auto* sequence = get<Sequence>(id);
+  return sequence == nullptr ? 0 : sequence->items.size();
 }
 
 std::string_view Heap::first_unknown_class() const {

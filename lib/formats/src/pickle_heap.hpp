@@ -46,7 +46,7 @@ struct Object {
   Id items = 0;         ///< a dict, or None
   Id elements = 0;      ///< a sequence, or None
   bool module = false;  ///< has what every torch.nn.Module or TorchScript object has (module_tree.hpp)
-  bool tensor = false;  ///< of a class that derives from torch.Tensor
+  bool tensor = false;  ///< of a class that derives from torch.Tensor, or made of a tensor or a storage
 };
 /// All or part of a storage, in elements.
 struct StorageView {
@@ -93,6 +93,8 @@ class Heap {
   Id add(Value value);  ///< throws FormatError when the heap is full
   /// References are what an opcode of one byte can multiply; throws FormatError when there are too many.
   void count_references(std::size_t count);
+  /// What calling an unknown class or function gives. Many may be made of the same arguments: these are counted too.
+  Id add_object(Id type, Id arguments);
   Id add_tensor(Tensor tensor);
   Id add_storage_view(Storage storage, std::optional<std::pair<std::int64_t, std::int64_t>> view);
 
@@ -121,6 +123,8 @@ class Heap {
   [[nodiscard]] const Dict* dict(Id id) const;
   /// The attributes of an object, or nullptr if it is none or has none.
   [[nodiscard]] const Dict* attributes(Id id) const;
+  /// How many values lie directly in a dict or a sequence; 0 for what is neither.
+  [[nodiscard]] std::size_t extent(Id id) const;
   /// The first class that was named and that no table knows; empty: none.
   [[nodiscard]] std::string_view first_unknown_class() const;
 

@@ -84,9 +84,8 @@ Id call_class(Heap& /*heap*/, Arguments /*arguments*/) {
 Id call_newobj(Heap& heap, Arguments arguments) {
   if (arguments.empty()) throw FormatError("pickle: makes an object without a class");
   if (const auto* known = heap.get<Name>(arguments[0])) return call_name(heap, known->index, arguments.subspan(1));
-  heap.count_references(arguments.size());
   const Id given = heap.add(Sequence{{arguments.begin() + 1, arguments.end()}, false});
-  return heap.add(Object{.type = arguments[0], .arguments = given});
+  return heap.add_object(arguments[0], given);
 }
 
 /// copyreg._reconstructor(class, base, state): an object whose base is a dict has its items in the state.
@@ -94,6 +93,7 @@ Id call_reconstructor(Heap& heap, Arguments arguments) {
   if (arguments.size() != 3)
     throw FormatError(fmt::format("pickle: makes an object of {} arguments; expected 3", arguments.size()));
   if (heap.get<Name>(arguments[0]) != nullptr) return arguments[2];
+  heap.count_references(heap.extent(arguments[2]));
   const bool items = heap.get<Dict>(arguments[2]) != nullptr, elements = heap.get<Sequence>(arguments[2]) != nullptr;
   return heap.add(Object{.type = arguments[0],
                          .items = items ? arguments[2] : Heap::kNoneId,
@@ -106,7 +106,7 @@ Id call_graph_module(Heap& heap, Arguments arguments) {
   const Id type = heap.add(ClassName{"torch.fx.graph_module.GraphModule"});
   const Id id = heap.add(Object{.type = type, .state = arguments[0]});
   const Dict* attributes = heap.attributes(id);
-  heap.count_references(attributes == nullptr ? 1 : attributes->items.size());
+  heap.count_references(1 + (attributes == nullptr ? heap.extent(arguments[0]) : attributes->items.size()));
   std::get<Object>(heap.at(id)).module = has_module_state(heap, id);
   return id;
 }
@@ -203,9 +203,11 @@ std::string full_name(const KnownName& known) { return fmt::format("{}.{}", know
 // What a class of its own makes of the numbers nobody knows: they might be packed or scaled.
 Id call_from_type(Heap& heap, Arguments arguments) {
   if (arguments.size() < 3) throw FormatError("pickle: a tensor with attributes of fewer than 3 arguments");
-  for (const Id id : {arguments[1], arguments[0]})
-    if (heap.get<ClassName>(id) != nullptr)
-      return heap.add(Object{.type = id, .arguments = arguments[2], .tensor = true});
+  for (const Id id : {arguments[1], arguments[0]}) {
+    if (heap.get<ClassName>(id) == nullptr) continue;
+    heap.count_references(heap.extent(arguments[2]));
+    return heap.add(Object{.type = id, .arguments = arguments[2], .tensor = true});
+  }
   const auto* function = heap.get<Name>(arguments[0]);
   auto* const call = function != nullptr ? kNames[function->index].call : nullptr;
   if (call != call_tensor && call != call_parameter)

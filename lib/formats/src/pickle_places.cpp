@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "budget.hpp"
+
 namespace shiftnorm::formats {
 namespace {
 
@@ -14,6 +16,16 @@ bool worth_a_place(const Heap& heap, Id id) {
   return std::holds_alternative<Dict>(value) || std::holds_alternative<Object>(value) ||
          std::holds_alternative<pickle::ClassName>(value) || std::holds_alternative<pickle::TensorRef>(value) ||
          (std::holds_alternative<Sequence>(value) && id != Heap::kEmptyTupleId);
+}
+
+/// How much there is to look through in a value, for its children and for what its attributes and items say of it.
+std::size_t extent(const Heap& heap, Id id) {
+  const auto* object = heap.get<Object>(id);
+  if (object == nullptr) return heap.extent(id);
+  std::size_t sum = 0;
+  for (const Id part : {object->items, object->elements, object->state, object->arguments}) sum += heap.extent(part);
+  const Dict* attributes = heap.attributes(id);
+  return sum + (attributes == nullptr ? 0 : attributes->items.size());
 }
 
 /// Calls add(place) for what lies directly in a value.
@@ -62,9 +74,13 @@ std::vector<Place> places_in(const Heap& heap, Id root, const std::function<bool
   std::vector<bool> seen(heap.size());
   seen[root] = true;
   std::size_t again = 0;
+  // Containers may have grown after the heap counted them as part of many objects.
+  Budget budget("pickle: its objects share more values than those of any checkpoint");
   for (std::size_t i = 0; i < places.size(); ++i) {
     const Place parent = places[i];
-    if (parent.again || parent.depth >= kMaxDepth || !open(parent.id)) continue;
+    if (parent.again) continue;
+    budget.spend(extent(heap, parent.id));
+    if (parent.depth >= kMaxDepth || !open(parent.id)) continue;
     const auto add = [&](Place place) {
       if (!worth_a_place(heap, place.id)) return;
       place.parent = i;

@@ -24,7 +24,8 @@ struct Place {
 /// The containers, objects, classes and tensors of a pickle, from the root on, the shallower first. Breadth first and
 /// without recursion: a file may nest as deep as it likes, and in circles; what lies more than 64 deep is not looked
 /// at. `enter` is asked of a place before it is added, and may be asked of one value again and again: it looks at the
-/// name; `open` once, whether to look at what is in a value. Places point into the heap.
+/// name; `open` once, whether to look at what is in a value. Places point into the heap. Looking through the items and
+/// attributes of every place takes a bounded time. Errors  FormatError for objects that share too much.
 [[nodiscard]] std::vector<Place> places_in(const pickle::Heap& heap, pickle::Id root,
                                            const std::function<bool(const Place&)>& enter,
                                            const std::function<bool(pickle::Id)>& open);
