@@ -1,7 +1,6 @@
 #include "shiftnorm/adapt/engine.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -19,12 +18,6 @@
 
 namespace shiftnorm::adapt {
 namespace {
-
-void require_valid(const Mode& mode) {
-  const std::vector<std::string> wrong = problems(mode);
-  if (!wrong.empty())
-    throw ConfigError(fmt::format("mode '{}': {}", mode.name, fmt::format("{}", fmt::join(wrong, "; "))));
-}
 
 /// The images of each domain; together they are all images once.
 Groups groups_of(std::span<const Domain> domains, std::size_t count) {

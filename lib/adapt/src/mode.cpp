@@ -1,6 +1,7 @@
 #include "shiftnorm/adapt/mode.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -51,10 +52,9 @@ Enum parse(std::string_view what, std::string_view name, const Names& names) {
 }
 
 void check_weights(const Mode& m, std::vector<std::string>& out) {
-  const bool weighted = facts(m.policy).weighted;
   if (m.source_weight && m.prior_images)
     out.emplace_back("source_weight and prior_images are both given; expected one of them");
-  if ((m.source_weight || m.prior_images) && !weighted)
+  if ((m.source_weight || m.prior_images) && !weighted(m.policy))
     out.push_back(fmt::format(
         "policy {} takes no source_weight or prior_images; expected policy blend, mixture, batch or instance",
         name_of(m.policy)));
@@ -126,6 +126,11 @@ std::vector<std::string> problems(const Mode& mode) {
   return out;
 }
 
+void require_valid(const Mode& mode) {
+  const std::vector<std::string> wrong = problems(mode);
+  if (!wrong.empty()) throw ConfigError(fmt::format("mode '{}': {}", mode.name, fmt::join(wrong, "; ")));
+}
+
 bool measures(Policy policy) { return facts(policy).measures; }
 bool needs_source(const Mode& mode) {
   if (mode.policy == Policy::batch || mode.policy == Policy::instance) return mode.source_weight || mode.prior_images;
@@ -134,6 +139,7 @@ bool needs_source(const Mode& mode) {
          mode.estimator == Estimator::dua;
 }
 bool exportable(Policy policy) { return facts(policy).exportable; }
+bool weighted(Policy policy) { return facts(policy).weighted; }
 
 std::string_view name_of(Semantics semantics) { return kSemantics[static_cast<std::size_t>(semantics)]; }
 std::string_view name_of(Estimator estimator) { return kEstimators[static_cast<std::size_t>(estimator)]; }

@@ -55,10 +55,19 @@ struct Mode {
 
 /// Every problem of a mode at once, each in one line; empty when it can be run (estimators.md A-C).
 [[nodiscard]] std::vector<std::string> problems(const Mode& mode);
+/// Errors  ConfigError with the mode's name and all its problems in one line.
+void require_valid(const Mode& mode);
 
-/// Whether the policy needs statistics of the target (and so an adapt stage), and whether a file can hold its result.
+/// What a mode does in one stable line: every field that has a meaning for it, and not what it is called. Two modes
+/// with the same text give the same results on the same network and images: keys of caches and jobs come from it.
+///   "policy=blend semantics=batch estimator=ema momentum=0.1 batch=32 shuffle=7 prior-images=16 layers.first=3"
+[[nodiscard]] std::string canonical(const Mode& mode);
+
+/// Whether the policy needs statistics of the target (and so an adapt stage), whether a file can hold its result, and
+/// whether it takes source_weight or prior_images.
 [[nodiscard]] bool measures(Policy policy);
 [[nodiscard]] bool exportable(Policy policy);
+[[nodiscard]] bool weighted(Policy policy);
 /// Whether the file's own statistics enter the result; false where a file without any will do.
 [[nodiscard]] bool needs_source(const Mode& mode);
 

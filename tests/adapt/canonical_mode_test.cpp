@@ -1,0 +1,119 @@
+#include <catch2/catch.hpp>
+#include <set>
+
+#include "shiftnorm/adapt/mode.hpp"
+#include "shiftnorm/core/error.hpp"
+
+using namespace shiftnorm::adapt;
+using Catch::Matchers::Contains;
+
+namespace {
+
+/// How many fields a plain struct has: the bindings below compile with no other number.
+constexpr std::size_t fields_of(const Mode& mode) {
+  const auto& [name, policy, semantics, estimator, batch, momentum, shuffle, source_weight, prior_images, layers] =
+      mode;
+  static_cast<void>(name);
+  return 10;
+}
+constexpr std::size_t fields_of(const LayerRule& rule) {
+  const auto& [include, exclude, first, last, min_level, max_level] = rule;
+  static_cast<void>(include);
+  return 6;
+}
+
+/// One field changed, in a mode for which it has a meaning.
+struct Change {
+  const char* field;
+  Mode from;
+  void (*change)(Mode&);
+};
+
+Mode in_batches() { return {.semantics = Semantics::batch, .estimator = Estimator::ema}; }
+
+/// Every field but the name, each once.
+const std::vector<Change>& changes() {
+  static const std::vector<Change> all{
+      {"policy", {}, [](Mode& m) { m.policy = Policy::mean_only; }},
+      {"semantics", {}, [](Mode& m) { m.semantics = Semantics::source; }},
+      {"estimator", in_batches(), [](Mode& m) { m.estimator = Estimator::ema_reset; }},
+      {"batch", in_batches(), [](Mode& m) { m.batch = 8; }},
+      {"momentum", in_batches(), [](Mode& m) { m.momentum = 0.1; }},
+      {"shuffle", in_batches(), [](Mode& m) { m.shuffle = 0; }},
+      {"source_weight",
+       {.policy = Policy::blend, .source_weight = 0.5},
+       [](Mode& m) { m.source_weight = 0.5000000000000001; }},
+      {"prior_images", {.policy = Policy::blend, .prior_images = 16}, [](Mode& m) { m.prior_images = 17; }},
+      {"layers.include", {}, [](Mode& m) { m.layers.include = {"*"}; }},
+      {"layers.exclude", {}, [](Mode& m) { m.layers.exclude = {"*"}; }},
+      {"layers.first", {}, [](Mode& m) { m.layers.first = 1; }},
+      {"layers.last", {}, [](Mode& m) { m.layers.last = 1; }},
+      {"layers.min_level", {}, [](Mode& m) { m.layers.min_level = 1; }},
+      {"layers.max_level", {}, [](Mode& m) { m.layers.max_level = 1; }},
+  };
+  return all;
+}
+
+}  // namespace
+
+// Law: results depend on a field, so the text does. That each field has a case is counted: the layers' fields stand in
+// for `layers`, and the name has no meaning.
+TEST_CASE("A mode's text changes with every field", "[adapt]") {
+  REQUIRE(changes().size() == (fields_of(Mode{}) - 2) + fields_of(LayerRule{}));
+  std::set<std::string> fields;
+  for (const Change& change : changes()) {
+    INFO(change.field);
+    fields.insert(change.field);
+    Mode changed = change.from;
+    change.change(changed);
+    CHECK(problems(change.from).empty());
+    CHECK(problems(changed).empty());
+    CHECK(canonical(changed) != canonical(change.from));
+  }
+  CHECK(fields.size() == changes().size());
+  Mode renamed = in_batches();
+  renamed.name = "another name";
+  CHECK(canonical(renamed) == canonical(in_batches()));
+}
+
+// Law: patterns that can be told apart give texts that can, whatever stands in them.
+TEST_CASE("A mode's text keeps lists of patterns apart", "[adapt]") {
+  std::set<std::string> texts;
+  const std::vector<LayerRule> rules{{.include = {"a", "b"}},
+                                     {.include = {"a,1:b"}},
+                                     {.include = {"ab"}},
+                                     {.include = {"b", "a"}},
+                                     {.exclude = {"a", "b"}},
+                                     {.include = {"a"}, .exclude = {"b"}},
+                                     {.include = {"a, layers.first=1"}},
+                                     {.include = {"a"}, .first = 1}};
+  for (const LayerRule& rule : rules) texts.insert(canonical({.layers = rule}));
+  CHECK(texts.size() == rules.size());
+}
+
+// Kept: keys made from these texts lie in users' caches. Oracle: mode.hpp, which field has a meaning for which policy.
+TEST_CASE("A mode's text names what has a meaning for it, and stays as it is", "[adapt]") {
+  CHECK(canonical({}) == "policy=adabn semantics=layerwise estimator=population");
+  CHECK(canonical({.policy = Policy::source}) == "policy=source batch=64");
+  CHECK(canonical({.policy = Policy::instance, .source_weight = 0.25}) == "policy=instance source-weight=0.25");
+  CHECK(canonical({.policy = Policy::batch, .batch = 8, .shuffle = 7}) == "policy=batch batch=8 shuffle=7");
+  CHECK(canonical({.policy = Policy::identity, .layers = {.exclude = {"bn*"}}}) ==
+        "policy=identity layers.exclude=3:bn*,");
+  CHECK(canonical({.policy = Policy::mixture,
+                   .semantics = Semantics::batch,
+                   .estimator = Estimator::ema,
+                   .batch = 32,
+                   .momentum = 0.1,
+                   .shuffle = 7,
+                   .prior_images = 16,
+                   .layers = {.include = {"a", "b*"}, .first = 3, .last = 4, .min_level = 1, .max_level = 2}}) ==
+        "policy=mixture semantics=batch estimator=ema momentum=0.1 batch=32 shuffle=7 prior-images=16 "
+        "layers.include=1:a,2:b*, layers.first=3 layers.last=4 layers.min-level=1 layers.max-level=2");
+}
+
+TEST_CASE("A mode that cannot be run is refused with its name and everything that is wrong", "[adapt]") {
+  CHECK_NOTHROW(require_valid({}));
+  CHECK_THROWS_WITH(require_valid({.name = "mine", .policy = Policy::blend, .batch = 0}),
+                    "mode 'mine': batch = 0; expected 1 or more images; policy blend has no weight; expected "
+                    "source_weight or prior_images");
+}
