@@ -73,7 +73,7 @@ TEST_CASE("Domains measured in one sweep are those measured alone, bit for bit",
   REQUIRE(together.outputs->values.size() == kCount * 4);
   for (std::size_t d = 0; d < kDomains.size(); ++d) {
     const Images own = only(kDomains[d]);
-    const ModeResult alone = engine.run(mode, own, &own, {});
+    const ModeResult alone = engine.run(mode, own, kSameImages, {});
     check_equal(together.domains[d].statistics, alone.statistics);
     check_equal(together.domains[d].measured, alone.measured);
     CHECK(together.domains[d].adapted_images == (exportable(mode.policy) ? alone.adapted_images : 0));
@@ -93,10 +93,25 @@ TEST_CASE("A domain may be treated by another policy than the rest", "[adapt]") 
   const std::vector<Domain> domains{{kDomains[0], {}}, {kDomains[1], blend}, {kDomains[2], {}}};
   const DomainResults results = engine.run_domains(domains, {kCount, picture}, true, {});
   const Images own = only(kDomains[1]);
-  const ModeResult alone = engine.run(blend, own, &own, {});
+  const ModeResult alone = engine.run(blend, own, kSameImages, {});
   check_equal(results.domains[1].statistics, alone.statistics);
   for (std::size_t i = 0; i < kDomains[1].size(); ++i)
     CHECK(results.outputs->values[4 * kDomains[1][i]] == alone.outputs->values[4 * i]);
+}
+
+// Oracle: engine.hpp, what the modes of a run's domains may differ in.
+TEST_CASE("Domains that are not measured alike are refused", "[adapt]") {
+  Engine engine(two_levels(), {});
+  const auto run = [&](const Mode& other) {
+    const std::vector<Domain> domains{{{0, 1}, {}}, {{2}, other}};
+    return engine.run_domains(domains, {3, picture}, true, {});
+  };
+  CHECK_THROWS_WITH(run({.semantics = Semantics::source}),
+                    "domains are measured as 'policy=adabn semantics=source estimator=population' and as "
+                    "'policy=adabn semantics=layerwise estimator=population'; expected one way for all");
+  CHECK_THROWS_AS(run({.layers = {.first = 1}}), Error);
+  CHECK_THROWS_AS(run({.policy = Policy::batch}), Error);
+  CHECK_NOTHROW(run({.policy = Policy::mean_only}));
 }
 
 TEST_CASE("Domains are all images once", "[adapt]") {
@@ -129,7 +144,7 @@ TEST_CASE("An image that is not finite costs its own domain one image", "[adapt]
   for (std::size_t d = 0; d < kDomains.size(); ++d) {
     const std::vector<std::size_t>& chosen = kDomains[d];
     const Images own{chosen.size(), [&](std::size_t i, std::span<float> dst) { flawed(chosen[i], dst); }};
-    const ModeResult alone = engine.run(mode, own, &own, {});
+    const ModeResult alone = engine.run(mode, own, kSameImages, {});
     check_equal(together.domains[d].statistics, alone.statistics);
     CHECK(together.domains[d].adapted_images == (exportable(mode.policy) ? alone.adapted_images : 0));
     for (std::size_t i = 0; i < chosen.size(); ++i)

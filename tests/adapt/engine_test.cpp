@@ -34,7 +34,7 @@ const Images kImages{3, [](std::size_t i, std::span<float> dst) { std::copy_n(kP
 
 TEST_CASE("The source is evaluated with the file's statistics", "[adapt]") {
   Engine engine(bare_norm(), {});
-  const ModeResult r = engine.run({.policy = Policy::source}, kImages, &kImages, {});
+  const ModeResult r = engine.run({.policy = Policy::source}, kImages, kSameImages, {});
   // gamma (x - mean) / sqrt(variance + 1e-5) + beta: 2 (1 - 0) / 1 + 1 = 3 and (2 - 10) / 2 = -4.
   CHECK(r.outputs->values[0] == Approx(3.0).epsilon(1e-4));
   CHECK(r.outputs->values[2] == Approx(-4.0).epsilon(1e-4));
@@ -56,20 +56,20 @@ TEST_CASE("Population statistics of three images, by hand", "[adapt]") {
 
 TEST_CASE("A layerwise sweep's outputs equal inference with its statistics", "[adapt]") {
   Engine engine(bare_norm(), {.threads = 2});
-  const ModeResult r = engine.run({}, kImages, &kImages, {});
+  const ModeResult r = engine.run({}, kImages, kSameImages, {});
   CHECK(engine.infer(r.statistics, kImages, {}).values == r.outputs->values);
   CHECK(r.adapted_images == 3);
 }
 
 TEST_CASE("Policy batch normalises each group by itself, in arrival order", "[adapt]") {
   Engine engine(bare_norm(), {});
-  const ModeResult r = engine.run({.policy = Policy::batch, .batch = 2}, kImages, &kImages, {});
+  const ModeResult r = engine.run({.policy = Policy::batch, .batch = 2}, kImages, kSameImages, {});
   CHECK(r.statistics.empty());
   // Images 0 and 1 together: channel 0 has mean 4, variance 5; image 2 alone: mean 4, variance 1.
   CHECK(r.outputs->values[0] == Approx(2 * (1 - 4) / std::sqrt(5.0) + 1).epsilon(1e-4));
   CHECK(r.outputs->values[8] == Approx(2 * (3 - 4) / 1.0 + 1).epsilon(1e-4));
   // lambda 1 is the source.
-  const ModeResult source = engine.run({.policy = Policy::instance, .source_weight = 1.0}, kImages, &kImages, {});
+  const ModeResult source = engine.run({.policy = Policy::instance, .source_weight = 1.0}, kImages, kSameImages, {});
   CHECK(source.outputs->values == engine.infer(engine.source(), kImages, {}).values);
 }
 

@@ -69,10 +69,10 @@ TEST_CASE("golden: a folded ResNet-20 with known source statistics adapts as the
   for (std::size_t i = 0; i < 19; ++i) CHECK(found.batch_norms()[i].level == expected.batch_norms()[i].level);
 
   const Mode source{.policy = Policy::source};
-  CHECK(largest_difference(*found.run(source, images, &images, {}).outputs,
-                           *expected.run(source, images, &images, {}).outputs) < 1e-3);
-  const ModeResult adapted = found.run({}, images, &images, {});
-  CHECK(largest_difference(*adapted.outputs, *expected.run({}, images, &images, {}).outputs) < 1e-3);
+  CHECK(largest_difference(*found.run(source, images, kSameImages, {}).outputs,
+                           *expected.run(source, images, kSameImages, {}).outputs) < 1e-3);
+  const ModeResult adapted = found.run({}, images, kSameImages, {});
+  CHECK(largest_difference(*adapted.outputs, *expected.run({}, images, kSameImages, {}).outputs) < 1e-3);
 
   // What a file would hold: the network without BatchNorms, with the statistics in its weights and biases. Parameters
   // keep their ids.
@@ -113,7 +113,7 @@ TEST_CASE("golden: a folded ResNet-20 recovers with ten unlabelled training imag
   }
   Engine engine(unfolded(plain, layers), {.threads = 2});
   const Images images = images_of(target);
-  const Outputs outputs = *engine.run({}, images, &images, {}).outputs;
+  const Outputs outputs = *engine.run({}, images, kSameImages, {}).outputs;
   int correct = 0;
   for (std::size_t i = 0; i < target.size(); ++i) {
     const auto row = outputs.values.begin() + static_cast<std::ptrdiff_t>(i * 10);

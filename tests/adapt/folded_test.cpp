@@ -52,7 +52,7 @@ TEST_CASE("a folded layer settles on its source statistics", "[adapt]") {
   const std::vector<float> y{0, 2, 4, 6, 1, 5, 9, 13};
   for (std::size_t i = 0; i < y.size(); ++i) CHECK(untouched.values[i] == Approx(y[i]).margin(1e-5));
 
-  const adapt::ModeResult r = engine.run({}, images, &images, {});
+  const adapt::ModeResult r = engine.run({}, images, adapt::kSameImages, {});
   const double d = 1e-5 * 20, m_t[] = {3, 7}, v_t[] = {5, 20}, m_src[] = {10, 0}, v_src[] = {20, 5};
   for (std::size_t i = 0; i < y.size(); ++i) {
     const std::size_t c = i / 4;

@@ -80,7 +80,7 @@ TEST_CASE("BatchNorm of rank 2 to 5 pools over every axis but the channels", "[a
   // The output of `adabn` on the same images: gamma (x - mean) / sqrt(v + 1e-5) + beta.
   const graph::Graph g = bare(shape);
   const auto layers = graph::batch_norms(g);
-  const ModeResult r = engine.run({}, images, &images, {});
+  const ModeResult r = engine.run({}, images, kSameImages, {});
   for (std::size_t k = 0; k < floats; ++k) {
     const std::size_t c = k / (floats / channels);
     const auto at = [&](ValueId id) { return static_cast<double>(g.value(id).tensor->values[c]); };
@@ -99,8 +99,8 @@ TEST_CASE("One value per channel has no variance and is refused by name, in ever
                       Contains("layer 'bn': a group of 1 image(s) gives one value per channel"));
   // torch.nn.BatchNorm1d in training mode refuses the ragged third image too.
   CHECK_THROWS_AS(engine.run({.semantics = Semantics::batch, .batch = 2}, three, nullptr, {}), ConfigError);
-  CHECK_THROWS_AS(engine.run({.policy = Policy::instance}, three, &three, {}), ConfigError);
-  CHECK_NOTHROW(engine.run({}, three, &three, {}));
+  CHECK_THROWS_AS(engine.run({.policy = Policy::instance}, three, kSameImages, {}), ConfigError);
+  CHECK_NOTHROW(engine.run({}, three, kSameImages, {}));
 }
 
 TEST_CASE("A constant channel has variance 0 and comes out as beta", "[adapt]") {
@@ -109,7 +109,7 @@ TEST_CASE("A constant channel has variance 0 and comes out as beta", "[adapt]") 
                         std::ranges::copy(random_floats(dst.size(), static_cast<unsigned>(i)), dst.begin());
                         std::fill_n(dst.begin(), 9, 0.375f);
                       }};
-  const ModeResult r = engine.run({}, images, &images, {});
+  const ModeResult r = engine.run({}, images, kSameImages, {});
   CHECK(r.statistics[0].mean[0] == 0.375);
   CHECK(r.statistics[0].variance[0] == 0);
   const graph::Graph g = bare(Shape{1, 2, 3, 3});
@@ -217,7 +217,7 @@ TEST_CASE("A BatchNorm behind itself has no layerwise order, but batches work", 
     CHECK(found.variance[c] == Approx((a.variance[c] + b.variance[c]) / 2 + std::pow(a.mean[c] - b.mean[c], 2) / 4));
   }
   // Policy batch: the second use is normalised with its own statistics.
-  const ModeResult r = engine.run({.policy = Policy::batch}, images, &images, {});
+  const ModeResult r = engine.run({.policy = Policy::batch}, images, kSameImages, {});
   const auto at = [&](ValueId id) { return static_cast<double>(g.value(id).tensor->values[0]); };
   const double y = at(layer.scale) * (static_cast<double>(second[0][0]) - b.mean[0]) / std::sqrt(b.variance[0] + 1e-5) +
                    at(layer.bias);
@@ -234,7 +234,7 @@ TEST_CASE("An image with activations that are not finite is left out and named",
                        }};
   for (const Mode& mode : {Mode{}, Mode{.semantics = Semantics::source},
                            Mode{.semantics = Semantics::batch, .estimator = Estimator::batch_mean, .batch = 2}}) {
-    const ModeResult r = engine.run(mode, spoiled, &spoiled, {});
+    const ModeResult r = engine.run(mode, spoiled, kSameImages, {});
     REQUIRE(r.left_out.size() == 1);
     CHECK(r.left_out[0].image == 2);
     CHECK_THAT(r.left_out[0].reason, Contains("layer 'bn': channel 1"));
@@ -243,7 +243,7 @@ TEST_CASE("An image with activations that are not finite is left out and named",
     CHECK(std::isfinite(r.outputs->values[0]));
     CHECK_FALSE(std::isfinite(r.outputs->values[2 * 80 + 17]));
   }
-  const ModeResult batch = engine.run({.policy = Policy::batch, .batch = 3}, spoiled, &spoiled, {});
+  const ModeResult batch = engine.run({.policy = Policy::batch, .batch = 3}, spoiled, kSameImages, {});
   CHECK(batch.left_out.size() == 1);
   CHECK(std::isnan(batch.outputs->values[2 * 80]));
   CHECK(std::isfinite(batch.outputs->values[3 * 80]));
@@ -314,8 +314,8 @@ TEST_CASE("Without source statistics only modes that need none run", "[adapt]") 
                        {.semantics = Semantics::batch, .estimator = Estimator::ema_reset, .batch = 2, .momentum = 0.2}};
   for (const Mode& mode : runs) {
     CAPTURE(name_of(mode.policy));
-    const auto expected = with.run(mode, images, &images, {}).outputs->values,
-               found = without.run(mode, images, &images, {}).outputs->values;
+    const auto expected = with.run(mode, images, kSameImages, {}).outputs->values,
+               found = without.run(mode, images, kSameImages, {}).outputs->values;
     // The pivots differ, so the last bits do.
     for (std::size_t k = 0; k < expected.size(); ++k) CHECK(found[k] == Approx(expected[k]).epsilon(1e-4).margin(1e-4));
   }
@@ -329,5 +329,5 @@ TEST_CASE("Without source statistics only modes that need none run", "[adapt]") 
                           {.policy = Policy::batch, .source_weight = 0.5},
                           {.layers = {.first = 1}}};
   for (const Mode& mode : refused)
-    CHECK_THROWS_WITH(without.run(mode, images, &images, {}), Contains("no source statistics"));
+    CHECK_THROWS_WITH(without.run(mode, images, kSameImages, {}), Contains("no source statistics"));
 }

@@ -62,7 +62,7 @@ TEST_CASE("an image that is left out says nothing in any output", "[adapt]") {
   Engine engine(two_outputs(), options);
   const Images images = pictures(1);
   const Mode mode{.policy = Policy::instance};
-  const ModeResult result = engine.run(mode, images, &images, {});
+  const ModeResult result = engine.run(mode, images, kSameImages, {});
   REQUIRE(result.outputs);
   REQUIRE(result.outputs->others.size() == 1);
   for (std::size_t i = 0; i < kCount; ++i) {

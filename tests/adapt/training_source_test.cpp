@@ -40,7 +40,7 @@ Images pictures() {
 
 std::vector<float> outputs(Engine& engine, const Mode& mode) {
   const Images images = pictures();
-  return engine.run(mode, images, &images, {}).outputs.value().values;
+  return engine.run(mode, images, kSameImages, {}).outputs.value().values;
 }
 
 Mode by_batch(std::int64_t batch) { return {.policy = Policy::batch, .batch = batch, .layers = {.include = {"bn2"}}}; }
@@ -60,7 +60,7 @@ TEST_CASE("the source of a layer in training mode is each batch's own statistics
   CHECK(plain.fixed({.policy = Policy::source}));
 
   const Images images = pictures();
-  const ModeResult source = marked.run({.policy = Policy::source}, images, &images, {});
+  const ModeResult source = marked.run({.policy = Policy::source}, images, kSameImages, {});
   CHECK(source.statistics[1].mean == marked.source()[1].mean);  // which the file set to inference mode would use
   for (const Mode& mode : {Mode{}, Mode{.semantics = Semantics::source}, Mode{.policy = Policy::disabled}, by_batch(5)})
     CHECK(outputs(marked, mode) == outputs(plain, mode));

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <limits>
+
 #include "shiftnorm/core/error.hpp"
 
 namespace shiftnorm::adapt {
@@ -26,18 +29,12 @@ void say_nothing(std::size_t image, Outputs& outputs) {
   for (Outputs& other : outputs.others) say_nothing(image, other);
 }
 
-void Usable::leave_out(const exec::NonFinite& bad, std::vector<LeftOut>& left_out) {
-  left_out.push_back({kept_[bad.image], bad.reason});
-  kept_.erase(kept_.begin() + static_cast<std::ptrdiff_t>(bad.image));
-  require_few(left_out, all_.count);
-}
-
-void leave_out(const exec::NonFinite& bad, std::span<const Domain> domains, Groups& kept,
-               std::vector<ModeResult>& results) {
-  for (std::size_t d = 0; d < kept.size(); ++d) {
-    if (std::erase(kept[d], bad.image) == 0) continue;
-    results[d].left_out.push_back({bad.image, bad.reason});
-    require_few(results[d].left_out, domains[d].images.size());
+void UsableImages::leave_out(const exec::NonFinite& bad) {
+  for (std::size_t d = 0; d < kept_.size(); ++d) {
+    if (std::erase(kept_[d], bad.image) == 0) continue;
+    complete_ = false;
+    results_[d].left_out.push_back({bad.image, bad.reason});
+    require_few(results_[d].left_out, all_[d].size());
   }
 }
 

@@ -1,10 +1,7 @@
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
-#include <limits>
-#include <numeric>
-#include <span>
+#include <utility>
 #include <vector>
 
 #include "batching.hpp"
@@ -13,43 +10,41 @@
 
 namespace shiftnorm::adapt {
 
-/// The row of an image that took no part.
-void say_nothing(std::size_t image, Outputs& outputs);
-
-/// Rows for `count` images of which only some were evaluated: row i of `found` is of image original(i).
-template <class Original>
-Outputs spread(const Outputs& found, std::size_t count, Original original) {
-  const auto width = static_cast<std::size_t>(found.width);
-  Outputs all{found.width, std::vector<float>(count * width, std::numeric_limits<float>::quiet_NaN())};
-  for (std::size_t i = 0; i * width < found.values.size(); ++i)
-    std::copy_n(found.values.begin() + static_cast<std::ptrdiff_t>(i * width), width,
-                all.values.begin() + static_cast<std::ptrdiff_t>(original(i) * width));
-  for (const Outputs& other : found.others) all.others.push_back(spread(other, count, original));
-  return all;
-}
-
-/// The images of a set without those that gave activations that are not finite: one bad image must not end a run.
-class Usable {
+/// The images of each domain without those that gave activations that are not finite: one bad image must not end a run,
+/// and costs its own domain alone.
+class UsableImages {
  public:
-  explicit Usable(const Images& all) : all_(all), kept_(all.count) {
-    std::iota(kept_.begin(), kept_.end(), std::size_t{0});
-  }
+  /// Of `all`; those left out are listed in the results of their domains.
+  UsableImages(const Groups& all, std::vector<ModeResult>& results) : all_(all), kept_(all), results_(results) {}
 
-  [[nodiscard]] Images images() const {
-    return {kept_.size(), [this](std::size_t i, std::span<float> dst) { all_.load(kept_[i], dst); }};
-  }
-  [[nodiscard]] std::size_t original(std::size_t index) const { return kept_[index]; }
+  [[nodiscard]] const Groups& domains() const noexcept { return kept_; }
+  [[nodiscard]] bool complete() const noexcept { return complete_; }
 
+  /// Calls work(domains()) until no image of them is bad, start_again() before every further time.
   /// Errors  FormatError when so many go that the network rather than an image must be the cause.
-  void leave_out(const exec::NonFinite& bad, std::vector<LeftOut>& left_out);
+  template <class Work, class StartAgain>
+  void run(Work work, StartAgain start_again) {
+    for (;;) {
+      try {
+        work(std::as_const(kept_));
+        return;
+      } catch (const exec::NonFinite& bad) {
+        leave_out(bad);
+      }
+      start_again();
+    }
+  }
 
  private:
-  const Images& all_;
-  std::vector<std::size_t> kept_;
+  void leave_out(const exec::NonFinite& bad);
+
+  const Groups& all_;
+  Groups kept_;
+  std::vector<ModeResult>& results_;
+  bool complete_ = true;
 };
 
-/// The same for images in domains: each domain loses its own.
-void leave_out(const exec::NonFinite& bad, std::span<const Domain> domains, Groups& kept,
-               std::vector<ModeResult>& results);
+/// The row of an image that took no part: not a number.
+void say_nothing(std::size_t image, Outputs& outputs);
 
 }  // namespace shiftnorm::adapt

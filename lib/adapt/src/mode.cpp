@@ -131,6 +131,14 @@ void require_valid(const Mode& mode) {
   if (!wrong.empty()) throw ConfigError(fmt::format("mode '{}': {}", mode.name, fmt::join(wrong, "; ")));
 }
 
+Mode measuring_of(const Mode& mode) {
+  Mode out = mode;
+  out.policy = Policy::adabn;
+  out.source_weight.reset();
+  out.prior_images.reset();
+  return out;
+}
+
 bool measures(Policy policy) { return facts(policy).measures; }
 bool needs_source(const Mode& mode) {
   if (mode.policy == Policy::batch || mode.policy == Policy::instance) return mode.source_weight || mode.prior_images;

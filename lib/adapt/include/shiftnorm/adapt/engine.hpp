@@ -56,8 +56,8 @@ struct ModeResult {
   std::vector<LeftOut> left_out;  ///< of the images to adapt on; under `batch` and `instance` of those to evaluate
 };
 
-/// Images that get statistics of their own. The modes of a run's domains differ at most in what follows measuring:
-/// policy, prior_images, source_weight.
+/// Images that get statistics of their own. The modes of a run's domains measure alike (measuring_of) and differ at
+/// most in what follows: policy, prior_images, source_weight. Those that are not fixed() are the same for all.
 struct Domain {
   std::vector<std::size_t> images;  ///< indices, at least one
   Mode mode;
@@ -68,6 +68,10 @@ struct DomainResults {
   std::optional<Outputs> outputs;   ///< of all images, each under its domain's statistics
   Timing seconds;
 };
+
+/// For a run: the images that are measured are evaluated too.
+struct SameImages {};
+inline constexpr SameImages kSameImages;
 
 /// What measuring takes, known before it starts: from the schedule that the work itself follows.
 struct Cost {
@@ -97,15 +101,17 @@ class Engine {
   /// Layers outside the mode's rule carry the source's. Errors  as run(), and NonFinite for the first bad image.
   [[nodiscard]] stats::Statistics measure(const Mode& mode, const Images& adapt, const Progress& progress);
 
-  /// Measures on `adapt`, applies the policy, evaluates on `evaluate` (null: not). When both are the same object and
-  /// the policy uses exactly what a layerwise sweep left behind, its predictions are taken from that sweep. An image
-  /// with activations that are not finite is left out and listed.
+  /// Measures on `adapt`, applies the policy, evaluates on `evaluate` (null: not): run_domains() with all images as one
+  /// domain. An image with activations that are not finite is left out and listed.
   /// reached: what an interrupted call for the same mode and images left here; it goes on from there, to the same bits.
   /// After an exception it holds what was reached (empty if images had to be left out).
   /// Errors  ConfigError for a mode with problems(), one that needs source statistics that the file lacks, and groups
-  /// with
-  ///         one value per channel; FormatError without images, or if too many had to be left out; Interrupted.
+  ///         with one value per channel; FormatError without images, or if too many had to be left out; Interrupted.
   [[nodiscard]] ModeResult run(const Mode& mode, const Images& adapt, const Images* evaluate, const Progress& progress,
+                               stats::Statistics* reached = nullptr);
+  /// The same on one set of images, with the same results. Where the policy uses exactly what a layerwise sweep left
+  /// behind, predictions are taken from that sweep.
+  [[nodiscard]] ModeResult run(const Mode& mode, const Images& images, SameImages evaluate, const Progress& progress,
                                stats::Statistics* reached = nullptr);
 
   /// Of measuring, or of evaluating where each group has its own statistics; `outputs`: those under what was measured
@@ -114,6 +120,7 @@ class Engine {
 
   /// Measures every domain apart from the others, all in one sweep, and evaluates each image under its own domain's
   /// statistics. Every image belongs to one domain. Each domain gets the bits of a run on its images alone.
+  /// Errors  as run(); Error for domains that are not all images once, or do not measure alike.
   [[nodiscard]] DomainResults run_domains(std::span<const Domain> domains, const Images& images, bool evaluate,
                                           const Progress& progress);
 
@@ -121,9 +128,6 @@ class Engine {
   [[nodiscard]] Outputs infer(const stats::Statistics& statistics, const Images& images, const Progress& progress);
 
  private:
-  [[nodiscard]] Outputs evaluate_groups(const Mode& mode, const Images& images, std::vector<LeftOut>& left_out,
-                                        const Progress& progress);
-
   struct State;
   std::unique_ptr<State> state_;
 };

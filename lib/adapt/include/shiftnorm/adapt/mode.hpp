@@ -63,6 +63,9 @@ void require_valid(const Mode& mode);
 ///   "policy=blend semantics=batch estimator=ema momentum=0.1 batch=32 shuffle=7 prior-images=16 layers.first=3"
 [[nodiscard]] std::string canonical(const Mode& mode);
 
+/// The mode that measures as this one does and uses just that: policy `adabn`, which leaves what was measured.
+[[nodiscard]] Mode measuring_of(const Mode& mode);
+
 /// Whether the policy needs statistics of the target (and so an adapt stage), whether a file can hold its result, and
 /// whether it takes source_weight or prior_images.
 [[nodiscard]] bool measures(Policy policy);
