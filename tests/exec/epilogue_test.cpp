@@ -120,7 +120,7 @@ TEST_CASE("A convolution with an epilogue has the bits of convolution and normal
   const AlignedVector<float> between = run(*plain.kernel, {x.data()}, affines, floats);
 
   const Ahead next{added, false};
-  for (const int set : {0, -1})
+  for (const SetIndex set : {SetIndex(0), SetIndex()})
     for (const bool residual : {false, true})
       for (const int activation : {0, 1, 2, 3}) {
         NormaliseTerms terms;
@@ -129,7 +129,7 @@ TEST_CASE("A convolution with an epilogue has the bits of convolution and normal
         terms.relu = activation == 1;
         if (activation == 3) terms.activation = Activation{Unary::swish};
         if (activation == 2) terms.activation = Activation{Unary::clip, 0.0f, 0.75f};
-        CAPTURE(c.name, instruction_set(), with_bias, set, residual, activation);
+        CAPTURE(c.name, instruction_set(), with_bias, set.exists(), residual, activation);
         const std::unique_ptr<Kernel> fused = plain.kernel->with_epilogue(epilogue_of(terms, residual ? 1 : 0));
         if (c.fuses) REQUIRE(fused);
         if (!fused) continue;
@@ -169,12 +169,12 @@ TEST_CASE("A convolution with a prologue has the bits of normalisation and convo
   affines[0].scale[1] = 0.5f;  // not a number would reach every output
   for (const int activation : {0, 1, 2, 3}) {
     NormaliseTerms terms;
-    terms.set[0] = 0;
+    terms.set[0] = SetIndex(0);
     terms.relu = activation == 1;
     if (activation == 2) terms.activation = Activation{Unary::clip, 0.0f, 0.75f};
     if (activation == 3) terms.activation = Activation{Unary::swish};
     CAPTURE(c.name, instruction_set(), activation);
-    const std::unique_ptr<Kernel> fused = plain.kernel->with_prologue({0, terms.relu, terms.activation});
+    const std::unique_ptr<Kernel> fused = plain.kernel->with_prologue({SetIndex(0), terms.relu, terms.activation});
     REQUIRE(fused);
     const AlignedVector<float> between = run(*compile_normalise(terms, from), {x.data()}, affines, x.size()),
                                expected = run(*plain.kernel, {between.data()}, affines, floats);
@@ -202,7 +202,7 @@ TEST_CASE("Where fetching ahead does not pay, a convolution reads its source as 
   const Tensor weights(weights_shape, random_floats(static_cast<std::size_t>(weights_shape.elements()), 3));
   CAPTURE(c.name);
   const CompiledConvolution plain = compile_convolution(shape_of(c), weights, nullptr, channel_block(), false);
-  CHECK_FALSE(plain.kernel->with_prologue({0, true, {}}));
+  CHECK_FALSE(plain.kernel->with_prologue({SetIndex(0), true, {}}));
 }
 
 TEST_CASE("A convolution takes in the factors of its inputs", "[exec][isa]") {
@@ -229,7 +229,7 @@ TEST_CASE("A convolution takes in the factors of its inputs", "[exec][isa]") {
       product[static_cast<std::size_t>(from.at(channel, p))] *= gate[static_cast<std::size_t>(channel)];
   const auto floats = static_cast<std::size_t>(to.floats());
   for (const bool residual : {false, true}) {
-    const Epilogue epilogue{-1, residual, 0.0f, {}, {}};
+    const Epilogue epilogue{{}, residual, 0.0f, {}, {}};
     const std::unique_ptr<Kernel> after = gated->with_epilogue(epilogue), apart = plain.kernel->with_epilogue(epilogue);
     REQUIRE(after);
     std::vector<const float*> three{x.data(), gate.data()}, two{product.data()};

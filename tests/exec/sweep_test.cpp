@@ -185,7 +185,7 @@ TEST_CASE("What several BatchNorms see of the same concatenated values is measur
   std::vector<std::int64_t> measured;  // channels, in the order of sets
   for (const exec::Segment& segment : schedule.segments)
     for (const exec::Action& action : segment.actions)
-      for (const int part : action.parts) measured.push_back(schedule.parts[static_cast<std::size_t>(part)].channels);
+      for (const exec::PartIndex part : action.parts) measured.push_back(schedule.parts[part].channels);
   std::ranges::sort(measured);
   // bn0: a; bn1: b beside it; bn2: wide; bn3: c beside both; bn4: a concatenation of uneven parts, as a whole.
   CHECK(measured == std::vector<std::int64_t>{16, 16, 32, 120, 160});
@@ -285,7 +285,7 @@ TEST_CASE("A projection normalises what was carried as it reads it", "[exec]") {
     int count = 0;
     for (const exec::Segment& segment : exec::make_schedule(plan.program(), of, true, 1, 0).segments)
       for (const exec::Action& action : segment.actions)
-        count += action.step >= 0 && plan.program().steps[static_cast<std::size_t>(action.step)].prologue;
+        count += !action.measures() && plan.program().steps[action.step].prologue;
     return count;
   };
   CHECK(prologues(levels) == 1);

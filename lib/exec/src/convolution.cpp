@@ -1,7 +1,10 @@
 #include "convolution.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <optional>
+#include <array>
+#include <string_view>
 
 #include "depthwise.hpp"
 #include "onednn.hpp"
@@ -124,34 +127,90 @@ bool just_in_time(const dnnl::convolution_forward::primitive_desc& pd) {
   return name.find("gemm") == std::string::npos && name.find("ref") == std::string::npos;
 }
 
+/// A convolution to be compiled.
+struct Wanted {
+  const ConvolutionShape& shape;
+  const Tensor& weights;
+  const Tensor* bias;
+  std::int64_t block;
+  bool source_is_plain;
+
+  [[nodiscard]] dnnl::convolution_forward::primitive_desc describe(std::int64_t source_block) const {
+    return exec::describe(shape, plain_weights(weights, shape.groups), bias != nullptr, block, source_block);
+  }
+  [[nodiscard]] std::unique_ptr<Kernel> by_onednn(std::int64_t source_block) const {
+    return std::make_unique<Weighted<dnnl::convolution_forward>>(describe(source_block),
+                                                                 plain_weights(weights, shape.groups), weights, bias);
+  }
+};
+
+bool takes_plain_source(const Wanted& c) {
+  if (!c.source_is_plain || c.shape.groups != 1 || c.shape.src[1] > 3) return false;
+  try {
+    return just_in_time(c.describe(1));
+  } catch (const dnnl::error&) {  // no kernel of that form
+    return false;
+  }
+}
+
+/// Groups that are no whole blocks (ResNeXt's 4 channels, many of RegNet's) have plain loops alone: products with zeros
+/// are faster by far. Depthwise convolutions have kernels of their own.
+bool joins_groups(const Wanted& c) {
+  const ConvolutionShape& s = c.shape;
+  return s.groups > 1 && s.groups != s.src[1] && groups_to_join(s, c.block) > 1 && !just_in_time(c.describe(c.block));
+}
+
+std::unique_ptr<Kernel> with_joined_groups(const Wanted& c) {
+  const std::int64_t joined = groups_to_join(c.shape, c.block);
+  ConvolutionShape wide = c.shape;
+  wide.groups /= joined;
+  return compile_convolution(wide, join_groups(c.weights, c.shape.groups, joined), c.bias, c.block, false).kernel;
+}
+
+/// Ways to carry out a convolution, in the order in which they are preferred: the first that fits is taken.
+struct ConvolutionChoice {
+  std::string_view name;
+  bool (*when)(const Wanted&);  ///< null: always
+  std::unique_ptr<Kernel> (*make)(const Wanted&);
+  bool plain_source = false;  ///< reads a source that is not blocked
+};
+constexpr std::array kChoices{
+    ConvolutionChoice{"winograd", [](const Wanted& c) { return winograd_pays(c.shape, c.block); },
+                      [](const Wanted& c) { return compile_winograd(c.shape, c.weights, c.bias, c.block); }},
+    ConvolutionChoice{"depthwise", [](const Wanted& c) { return depthwise_fits(c.shape); },
+                      [](const Wanted& c) { return compile_depthwise(c.shape, c.weights, c.bias, c.block); }},
+    ConvolutionChoice{"pointwise", [](const Wanted& c) { return pointwise_pays(c.shape, c.block); },
+                      [](const Wanted& c) { return compile_pointwise(c.shape, c.weights, c.bias, c.block); }},
+    ConvolutionChoice{"onednn-plain-source", takes_plain_source, [](const Wanted& c) { return c.by_onednn(1); }, true},
+    ConvolutionChoice{"joined-groups", joins_groups, with_joined_groups},
+    ConvolutionChoice{"onednn", nullptr, [](const Wanted& c) { return c.by_onednn(c.block); }},
+};
+
 }  // namespace
 
 CompiledConvolution compile_convolution(const ConvolutionShape& shape, const Tensor& weights, const Tensor* bias,
                                         std::int64_t block, bool source_is_plain) {
-  if (winograd_pays(shape, block)) return {compile_winograd(shape, weights, bias, block), false};
-  if (auto depthwise = compile_depthwise(shape, weights, bias, block)) return {std::move(depthwise), false};
-  if (auto pointwise = compile_pointwise(shape, weights, bias, block)) return {std::move(pointwise), false};
-  const memory::desc plain = plain_weights(weights, shape.groups);
-  std::optional<dnnl::convolution_forward::primitive_desc> pd;
-  bool plain_source = false;
-  if (source_is_plain && shape.groups == 1 && shape.src[1] <= 3) {
-    try {
-      pd = describe(shape, plain, bias != nullptr, block, 1);
-      plain_source = just_in_time(*pd);
-    } catch (const dnnl::error&) {  // no kernel of that form: the blocked one below serves
-    }
+  const Wanted wanted{shape, weights, bias, block, source_is_plain};
+  const auto* const choice = std::find_if(kChoices.begin(), kChoices.end(), [&](const ConvolutionChoice& c) {
+    return c.when == nullptr || c.when(wanted);
+  });
+  return {choice->make(wanted), choice->name, choice->plain_source};
+}
+
+std::string form_of(const ConvolutionShape& s) {
+  const graph::Window& w = s.window;
+  const std::size_t axes = w.kernel.size();
+  std::string form = s.groups > 1 ? fmt::format("g{}", s.groups) : "";
+  form += fmt::format("mb{}ic{}oc{}", s.src[0], s.src[1], s.dst[1]);
+  for (std::size_t i = 0; i < axes; ++i) {
+    const char axis = "dhw"[3 - std::min<std::size_t>(axes, 3) + i];
+    form += fmt::format("i{0}{1}o{0}{2}k{0}{3}", axis, s.src[i + 2], s.dst[i + 2], w.kernel[i]);
+    if (w.strides[i] != 1) form += fmt::format("s{}{}", axis, w.strides[i]);
+    if (w.dilations[i] != 1) form += fmt::format("d{}{}", axis, w.dilations[i]);
+    if (w.pads_begin[i] != 0) form += fmt::format("p{}{}", axis, w.pads_begin[i]);
+    if (w.pads_end[i] != w.pads_begin[i]) form += fmt::format("e{}{}", axis, w.pads_end[i]);
   }
-  if (!plain_source) pd = describe(shape, plain, bias != nullptr, block, block);
-  // Groups that are no whole blocks (ResNeXt's 4 channels, many of RegNet's) have plain loops alone: products with
-  // zeros are faster by far. Depthwise convolutions have kernels of their own.
-  const bool depthwise = shape.groups == shape.src[1];
-  if (shape.groups > 1 && !depthwise && !just_in_time(*pd)) {
-    const std::int64_t joined = groups_to_join(shape, block);
-    ConvolutionShape wide = shape;
-    wide.groups /= joined;
-    if (joined > 1) return compile_convolution(wide, join_groups(weights, shape.groups, joined), bias, block, false);
-  }
-  return {std::make_unique<Weighted<dnnl::convolution_forward>>(*pd, plain, weights, bias), plain_source};
+  return form;
 }
 
 std::unique_ptr<Kernel> compile_transposed_convolution(const ConvolutionShape& shape, const Tensor& weights,

@@ -7,7 +7,7 @@
 namespace shiftnorm::exec {
 namespace {
 
-using Measured = std::map<int, std::vector<int>>;  ///< value to the parts that it is measured for
+using Measured = std::map<ValueIndex, std::vector<PartIndex>>;  ///< value to the parts that it is measured for
 
 /// Which values are measured for what. A set that measures a concatenation measures those of its parts that no set
 /// before it measured.
@@ -17,39 +17,38 @@ class Measurements {
     cut_.made_of.resize(program.measured.size());
   }
 
-  void add(int set, Measured& measured) {
-    const std::vector<int>& values = program_.measured[static_cast<std::size_t>(set)];
+  void add(SetIndex set, Measured& measured) {
+    const std::vector<ValueIndex>& values = program_.measured[set];
     set_ = set;
     channels_ = 0;
     if (values.size() == 1) return add_value(values.front(), measured);
     // Uses of one set are pooled: what each of them is measured for is the same.
-    const int part = open_part(values.front());
-    for (const int value : values) measured[value].push_back(part);
+    const PartIndex part = open_part(values.front());
+    for (const ValueIndex value : values) measured[value].push_back(part);
   }
 
  private:
-  void add_value(int value, Measured& measured) {
+  void add_value(ValueIndex value, Measured& measured) {
     const auto known = part_of_.find(value);
     if (known != part_of_.end()) {
-      cut_.made_of[static_cast<std::size_t>(set_)].push_back(known->second);
-      channels_ += cut_.parts[static_cast<std::size_t>(known->second)].channels;
+      cut_.made_of[set_].push_back(known->second);
+      channels_ += cut_.parts[known->second].channels;
       return;
     }
-    const int producer = program_.values[static_cast<std::size_t>(value)].producer;
-    if (producer >= 0 && is_concatenation(program_.steps[static_cast<std::size_t>(producer)])) {
-      for (const int src : program_.steps[static_cast<std::size_t>(producer)].src) add_value(src, measured);
+    const StepIndex producer = program_.values[value].producer;
+    if (producer.exists() && is_concatenation(program_.steps[producer])) {
+      for (const ValueIndex src : program_.steps[producer].src) add_value(src, measured);
       return;
     }
-    const int part = open_part(value);
+    const PartIndex part = open_part(value);
     part_of_[value] = part;
     measured[value].push_back(part);
   }
 
-  int open_part(int value) {
-    const auto part = static_cast<int>(cut_.parts.size());
-    const std::int64_t channels = program_.values[static_cast<std::size_t>(value)].layout.channels;
-    cut_.parts.push_back({set_, channels_, channels});
-    cut_.made_of[static_cast<std::size_t>(set_)].push_back(part);
+  PartIndex open_part(ValueIndex value) {
+    const std::int64_t channels = program_.values[value].layout.channels;
+    const PartIndex part = cut_.parts.push_back({set_, channels_, channels});
+    cut_.made_of[set_].push_back(part);
     channels_ += channels;
     return part;
   }
@@ -63,45 +62,45 @@ class Measurements {
 
   const Program& program_;
   Cut& cut_;
-  int set_ = -1;
-  std::int64_t channels_ = 0;   ///< of the set that have their part already
-  std::map<int, int> part_of_;  ///< value to the part that it is measured for first
+  SetIndex set_;
+  std::int64_t channels_ = 0;                ///< of the set that have their part already
+  std::map<ValueIndex, PartIndex> part_of_;  ///< value to the part that it is measured for first
 };
 
 class Cutter {
  public:
-  Cutter(const Program& program, const std::vector<bool>& recomputed)
-      : program_(program), recomputed_(recomputed), current_(program.values.size(), -1), made_in_(current_) {
-    for (std::size_t v = 0; v < program.values.size(); ++v) cut_.origin.push_back(static_cast<int>(v));
-    current_[0] = 0;
+  Cutter(const Program& program, const Indexed<ValueIndex, bool>& recomputed)
+      : program_(program), recomputed_(recomputed), current_(program.values.size()), made_in_(program.values.size()) {
+    for (const ValueIndex value : program.values.indices()) cut_.origin.push_back(value);
+    current_[kInputValue] = kInputInstance;
   }
 
-  Cut run(const std::vector<std::int64_t>& level, bool settled, std::span<const int> outputs) {
-    std::map<std::int64_t, std::vector<int>> by_level;
-    for (std::size_t s = 0; s < level.size(); ++s)
-      if (level[s] > 0 && !program_.measured[s].empty())
-        by_level[settled ? level[s] : 1].push_back(static_cast<int>(s));
+  Cut run(const std::vector<std::int64_t>& level, bool settled, std::span<const ValueIndex> outputs) {
+    std::map<std::int64_t, std::vector<SetIndex>> by_level;
+    for (const SetIndex set : Indices<SetIndex>(level.size()))
+      if (level[set.number()] > 0 && !program_.measured[set].empty())
+        by_level[settled ? level[set.number()] : 1].push_back(set);
     Measurements measurements(program_, cut_);
     for (const auto& [number, sets] : by_level) {
       Measured values;
-      for (const int set : sets) measurements.add(set, values);
+      for (const SetIndex set : sets) measurements.add(set, values);
       open_segment(number);
       segment().sets = sets;
       // Each value is measured right after it is computed, while it is in cache.
       for (const auto& [value, parts] : values) {
         if (!measure_unwritten(value, parts, values)) demand(value, values);
       }
-      std::set<int> seen;
+      std::set<ValueIndex> seen;
       for (const Action& action : segment().actions)
-        if (action.step < 0) seen.insert(measured_by(action));
+        if (action.measures()) seen.insert(measured_by(action));
       for (const auto& [value, parts] : values)  // of those computed in an earlier segment
-        if (!seen.contains(value)) segment().actions.push_back({-1, id(value), {}, parts, -1});
+        if (!seen.contains(value)) segment().actions.push_back({{}, now(value), {}, parts, {}});
     }
     if (outputs.empty()) return std::move(cut_);
     if (settled || cut_.segments.empty()) open_segment(0);
-    for (const int value : outputs) {
+    for (const ValueIndex value : outputs) {
       demand(value, {});
-      cut_.outputs.push_back(id(value));
+      cut_.outputs.push_back(now(value));
     }
     return std::move(cut_);
   }
@@ -112,49 +111,49 @@ class Cutter {
     cut_.segments.emplace_back();
     segment().level = level;
   }
-  [[nodiscard]] int id(int value) const { return current_[static_cast<std::size_t>(value)]; }
+  /// The instance of a value that there is.
+  [[nodiscard]] InstanceIndex now(ValueIndex value) const { return current_[value]; }
 
   /// The program's value whose moments an action takes.
-  [[nodiscard]] int measured_by(const Action& action) const {
-    if (action.result_of >= 0) return program_.steps[static_cast<std::size_t>(action.result_of)].dst;
-    return cut_.origin[static_cast<std::size_t>(action.value)];
+  [[nodiscard]] ValueIndex measured_by(const Action& action) const {
+    if (action.result_of.exists()) return program_.steps[action.result_of].dst;
+    return cut_.origin[action.value];
   }
 
-  bool measure_unwritten(int value, const std::vector<int>& parts, const Measured& measured) {
-    const ProgramValue& v = program_.values[static_cast<std::size_t>(value)];
+  bool measure_unwritten(ValueIndex value, const std::vector<PartIndex>& parts, const Measured& measured) {
+    const ProgramValue& v = program_.values[value];
     if (!v.measured_unwritten) return false;
-    const int src = program_.steps[static_cast<std::size_t>(v.producer)].src.front();
+    const ValueIndex src = program_.steps[v.producer].src.front();
     demand(src, measured);
-    segment().actions.push_back({-1, id(src), {}, parts, v.producer});
+    segment().actions.push_back({{}, now(src), {}, parts, v.producer});
     return true;
   }
 
   /// Whether a segment may read the value as it is.
-  [[nodiscard]] bool at_hand(int value) const {
-    const auto v = static_cast<std::size_t>(value);
-    if (program_.values[v].producer < 0) return true;
-    return current_[v] >= 0 && (!recomputed_[v] || made_in_[v] == static_cast<int>(cut_.segments.size()));
+  [[nodiscard]] bool at_hand(ValueIndex value) const {
+    if (!program_.values[value].producer.exists()) return true;
+    return current_[value].exists() && (!recomputed_[value] || made_in_[value] == cut_.segments.size());
   }
 
-  [[nodiscard]] bool carried(int value) const {
-    return at_hand(value) && made_in_[static_cast<std::size_t>(value)] < static_cast<int>(cut_.segments.size());
+  [[nodiscard]] bool carried(ValueIndex value) const {
+    return at_hand(value) && made_in_[value] < cut_.segments.size();
   }
 
   /// Appends the steps that `wanted` still needs, depth first, so that a value is used soon after it is made. Networks
   /// from files may be deeper than the call stack.
-  void demand(int wanted, const Measured& measured) {
+  void demand(ValueIndex wanted, const Measured& measured) {
     struct Visit {
-      int step;
+      StepIndex step;
       std::size_t next = 0;  ///< the source to look at
     };
     std::vector<Visit> open;
-    const auto enter = [&](int value) {
+    const auto enter = [&](ValueIndex value) {
       if (!at_hand(value)) open.push_back({step_for(value, measured)});
     };
     enter(wanted);
     while (!open.empty()) {
       Visit& visit = open.back();
-      const ProgramStep& step = program_.steps[static_cast<std::size_t>(visit.step)];
+      const ProgramStep& step = program_.steps[visit.step];
       if (visit.next < step.src.size()) {
         enter(step.src[visit.next++]);
         continue;
@@ -166,43 +165,39 @@ class Cutter {
 
   /// In one pass with the convolution before it, unless that one's result is at hand or written anyway; a convolution
   /// in one pass with the normalisation before it if that one's source comes from memory.
-  [[nodiscard]] int step_for(int value, const Measured& measured) const {
-    const int number = program_.values[static_cast<std::size_t>(value)].producer;
-    const ProgramStep& step = program_.steps[static_cast<std::size_t>(number)];
-    if (step.fused < 0) return number;
-    const ProgramStep& fused = program_.steps[static_cast<std::size_t>(step.fused)];
+  [[nodiscard]] StepIndex step_for(ValueIndex value, const Measured& measured) const {
+    const StepIndex number = program_.values[value].producer;
+    const ProgramStep& step = program_.steps[number];
+    if (!step.fused.exists()) return number;
+    const ProgramStep& fused = program_.steps[step.fused];
     if (fused.prologue && !carried(fused.src.front())) return number;
-    const bool written =
-        measured.contains(step.between) && !program_.values[static_cast<std::size_t>(step.between)].measured_unwritten;
+    const bool written = measured.contains(step.between) && !program_.values[step.between].measured_unwritten;
     return at_hand(step.between) || written ? number : step.fused;
   }
 
-  void make(int number, const Measured& measured) {
-    const ProgramStep& step = program_.steps[static_cast<std::size_t>(number)];
+  void make(StepIndex number, const Measured& measured) {
+    const ProgramStep& step = program_.steps[number];
     if (at_hand(step.dst)) return;  // another path from the same value came first
-    const auto dst = static_cast<std::size_t>(step.dst);
-    Action action{number, step.dst, {}, {}, -1};
-    for (const int src : step.src) action.src.push_back(id(src));
-    if (current_[dst] >= 0) {
-      action.value = static_cast<int>(cut_.origin.size());
-      cut_.origin.push_back(step.dst);
-    }
-    current_[dst] = action.value;
-    made_in_[dst] = static_cast<int>(cut_.segments.size());
+    Action action{number, first_instance(step.dst), {}, {}, {}};
+    for (const ValueIndex src : step.src) action.src.push_back(now(src));
+    if (current_[step.dst].exists()) action.value = cut_.origin.push_back(step.dst);
+    current_[step.dst] = action.value;
+    made_in_[step.dst] = cut_.segments.size();
     segment().actions.push_back(std::move(action));
     const auto it = measured.find(step.dst);
-    if (it != measured.end()) segment().actions.push_back({-1, id(step.dst), {}, it->second, -1});
+    if (it != measured.end()) segment().actions.push_back({{}, now(step.dst), {}, it->second, {}});
   }
 
   const Program& program_;
-  const std::vector<bool>& recomputed_;
-  std::vector<int> current_, made_in_;  ///< per value: its id of now, and how many segments were open when it was made
+  const Indexed<ValueIndex, bool>& recomputed_;
+  Indexed<ValueIndex, InstanceIndex> current_;
+  Indexed<ValueIndex, std::size_t> made_in_;  ///< how many segments were open when it was made
   Cut cut_;
 };
 
 }  // namespace
 
-void Life::touch(int action, int segment) {
+void Life::touch(ActionIndex action, std::size_t segment) {
   if (!lives()) {
     *this = {action, action, segment, segment};
     return;
@@ -218,35 +213,35 @@ void Life::join(const Life& other) {
 }
 
 Cut cut_program(const Program& program, const std::vector<std::int64_t>& level, bool settled, std::size_t outputs,
-                const std::vector<bool>& recomputed) {
+                const Indexed<ValueIndex, bool>& recomputed) {
   return Cutter(program, recomputed)
       .run(level, settled, std::span(program.outputs).first(std::min(outputs, program.outputs.size())));
 }
 
-std::vector<Life> lifetimes(Cut& cut) {
-  std::vector<Life> lives(cut.origin.size());
-  int number = 0;
+Lives lifetimes(Cut& cut) {
+  Lives lives(cut.origin.size());
+  ActionIndex number(0);
   for (std::size_t s = 0; s < cut.segments.size(); ++s) {
     Segment& segment = cut.segments[s];
     const auto reads_input = [&segment](const Action& action) {
-      return action.step < 0 ? action.value == 0
-                             : std::find(action.src.begin(), action.src.end(), 0) != action.src.end();
+      return action.measures() ? action.value == kInputInstance
+                               : std::find(action.src.begin(), action.src.end(), kInputInstance) != action.src.end();
     };
-    const bool is_output =
-        s + 1 == cut.segments.size() && std::find(cut.outputs.begin(), cut.outputs.end(), 0) != cut.outputs.end();
+    const bool is_output = s + 1 == cut.segments.size() &&
+                           std::find(cut.outputs.begin(), cut.outputs.end(), kInputInstance) != cut.outputs.end();
     segment.loads_input = is_output || std::any_of(segment.actions.begin(), segment.actions.end(), reads_input);
-    const auto touch = [&](int id) { lives[static_cast<std::size_t>(id)].touch(number, static_cast<int>(s)); };
-    if (segment.loads_input) touch(0);
+    const auto touch = [&](InstanceIndex instance) { lives[instance].touch(number, s); };
+    if (segment.loads_input) touch(kInputInstance);
     for (const Action& action : segment.actions) {
-      ++number;
-      for (const int src : action.src) touch(src);
+      number = number.next();
+      for (const InstanceIndex src : action.src) touch(src);
       touch(action.value);
     }
-    ++number;
+    number = number.next();
   }
-  for (const int id : cut.outputs)
-    lives[static_cast<std::size_t>(id)].touch(number, static_cast<int>(cut.segments.size()) - 1);
-  lives[0].last_segment = std::min(lives[0].last_segment, lives[0].first_segment);
+  for (const InstanceIndex instance : cut.outputs) lives[instance].touch(number, cut.segments.size() - 1);
+  Life& input = lives[kInputInstance];
+  input.last_segment = std::min(input.last_segment, input.first_segment);
   return lives;
 }
 

@@ -184,7 +184,7 @@ class Depthwise final : public Kernel {
 
   const float* normalise(const KernelArguments& a, std::int64_t b) const {
     auto* to = reinterpret_cast<float*>(a.scratch);
-    const Affine& affine = a.affines[static_cast<std::size_t>(prologue_->set)];
+    const Affine& affine = a.affines[prologue_->set.number()];
     normalise_block(*prologue_, affine, b, src_.block, a.src[0] + b * plane(), src_.pixels, to);
     return to;
   }
@@ -205,16 +205,18 @@ class Depthwise final : public Kernel {
 
 }  // namespace
 
-std::unique_ptr<Kernel> compile_depthwise(const ConvolutionShape& shape, const Tensor& weights, const Tensor* bias,
-                                          std::int64_t block) {
+bool depthwise_fits(const ConvolutionShape& shape) {
   const graph::Window& w = shape.window;
   const auto equal = [](const std::vector<std::int64_t>& v, std::int64_t low, std::int64_t high) {
     return v[0] == v[1] && v[0] >= low && v[0] <= high;
   };
   const std::int64_t channels = shape.src[1];
-  if (shape.src.rank() != 4 || shape.src[0] != 1 || shape.groups != channels || shape.dst[1] != channels ||
-      !equal(w.kernel, 3, 5) || w.kernel[0] == 4 || !equal(w.strides, 1, 2) || !equal(w.dilations, 1, 1))
-    return nullptr;
+  return shape.src.rank() == 4 && shape.src[0] == 1 && shape.groups == channels && shape.dst[1] == channels &&
+         equal(w.kernel, 3, 5) && w.kernel[0] != 4 && equal(w.strides, 1, 2) && equal(w.dilations, 1, 1);
+}
+
+std::unique_ptr<Kernel> compile_depthwise(const ConvolutionShape& shape, const Tensor& weights, const Tensor* bias,
+                                          std::int64_t block) {
   return std::make_unique<Depthwise>(shape, block, block_weights(weights, bias, block));
 }
 

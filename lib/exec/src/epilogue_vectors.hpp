@@ -15,8 +15,8 @@ struct BlockEpilogue {
 
 [[nodiscard]] inline BlockEpilogue of_block(const Epilogue& e, std::span<const Affine> affines, std::int64_t channel) {
   BlockEpilogue out{nullptr, nullptr, e.low.has_value(), e.high.has_value(), e.low.value_or(0), e.high.value_or(0)};
-  if (e.set < 0) return out;
-  const Affine& affine = affines[static_cast<std::size_t>(e.set)];
+  if (!e.set.exists()) return out;
+  const Affine& affine = affines[e.set.number()];
   out.scale = affine.scale.data() + channel;
   out.shift = affine.shift.data() + channel;
   return out;

@@ -11,8 +11,8 @@ namespace shiftnorm::exec {
 
 /// What lowering has seen of steps that convolutions may take in.
 struct Fusible {
-  std::vector<std::pair<int, NormaliseTerms>> normalisations;  ///< steps, and what they write
-  std::set<int> gated;                                         ///< values that are products with a factor per channel
+  std::vector<std::pair<StepIndex, NormaliseTerms>> normalisations;  ///< steps, and what they write
+  std::set<ValueIndex> gated;  ///< values that are products with a factor per channel
 };
 
 /// Lets convolutions take in the channel factors of squeeze-and-excitation, and gives normalisations and convolutions

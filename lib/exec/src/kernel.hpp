@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 
+#include "index.hpp"
 #include "shiftnorm/exec/affine.hpp"
 #include "vector_kernels.hpp"
 
@@ -32,7 +33,7 @@ struct KernelArguments {
 /// low), high), or another function. Every product and every sum is rounded, so that the bits are those of a
 /// normalisation by itself.
 struct Epilogue {
-  int set = -1;                          ///< BatchNorm set that gives scale and shift; -1: x as it is
+  SetIndex set;                          ///< BatchNorm set that gives scale and shift; none: x as it is
   bool residual = false;                 ///< the last source, laid out as the result, is added
   std::optional<float> low, high;        ///< absent: unbounded. The larger of NaN and `low` is `low`
   std::optional<Activation> activation;  ///< what bounds are not, instead of them
@@ -41,7 +42,7 @@ struct Epilogue {
 /// What may be done to a convolution's source as it is read: y = act(scale x + shift), with the bits of a normalisation
 /// by itself.
 struct Prologue {
-  int set = -1;  ///< BatchNorm set that gives scale and shift
+  SetIndex set;  ///< BatchNorm set that gives scale and shift
   bool relu = false;
   std::optional<Activation> activation;  ///< any other than ReLU; not with `relu`
 };

@@ -36,8 +36,8 @@ class Normalise final : public Kernel {
     std::array<AffineTerm, 2> term;
     for (std::size_t t = 0; t < static_cast<std::size_t>(terms_.terms); ++t) {
       term[t].x = a.src[t] + at;
-      if (terms_.set[t] < 0) continue;
-      const Affine& affine = a.affines[static_cast<std::size_t>(terms_.set[t])];
+      if (!terms_.set[t].exists()) continue;
+      const Affine& affine = a.affines[terms_.set[t].number()];
       term[t].scale = affine.scale.data() + b * layout_.block;
       term[t].shift = affine.shift.data() + b * layout_.block;
     }

@@ -13,7 +13,7 @@ namespace shiftnorm::exec {
 /// One or two terms added, each either a value or a BatchNorm of a value, then an activation if asked for: what a
 /// normalisation, its activation and a residual join come down to in one pass over memory.
 struct NormaliseTerms {
-  std::array<int, 2> set{-1, -1};  ///< BatchNorm set of each term, -1: none
+  std::array<SetIndex, 2> set;  ///< BatchNorm set of each term, or none
   int terms = 1;
   bool relu = false;
   std::optional<Activation> activation;  ///< any other than ReLU; not with `relu`

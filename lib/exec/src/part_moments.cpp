@@ -33,12 +33,12 @@ void PartMoments::hand_on() {
   images_ = 0;
 }
 
-LevelMoments side_by_side(std::size_t set, std::span<const int> parts, const Moments& of) {
+LevelMoments side_by_side(SetIndex set, std::span<const PartIndex> parts, const Moments& of) {
   std::vector<float> pivot;
   std::vector<stats::ExactSum> sums, squares;
   std::vector<std::array<stats::ExactSum, 3>> products;
   const auto append = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
-  for (const int part : parts) {
+  for (const PartIndex part : parts) {
     const PartMoments& one = of.at(part);
     append(pivot, one.pivot());
     append(sums, one.moments().sums());
@@ -46,7 +46,7 @@ LevelMoments side_by_side(std::size_t set, std::span<const int> parts, const Mom
     append(products, one.spread().products());
   }
   const PartMoments& first = of.at(parts.front());
-  return {set,
+  return {set.number(),
           {std::move(pivot), std::move(sums), std::move(squares), first.moments().values(), first.moments().images()},
           {std::move(products), first.spread().units()}};
 }

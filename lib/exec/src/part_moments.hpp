@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "index.hpp"
 #include "shiftnorm/exec/sweep.hpp"
 
 namespace shiftnorm::exec {
@@ -28,7 +29,7 @@ class PartMoments {
   [[nodiscard]] const stats::Spread& spread() const noexcept { return spread_; }
   void hand_on();
   /// Moves everything out, as that of a set that has no other channels.
-  [[nodiscard]] LevelMoments take(std::size_t set) { return {set, std::move(moments_), std::move(spread_)}; }
+  [[nodiscard]] LevelMoments take(SetIndex set) { return {set.number(), std::move(moments_), std::move(spread_)}; }
 
  private:
   stats::ChannelMoments moments_;
@@ -39,9 +40,9 @@ class PartMoments {
 };
 
 /// By part.
-using Moments = std::map<int, PartMoments>;
+using Moments = std::map<PartIndex, PartMoments>;
 
 /// Of a set whose channels are those of `parts`, one after the other; all of them handed on.
-[[nodiscard]] LevelMoments side_by_side(std::size_t set, std::span<const int> parts, const Moments& of);
+[[nodiscard]] LevelMoments side_by_side(SetIndex set, std::span<const PartIndex> parts, const Moments& of);
 
 }  // namespace shiftnorm::exec

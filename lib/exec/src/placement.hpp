@@ -7,28 +7,27 @@
 
 namespace shiftnorm::exec {
 
-/// Which ids lie in one piece of memory: results written over a source that dies with them, and the parts of a
+/// Which instances lie in one piece of memory: results written over a source that dies with them, and the parts of a
 /// concatenation, which are written where they will lie, so that nothing is copied.
 struct Pieces {
-  std::vector<int> root;           ///< per id: the one whose memory it lies in, itself if alone
-  std::vector<std::size_t> shift;  ///< per id: floats into that memory
-  std::vector<Life> life;          ///< of a root: of all that lies in it; of others nothing
+  Indexed<InstanceIndex, InstanceIndex> root;  ///< the one whose memory it lies in, itself if alone
+  Indexed<InstanceIndex, std::size_t> shift;   ///< floats into that memory
+  Lives life;                                  ///< of a root: of all that lies in it; of others nothing
 };
 
 /// `join_parts`: concatenations are made in place where they can be.
-[[nodiscard]] Pieces pieces_of(const Program& program, const Cut& cut, const std::vector<Life>& lives, bool join_parts);
+[[nodiscard]] Pieces pieces_of(const Program& program, const Cut& cut, const Lives& lives, bool join_parts);
 
-/// Floats of an id.
-[[nodiscard]] std::size_t floats_of(const Program& program, const Cut& cut, std::size_t id);
+[[nodiscard]] std::size_t floats_of(const Program& program, const Cut& cut, InstanceIndex instance);
 
-/// Where an id lives while an image is carried through.
+/// Where an instance lives while an image is carried through.
 struct Place {
   bool frontier = false;   ///< in the image's part of the frontier, else in the worker's own memory
   std::size_t offset = 0;  ///< in floats
 };
 
 struct Placement {
-  std::vector<Place> places;  ///< per id
+  Indexed<InstanceIndex, Place> places;
   std::size_t frontier_floats = 0, local_floats = 0;
 };
 

@@ -304,7 +304,7 @@ class Pointwise final : public Kernel {
   }
 
   void normalise(const KernelArguments& a, Piece& piece) const {
-    const Affine& affine = a.affines[static_cast<std::size_t>(source_.prologue->set)];
+    const Affine& affine = a.affines[source_.prologue->set.number()];
     auto* to = reinterpret_cast<float*>(a.scratch);
     const std::int64_t floats = piece.count * src_.block;
     for (std::int64_t b = 0; b < src_.blocks(); ++b)
@@ -362,8 +362,7 @@ class Pointwise final : public Kernel {
 
 }  // namespace
 
-std::unique_ptr<Kernel> compile_pointwise(const ConvolutionShape& shape, const Tensor& weights, const Tensor* bias,
-                                          std::int64_t block) {
+bool pointwise_pays(const ConvolutionShape& shape, std::int64_t block) {
   const graph::Window& w = shape.window;
   const auto all = [](const std::vector<std::int64_t>& v, std::int64_t value) {
     return std::ranges::all_of(v, [value](std::int64_t x) { return x == value; });
@@ -371,10 +370,15 @@ std::unique_ptr<Kernel> compile_pointwise(const ConvolutionShape& shape, const T
   const Layout src = layout_of(shape.src, block), dst = layout_of(shape.dst, block);
   if (shape.src[0] != 1 || shape.groups != 1 || !all(w.kernel, 1) || !all(w.strides, 1) || src.pixels != dst.pixels ||
       !all(w.pads_begin, 0))
-    return nullptr;
+    return false;
   const bool halves = dst.channels <= kHalvesPay && ends_in_half(dst);
-  if (src.channels > kInputs && !halves && !Pointwise::narrows(src, dst)) return nullptr;
-  return std::make_unique<Pointwise>(src, dst, block_weights(weights, bias, block));
+  return src.channels <= kInputs || halves || Pointwise::narrows(src, dst);
+}
+
+std::unique_ptr<Kernel> compile_pointwise(const ConvolutionShape& shape, const Tensor& weights, const Tensor* bias,
+                                          std::int64_t block) {
+  return std::make_unique<Pointwise>(layout_of(shape.src, block), layout_of(shape.dst, block),
+                                     block_weights(weights, bias, block));
 }
 
 }  // namespace shiftnorm::exec

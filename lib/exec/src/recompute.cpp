@@ -13,14 +13,14 @@ namespace {
 constexpr double kFloat = 15;
 
 /// Floats in the frontier at every action.
-std::vector<std::size_t> carried(const Program& program, const Cut& cut, const Pieces& pieces) {
-  int actions = 1;
-  for (const Life& life : pieces.life) actions = std::max(actions, life.last + 2);
-  std::vector<std::size_t> floats(static_cast<std::size_t>(actions), 0);
-  for (std::size_t id = 0; id < pieces.life.size(); ++id) {
+Indexed<ActionIndex, std::size_t> carried(const Program& program, const Cut& cut, const Pieces& pieces) {
+  ActionIndex last(0);
+  for (const Life& life : pieces.life) last = std::max(last, life.last.next());
+  Indexed<ActionIndex, std::size_t> floats(last.number() + 1, 0);
+  for (const InstanceIndex id : pieces.life.indices()) {
     const Life& life = pieces.life[id];
-    if (pieces.root[id] != static_cast<int>(id) || !life.lives() || !life.crosses()) continue;
-    for (int a = life.first; a <= life.last; ++a) floats[static_cast<std::size_t>(a)] += floats_of(program, cut, id);
+    if (pieces.root[id] != id || !life.lives() || !life.crosses()) continue;
+    for (ActionIndex a = life.first; a <= life.last; a = a.next()) floats[a] += floats_of(program, cut, id);
   }
   return floats;
 }
@@ -28,13 +28,12 @@ std::vector<std::size_t> carried(const Program& program, const Cut& cut, const P
 double work_of(const Program& program, const Cut& cut) {
   double work = 0;
   for (const Segment& segment : cut.segments) {
-    if (segment.loads_input) work += 2 * kFloat * static_cast<double>(floats_of(program, cut, 0));
+    if (segment.loads_input) work += 2 * kFloat * static_cast<double>(floats_of(program, cut, kInputInstance));
     for (const Action& action : segment.actions) {
-      if (action.step < 0) continue;
-      work += program.steps[static_cast<std::size_t>(action.step)].kernel->operations();
-      work += kFloat * static_cast<double>(floats_of(program, cut, static_cast<std::size_t>(action.value)));
-      for (const int src : action.src)
-        work += kFloat * static_cast<double>(floats_of(program, cut, static_cast<std::size_t>(src)));
+      if (action.measures()) continue;
+      work += program.steps[action.step].kernel->operations();
+      work += kFloat * static_cast<double>(floats_of(program, cut, action.value));
+      for (const InstanceIndex src : action.src) work += kFloat * static_cast<double>(floats_of(program, cut, src));
     }
   }
   return work;
@@ -53,16 +52,16 @@ class Choice {
         none_(program.values.size(), false) {
     // A concatenation is made of what lies there; its parts are no results that could be left out.
     allowed_.assign(program.values.size(), true);
-    allowed_[0] = false;
+    allowed_[kInputValue] = false;
     for (const ProgramStep& step : program.steps) {
       for (std::size_t i = 0; i < step.src.size(); ++i) {
         if (step.kernel->part_offset(i) < 0) continue;
-        allowed_[static_cast<std::size_t>(step.src[i])] = allowed_[static_cast<std::size_t>(step.dst)] = false;
+        allowed_[step.src[i]] = allowed_[step.dst] = false;
       }
     }
   }
 
-  std::vector<bool> run() {
+  Indexed<ValueIndex, bool> run() {
     if (carried_cost_ <= 0) return none_;
     Trial now = attempt(none_);
     if (now.most == 0) return none_;
@@ -75,9 +74,9 @@ class Choice {
     for (int stage = 0; stage < kStages; ++stage) {
       std::optional<Trial> next;
       double gain = 0;
-      for (const int value : now.candidates) {
-        std::vector<bool> more = now.recomputed;
-        more[static_cast<std::size_t>(value)] = true;
+      for (const ValueIndex value : now.candidates) {
+        Indexed<ValueIndex, bool> more = now.recomputed;
+        more[value] = true;
         Trial trial = attempt(std::move(more));
         const double eased = crowd(now) - crowd(trial), work = std::max(trial.work - now.work, 1.0);
         if (eased <= 0 || eased / work <= gain) continue;
@@ -93,29 +92,28 @@ class Choice {
 
  private:
   struct Trial {
-    std::vector<bool> recomputed;
+    Indexed<ValueIndex, bool> recomputed;
     double work = 0;
     std::size_t most = 0;                 ///< floats carried at the worst action
     std::vector<std::size_t> by_segment;  ///< the same in each segment
-    std::vector<int> candidates;          ///< values carried at the worst action
+    std::vector<ValueIndex> candidates;   ///< values carried at the worst action
   };
 
-  [[nodiscard]] Trial attempt(std::vector<bool> recomputed) const {
+  [[nodiscard]] Trial attempt(Indexed<ValueIndex, bool> recomputed) const {
     Trial trial;
     Cut cut = cut_program(program_, level_, settled_, outputs_, recomputed);
-    const std::vector<Life> lives = lifetimes(cut);
+    const Lives lives = lifetimes(cut);
     const Pieces pieces = pieces_of(program_, cut, lives, join_parts_);
-    const std::vector<std::size_t> floats = carried(program_, cut, pieces);
+    const Indexed<ActionIndex, std::size_t> floats = carried(program_, cut, pieces);
     trial.work = work_of(program_, cut);
     const auto worst = std::max_element(floats.begin(), floats.end());
     trial.most = *worst;
-    const auto at = static_cast<int>(worst - floats.begin());
-    std::set<int> values;
-    for (std::size_t id = 0; id < lives.size(); ++id) {
-      const int value = cut.origin[id];
+    const ActionIndex at(static_cast<std::size_t>(worst - floats.begin()));
+    std::set<ValueIndex> values;
+    for (const InstanceIndex id : lives.indices()) {
+      const ValueIndex value = cut.origin[id];
       const bool there = lives[id].crosses() && lives[id].first <= at && at <= lives[id].last;
-      if (there && allowed_[static_cast<std::size_t>(value)] && !recomputed[static_cast<std::size_t>(value)])
-        values.insert(value);
+      if (there && allowed_[value] && !recomputed[value]) values.insert(value);
     }
     trial.candidates.assign(values.begin(), values.end());
     std::size_t action = 0;
@@ -144,9 +142,9 @@ class Choice {
 
   /// Without the values whose recomputation later choices made useless.
   [[nodiscard]] Trial without_idle(Trial best) const {
-    for (std::size_t v = 0; v < best.recomputed.size(); ++v) {
+    for (const ValueIndex v : best.recomputed.indices()) {
       if (!best.recomputed[v]) continue;
-      std::vector<bool> fewer = best.recomputed;
+      Indexed<ValueIndex, bool> fewer = best.recomputed;
       fewer[v] = false;
       Trial trial = attempt(std::move(fewer));
       if (cost(trial) <= cost(best)) best = std::move(trial);
@@ -160,19 +158,19 @@ class Choice {
   std::size_t outputs_;
   bool join_parts_;
   double carried_cost_;
-  std::vector<bool> none_, allowed_;
+  Indexed<ValueIndex, bool> none_, allowed_;
   std::size_t first_most_ = 1;
 };
 
 }  // namespace
 
 std::size_t most_carried(const Program& program, const Cut& cut, const Pieces& pieces) {
-  const std::vector<std::size_t> floats = carried(program, cut, pieces);
+  const Indexed<ActionIndex, std::size_t> floats = carried(program, cut, pieces);
   return *std::max_element(floats.begin(), floats.end());
 }
 
-std::vector<bool> choose_recomputed(const Program& program, const std::vector<std::int64_t>& level, bool settled,
-                                    std::size_t outputs, bool join_parts, double carried_cost) {
+Indexed<ValueIndex, bool> choose_recomputed(const Program& program, const std::vector<std::int64_t>& level,
+                                            bool settled, std::size_t outputs, bool join_parts, double carried_cost) {
   return Choice(program, level, settled, outputs, join_parts, carried_cost).run();
 }
 

@@ -9,9 +9,9 @@ namespace shiftnorm::exec {
 
 Schedule make_schedule(const Program& program, const std::vector<std::int64_t>& level, bool settled,
                        std::size_t outputs, double carried_cost) {
-  const std::vector<bool> none(program.values.size(), false);
+  const Indexed<ValueIndex, bool> none(program.values.size(), false);
   Cut plain = cut_program(program, level, settled, outputs, none);
-  const std::vector<Life> plain_lives = lifetimes(plain);
+  const Lives plain_lives = lifetimes(plain);
   // Room for a whole concatenation is taken when its first part is written, which a part that waits long for the others
   // (the skips of a U-Net) can make much dearer than copying.
   const auto most = [&](bool join) {
@@ -21,7 +21,7 @@ Schedule make_schedule(const Program& program, const std::vector<std::int64_t>& 
 
   Cut cut = cut_program(program, level, settled, outputs,
                         choose_recomputed(program, level, settled, outputs, join_parts, carried_cost));
-  const std::vector<Life> lives = lifetimes(cut);
+  const Lives lives = lifetimes(cut);
   Tail tail = find_tail(program, cut);
   Placement placement = place(program, cut, pieces_of(program, cut, lives, join_parts));
   Schedule schedule{std::move(cut.segments),
@@ -36,15 +36,14 @@ Schedule make_schedule(const Program& program, const std::vector<std::int64_t>& 
                     0,
                     std::move(tail)};
   for (const Segment& segment : schedule.segments) {
-    std::set<int> touched;
+    std::set<InstanceIndex> touched;
     for (const Action& action : segment.actions) {
       touched.insert(action.value);
       touched.insert(action.src.begin(), action.src.end());
     }
-    for (const int id : touched)
-      if (schedule.places[static_cast<std::size_t>(id)].frontier)
-        schedule.frontier_traffic += static_cast<std::size_t>(
-            program.values[static_cast<std::size_t>(schedule.origin[static_cast<std::size_t>(id)])].layout.floats());
+    for (const InstanceIndex id : touched)
+      if (schedule.places[id].frontier)
+        schedule.frontier_traffic += static_cast<std::size_t>(program.values[schedule.origin[id]].layout.floats());
   }
   for (const ProgramStep& step : program.steps)
     schedule.scratch_bytes = std::max(schedule.scratch_bytes, step.kernel->scratch_bytes());

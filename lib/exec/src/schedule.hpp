@@ -13,11 +13,13 @@ namespace shiftnorm::exec {
 /// all others in the worker's memory. Places are reused once their value is dead.
 struct Schedule {
   std::vector<Segment> segments;
-  std::vector<int> origin;          ///< per id: the program's value
-  std::vector<int> outputs;         ///< ids
-  std::vector<MeasuredPart> parts;  ///< as in Cut
-  std::vector<std::vector<int>> made_of;
-  std::vector<Place> places;         ///< per id
+  // As in Cut.
+  Indexed<InstanceIndex, ValueIndex> origin;
+  std::vector<InstanceIndex> outputs;
+  Indexed<PartIndex, MeasuredPart> parts;
+  Indexed<SetIndex, std::vector<PartIndex>> made_of;
+
+  Indexed<InstanceIndex, Place> places;
   std::size_t frontier_floats = 0;   ///< per image
   std::size_t local_floats = 0;      ///< per worker
   std::size_t frontier_traffic = 0;  ///< floats per image: each segment moves each value that it touches once

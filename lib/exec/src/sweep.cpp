@@ -12,8 +12,8 @@
 #include <mutex>
 #include <string>
 
+#include "carry_plan.hpp"
 #include "part_moments.hpp"
-#include "schedule.hpp"
 #include "shiftnorm/core/paging.hpp"
 #include "vector_kernels.hpp"
 #include "workers.hpp"
@@ -25,7 +25,7 @@ namespace {
 struct WorkerMemory {
   Arena local, frontier;  ///< frontier: only when the worker has groups of its own
   AlignedVector<std::byte> scratch;
-  std::vector<std::shared_ptr<void>> kernel_states;
+  Indexed<StepIndex, std::shared_ptr<void>> kernel_states;
   std::vector<double> sum, square;
   std::vector<const float*> src;
   AlignedVector<float> tail;         ///< of the images that wait for it
@@ -49,39 +49,6 @@ void ensure(Arena& arena, std::size_t bytes, const std::string& scratch_director
   arena = Arena(bytes, scratch_directory.empty() ? nullptr : scratch_directory.c_str());
 }
 
-struct GroupSizes {
-  std::size_t count = 0, largest = 0, images = 0;
-  friend bool operator==(const GroupSizes&, const GroupSizes&) = default;
-};
-
-GroupSizes group_sizes(const SweepRequest& request) {
-  GroupSizes sizes{request.groups.size(), 0, 0};
-  for (const auto& group : request.groups) {
-    sizes.largest = std::max(sizes.largest, group.size());
-    sizes.images += group.size();
-  }
-  return sizes;
-}
-
-/// Whether every worker carries groups of its own. A group that is most of the images would leave the others waiting.
-bool runs_side_by_side(const GroupSizes& groups, std::size_t workers) {
-  return groups.count >= workers && 2 * workers * groups.largest <= 3 * groups.images;
-}
-
-/// What a byte of the frontier costs in floating-point operations (choose_recomputed()): memory has to be taken from
-/// the system and moved from and to the cores; a scratch file is some ten times slower.
-constexpr double kMemoryCost = 40, kDiskCost = 800;
-/// Where the frontier is so small that caches hold most of it and memory costs nothing.
-constexpr std::uint64_t kCached = std::uint64_t{64} << 20;
-
-/// How a request is carried out.
-struct CarryPlan {
-  Schedule schedule;
-  SweepEstimate estimate;
-  std::size_t group_bytes = 0;  ///< frontier of the largest group
-  bool side_by_side = false;
-};
-
 }  // namespace
 
 NonFinite::NonFinite(const std::string& layer, std::int64_t channel, std::size_t image_index)
@@ -97,26 +64,18 @@ struct Sweeper::State {
         program(plan->program()),
         options(std::move(o)),
         workers(static_cast<std::size_t>(std::max(1, options.threads))),
-        memory(workers.count()) {
+        memory(workers.count()),
+        plans(program, workers.count()) {
     if (options.scratch_directory.empty()) options.scratch_directory = std::filesystem::temp_directory_path().string();
     workers.run([this](std::size_t w) {
       for (const ProgramStep& step : program.steps) memory[w].kernel_states.push_back(step.kernel->make_worker_state());
     });
   }
 
-  /// Kept for requests that come again: a study sweeps one network many times in a few ways.
-  const CarryPlan& carry_plan(const SweepRequest& request) {
-    const Question question{request.levels, request.settled, request.output ? request.outputs : 0,
-                            group_sizes(request)};
-    constexpr std::size_t kKept = 8;
-    const auto known = std::ranges::find(plans, question, &std::pair<Question, CarryPlan>::first);
-    if (known != plans.end()) return known->second;
-    if (plans.size() == kKept) plans.erase(plans.begin());
-    return plans.emplace_back(question, plan_for(question)).second;
-  }
-
   /// Bytes of the frontier that may be in memory.
   [[nodiscard]] std::uint64_t limit() const { return options.memory != 0 ? options.memory : half_of_free_memory(); }
+
+  const CarryPlan& carry_plan(const SweepRequest& request) { return plans.plan(request, limit()); }
 
   /// What an earlier sweep took is kept, as the system may be slow to hand it out again, or given back before more is
   /// taken where this sweep has no use for it. One that carries nothing between levels leaves it alone.
@@ -136,36 +95,9 @@ struct Sweeper::State {
   SweepOptions options;
   Workers workers;
   std::vector<WorkerMemory> memory;
+  CarryPlans plans;
   Arena frontier;                  ///< of a group that all workers share
   bool frontiers_spilled = false;  ///< of all frontiers that are held
-
- private:
-  struct Question {
-    std::vector<std::int64_t> levels;
-    bool settled = true;
-    std::size_t outputs = 0;
-    GroupSizes groups;
-    friend bool operator==(const Question&, const Question&) = default;
-  };
-
-  [[nodiscard]] CarryPlan plan_for(const Question& q) const {
-    const bool side_by_side = runs_side_by_side(q.groups, workers.count());
-    const std::size_t images = q.groups.largest * (side_by_side ? workers.count() : 1);
-    CarryPlan out;
-    for (const double cost : {0.0, kMemoryCost, kDiskCost}) {
-      out = {make_schedule(program, q.levels, q.settled, q.outputs, cost), {}, 0, side_by_side};
-      out.group_bytes = q.groups.largest * out.schedule.frontier_floats * sizeof(float);
-      out.estimate.frontier_bytes = images * out.schedule.frontier_floats * sizeof(float);
-      out.estimate.local_bytes =
-          workers.count() * (out.schedule.local_floats * sizeof(float) + out.schedule.scratch_bytes);
-      out.estimate.moved_bytes = q.groups.images * out.schedule.frontier_traffic * sizeof(float);
-      out.estimate.spills = out.estimate.frontier_bytes > limit();
-      if (!out.estimate.spills && (cost > 0 || out.estimate.frontier_bytes < kCached)) break;
-    }
-    return out;
-  }
-
-  std::vector<std::pair<Question, CarryPlan>> plans;
 };
 
 namespace {
@@ -187,8 +119,8 @@ class Sweep {
       each.tail.resize(std::max(each.tail.size(), Tail::kTogether * schedule.tail.floats));
       each.waiting.clear();
     }
-    for (const std::vector<int>& parts : schedule.made_of)
-      for (const int part : parts) ++sets_with_[static_cast<std::size_t>(part)];
+    for (const std::vector<PartIndex>& parts : schedule.made_of)
+      for (const PartIndex part : parts) ++sets_with_[part];
     for (const auto& group : request.groups)
       total_ += static_cast<std::int64_t>(group.size() * schedule.segments.size());
   }
@@ -255,7 +187,7 @@ class Sweep {
       std::vector<Moments> moments(team);
       for (Moments& of_worker : moments) {
         for (const Action& action : segment.actions)
-          for (const int part : action.parts) of_worker.try_emplace(part, pivot_of(part));
+          for (const PartIndex part : action.parts) of_worker.try_emplace(part, pivot_of(part));
       }
       for_each_image(
           [&](std::size_t w, std::size_t i, std::size_t next) {
@@ -279,26 +211,23 @@ class Sweep {
     }
     known.merge(moments.front());
     std::vector<LevelMoments> pooled;
-    for (const int each : segment.sets) {
-      const auto set = static_cast<std::size_t>(each);
-      const std::vector<int>& parts = schedule_.made_of[set];
-      const bool own = parts.size() == 1 && sets_with_[static_cast<std::size_t>(parts.front())] == 1;
+    for (const SetIndex set : segment.sets) {
+      const std::vector<PartIndex>& parts = schedule_.made_of[set];
+      const bool own = parts.size() == 1 && sets_with_[parts.front()] == 1;
       pooled.push_back(own ? known.at(parts.front()).take(set) : side_by_side(set, parts, known));
     }
     request_.settle(g, segment.level, pooled, affines);
   }
 
-  [[nodiscard]] std::vector<float> pivot_of(int part) const {
-    const MeasuredPart& p = schedule_.parts[static_cast<std::size_t>(part)];
-    const auto first = request_.pivots[static_cast<std::size_t>(p.set)].begin() + p.first;
+  [[nodiscard]] std::vector<float> pivot_of(PartIndex part) const {
+    const MeasuredPart& p = schedule_.parts[part];
+    const auto first = request_.pivots[p.set.number()].begin() + p.first;
     return {first, first + p.channels};
   }
 
-  [[nodiscard]] const Layout& layout_of(int id) const {
-    return program_.values[static_cast<std::size_t>(schedule_.origin[static_cast<std::size_t>(id)])].layout;
-  }
-  [[nodiscard]] float* address(int id, float* frontier, const WorkerMemory& mine) const {
-    const Place& place = schedule_.places[static_cast<std::size_t>(id)];
+  [[nodiscard]] const Layout& layout_of(InstanceIndex id) const { return program_.values[schedule_.origin[id]].layout; }
+  [[nodiscard]] float* address(InstanceIndex id, float* frontier, const WorkerMemory& mine) const {
+    const Place& place = schedule_.places[id];
     return (place.frontier ? frontier : reinterpret_cast<float*>(mine.local.data())) + place.offset;
   }
 
@@ -306,9 +235,9 @@ class Sweep {
   [[nodiscard]] std::span<const float> first_read(const Segment& segment, const float* next) const {
     if (next == nullptr || segment.actions.empty()) return {};
     const Action& first = segment.actions.front();
-    if (first.step < 0 || first.src.empty()) return {};
-    const int id = first.src.front();
-    const Place& place = schedule_.places[static_cast<std::size_t>(id)];
+    if (first.measures() || first.src.empty()) return {};
+    const InstanceIndex id = first.src.front();
+    const Place& place = schedule_.places[id];
     if (!place.frontier) return {};
     return {next + place.offset, static_cast<std::size_t>(layout_of(id).floats())};
   }
@@ -316,28 +245,28 @@ class Sweep {
   void carry_image(const Segment& segment, std::size_t image, float* frontier, const float* next, WorkerMemory& mine,
                    std::span<const Affine> affines, Moments& moments) const {
     if (segment.loads_input) {
-      const auto floats = static_cast<std::size_t>(program_.values[0].layout.floats());
-      request_.load(image, {address(0, frontier, mine), floats});
+      const auto floats = static_cast<std::size_t>(program_.values[kInputValue].layout.floats());
+      request_.load(image, {address(kInputInstance, frontier, mine), floats});
     }
     const bool ends = request_.output && &segment == &schedule_.segments.back();
     const std::span<const float> ahead = first_read(segment, next);
     const std::size_t alone = ends ? schedule_.tail.first : segment.actions.size();
     for (std::size_t a = 0; a < alone; ++a) {
       const Action& action = segment.actions[a];
-      if (action.step < 0) {
+      if (action.measures()) {
         measure(action, image, address(action.value, frontier, mine), mine, moments);
         continue;
       }
       mine.src.clear();
-      for (const int src : action.src) mine.src.push_back(address(src, frontier, mine));
+      for (const InstanceIndex src : action.src) mine.src.push_back(address(src, frontier, mine));
       KernelArguments all = arguments(action, mine.src, address(action.value, frontier, mine), affines, mine);
       all.ahead = {ahead, a == 0};
       step_of(action).kernel->run(all);
     }
     if (!ends) return;
     if (alone == segment.actions.size())
-      return give_outputs(image, [&](int id) { return address(id, frontier, mine); });
-    for (const int id : schedule_.tail.kept)
+      return give_outputs(image, [&](InstanceIndex id) { return address(id, frontier, mine); });
+    for (const InstanceIndex id : schedule_.tail.kept)
       std::copy_n(address(id, frontier, mine), layout_of(id).floats(), in_tail(id, mine.waiting.size(), mine));
     mine.waiting.push_back(image);
     if (mine.waiting.size() == Tail::kTogether) run_tail(mine, affines);
@@ -352,42 +281,40 @@ class Sweep {
       const std::size_t sources = actions[a].src.size();
       mine.src.clear();
       for (std::size_t i = 0; i < count; ++i)
-        for (const int src : actions[a].src) mine.src.push_back(in_tail(src, i, mine));
+        for (const InstanceIndex src : actions[a].src) mine.src.push_back(in_tail(src, i, mine));
       mine.together.clear();
       for (std::size_t i = 0; i < count; ++i)
         mine.together.push_back(arguments(actions[a], std::span(mine.src).subspan(i * sources, sources),
                                           in_tail(actions[a].value, i, mine), affines, mine));
       step_of(actions[a]).kernel->run_several(mine.together);
     }
-    for (std::size_t i = 0; i < count; ++i) give_outputs(mine.waiting[i], [&](int id) { return in_tail(id, i, mine); });
+    for (std::size_t i = 0; i < count; ++i)
+      give_outputs(mine.waiting[i], [&](InstanceIndex id) { return in_tail(id, i, mine); });
     mine.waiting.clear();
   }
 
-  [[nodiscard]] float* in_tail(int id, std::size_t image, WorkerMemory& mine) const {
-    return mine.tail.data() + image * schedule_.tail.floats + schedule_.tail.offset[static_cast<std::size_t>(id)];
+  [[nodiscard]] float* in_tail(InstanceIndex id, std::size_t image, WorkerMemory& mine) const {
+    return mine.tail.data() + image * schedule_.tail.floats + schedule_.tail.offset[id];
   }
-  [[nodiscard]] const ProgramStep& step_of(const Action& action) const {
-    return program_.steps[static_cast<std::size_t>(action.step)];
-  }
+  [[nodiscard]] const ProgramStep& step_of(const Action& action) const { return program_.steps[action.step]; }
   static KernelArguments arguments(const Action& action, std::span<const float* const> src, float* dst,
                                    std::span<const Affine> affines, WorkerMemory& mine) {
-    return {src, dst, affines, mine.scratch.data(), mine.kernel_states[static_cast<std::size_t>(action.step)].get(),
-            {}};
+    return {src, dst, affines, mine.scratch.data(), mine.kernel_states[action.step].get(), {}};
   }
 
   template <class Address>
   void give_outputs(std::size_t image, const Address& address_of) const {
     for (std::size_t which = 0; which < schedule_.outputs.size(); ++which) {
-      const int id = schedule_.outputs[which];
+      const InstanceIndex id = schedule_.outputs[which];
       request_.output(image, which, {address_of(id), static_cast<std::size_t>(layout_of(id).floats())});
     }
   }
 
   /// The layout of what is measured, which may never be written.
   [[nodiscard]] const Layout& measured_layout(const Action& action) const {
-    if (action.result_of < 0) return layout_of(action.value);
-    const ProgramStep& step = program_.steps[static_cast<std::size_t>(action.result_of)];
-    return program_.values[static_cast<std::size_t>(step.dst)].layout;
+    if (!action.result_of.exists()) return layout_of(action.value);
+    const ProgramStep& step = program_.steps[action.result_of];
+    return program_.values[step.dst].layout;
   }
 
   void measure(const Action& action, std::size_t image, const float* x, WorkerMemory& mine, Moments& moments) const {
@@ -398,11 +325,11 @@ class Sweep {
     mine.square.resize(padded);
     // What is not written may be too large for float without anything being infinite here.
     constexpr double kFloat = std::numeric_limits<float>::max();
-    const double largest = action.result_of < 0 ? std::numeric_limits<double>::infinity() : kFloat * kFloat;
-    for (const int part : action.parts) {
+    const double largest = !action.result_of.exists() ? std::numeric_limits<double>::infinity() : kFloat * kFloat;
+    for (const PartIndex part : action.parts) {
       PartMoments& total = moments.at(part);
-      if (action.result_of >= 0)
-        program_.steps[static_cast<std::size_t>(action.result_of)].kernel->result_moments(
+      if (action.result_of.exists())
+        program_.steps[action.result_of].kernel->result_moments(
             x, total.pivot(), mine.scratch.data(), {mine.sum.data(), channels}, {mine.square.data(), channels});
       else
         sum_blocks(layout, x, total.pivot().data(), mine);
@@ -427,9 +354,9 @@ class Sweep {
     }
   }
 
-  [[noreturn]] void throw_non_finite(int part, std::int64_t channel, std::size_t image) const {
-    const MeasuredPart& p = schedule_.parts[static_cast<std::size_t>(part)];
-    throw NonFinite(plan_.sets()[static_cast<std::size_t>(p.set)].name, p.first + channel, image);
+  [[noreturn]] void throw_non_finite(PartIndex part, std::int64_t channel, std::size_t image) const {
+    const MeasuredPart& p = schedule_.parts[part];
+    throw NonFinite(plan_.sets()[p.set.number()].name, p.first + channel, image);
   }
 
   void tell() {
@@ -456,7 +383,7 @@ class Sweep {
   Workers& workers_;
   std::vector<WorkerMemory>& memory_;
   const Progress& progress_;
-  std::vector<int> sets_with_;  ///< per part: how many sets have it
+  Indexed<PartIndex, int> sets_with_;  ///< how many sets have it
   std::mutex progress_mutex_, order_mutex_;
   std::int64_t told_ = 0, total_ = 0;
   std::vector<std::size_t> ended_;

@@ -11,9 +11,9 @@ namespace shiftnorm::exec {
 /// is then read once for all of them: classifiers. Each image has its own memory for what they read and write.
 struct Tail {
   std::size_t first = 0;            ///< its first action in the last segment; the number of actions there: no tail
-  std::vector<int> kept;            ///< ids that earlier actions gave
-  std::vector<std::size_t> offset;  ///< per id that the tail has: in floats
-  std::size_t floats = 0;           ///< for one image
+  std::vector<InstanceIndex> kept;  ///< what earlier actions gave
+  Indexed<InstanceIndex, std::size_t> offset;  ///< of those that the tail has: in floats
+  std::size_t floats = 0;                      ///< for one image
 
   /// Images that share a reading of the matrix.
   static constexpr std::size_t kTogether = 8;

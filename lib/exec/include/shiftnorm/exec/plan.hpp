@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "shiftnorm/core/shape.hpp"
@@ -13,6 +14,16 @@
 namespace shiftnorm::exec {
 
 struct Program;
+
+/// One step of a plan, and the kernel that was chosen for it: the first that fits of an ordered list.
+struct PlanStep {
+  std::string op;        ///< of the node, or of all that were joined: "BatchNormalization+Relu"; "Reorder"
+  std::string node;      ///< its name, of the last one that was joined
+  std::string kernel;    ///< "winograd", "plain-loops"
+  std::string one_pass;  ///< the kernel that does this and the step before or behind it in one pass; empty: none has it
+  Shape shape;           ///< of what it writes
+  std::string form;      ///< of a convolution: shape of the case that tests/exec/kernel_cases.txt would replay
+};
 
 /// A graph compiled for one image on one thread. Immutable, shared by all threads. Every BatchNorm's scale and shift
 /// are arguments of an execution, never compiled in.
@@ -30,6 +41,8 @@ class Plan {
   [[nodiscard]] std::size_t outputs() const noexcept;
   [[nodiscard]] const Shape& output(std::size_t which) const;  ///< of one image, N = 1 in front
   [[nodiscard]] std::int64_t output_floats(std::size_t which = 0) const { return output(which).elements(); }
+  /// In the order of the graph.
+  [[nodiscard]] std::vector<PlanStep> steps() const;
   [[nodiscard]] const Program& program() const noexcept { return *program_; }
 
   /// Scale and shift of a set in the form that kernels take. Both spans have one value per channel.
