@@ -15,7 +15,8 @@
 #include "shiftnorm/metrics/label_free.hpp"
 #include "shiftnorm/stats/channel_moments.hpp"
 #include "shiftnorm/stats/spread.hpp"
-#include "vector_kernels.hpp"
+#include "vector_elementwise.hpp"
+#include "vector_moments.hpp"
 
 namespace {
 

@@ -1,5 +1,3 @@
-#include "vector_kernels.hpp"
-
 #include <hwy/highway.h>
 
 #include <algorithm>
@@ -12,6 +10,9 @@
 #include <vector>
 
 #include "shiftnorm/core/aligned.hpp"
+#include "vector_elementwise.hpp"
+#include "vector_moments.hpp"
+#include "vector_products.hpp"
 
 using namespace shiftnorm;
 

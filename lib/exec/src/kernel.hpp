@@ -8,7 +8,7 @@
 
 #include "index.hpp"
 #include "shiftnorm/exec/affine.hpp"
-#include "vector_kernels.hpp"
+#include "vector_elementwise.hpp"
 
 namespace shiftnorm::exec {
 

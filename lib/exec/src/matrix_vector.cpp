@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "vector_kernels.hpp"
+#include "vector_products.hpp"
 
 namespace shiftnorm::exec {
 namespace {

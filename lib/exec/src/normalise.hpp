@@ -6,7 +6,7 @@
 
 #include "kernel.hpp"
 #include "layout.hpp"
-#include "vector_kernels.hpp"
+#include "vector_elementwise.hpp"
 
 namespace shiftnorm::exec {
 

@@ -4,7 +4,7 @@
 #include <array>
 
 #include "onednn.hpp"
-#include "vector_kernels.hpp"
+#include "vector_moments.hpp"
 
 namespace shiftnorm::exec {
 namespace {

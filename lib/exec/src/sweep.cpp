@@ -15,7 +15,7 @@
 #include "carry_plan.hpp"
 #include "part_moments.hpp"
 #include "shiftnorm/core/paging.hpp"
-#include "vector_kernels.hpp"
+#include "vector_moments.hpp"
 #include "workers.hpp"
 
 namespace shiftnorm::exec {
