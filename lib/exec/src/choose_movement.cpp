@@ -54,7 +54,7 @@ bool make_concat(Lowering& node) {
 
 bool movement_fits(const Lowering& node) {
   const std::vector<ValueId>& inputs = node.node().inputs;
-  return moves(node.node()) &&
+  return graph::moves(node.node()) &&
          std::none_of(inputs.begin() + 1, inputs.end(), [&](ValueId id) { return node.activation(id); });
 }
 
@@ -67,7 +67,7 @@ bool make_movement(Lowering& node) {
     if (!node.wanted(k)) continue;
     const ValueId to = node.node().outputs[k];
     const Shape& shape = node.shape(to);
-    Movement movement = movement_of(node.graph(), node.node(), node.shape(from), shape, k);
+    graph::Movement movement = graph::movement_of(node.graph(), node.node(), node.shape(from), shape, k);
     const ValueIndex x = node.materialise(from);
     if (node.block_of(x) > 1 && movement.per_axis && shape[0] == 1) {
       const Layout src = node.layout(x);

@@ -96,11 +96,11 @@ class Copy final : public Kernel {
 
 class PlainMovement final : public Kernel {
  public:
-  PlainMovement(Movement movement, float fill) : movement_(std::move(movement)), fill_(fill) {}
-  void run(const KernelArguments& a) const override { move(movement_, fill_, a.src[0], a.dst); }
+  PlainMovement(graph::Movement movement, float fill) : movement_(std::move(movement)), fill_(fill) {}
+  void run(const KernelArguments& a) const override { graph::move(movement_, fill_, a.src[0], a.dst); }
 
  private:
-  Movement movement_;
+  graph::Movement movement_;
   float fill_;
 };
 
@@ -120,11 +120,11 @@ std::unique_ptr<Kernel> compile_reorder(const Layout& from, const Layout& to) {
   return std::make_unique<Reorder>(from, to);
 }
 
-std::unique_ptr<Kernel> compile_movement(Movement movement, float fill) {
+std::unique_ptr<Kernel> compile_movement(graph::Movement movement, float fill) {
   return std::make_unique<PlainMovement>(std::move(movement), fill);
 }
 
-std::unique_ptr<Kernel> compile_blocked_movement(const Movement& movement, float fill, const Layout& src,
+std::unique_ptr<Kernel> compile_blocked_movement(const graph::Movement& movement, float fill, const Layout& src,
                                                  const Layout& dst) {
   std::vector<std::int64_t> channels = movement.offsets.at(1);
   for (std::int64_t& c : channels) c = c < 0 ? -1 : c / std::max<std::int64_t>(src.pixels, 1);

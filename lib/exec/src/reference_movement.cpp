@@ -3,8 +3,8 @@
 #include <cmath>
 
 #include "loops.hpp"
-#include "movement.hpp"
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/graph/movement.hpp"
 
 namespace shiftnorm::exec {
 namespace {
@@ -23,22 +23,15 @@ void run_move(const ReferenceCall& call) {
   const float fill = call.node.op == "Pad" && call.has(2) ? *call.in[2].data : 0.0f;
   for (std::size_t k = 0; k < call.out.size(); ++k)
     if (call.out[k].data != nullptr)
-      move(movement_of(call.graph, call.node, call.in[0].shape, call.out[k].shape, k), fill, call.in[0].data,
-           call.out[k].data);
+      graph::move(graph::movement_of(call.graph, call.node, call.in[0].shape, call.out[k].shape, k), fill,
+                  call.in[0].data, call.out[k].data);
 }
 
 void run_concat(const ReferenceCall& call) {
-  const Shape& shape = call.out[0].shape;
-  const std::size_t axis = graph::axis_of(call.node.integer("axis", 1), shape.rank());
-  std::int64_t outer = 1;
-  for (std::size_t i = 0; i < axis; ++i) outer *= shape[i];
-  float* out = call.out[0].data;
-  for (std::int64_t o = 0; o < outer; ++o) {
-    for (const TensorView& view : call.in) {
-      const std::int64_t run = view.shape.elements_from(axis);
-      out = std::copy_n(view.data + o * run, run, out);
-    }
-  }
+  std::vector<graph::Block<float>> blocks;
+  for (const TensorView& view : call.in) blocks.push_back({view.shape, view.data});
+  graph::concatenate<float>(blocks, graph::axis_of(call.node.integer("axis", 1), call.out[0].shape.rank()),
+                            call.out[0].data);
 }
 
 void run_gather(const ReferenceCall& call) {

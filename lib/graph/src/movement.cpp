@@ -1,18 +1,17 @@
-#include "movement.hpp"
+#include "shiftnorm/graph/movement.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 
-#include "loops.hpp"
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/strides.hpp"
+#include "shiftnorm/graph/shapes.hpp"
 
-namespace shiftnorm::exec {
+namespace shiftnorm::graph {
 namespace {
 
-using graph::Graph;
-using graph::Node;
 using Offsets = std::vector<std::int64_t>;
 
 /// from, from + step, ... : count values.
@@ -40,23 +39,25 @@ struct Case {
 Movement transpose(const Case& c) {
   const Movement m = whole(c.src);
   Movement out;
-  for (const std::size_t axis : graph::permutation_of(c.node, c.src.rank())) out.offsets.push_back(m.offsets[axis]);
+  for (const std::size_t axis : permutation_of(c.node, c.src.rank())) out.offsets.push_back(m.offsets[axis]);
   return out;
 }
 
 Movement slice(const Case& c) {
   Movement m;
   const std::vector<std::int64_t> strides = strides_of(c.src);
-  const std::vector<graph::SliceAxis> axes = graph::slice_axes(c.graph, c.node, c.src);
+  const std::vector<SliceAxis> axes = slice_axes(c.graph, c.node, c.src);
   for (std::size_t i = 0; i < axes.size(); ++i)
-    m.offsets.push_back(ramp(axes[i].start * strides[i], axes[i].step * strides[i], axes[i].count));
+    // A step beyond the extent takes one element, and must not overflow on the way.
+    m.offsets.push_back(
+        ramp(axes[i].start * strides[i], axes[i].count > 1 ? axes[i].step * strides[i] : 0, axes[i].count));
   return m;
 }
 
 Movement split(const Case& c) {
   Movement m = whole(c.src);
-  const std::size_t axis = graph::axis_of(c.node.integer("axis", 0), c.src.rank());
-  const std::vector<std::int64_t> sizes = graph::split_sizes(c.graph, c.node, c.src);
+  const std::size_t axis = axis_of(c.node.integer("axis", 0), c.src.rank());
+  const std::vector<std::int64_t> sizes = split_sizes(c.graph, c.node, c.src);
   std::int64_t first = 0;
   for (std::size_t k = 0; k < c.which; ++k) first += sizes[k];
   const std::int64_t stride = strides_of(c.src)[axis];
@@ -64,12 +65,7 @@ Movement split(const Case& c) {
   return m;
 }
 
-Movement expand(const Case& c) {
-  Movement m;
-  const std::vector<std::int64_t> strides = broadcast_strides(c.src, c.dst);
-  for (std::size_t i = 0; i < c.dst.rank(); ++i) m.offsets.push_back(ramp(0, strides[i], c.dst[i]));
-  return m;
-}
+Movement expand(const Case& c) { return expansion(c.src, c.dst); }
 
 Movement tile(const Case& c) {
   Movement m = whole(c.src);
@@ -98,7 +94,7 @@ std::int64_t padded(std::int64_t x, std::int64_t n, std::string_view mode) {
 Movement pad(const Case& c) {
   Movement m;
   const std::string mode = c.node.text("mode", "constant");
-  const std::vector<std::int64_t> pads = graph::pads_of(c.graph, c.node, c.src), strides = strides_of(c.src);
+  const std::vector<std::int64_t> pads = pads_of(c.graph, c.node, c.src), strides = strides_of(c.src);
   for (std::size_t i = 0; i < c.dst.rank(); ++i) {
     Offsets& axis = m.offsets.emplace_back();
     // Negative pads crop before the others repeat.
@@ -115,11 +111,10 @@ Movement pad(const Case& c) {
 
 Movement gather(const Case& c) {
   Movement m = whole(c.src);
-  const std::size_t axis = graph::axis_of(c.node.integer("axis", 0), c.src.rank());
+  const std::size_t axis = axis_of(c.node.integer("axis", 0), c.src.rank());
   const std::int64_t stride = strides_of(c.src)[axis], n = c.src[axis];
   Offsets places;
-  for (const std::int64_t i : graph::constant_input(c.graph, c.node, 1, {}))
-    places.push_back((i < 0 ? i + n : i) * stride);
+  for (const std::int64_t i : constant_input(c.graph, c.node, 1, {})) places.push_back((i < 0 ? i + n : i) * stride);
   m.offsets[axis] = std::move(places);
   return m;
 }
@@ -173,7 +168,15 @@ Movement movement_of(const Graph& graph, const Node& node, const Shape& src, con
   return movement;
 }
 
-void move(const Movement& m, float fill, const float* src, float* dst) {
+Movement expansion(const Shape& src, const Shape& dst) {
+  Movement m;
+  const std::vector<std::int64_t> strides = broadcast_strides(src, dst);
+  for (std::size_t i = 0; i < dst.rank(); ++i) m.offsets.push_back(ramp(0, strides[i], dst[i]));
+  return m;
+}
+
+template <class T>
+void move(const Movement& m, T fill, const T* src, T* dst) {
   // An axis for what a scalar has none of.
   static const std::vector<std::int64_t> kOne{0};
   std::vector<std::int64_t> extents;
@@ -208,4 +211,7 @@ void move(const Movement& m, float fill, const float* src, float* dst) {
   } while (outer.next());
 }
 
-}  // namespace shiftnorm::exec
+template void move(const Movement&, float, const float*, float*);
+template void move(const Movement&, std::int64_t, const std::int64_t*, std::int64_t*);
+
+}  // namespace shiftnorm::graph
