@@ -170,7 +170,7 @@ class Study {
   void whole(const Mode& mode, const char* name, std::int64_t batch, const std::string& order, int draw) {
     const Row at = row(name, batch, order, all_.count, draw);
     if (table_.has(at)) return;
-    const ModeResult result = engine_->run(mode, all_, &all_, {});
+    const ModeResult result = engine_->run(mode, all_, adapt::kSameImages, {});
     table_.add(at, fmt::format("{},{},,,,,", correct(*result.outputs), all_.count));
   }
 

@@ -189,7 +189,7 @@ ExitCode evaluate(const Options& options, Console& console) {
       left_out.insert(left_out.end(), one.left_out.begin(), one.left_out.end());
   } else {
     adapt::ModeResult result = statistics ? evaluate_statistics(session, mode, *statistics, progress)
-                                          : session.engine->run(mode, session.images, &session.images, progress);
+                                          : session.engine->run(mode, session.images, adapt::kSameImages, progress);
     results.modes.push_back(scorer.report(mode, result));
     outputs = std::move(*result.outputs);
     left_out = std::move(result.left_out);

@@ -169,7 +169,7 @@ Streamed stream(adapt::Engine& engine, const adapt::Mode& mode, std::int64_t bat
                 const Progress& progress) {
   Streamed out;
   if (!adapt::measures(mode.policy)) {
-    out.result = engine.run(mode, images, &images, progress);
+    out.result = engine.run(mode, images, adapt::kSameImages, progress);
     out.after = *out.result.outputs;
     return out;
   }

@@ -207,12 +207,15 @@ bool SharedWork::own(const WorkPiece& piece, const Mode& mode, std::string& take
 /// Goes on behind what an interrupted call left; what this one reaches is kept if it is interrupted too.
 adapt::ModeResult SharedWork::measure(const Mode& measuring, const std::string& key, const adapt::Images& images_of,
                                       bool outputs, const Progress& progress) {
-  const adapt::Images* const scored = outputs ? &images_of : nullptr;
-  if (kept_ == nullptr) return engine_->run(measuring, images_of, scored, progress);
+  const auto run = [&](stats::Statistics* reached) {
+    return outputs ? engine_->run(measuring, images_of, adapt::kSameImages, progress, reached)
+                   : engine_->run(measuring, images_of, nullptr, progress, reached);
+  };
+  if (kept_ == nullptr) return run(nullptr);
   WorkPiece part = piece_by(measuring, fmt::format("{} in part", key));
   if (std::optional<WorkPiece> before = kept(part.key)) part.measured = std::move(before->measured);
   try {
-    return engine_->run(measuring, images_of, scored, progress, &part.measured);
+    return run(&part.measured);
   } catch (...) {
     if (std::ranges::any_of(part.measured, [](const stats::LayerStatistics& layer) { return layer.values > 0; })) {
       try {
@@ -260,7 +263,8 @@ SharedWork::Done SharedWork::direct(const Mode& mode, const List& adapt, const L
   Done done;
   const adapt::Images adapted = images(adapt), scored = images(evaluate);
   if (adapt::exportable(mode.policy)) {
-    done.result = engine_->run(mode, adapted, adapt == evaluate ? &adapted : &scored, progress);
+    done.result = adapt == evaluate ? engine_->run(mode, adapted, adapt::kSameImages, progress)
+                                    : engine_->run(mode, adapted, &scored, progress);
     return done;
   }
   const std::string key = key_of("in groups", mode, {}, evaluate);
