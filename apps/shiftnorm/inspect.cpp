@@ -17,6 +17,8 @@ namespace fs = std::filesystem;
 
 constexpr OptionSpec kInspect[] = {
     {"stats", "F", "checkpoints: how far the statistics of this file (.bnstats) lie from the checkpoint's own"},
+    {"plan", "", "checkpoints: also the kernel that carries out each step of the network here"},
+    {"sample", "C,H,W", "checkpoints: with --plan, the size of one image where the network leaves it open"},
     {"pixels", "", "data: per image format, hash of the stored values and their range"},
     {"reader", "READER", "data: auto, folder, array, table or dicom"},
     {"layout", "LAYOUT", "data: the axes of an array, e.g. NHWC, NCT or NDHWC"},
@@ -35,7 +37,8 @@ bool holds_weights(const formats::Checkpoint& checkpoint) {
 }
 
 bool is_data(const std::string& where, const Options& options) {
-  if (options.has("arch") || options.has("stats") || options.has("weights")) return false;
+  for (const std::string_view of_checkpoints : {"arch", "stats", "weights", "plan", "sample"})
+    if (options.has(of_checkpoints)) return false;
   for (const std::string_view of_data :
        {"reader", "layout", "pixels", "labels", "label-tag", "where", "preprocess", "domain", "html", "thumbnails"})
     if (options.has(of_data)) return true;
@@ -56,8 +59,8 @@ ExitCode inspect(const Options& options, Console& console) {
     return ExitCode::done;
   }
   const formats::Checkpoint checkpoint = formats::read_checkpoint(where, {.weights = options.text("weights")});
-  const bool arrays =
-      checkpoint.format == "safetensors" && !options.has("arch") && !options.has("stats") && !holds_weights(checkpoint);
+  const bool arrays = checkpoint.format == "safetensors" && !options.has("arch") && !options.has("stats") &&
+                      !options.has("plan") && !holds_weights(checkpoint);
   if (arrays)
     inspect_data(where, options, console);
   else

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "inspect.hpp"
+#include "inspect_plan.hpp"
 #include "job_options.hpp"
 #include "shiftnorm/adapt/engine.hpp"
 #include "shiftnorm/core/file.hpp"
@@ -184,6 +185,19 @@ std::string text_of(const formats::Checkpoint& checkpoint, std::int64_t paramete
   return text;
 }
 
+/// `--plan`, with the network resized to `--sample` where that is given.
+std::vector<exec::PlanStep> plan_of(std::optional<experiment::RestoredModel>& model, const Options& options) {
+  if (!model)
+    throw ConfigError("--plan: the file holds weights only; expected the network beside it, by --arch or --graph");
+  if (options.has("sample")) experiment::fit_input(*model, sample_shape(options.text("sample")));
+  const std::vector<std::int64_t> sample = model->input().extents();
+  if (std::ranges::find(sample, 0) != sample.end())
+    throw ConfigError(fmt::format("--plan: the network takes {}, where 0 is any extent; expected --sample C,H,W",
+                                  model->input().text()));
+  experiment::fit_input(*model, model->input());
+  return exec::Plan(model->graph).steps();
+}
+
 }  // namespace
 
 void inspect_checkpoint(const formats::Checkpoint& checkpoint, const Options& options, Console& console) {
@@ -204,6 +218,10 @@ void inspect_checkpoint(const formats::Checkpoint& checkpoint, const Options& op
   const std::vector<Row> rows = model ? rows_of_model(*model) : rows_of_names(checkpoint);
   std::optional<DistanceView> drift;
   if (file) drift = view_of(drift_of(*model, *file));
+  if (options.has("sample") && !options.has("plan"))
+    throw ConfigError("--sample: changes nothing here; expected --plan beside it");
+  std::optional<std::vector<exec::PlanStep>> plan;
+  if (options.has("plan")) plan = plan_of(model, options);
   const std::int64_t parameters = model ? model->parameters : experiment::count_parameters(checkpoint);
   const std::vector<std::string> assumptions = model ? model->assumed() : checkpoint.assumptions;
   const Json provenance = provenance_of(options.positional(), checkpoint, console);
@@ -214,6 +232,7 @@ void inspect_checkpoint(const formats::Checkpoint& checkpoint, const Options& op
     document.set("unread", unread_json(checkpoint));
     document.set("assumptions", container::texts_json(assumptions));
     document.set("provenance", provenance);
+    if (plan) document.set("plan", plan_json(*plan));
     if (drift) document.set("drift", std::move(drift->rows));
     console.print(document);
     return;
@@ -223,6 +242,7 @@ void inspect_checkpoint(const formats::Checkpoint& checkpoint, const Options& op
   for (const std::string& one : assumptions) console.say(fmt::format("assumed: {}\n", one));
   if (!provenance.is_null()) console.say(provenance_text(provenance));
   if (drift) console.say("\nfrom these statistics to the measured ones:\n" + drift->text);
+  if (plan) console.say(plan_text(*plan));
 }
 
 }  // namespace shiftnorm::app

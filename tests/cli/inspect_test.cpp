@@ -203,3 +203,31 @@ TEST_CASE("inspect counts the conformance tree as pydicom does", "[cli]") {
             counts.at("skipped_because").at("for-processing").as_integer() ==
         expected.at("distinct_sop_instances").as_integer());
 }
+
+// Oracle: cifar_resnet20 (He et al. 2016): 19 convolutions, one and two in each of nine blocks; five of 64 to 64
+// channels.
+TEST_CASE("inspect --plan names the kernel of every step", "[cli]") {
+  const test::Workplace place(0);
+  const std::vector<std::string> plan{"inspect", "net.safetensors", "--arch", "cifar_resnet20", "--plan"};
+  const auto with = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = plan;
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  };
+  const Call text = test::shiftnorm(place.path(), plan);
+  CHECK(text.exit == 0);
+  CHECK(count(text.out, "conv kernel=") == 19);
+  CHECK(count(text.out, "mb1ic64oc64ih8oh8kh3ph1iw8ow8kw3pw1") == 5);
+  const Json json = json_of(test::shiftnorm(place.path(), with({"--json", "--sample", "3,48,48"})));
+  std::size_t convolutions = 0;
+  for (const Json& step : json.at("plan").as_array()) {
+    if (step.at("operator").as_string() != "Conv") continue;
+    ++convolutions;
+    CHECK(step.at("shape").as_array().size() == 4);
+    CHECK_FALSE(step.at("kernel").as_string().empty());
+  }
+  CHECK(convolutions == 19);
+  CHECK(json.at("plan").as_array().front().at("shape").as_array().at(2).as_integer() == 48);
+  test::check_refused(place, with({"--sample", "3,x"}), 2, "--sample = 3,x; expected the extents of one image");
+  test::check_refused(place, {"inspect", "net.safetensors", "--plan"}, 2, "--plan: the file holds weights only");
+}
