@@ -6,8 +6,8 @@
 #include "fixture.hpp"
 #include "process.hpp"
 #include "shiftnorm/container/json.hpp"
-#include "shiftnorm/container/npy.hpp"
 #include "shiftnorm/core/file.hpp"
+#include "support/npy_file.hpp"
 
 using namespace shiftnorm;
 using container::Json;
@@ -143,7 +143,7 @@ TEST_CASE("inspect looks into folders and arrays alike", "[cli]") {
   CHECK(fs::file_size(place / "folder.html") > 10000);
   std::vector<float> values(5 * 3 * 4 * 4);
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i) / 16;
-  write_file(place / "x.npy", container::write_npy(Array::from_floats({5, 3, 4, 4}, values)));
+  write_file(place / "x.npy", shiftnorm::test::write_npy(Array::from_floats({5, 3, 4, 4}, values)));
   const Json array = json_of(test::shiftnorm(place.path(), {"inspect", "x.npy", "--json"}));
   const Json& before = array.at("histograms").at("before").as_array().at(0);
   CHECK(before.at("values").as_integer() == 240);

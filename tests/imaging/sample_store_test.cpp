@@ -4,9 +4,9 @@
 #include <cmath>
 #include <filesystem>
 
-#include "shiftnorm/container/npy.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "support.hpp"
+#include "support/npy_file.hpp"
 #include "support/shared_data.hpp"
 
 using namespace shiftnorm;
@@ -145,7 +145,7 @@ TEST_CASE("No usable sample is an error with the first reason", "[imaging]") {
 TEST_CASE("Float arrays are loaded as they are, and one that is not finite is bad", "[imaging]") {
   const TempDir dir;
   const std::vector<float> values{1, 2, 3, 4, 5, NAN, 7, 8, -1, -2, -3, -4};
-  put(dir.path() / "x.npy", container::write_npy(Array::from_floats({3, 2, 2}, values)));
+  put(dir.path() / "x.npy", shiftnorm::test::write_npy(Array::from_floats({3, 2, 2}, values)));
   const auto data = open(dir.path() / "x.npy");
   const SampleStore store(data, {}, {1, 2, 2}, {.threads = 2}, {});
   CHECK(store.shape() == Shape{1, 2, 2});
