@@ -9,6 +9,7 @@
 
 #include "conventions.hpp"
 #include "left_over.hpp"
+#include "module_ends.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/graph/batch_norms.hpp"
@@ -64,6 +65,7 @@ zoo::HeldShapes held_shapes(const Checkpoint& checkpoint, std::span<const std::s
   for (std::size_t i = 0; i < names.size(); ++i)
     if (std::optional<std::string> name = wrappings.behind(prefix, names[i]))
       held.add(std::move(*name), checkpoint.tensors[i].values.shape());
+  hold_modules(checkpoint, wrappings, prefix, held);
   return held;
 }
 
@@ -128,6 +130,7 @@ BoundNetwork bind_zoo(const Checkpoint& checkpoint, const zoo::Architecture& kno
   const std::string thresholds = prefix + std::string(known.thresholds);
   if (!known.thresholds.empty()) options.thresholds = thresholds_of(checkpoint, names, thresholds);
   network.graph = zoo::build(known, options);
+  add_ends(network, checkpoint, prefix);
   network.statistics = !fill_absent_statistics(network.graph, held);
   network.binding = graph::bind(network.graph, sources_of(checkpoint.tensors, names), prefix);
   if (!options.thresholds.empty())
