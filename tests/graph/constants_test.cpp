@@ -74,6 +74,7 @@ TEST_CASE("Shape arithmetic gives what NumPy gives") {
   CHECK(fold("Shape", {activation}, {{"start", std::int64_t{-2}}}).integers == Integers{8, 9});
 }
 
+// Law: a constant is what the operator would give, or there is none; ONNX's bounds are errors.
 TEST_CASE("What is not known is left alone, what does not fit is refused") {
   FoldBudget budget;
   Value unknown;
@@ -89,6 +90,7 @@ TEST_CASE("What is not known is left alone, what does not fit is refused") {
   CHECK_THROWS_AS(fold("Tile", {two, vector({std::int64_t{1} << 62})}), ShapeError);
 }
 
+// Oracle: shapes worked by hand: 2*3*4 and 2*5*5.
 TEST_CASE("A network is resolved for one size of input and left for another") {
   Graph graph;
   const ValueId x = graph.add_input("x", Shape{});
@@ -107,6 +109,7 @@ TEST_CASE("A network is resolved for one size of input and left for another") {
   CHECK(*large.value(large.outputs()[0]).shape == Shape{1, 50});
 }
 
+// Oracle: shapes worked by hand: an eighth of the images, whatever -1 stands for.
 TEST_CASE("Targets that count the images of the file are made to count one") {
   const auto [target, expected] = GENERATE(table<Integers, Shape>({{{8, 6}, Shape{1, 6}},
                                                                    {{8, -1}, Shape{1, 6}},
