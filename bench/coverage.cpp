@@ -255,10 +255,10 @@ struct Tally {
 };
 
 void print(const Case& one, const char* what, double truth, const Tally& tally, int draws) {
-  fmt::print("| {} | {} | {} | {} | {:.3f} | {:.1f} | {:.1f} | {:.1f} | {:.3f} | {} |{}\n", one.metric, one.data,
+  fmt::print("| {} | {} | {} | {} | {:.3f} | {:.1f} | {:.1f} | {:.1f} | {:.3f} | {}{} |\n", one.metric, one.data,
              one.images, what, truth, 100.0 * tally.held / tally.made, 100.0 * tally.below / tally.made,
              100.0 * tally.above / tally.made, tally.width / tally.made, tally.method,
-             tally.made == draws ? "" : fmt::format(" {} without an interval", draws - tally.made));
+             tally.made == draws ? "" : fmt::format(" ({} without an interval)", draws - tally.made));
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "job_options.hpp"
 #include "output_files.hpp"
 #include "shiftnorm/container/safetensors.hpp"
+#include "shiftnorm/core/parse.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/exec/instruction_set.hpp"
 #include "shiftnorm/experiment/domains.hpp"
@@ -43,13 +44,9 @@ std::vector<std::string> classes_of(const Options& options) {
   const std::string given = options.text("classes");
   if (given.empty()) return {};
   if (given.find(',') == std::string::npos) return experiment::read_classes(given);
-  std::vector<std::string> names;
-  for (std::size_t begin = 0; begin <= given.size();) {
-    const std::size_t end = std::min(given.find(',', begin), given.size());
-    names.push_back(given.substr(begin, end - begin));
-    if (names.back().empty()) throw ConfigError("an empty name; expected names between the commas");
-    begin = end + 1;
-  }
+  const std::vector<std::string> names = split(given, ',');
+  if (std::ranges::find(names, std::string()) != names.end())
+    throw ConfigError("an empty name; expected names between the commas");
   imaging::check_classes(names);
   return names;
 }

@@ -12,6 +12,7 @@
 #include "shiftnorm/experiment/export.hpp"
 #include "shiftnorm/experiment/model.hpp"
 #include "shiftnorm/experiment/statistics.hpp"
+#include "shiftnorm/graph/marks.hpp"
 #include "shiftnorm/stats/distance.hpp"
 #include "summaries.hpp"
 
@@ -27,7 +28,13 @@ struct Row {
   std::optional<std::int64_t> level;
   std::optional<double> epsilon, momentum;
   bool affine = false, statistics = true, folded = false;
+  bool training = false;  ///< the file's runtime ignores its statistics
 };
+
+std::string statistics_of(const Row& row) {
+  if (row.folded) return "folded";
+  return row.statistics ? "present" : "absent";
+}
 
 std::vector<Row> rows_of_names(const formats::Checkpoint& checkpoint) {
   constexpr std::string_view kMean = "running_mean";
@@ -52,6 +59,7 @@ std::vector<Row> rows_of_model(experiment::RestoredModel model) {
     Row row{layer.name,   layer.channels,          layer.level, layer.epsilon, layer.momentum,
             layer.affine, model.source_statistics, layer.folded};
     if (layer.folded) row.epsilon = row.momentum = std::nullopt;
+    row.training = graph::by_batch(model.graph, layer).has_value();
     rows.push_back(std::move(row));
   }
   return rows;
@@ -113,9 +121,8 @@ Json json_of(const formats::Checkpoint& checkpoint, std::int64_t parameters, con
                               {"epsilon", or_null(row.epsilon)},
                               {"momentum", or_null(row.momentum)},
                               {"affine", row.affine},
-                              {"statistics", row.folded       ? "folded"
-                                             : row.statistics ? "present"
-                                                              : "absent"}}));
+                              {"statistics", statistics_of(row)},
+                              {"training", row.training}}));
   return Json::object({{"schema", 1},
                        {"format", checkpoint.format},
                        {"sha256", checkpoint.sha256},
@@ -165,15 +172,18 @@ std::string text_of(const formats::Checkpoint& checkpoint, std::int64_t paramete
   std::size_t width = 4;
   for (const Row& row : rows) width = std::max(width, printable(row.name).size());
   if (rows.empty()) return text + "nothing to recalibrate: no running statistics\n";
-  text += fmt::format("{:<{}}  channels  level  epsilon   momentum  affine  statistics\n", "name", width);
+  const bool modes = std::ranges::any_of(rows, &Row::training);
+  text += fmt::format("{:<{}}  channels  level  epsilon   momentum  affine  statistics{}\n", "name", width,
+                      modes ? "  mode" : "");
   for (const Row& row : rows)
     text += fmt::format("{:<{}}  {:>8}  {:>5}  {:<8}  {:<8}  {:<6}  {}\n", printable(row.name), width, row.channels,
                         row.level ? fmt::format("{}", *row.level) : "-",
                         row.epsilon ? fmt::format("{:g}", *row.epsilon) : "-",
                         row.momentum ? fmt::format("{:g}", *row.momentum) : "-", row.affine ? "yes" : "no",
-                        row.folded       ? "folded"
-                        : row.statistics ? "present"
-                                         : "absent");
+                        modes ? fmt::format("{:<10}  {}", statistics_of(row), row.training ? "training" : "inference")
+                              : statistics_of(row));
+  if (modes)
+    text += "training: the file's runtime normalises by each batch's own statistics and ignores those in the file\n";
   if (std::ranges::any_of(rows, &Row::folded))
     text +=
         "folded: a convolution that seems to have a BatchNorm in its weight and bias; --source-data brings it back\n";

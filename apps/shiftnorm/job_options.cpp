@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <thread>
 
 #include "shiftnorm/core/file.hpp"
+#include "shiftnorm/core/parse.hpp"
 #include "shiftnorm/core/text.hpp"
 
 namespace shiftnorm::app {
@@ -80,13 +80,6 @@ constexpr int kMostThreads = 1024;
 constexpr std::size_t kBadShown = 5;
 constexpr std::uint64_t kMaxStepsBytes = 1 << 20;
 
-template <class T>
-bool parse_whole(std::string_view text, T& value) {
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  return !text.empty() && error == std::errc{} && stop == end;
-}
-
 imaging::Pipeline parse_preprocess(const std::string& given) {
   const std::vector<std::string> presets = imaging::preset_names();
   if (std::ranges::find(presets, given) != presets.end()) return imaging::preset(given);
@@ -96,28 +89,18 @@ imaging::Pipeline parse_preprocess(const std::string& given) {
   return experiment::parse_pipeline(as_text(read_file(given, kMaxStepsBytes)), fs::path(given).filename().string());
 }
 
-std::vector<std::string> parts(const std::string& text, char separator) {
-  std::vector<std::string> out;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find(separator, begin), text.size());
-    out.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return out;
-}
-
 /// K=V,V..; the same K again adds values.
 void parse_where(const std::string& text, std::map<std::string, std::vector<std::string>>& where) {
   const std::size_t equals = text.find('=');
   if (equals == std::string::npos || equals == 0)
     throw ConfigError(fmt::format("'{}'; expected COLUMN=VALUE or COLUMN=VALUE,VALUE", printable(text)));
-  for (std::string& value : parts(text.substr(equals + 1), ','))
+  for (std::string& value : split(text.substr(equals + 1), ','))
     where[text.substr(0, equals)].push_back(std::move(value));
 }
 
 std::map<std::string, std::string> parse_label_map(const std::string& text) {
   std::map<std::string, std::string> map;
-  for (const std::string& part : parts(text, ',')) {
+  for (const std::string& part : split(text, ',')) {
     const std::size_t equals = part.rfind('=');
     if (equals == std::string::npos || equals == 0 || equals + 1 == part.size())
       throw ConfigError(fmt::format("'{}'; expected VALUE=CLASS", printable(part)));
@@ -140,10 +123,10 @@ void read_label_options(const Options& options, imaging::DatasetOptions& dataset
     return;
   }
   dataset.labels.split = options.text("label-split");
-  if (options.has("label-none")) dataset.labels.none = parts(options.text("label-none"), ',');
+  if (options.has("label-none")) dataset.labels.none = split(options.text("label-none"), ',');
   if (options.has("label-none") && !options.has("label-split"))
     throw ConfigError("--label-none: expected --label-split SEPARATOR beside it");
-  const std::vector<std::string> labels = parts(options.text("label"), ',');
+  const std::vector<std::string> labels = split(options.text("label"), ',');
   if (options.has("label-split") && (labels.size() > 1 || labels[0] == "folder"))
     throw ConfigError("--label-split: takes one column apart; expected one column as --label");
   if (labels.size() > 1)
@@ -226,7 +209,7 @@ experiment::NetworkSource network_of(const Options& options, const std::string& 
 
 void read_table_options(const Options& options, imaging::DatasetOptions& dataset) {
   dataset.labels.file = options.text("labels");
-  if (options.has("key")) dataset.labels.key = parts(options.text("key"), ',');
+  if (options.has("key")) dataset.labels.key = split(options.text("key"), ',');
   read_label_options(options, dataset);
   dataset.labels.patient = options.text("patient");
   if (options.has("ids")) dataset.ids = from_option("ids", [&] { return experiment::parse_ids(options.text("ids")); });
@@ -311,7 +294,7 @@ void tell_of_policy_name(const Options& options, std::string_view policy_option,
 
 adapt::LayerRule parse_layers(const std::string& text) {
   adapt::LayerRule rule;
-  for (const std::string& part : parts(text, ',')) parse_layer_part(part, rule);
+  for (const std::string& part : split(text, ',')) parse_layer_part(part, rule);
   return rule;
 }
 

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <boost/program_options.hpp>
-#include <charconv>
 #include <cmath>
 #include <sstream>
 
+#include "shiftnorm/core/parse.hpp"
 #include "shiftnorm/core/text.hpp"
 
 namespace shiftnorm::app {
@@ -56,13 +56,6 @@ po::options_description described(const CommandLine& line) {
   const std::string near = nearest(given, known);
   throw ConfigError(fmt::format("{}: {} is no option{}; expected one that 'shiftnorm {} --help' lists", line.command,
                                 printable(given), near.empty() ? "" : " (nearest is '" + near + "')", line.command));
-}
-
-template <class T>
-bool parse_whole(std::string_view text, T& value) {
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  return !text.empty() && error == std::errc{} && stop == end;
 }
 
 [[noreturn]] void wrong(std::string_view name, std::string_view found, const std::string& expected) {

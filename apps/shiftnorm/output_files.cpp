@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "shiftnorm/container/csv.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/file.hpp"
 
@@ -13,13 +14,7 @@ namespace fs = std::filesystem;
 
 fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
 
-/// Quoted as RFC 4180 says; an apostrophe keeps spreadsheets from taking a file's name for a formula.
-std::string csv_field(const std::string& text) {
-  const bool formula = text.find_first_of("=+-@\t\r") == 0;
-  std::string quoted = formula ? "\"'" : "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + "\"";
-}
+std::string quoted(const std::string& text) { return container::csv_field(text, container::CsvQuotes::always); }
 
 void write_bytes(const fs::path& path, std::span<const std::byte> bytes) { write_file(path, bytes); }
 
@@ -78,16 +73,16 @@ std::string conversion(const experiment::Exported& exported) {
 std::string identities_csv(const imaging::Dataset& data) {
   std::string text = "id,path\n";
   for (std::size_t i = 0; i < data.samples().size(); ++i)
-    text += fmt::format("{},{}\n", csv_field(data.samples()[i].id), csv_field(data.path(i)));
+    text += fmt::format("{},{}\n", quoted(data.samples()[i].id), quoted(data.path(i)));
   for (const imaging::Place& place : data.other_places())
-    text += fmt::format("{},{}\n", csv_field(place.id), csv_field(place.path));
+    text += fmt::format("{},{}\n", quoted(place.id), quoted(place.path));
   return text;
 }
 
 std::string quarantine_csv(std::span<const imaging::Bad> bad) {
   std::string text = "id,reason,offset\n";
   for (const imaging::Bad& one : bad)
-    text += fmt::format("{},{},{}\n", csv_field(one.id), csv_field(one.kind.empty() ? one.reason : one.kind),
+    text += fmt::format("{},{},{}\n", quoted(one.id), quoted(one.kind.empty() ? one.reason : one.kind),
                         one.offset ? std::to_string(*one.offset) : "");
   return text;
 }

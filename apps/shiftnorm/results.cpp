@@ -7,6 +7,7 @@
 
 #include "commands.hpp"
 #include "results_table.hpp"
+#include "shiftnorm/core/parse.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/experiment/results_store.hpp"
 
@@ -38,12 +39,8 @@ struct Row {
 };
 
 std::vector<std::string> names_of(const std::string& list) {
-  std::vector<std::string> names;
-  for (std::size_t begin = 0; begin < list.size();) {
-    const std::size_t end = std::min(list.find(',', begin), list.size());
-    if (end > begin) names.push_back(list.substr(begin, end - begin));
-    begin = end + 1;
-  }
+  std::vector<std::string> names = split(list, ',');
+  std::erase(names, std::string());
   return names;
 }
 

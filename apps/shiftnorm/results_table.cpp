@@ -3,10 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
+#include "shiftnorm/container/csv.hpp"
 #include "shiftnorm/container/json.hpp"
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/parse.hpp"
 #include "shiftnorm/core/text.hpp"
 
 namespace shiftnorm::app {
@@ -40,13 +41,7 @@ std::string csv(const ResultsTable& table) {
   const auto line = [&](const std::vector<std::string>& cells) {
     for (std::size_t c = 0; c < cells.size(); ++c) {
       if (c > 0) text += ',';
-      if (cells[c].find_first_of(",\"\r\n") == std::string::npos) {
-        text += cells[c];
-        continue;
-      }
-      text += '"';
-      for (const char letter : cells[c]) text += letter == '"' ? std::string("\"\"") : std::string(1, letter);
-      text += '"';
+      text += container::csv_field(cells[c]);
     }
     text += "\n";
   };
@@ -58,8 +53,7 @@ std::string csv(const ResultsTable& table) {
 Json json_cell(const std::string& cell, bool numeric) {
   if (!numeric) return cell;
   double value = 0;
-  const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
-  return error == std::errc{} && end == cell.data() + cell.size() && !cell.empty() ? Json(value) : Json();
+  return parse_whole(cell, value) ? Json(value) : Json();
 }
 
 std::string json(const ResultsTable& table) {

@@ -32,6 +32,7 @@ const Images kImages{3, [](std::size_t i, std::span<float> dst) { std::copy_n(kP
 
 }  // namespace
 
+// Oracle: the formula of BatchNormalization, worked by hand.
 TEST_CASE("The source is evaluated with the file's statistics", "[adapt]") {
   Engine engine(bare_norm(), {});
   const ModeResult r = engine.run({.policy = Policy::source}, kImages, kSameImages, {});
@@ -42,6 +43,7 @@ TEST_CASE("The source is evaluated with the file's statistics", "[adapt]") {
   CHECK(engine.source()[0].mean == std::vector<double>{0, 10});
 }
 
+// Oracle: worked by hand from the six values of each channel.
 TEST_CASE("Population statistics of three images, by hand", "[adapt]") {
   const int threads = GENERATE(1, 2, 4);
   const Semantics semantics = GENERATE(Semantics::layerwise, Semantics::source);
@@ -54,6 +56,7 @@ TEST_CASE("Population statistics of three images, by hand", "[adapt]") {
   CHECK(out.images == 3);
 }
 
+// Law: what a sweep gives is what inference with its statistics gives, to the bit.
 TEST_CASE("A layerwise sweep's outputs equal inference with its statistics", "[adapt]") {
   Engine engine(bare_norm(), {.threads = 2});
   const ModeResult r = engine.run({}, kImages, kSameImages, {});
@@ -61,6 +64,7 @@ TEST_CASE("A layerwise sweep's outputs equal inference with its statistics", "[a
   CHECK(r.adapted_images == 3);
 }
 
+// Oracle: worked by hand; law: a weight of 1 is the source.
 TEST_CASE("Policy batch normalises each group by itself, in arrival order", "[adapt]") {
   Engine engine(bare_norm(), {});
   const ModeResult r = engine.run({.policy = Policy::batch, .batch = 2}, kImages, kSameImages, {});
@@ -73,6 +77,7 @@ TEST_CASE("Policy batch normalises each group by itself, in arrival order", "[ad
   CHECK(source.outputs->values == engine.infer(engine.source(), kImages, {}).values);
 }
 
+// Law: the same seed gives the same bits, whatever the threads.
 TEST_CASE("Shuffled batches depend on the seed and on nothing else", "[adapt]") {
   Engine engine(bare_norm(), {.threads = 3});
   const Mode mode{.semantics = Semantics::batch, .estimator = Estimator::batch_mean, .batch = 2, .shuffle = 5};
@@ -87,6 +92,7 @@ TEST_CASE("Shuffled batches depend on the seed and on nothing else", "[adapt]") 
   CHECK(differs);
 }
 
+// Law: what cannot be done is said before any work.
 TEST_CASE("The engine refuses what cannot be done, by name", "[adapt]") {
   Engine engine(bare_norm(), {});
   CHECK_THROWS_WITH(engine.run({.name = "m", .policy = Policy::blend}, kImages, nullptr, {}),
@@ -129,6 +135,7 @@ TEST_CASE("Measurements of shards pool to those of one run, bit for bit", "[adap
   CHECK(pooled.variance == whole.variance);
 }
 
+// Oracle: worked by hand: halfway between source and target.
 TEST_CASE("A run hands out what it measured, before the policy", "[adapt]") {
   Engine engine(bare_norm(), {});
   const ModeResult r = engine.run({.policy = Policy::blend, .source_weight = 0.5}, kImages, nullptr, {});

@@ -54,12 +54,14 @@ TEST_CASE("population pools every value", "[adapt]") {
   CHECK(out.batches == 2);
 }
 
+// Oracle: worked by hand: the mean of the batches' means and of their sample variances.
 TEST_CASE("batch-mean counts each batch once, with sample variances", "[adapt]") {
   const auto out = estimate({.semantics = Semantics::batch, .estimator = Estimator::batch_mean});
   CHECK(out.mean[0] == Approx(3.0));
   CHECK(out.variance[0] == Approx(3.0));
 }
 
+// Oracle: torch.nn.BatchNorm2d's update, new = (1 - p) old + p batch, by hand.
 TEST_CASE("ema starts from the source with the layer's own momentum, or the given one", "[adapt]") {
   const auto own = estimate({.semantics = Semantics::batch, .estimator = Estimator::ema});
   CHECK(own.mean[0] == Approx((8 * 0.75 + 0.25) * 0.75 + 1.25));
@@ -95,18 +97,21 @@ TEST_CASE("ema stores the variance that the layer's framework stores", "[adapt]"
     CHECK_THROWS_WITH(estimator.add(0, 2, 1, one_value), Contains("no sample variance"));
 }
 
+// Oracle: the same update from (0, 1), by hand.
 TEST_CASE("ema-reset starts from mean 0 and variance 1", "[adapt]") {
   const auto out = estimate({.semantics = Semantics::batch, .estimator = Estimator::ema_reset, .momentum = 0.5});
   CHECK(out.mean[0] == Approx(0.25 + 2.5));
   CHECK(out.variance[0] == Approx((0.5 + 1.0) * 0.5 + 2.0));
 }
 
+// Oracle: DUA (Mirza et al. 2022), momentum 0.1 * 0.94^n + 0.005, by hand.
 TEST_CASE("dua lowers its momentum image by image", "[adapt]") {
   const auto out = estimate({.semantics = Semantics::batch, .estimator = Estimator::dua, .batch = 1});
   const double p1 = 0.1 * 0.94 + 0.005, p2 = 0.1 * 0.94 * 0.94 + 0.005;
   CHECK(out.mean[0] == Approx((8 * (1 - p1) + p1) * (1 - p2) + 5 * p2));
 }
 
+// Law: N - 1 of one value is zero, and nothing is divided by it.
 TEST_CASE("One value per channel has no sample variance", "[adapt]") {
   const auto layers = one_layer();
   BatchEstimator estimator({.semantics = Semantics::batch, .estimator = Estimator::batch_mean}, layers,

@@ -85,6 +85,7 @@ TEST_CASE("a folded layer is never blown up by more than ten", "[adapt]") {
   CHECK(now.weight_values[0] == Approx(10));
 }
 
+// Oracle: which convolutions a BatchNorm follows, by hand.
 TEST_CASE("layers that no BatchNorm was folded into are left out", "[adapt]") {
   Graph g;
   const auto biased = [&g](const std::string& name, ValueId x, std::int64_t in, std::int64_t out) {

@@ -12,6 +12,7 @@
 #include "shiftnorm/core/file.hpp"
 #include "shiftnorm/formats/checkpoint.hpp"
 #include "shiftnorm/graph/shapes.hpp"
+#include "support/near.hpp"
 #include "support/shared_data.hpp"
 
 using namespace shiftnorm;
@@ -100,24 +101,19 @@ double largest(const std::vector<double>& values) {
 }
 
 void check_near(const Outputs& outputs, const std::vector<double>& golden, double tolerance) {
-  REQUIRE(outputs.values.size() == golden.size());
-  double difference = 0;
-  for (std::size_t i = 0; i < golden.size(); ++i)
-    difference = std::max(difference, std::abs(static_cast<double>(outputs.values[i]) - golden[i]));
-  CHECK(difference <= tolerance);
+  const std::vector<double> values(outputs.values.begin(), outputs.values.end());
+  CHECK_THAT(values, test::EachNear(golden, tolerance));
 }
 
 // data/keras/README.md: 1e-4 of the spread, with second terms for dead channels.
 void check_statistics(const stats::LayerStatistics& layer, const std::vector<double>& mean,
                       const std::vector<double>& variance) {
   const double most = *std::ranges::max_element(variance);
-  bool near = true;
-  for (std::size_t c = 0; c < mean.size(); ++c) {
-    near = near && std::abs(layer.mean[c] - mean[c]) <= 1e-4 * (std::sqrt(variance[c]) + 1e-3 * std::sqrt(most));
-    near = near && std::abs(layer.variance[c] - variance[c]) <= 1e-4 * (variance[c] + 1e-3 * most);
-  }
+  const auto of_mean = [&](std::size_t c) { return 1e-4 * (std::sqrt(variance[c]) + 1e-3 * std::sqrt(most)); };
+  const auto of_variance = [&](std::size_t c) { return 1e-4 * (variance[c] + 1e-3 * most); };
   CAPTURE(layer.name);
-  CHECK(near);
+  CHECK_THAT(layer.mean, test::EachNear(mean, of_mean));
+  CHECK_THAT(layer.variance, test::EachNear(variance, of_variance));
 }
 
 /// What training would have stored: the README's two averages, and what lies between the lines for the Keras that

@@ -91,6 +91,7 @@ TEST_CASE("BatchNorm of rank 2 to 5 pools over every axis but the channels", "[a
   }
 }
 
+// Oracle: torch.nn.BatchNorm1d in training mode refuses it as well.
 TEST_CASE("One value per channel has no variance and is refused by name, in every semantics", "[adapt]") {
   Engine engine(bare(Shape{1, 5}), {});
   const Images one = images_of(10, 1), three = images_of(10, 3);
@@ -103,6 +104,7 @@ TEST_CASE("One value per channel has no variance and is refused by name, in ever
   CHECK_NOTHROW(engine.run({}, three, kSameImages, {}));
 }
 
+// Law: gamma times zero plus beta.
 TEST_CASE("A constant channel has variance 0 and comes out as beta", "[adapt]") {
   Engine engine(bare(Shape{1, 2, 3, 3}), {});
   const Images images{3, [](std::size_t i, std::span<float> dst) {
@@ -118,6 +120,7 @@ TEST_CASE("A constant channel has variance 0 and comes out as beta", "[adapt]") 
   for (std::size_t k = 0; k < 9; ++k) CHECK(r.outputs->values[k] == Approx(beta).margin(1e-3));
 }
 
+// Law: what no image reaches is not measured, and keeps what it has.
 TEST_CASE("A BatchNorm that no output depends on keeps the source", "[adapt]") {
   graph::Graph g;
   const ValueId x = g.add_input("x", Shape{1, 3, 4, 4});
@@ -224,6 +227,7 @@ TEST_CASE("A BatchNorm behind itself has no layerwise order, but batches work", 
   CHECK(static_cast<double>(r.outputs->values[0]) == Approx(y).epsilon(1e-4));
 }
 
+// Law: the rest is what it is without that image, to the bit.
 TEST_CASE("An image with activations that are not finite is left out and named", "[adapt]") {
   const graph::Graph g = bare(Shape{1, 5, 4, 4});
   Engine engine(g, {.threads = 2});

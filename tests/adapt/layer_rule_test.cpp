@@ -24,6 +24,7 @@ std::vector<graph::BatchNorm> layers() {
 
 }  // namespace
 
+// Oracle: the four layers by hand.
 TEST_CASE("Layer rules choose by name, place and level", "[adapt]") {
   using Chosen = std::vector<bool>;
   CHECK(chosen({}, layers()) == Chosen{true, true, true, true});
@@ -35,6 +36,7 @@ TEST_CASE("Layer rules choose by name, place and level", "[adapt]") {
   CHECK(chosen({.include = {"*"}, .first = 3, .min_level = 3}, layers()) == Chosen{false, false, true, false});
 }
 
+// Law: a rule that says nothing is a mistake.
 TEST_CASE("A pattern that matches nothing is an error that shows names", "[adapt]") {
   CHECK_THROWS_AS(chosen({.exclude = {"layer9*"}}, layers()), ConfigError);
   CHECK_THROWS_WITH(chosen({.include = {"layer9*"}}, layers()),

@@ -7,6 +7,7 @@
 using namespace shiftnorm::adapt;
 using Catch::Matchers::Contains;
 
+// Law: a round trip.
 TEST_CASE("Names are read and written alike", "[adapt]") {
   for (const std::string& name : policy_names()) CHECK(name_of(parse_policy(name)) == name);
   for (const char* name : {"population", "batch-mean", "ema", "ema-reset", "dua"})
@@ -32,6 +33,7 @@ TEST_CASE("Sensible modes have no problems", "[adapt]") {
   CHECK(problems({.semantics = Semantics::batch, .estimator = Estimator::dua, .batch = 1}).empty());
 }
 
+// Law: one line for each problem, with what was found and expected.
 TEST_CASE("Impossible modes say what was found and what was expected, all at once", "[adapt]") {
   const auto only = [](const Mode& mode) {
     const auto list = problems(mode);
@@ -53,6 +55,7 @@ TEST_CASE("Impossible modes say what was found and what was expected, all at onc
   CHECK(problems({.policy = Policy::blend, .batch = 0, .source_weight = 2.0, .prior_images = 1}).size() == 3);
 }
 
+// Law: statistics of each batch are those of no file.
 TEST_CASE("Only batch and instance cannot be exported", "[adapt]") {
   for (const std::string& name : policy_names())
     CHECK(exportable(parse_policy(name)) == (name != "batch" && name != "instance"));

@@ -34,6 +34,7 @@ stats::Statistics apply(const Mode& mode, std::int64_t images = 48) {
 
 }  // namespace
 
+// Oracle: the definitions: the one side, and the other.
 TEST_CASE("source and adabn keep one side", "[adapt]") {
   CHECK(apply({.policy = Policy::source})[0].mean == kSource[0].mean);
   CHECK(apply({.policy = Policy::adabn})[1].variance == kTarget[1].variance);
@@ -55,6 +56,7 @@ TEST_CASE("mixture adds the variance between the two means", "[adapt]") {
   CHECK(out[0].variance == std::vector<double>{9.0, 10.0});
 }
 
+// Oracle: the definitions.
 TEST_CASE("mean-only and variance-only take one of the two", "[adapt]") {
   CHECK(apply({.policy = Policy::mean_only})[0].variance == kSource[0].variance);
   CHECK(apply({.policy = Policy::mean_only})[0].mean == kTarget[0].mean);
@@ -71,6 +73,7 @@ TEST_CASE("hybrid-decay keeps the target where channels moved least, fewer in de
   CHECK(out[2].mean == kSource[2].mean);  // the last: none
 }
 
+// Oracle: BatchNormalization with mean 0 and variance 1 - epsilon.
 TEST_CASE("disabled leaves gamma x + beta, identity leaves x, normalise-only the source without affine", "[adapt]") {
   for (const Policy policy : {Policy::disabled, Policy::identity}) {
     const auto out = apply({.policy = policy});
@@ -83,6 +86,7 @@ TEST_CASE("disabled leaves gamma x + beta, identity leaves x, normalise-only the
   CHECK(out[0].plain_affine);
 }
 
+// Law: a layer that takes no part is as it was.
 TEST_CASE("Layers outside the rule keep the source under every policy", "[adapt]") {
   for (const std::string& name : policy_names()) {
     Mode mode{.policy = parse_policy(name), .layers = {.include = {"b"}}};

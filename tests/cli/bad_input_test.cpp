@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,20 @@ TEST_CASE("a missing data set, a missing YAML", "[cli]") {
                        "--preprocess", "cifar10", "--quiet", "--out", "x"},
                       3, "nowhere: no such file or folder");
   test::check_refused(place, {"run", "none.yaml"}, 3, "none.yaml");
+}
+
+// Oracle: the files as they are made here.
+TEST_CASE("a run of bad images alone ends with exit 3 and counts the reasons", "[cli]") {
+  const test::Workplace place;
+  std::filesystem::create_directory(place / "bad");
+  for (const char* name : {"a.jpg", "b.jpg", "c.jpg"}) write_file(place / "bad" / name, std::string("no image"));
+  std::vector<std::byte> cut = read_file(place / "images" / "a" / "0.bmp");
+  cut.resize(cut.size() / 2);
+  write_file(place / "bad" / "d.bmp", cut);
+  test::check_refused(place,
+                      {"evaluate", "net.safetensors", "--arch", "cifar_resnet20", "--data", "bad", "--preprocess",
+                       "cifar10", "--quiet"},
+                      3, "; 4 are bad (3 is no image: its first bytes are of no known format, 1 ");
 }
 
 TEST_CASE("a truncated checkpoint", "[cli]") {

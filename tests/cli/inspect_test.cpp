@@ -6,8 +6,10 @@
 #include "fixture.hpp"
 #include "process.hpp"
 #include "shiftnorm/container/json.hpp"
-#include "shiftnorm/container/npy.hpp"
 #include "shiftnorm/core/file.hpp"
+#include "shiftnorm/formats/convert.hpp"
+#include "shiftnorm/graph/shapes.hpp"
+#include "support/npy_file.hpp"
 
 using namespace shiftnorm;
 using container::Json;
@@ -143,7 +145,7 @@ TEST_CASE("inspect looks into folders and arrays alike", "[cli]") {
   CHECK(fs::file_size(place / "folder.html") > 10000);
   std::vector<float> values(5 * 3 * 4 * 4);
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i) / 16;
-  write_file(place / "x.npy", container::write_npy(Array::from_floats({5, 3, 4, 4}, values)));
+  write_file(place / "x.npy", shiftnorm::test::write_npy(Array::from_floats({5, 3, 4, 4}, values)));
   const Json array = json_of(test::shiftnorm(place.path(), {"inspect", "x.npy", "--json"}));
   const Json& before = array.at("histograms").at("before").as_array().at(0);
   CHECK(before.at("values").as_integer() == 240);
@@ -180,6 +182,43 @@ TEST_CASE("inspect shows where an adapted checkpoint comes from", "[cli]") {
 }
 
 // Oracle: ResNet-50's published number of parameters (torchvision); the file's weights stand in ConstantOfShape nodes.
+// Oracle: the attribute training_mode as it is written here (ONNX, BatchNormalization since opset 14).
+TEST_CASE("inspect says which BatchNorms of an ONNX file are in training mode", "[cli]") {
+  const test::Workplace place;
+  const auto write = [&](const std::string& name, bool training) {
+    graph::Graph graph;
+    graph::ValueId at = graph.add_input("x", {1, 2, 8, 8});
+    for (const std::string layer : {"first", "second"}) {
+      std::vector<graph::ValueId> inputs{at};
+      for (const auto& [part, value] : {std::pair{"weight", 1.F}, {"bias", 0.F}, {"mean", 0.F}, {"variance", 1.F}}) {
+        inputs.push_back(graph.add_parameter(layer + "." + part, Shape{2}));
+        graph.value(inputs.back()).tensor = Tensor(Shape{2}, std::vector<float>{value, value});
+      }
+      at = graph.add("BatchNormalization", layer, inputs);
+    }
+    graph.set_outputs({at});
+    graph::infer_shapes(graph);
+    if (training) graph.set_attribute(1, "training_mode", std::int64_t{1});
+    write_file(place / name, formats::write_onnx(graph, "test", {}));
+  };
+  write("training.onnx", true);
+  write("plain.onnx", false);
+  const auto modes = [&](const std::string& name) {
+    const Json json = json_of(test::shiftnorm(place.path(), {"inspect", name, "--json"}));
+    std::vector<bool> found;
+    for (const Json& layer : json.at("batchnorms").as_array()) found.push_back(layer.at("training").as_bool());
+    return found;
+  };
+  CHECK(modes("training.onnx") == std::vector<bool>{false, true});
+  CHECK(modes("plain.onnx") == std::vector<bool>{false, false});
+  const std::string text = test::shiftnorm(place.path(), {"inspect", "training.onnx"}).out;
+  CHECK_THAT(text, Catch::Contains("affine  statistics  mode\n"));
+  CHECK_THAT(text,
+             Catch::Contains("yes     present     inference\n") && Catch::Contains("yes     present     training\n"));
+  CHECK_THAT(text, Catch::Contains("training: the file's runtime normalises by each batch's own statistics"));
+  CHECK_THAT(test::shiftnorm(place.path(), {"inspect", "plain.onnx"}).out, !Catch::Contains("  mode\n"));
+}
+
 TEST_CASE("inspect counts parameters that nodes hold", "[cli]") {
   const auto shared = test::shared_data("inspect counts parameters that nodes hold");
   if (!shared) return;

@@ -27,6 +27,7 @@ TEST_CASE("ByteReader reads little-endian numbers, lines and text") {
   CHECK(reader.left() == 0);
 }
 
+// Law: no read passes the end, and one that fails leaves the place where it was.
 TEST_CASE("ByteReader never leaves its bytes") {
   const auto bytes = test::from_hex("010203");
   ByteReader reader(bytes, 1);

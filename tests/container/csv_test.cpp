@@ -20,6 +20,7 @@ std::vector<std::vector<std::string>> all(const CsvTable& table) {
 }
 
 using Rows = std::vector<std::vector<std::string>>;
+using container::csv_field, container::CsvQuotes;
 
 }  // namespace
 
@@ -39,6 +40,7 @@ TEST_CASE("CSV in the forms that programs write", "[container]") {
   CHECK_FALSE(table.find("Site"));
 }
 
+// Oracle: RFC 4180 worked by hand; Python's csv module gives the same rows.
 TEST_CASE("CSV: empty fields, one column, lines counted", "[container]") {
   CHECK(all(parse_csv("a,b\n,\n1,\n")) == Rows{{"", ""}, {"1", ""}});
   const CsvTable one = parse_csv("\n\nname\n\nx\n\"\"\ny");
@@ -49,6 +51,7 @@ TEST_CASE("CSV: empty fields, one column, lines counted", "[container]") {
   CHECK(parse_csv("a,b\n\"1\n2\",3\n4,5\n").line(1) == 4);
 }
 
+// Oracle: the line that a person would look at, counted by hand.
 TEST_CASE("Bad CSV is refused with its line", "[container]") {
   CHECK_THROWS_WITH(parse_csv(""), Contains("is empty; expected a first line"));
   CHECK_THROWS_WITH(parse_csv("a,b\n1,2\n3\n"), "line 3: 1 fields; expected 2, as the first line has");
@@ -104,10 +107,29 @@ TEST_CASE("CSV: UTF-16 as spreadsheets write it", "[container]") {
   }
 }
 
+// Oracle: ImageNet's val.txt as its devkit reads it: the last blank parts name and label.
 TEST_CASE("Lines of a name and a value, without names of columns", "[container]") {
   const container::CsvForm form{{"path", "label"}, true};
   CHECK(all(parse_csv("val_1.JPEG 65\r\nmy picture.png\t 970\n\n\"q.png 3", form)) ==
         Rows{{"val_1.JPEG", "65"}, {"my picture.png", "970"}, {"\"q.png", "3"}});
   CHECK_THROWS_WITH(parse_csv("a.png 1\nb.png\n", form), Contains("line 2: 1 fields; expected 2"));
   CHECK(all(parse_csv("a.png,1\n", {{"path", "label"}, false})) == Rows{{"a.png", "1"}});
+}
+
+// Oracle: RFC 4180, section 2, and OWASP's page on CSV injection. Law: what is written is read back, the guard aside.
+TEST_CASE("CSV: fields are written so that no spreadsheet takes one for a formula", "[container]") {
+  CHECK(csv_field("plain") == "plain");
+  CHECK(csv_field("") == "");
+  CHECK(csv_field("a,b") == "\"a,b\"");
+  CHECK(csv_field("say \"no\"") == "\"say \"\"no\"\"\"");
+  CHECK(csv_field("two\nlines") == "\"two\nlines\"");
+  CHECK(csv_field("plain", CsvQuotes::always) == "\"plain\"");
+  for (const std::string text : {"=1+1", "+1", "-a", "@SUM(A1)", "\tx", "\rx", "=HYPERLINK(\"http://x\",\"y\")"})
+    CHECK(csv_field(text).starts_with("\"'" + text.substr(0, 1)));
+  for (const std::string number : {"-0.5", "-1e-40", "12", "-inf"}) CHECK(csv_field(number) == number);
+  for (const std::string text : {"plain", "a,b", "a;b", "\"", "x\r\ny", "=1", ""}) {
+    const CsvTable table = parse_csv("a,b\n" + csv_field(text) + "," + csv_field("z") + "\n");
+    CHECK(table.field(0, 0) == (text == "=1" ? "'=1" : text));
+    CHECK(table.field(0, 1) == "z");
+  }
 }

@@ -13,6 +13,7 @@ using container::Json;
 using container::parse_json;
 using container::write_json;
 
+// Oracle: RFC 8259 worked by hand; what is written is what was read, blanks and escapes aside.
 TEST_CASE("JSON keeps types and the order of keys") {
   const Json json = parse_json(R"( {"z": [1, -2, 2.5, 1e3, true, null], "a": {"text": "\u00e9\n"}} )");
   REQUIRE(json.is_object());
@@ -30,6 +31,7 @@ TEST_CASE("JSON keeps types and the order of keys") {
   CHECK(write_json(json) == "{\"z\":[1,-2,2.5,1000.0,true,null],\"a\":{\"text\":\"\xc3\xa9\\n\"}}");
 }
 
+// Oracle: Python's json.dumps(.., indent=2).
 TEST_CASE("JSON is written with indentation") {
   Json json;
   json.set("a", Json::array({1, 2})).set("b", Json::object()).set("a", 3).set("c", Json::array({"x"}));
@@ -52,10 +54,12 @@ TEST_CASE("JSON numbers keep their bits") {
   CHECK(write_json(Json(std::numeric_limits<double>::infinity())) == "null");
 }
 
+// Oracle: U+FFFD in UTF-8, as the Unicode standard recommends (chapter 3.9).
 TEST_CASE("Text that is not UTF-8 is written with replacement characters") {
   CHECK(write_json(Json("a\xff")) == "\"a\xef\xbf\xbd\"");
 }
 
+// Oracle: the grammar of RFC 8259; places counted by hand.
 TEST_CASE("Bad JSON is refused with its place") {
   const auto [text, message] = GENERATE(table<std::string, std::string>({
       {"", "JSON at byte 1"},
@@ -74,6 +78,7 @@ TEST_CASE("Bad JSON is refused with its place") {
   CHECK_THROWS_WITH(parse_json(text), Contains(message));
 }
 
+// Law: what is just within a limit is read, and one more is refused.
 TEST_CASE("JSON nested 64 deep is read, a million values are the limit") {
   CHECK_NOTHROW(parse_json(std::string(64, '[') + std::string(64, ']')));
   std::string many = "[0";
@@ -81,6 +86,7 @@ TEST_CASE("JSON nested 64 deep is read, a million values are the limit") {
   CHECK_THROWS_WITH(parse_json(many + "]"), Contains("more than 1048576 values"));
 }
 
+// Law: no value is taken for another type.
 TEST_CASE("A wrong JSON type is named") {
   const Json json = parse_json(R"({"a": 1.5})");
   CHECK_THROWS_WITH(json.at("a").as_integer(), "is a number with a fraction or exponent; expected an integer");

@@ -33,6 +33,7 @@ TEST_CASE("A safetensors file written by hand is read") {
   CHECK(arrays.at("b").to_int64() == std::vector<std::int64_t>{7, 8});
 }
 
+// Law: a round trip changes no bit, and the same arrays give the same file.
 TEST_CASE("Every dtype survives a round trip through safetensors") {
   std::vector<std::pair<std::string, Array>> arrays;
   for (int i = 0; i <= static_cast<int>(DType::c64); ++i) {
@@ -58,6 +59,7 @@ TEST_CASE("Every dtype survives a round trip through safetensors") {
   CHECK_THROWS_WITH(write_safetensors(arrays), Catch::Matchers::Contains("two tensors are called 'float64'"));
 }
 
+// Oracle: the format's README: offsets cover the data without hole or overlap, in agreement with type and shape.
 TEST_CASE("Bad safetensors headers are refused") {
   const auto [header, message] = GENERATE(table<std::string, std::string>({
       {R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})",
@@ -86,12 +88,14 @@ TEST_CASE("Bad safetensors headers are refused") {
   CHECK_THROWS_WITH(index_safetensors(safetensors(header, "12345678")), Contains(message));
 }
 
+// Law: what is unknown is named, and never guessed.
 TEST_CASE("A dtype we lack is unsupported, named with its tensor") {
   const auto file = safetensors(R"({"w":{"dtype":"F4","shape":[8],"data_offsets":[0,8]}})", "12345678");
   CHECK_THROWS_AS(index_safetensors(file), UnsupportedError);
   CHECK_THROWS_WITH(index_safetensors(file), "safetensors: tensor 'w': element type 'F4' is not supported");
 }
 
+// Law: a length is compared with what is left before memory is taken.
 TEST_CASE("Lying header lengths are refused before memory is taken") {
   for (const std::uint64_t length : {std::uint64_t{1} << 60U, UINT64_MAX, std::uint64_t{200'000'000}, std::uint64_t{9}})
     CHECK_THROWS_WITH(index_safetensors(test::ByteWriter().u64(length).text("{}      ").bytes()),
@@ -99,6 +103,7 @@ TEST_CASE("Lying header lengths are refused before memory is taken") {
   CHECK_THROWS_WITH(index_safetensors(test::bytes_of("1234")), "safetensors: has 4 bytes; expected at least 8");
 }
 
+// Law: a damaged file is read or refused, and one that was cut is refused.
 TEST_CASE("A damaged safetensors file never crashes the reader") {
   const auto file = write_safetensors(
       std::vector<std::pair<std::string, Array>>{{"a", Array(DType::f32, {2})}, {"b", Array(DType::u8, {3})}});

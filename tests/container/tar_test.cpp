@@ -27,6 +27,7 @@ TEST_CASE("A tar archive tells where its plain files lie", "[container]") {
   CHECK(members[1].size == 513);
 }
 
+// Oracle: POSIX.1-1988 (ustar): the checksum is the sum of the header with its own field as blanks.
 TEST_CASE("A tar archive that lies is refused", "[container]") {
   CHECK_THROWS_WITH(container::index_tar(TarBuilder().add("a", {}, std::uint64_t{1} << 32U).finish()),
                     Contains("tar: member 'a' has 4294967296 bytes; 1024 are left: the file is truncated"));
@@ -38,6 +39,7 @@ TEST_CASE("A tar archive that lies is refused", "[container]") {
   CHECK_THROWS_AS(container::index_tar(letters), FormatError);
 }
 
+// Law: a cut archive is read as far as it goes, or refused.
 TEST_CASE("Damaged tar archives never crash the reader", "[container]") {
   const auto file = TarBuilder().add("a", test::bytes_of("hello")).finish();
   for (std::size_t cut = 0; cut < file.size(); ++cut) {

@@ -20,12 +20,14 @@ bool all_zero(const Arena& arena) {
 
 }  // namespace
 
+// Law: addresses are multiples of the alignment.
 TEST_CASE("AlignedVector starts on a cache line for every length") {
   for (std::size_t n = 1; n < 70; ++n)
     CHECK(reinterpret_cast<std::uintptr_t>(AlignedVector<float>(n).data()) % kAlignment == 0);
   CHECK_THROWS_AS(AlignedAllocator<double>().allocate(SIZE_MAX / 4), std::bad_array_new_length);
 }
 
+// Law: moving keeps the place and its bytes, and a scratch file leaves no name.
 TEST_CASE("Arena is zeroed, writable and movable, in memory and on disk") {
   const test::TempDir folder;
   for (const char* scratch : {static_cast<const char*>(nullptr), folder.path().c_str()}) {
@@ -45,6 +47,7 @@ TEST_CASE("Arena is zeroed, writable and movable, in memory and on disk") {
   CHECK(Arena(0).data() == nullptr);
 }
 
+// Law: what the machine cannot give is an error, not a crash.
 TEST_CASE("Arena reports a machine that cannot give what is asked") {
   CHECK_THROWS_AS(Arena(std::size_t{1} << 60), MachineError);
   CHECK_THROWS_WITH(Arena(1, "/nowhere/at/all"), "scratch directory: No such file or directory");

@@ -30,6 +30,7 @@ std::uint16_t stored_bits(double value, DType dtype) {
 
 }  // namespace
 
+// Oracle: elements times bytes of one, by hand.
 TEST_CASE("Array holds exactly the bytes of its shape") {
   const Array zeros(DType::i16, Shape{2, 3});
   CHECK(zeros.bytes().size() == 12);
@@ -41,11 +42,13 @@ TEST_CASE("Array holds exactly the bytes of its shape") {
                     "array [2] of float32 has 7 bytes; expected 8");
 }
 
+// Law: products are checked before memory is taken.
 TEST_CASE("Array refuses more bytes than 64 bits count, before taking memory") {
   CHECK_THROWS_AS(Array(DType::f64, Shape{INT64_MAX / 4}), ShapeError);
   CHECK_THROWS_WITH(Array(DType::f64, Shape{INT64_MAX / 4}, {}), Catch::Contains("more bytes than 64 bits count"));
 }
 
+// Oracle: 0, 1 and 2 in each type; the bits of halves by IEEE 754 and the bfloat16 definition.
 TEST_CASE("Array converts from every element type") {
   const std::vector<double> expected{0, 1, 2};
   CHECK(array_of(DType::f64, std::array<double, 3>{0, 1, 2}).to_double() == expected);
@@ -63,6 +66,7 @@ TEST_CASE("Array converts from every element type") {
   CHECK(array_of(DType::boolean, std::array<std::uint8_t, 3>{0, 1, 7}).to_double() == std::vector<double>{0, 1, 1});
 }
 
+// Oracle: the extremes of two's complement.
 TEST_CASE("Array keeps signs and extremes of integers") {
   CHECK(array_of(DType::i8, std::array<std::int8_t, 2>{-128, 127}).to_int64() == std::vector<std::int64_t>{-128, 127});
   CHECK(array_of(DType::u8, std::array<std::uint8_t, 1>{255}).to_float() == std::vector<float>{255});
@@ -76,6 +80,7 @@ TEST_CASE("Array keeps signs and extremes of integers") {
                     "array of uint64 has the value 18446744073709551615; expected at most 9223372036854775807");
 }
 
+// Law: a round trip changes nothing.
 TEST_CASE("Arrays made from values give them back") {
   const std::array<float, 4> floats{1.5f, -2, 0, std::numeric_limits<float>::infinity()};
   CHECK(Array::from_floats(Shape{2, 2}, floats).to_float() == std::vector<float>(floats.begin(), floats.end()));
@@ -87,6 +92,7 @@ TEST_CASE("Arrays made from values give them back") {
   CHECK_THROWS_AS(Array::from_floats(Shape{3}, floats), ShapeError);
 }
 
+// Oracle: the types' definitions.
 TEST_CASE("Element types know their size, name and kind") {
   CHECK(size_of(DType::bf16) == 2);
   CHECK(name_of(DType::bf16) == "bfloat16");
@@ -123,6 +129,7 @@ TEST_CASE("encode_floats rounds once, straight from double") {
   CHECK(stored_bits(1 + 0x1p-8, DType::bf16) == 0x3f80);
 }
 
+// Oracle: IEEE 754: 65520 is the middle between the largest half, 65504, and what would follow.
 TEST_CASE("encode_floats refuses to turn a number into infinity") {
   CHECK_THROWS_AS(stored_bits(65520, DType::f16), UnsupportedError);
   CHECK_THROWS_WITH(stored_bits(65520, DType::f16),
@@ -133,6 +140,7 @@ TEST_CASE("encode_floats refuses to turn a number into infinity") {
   CHECK((stored_bits(std::numeric_limits<double>::quiet_NaN(), DType::f16) & 0x7fff) > 0x7c00);
 }
 
+// Law: nothing is written where it does not fit.
 TEST_CASE("encode_floats refuses integer types and wrong lengths") {
   const std::array<double, 2> values{1, 2};
   std::array<std::byte, 8> room{};
@@ -141,6 +149,7 @@ TEST_CASE("encode_floats refuses integer types and wrong lengths") {
   CHECK_THROWS_AS(encode_floats(values, DType::f16, room), ShapeError);
 }
 
+// Law: length and alignment hold for every way of making one.
 TEST_CASE("Tensor is aligned for kernels and checks its length") {
   const std::array<float, 2> values{1, 2};
   const Tensor tensor(Shape{2}, values);

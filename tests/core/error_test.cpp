@@ -31,6 +31,7 @@ std::string through_two_layers(const T& thrown) {
 
 }  // namespace
 
+// Law: each layer adds one "where" and keeps the type.
 TEST_CASE("rethrow_at adds where it happened and keeps the type") {
   const std::string expected = "net.pth: node 'bn1': found; expected";
   CHECK(through_two_layers(ConfigError("found; expected")) == expected);
@@ -41,8 +42,10 @@ TEST_CASE("rethrow_at adds where it happened and keeps the type") {
   CHECK(through_two_layers(Error("found; expected")) == expected);
 }
 
+// Law: an interruption is no error of any layer.
 TEST_CASE("rethrow_at leaves an interruption as it is") { CHECK(through_two_layers(Interrupted()) == "interrupted"); }
 
+// Law: what is not ours is not dressed up as ours.
 TEST_CASE("rethrow_at passes foreign exceptions through unchanged") {
   const auto outer = [](auto thrown) {
     try {
@@ -55,6 +58,7 @@ TEST_CASE("rethrow_at passes foreign exceptions through unchanged") {
   CHECK_THROWS_WITH(outer(std::logic_error("ours")), "ours");
 }
 
+// Law: what is told is what was given, and a set flag ends the work.
 TEST_CASE("Progress is silent without callbacks and stops when asked") {
   std::atomic<bool> cancelled{false};
   int told = 0;

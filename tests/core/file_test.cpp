@@ -57,6 +57,7 @@ class FileSizeLimit {
 
 }  // namespace
 
+// Law: a round trip, also over an older file and of nothing.
 TEST_CASE("A file comes back as it was written") {
   const test::TempDir folder;
   std::string text;
@@ -70,6 +71,7 @@ TEST_CASE("A file comes back as it was written") {
   CHECK(entries(folder.path()) == 2);
 }
 
+// Law: a message names the file, never its folders, and nothing waits for a pipe.
 TEST_CASE("read_file tells what is wrong with a path, without its folders") {
   const test::TempDir folder;
   CHECK_THROWS_AS(read_file(folder.path() / "none.pth"), FormatError);
@@ -87,6 +89,7 @@ TEST_CASE("read_file tells what is wrong with a path, without its folders") {
   CHECK_THROWS_WITH(read_file(folder.path() / "big" / "below"), "below: no such file");
 }
 
+// Law: a file is the old one or the new one, whole. RLIMIT_FSIZE makes the failure.
 TEST_CASE("write_file that fails half way leaves the old file and nothing else") {
   const test::TempDir folder;
   const fs::path path = folder.path() / "adapted.pth";
@@ -100,6 +103,7 @@ TEST_CASE("write_file that fails half way leaves the old file and nothing else")
   CHECK(entries(folder.path()) == 1);
 }
 
+// Law: what is no regular file stays what it is.
 TEST_CASE("write_file leaves pipes and devices alone") {
   const test::TempDir folder;
   const auto pipe = folder.path() / "pipe";
@@ -108,6 +112,7 @@ TEST_CASE("write_file leaves pipes and devices alone") {
   CHECK(std::filesystem::is_fifo(pipe));
 }
 
+// Oracle: the texts of ENOENT and EISDIR.
 TEST_CASE("write_file reports a folder that is missing, and a target that is one") {
   const test::TempDir folder;
   CHECK_THROWS_AS(write_file(folder.path() / "none" / "a", "x"), MachineError);
@@ -117,6 +122,7 @@ TEST_CASE("write_file reports a folder that is missing, and a target that is one
   CHECK(entries(folder.path()) == 1);
 }
 
+// Law: without permission nothing changes.
 TEST_CASE("write_file leaves the old file where the folder is read-only") {
   if (::geteuid() == 0) return;  // root may write anywhere; the half-way failure above covers root
   const test::TempDir folder;

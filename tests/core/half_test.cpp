@@ -74,6 +74,7 @@ TEST_CASE("float_to_half agrees with NumPy") {
   }
 }
 
+// Oracle: IEEE 754: all bits of the exponent set and a mantissa that is not zero.
 TEST_CASE("Not-a-number stays one, with its sign") {
   for (const std::uint32_t bits : {0x7f800001u, 0x7fffffffu, 0xff800001u, 0x7fc00000u}) {
     CHECK((float_to_half(from_bits(bits)) & 0x7fff) > 0x7c00);

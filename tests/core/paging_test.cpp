@@ -9,6 +9,7 @@
 
 using namespace shiftnorm;
 
+// Law: what is let go comes back from the file as it was.
 TEST_CASE("A file in memory keeps its values, whatever parts are let go and read ahead") {
   const test::TempDir folder;
   const Arena arena(100000, folder.path().c_str());

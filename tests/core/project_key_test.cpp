@@ -28,6 +28,7 @@ TEST_CASE("a project key turns identifiers into ids") {
   CHECK(key.id("series", "1.2.3") != key.id("study", "1.2.3"));
 }
 
+// Law: one key a folder, readable by its owner alone; another key gives other ids.
 TEST_CASE("a project key is made once, for its owner alone") {
   const test::TempDir dir;
   const std::string first = ProjectKey(dir.path()).id("a", "b");

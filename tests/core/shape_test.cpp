@@ -29,11 +29,13 @@ TEST_CASE("Shape counts its elements") {
   CHECK_FALSE(image == Shape{1, 3, 224});
 }
 
+// Law: no shape has a negative extent.
 TEST_CASE("Shape names the axis of a negative extent") {
   CHECK_THROWS_AS((Shape{2, -1}), ShapeError);
   CHECK_THROWS_WITH((Shape{2, -1}), "axis 1 has extent -1; expected 0 or more");
 }
 
+// Oracle: 2^63 - 1 is the largest count that 64 bits hold.
 TEST_CASE("Shape refuses a product that 64 bits do not hold") {
   CHECK(Shape{INT64_MAX}.elements() == INT64_MAX);
   CHECK_THROWS_AS((Shape{kBig, kBig}), ShapeError);

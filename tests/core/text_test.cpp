@@ -17,15 +17,18 @@ TEST_CASE("nearest suggests what was probably meant") {
   CHECK(nearest("batch", {}).empty());
 }
 
+// Oracle: Levenshtein distances by hand.
 TEST_CASE("nearest prefers the smaller distance, the first on ties") {
   CHECK(nearest("adabm", std::vector<std::string>{"adapt", "adabn"}) == "adabn");
   CHECK(nearest("resnet2", std::vector<std::string>{"resnet20", "resnet26"}) == "resnet20");
 }
 
+// Law: the distance is at least the difference of lengths, which takes no table to see.
 TEST_CASE("nearest is not led astray by a word of untrusted length") {
   CHECK(nearest(std::string(1 << 20, 'x'), std::vector<std::string>{"batch"}).empty());
 }
 
+// Oracle: worked by hand.
 TEST_CASE("join shortens long lists") {
   const std::vector<std::string> items{"a", "b", "c"};
   CHECK(join(items) == "a, b, c");
@@ -48,6 +51,7 @@ TEST_CASE("printable replaces what a terminal must not see") {
   CHECK(printable(std::string_view("\0", 1)) == "?");
 }
 
+// Law: no UTF-8 character is cut in two.
 TEST_CASE("printable cuts long text between characters") {
   CHECK(printable(std::string(200, 'x'), 10) == std::string(10, 'x') + "...");
   CHECK(printable("aaa\xc3\xa9", 4) == "aaa...");

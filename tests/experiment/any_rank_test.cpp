@@ -4,7 +4,6 @@
 
 #include "any_rank_goldens.hpp"
 #include "shiftnorm/container/json.hpp"
-#include "shiftnorm/container/npy.hpp"
 #include "shiftnorm/container/safetensors.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/file.hpp"
@@ -12,6 +11,7 @@
 #include "shiftnorm/experiment/scoring.hpp"
 #include "shiftnorm/experiment/session.hpp"
 #include "shiftnorm/graph/shapes.hpp"
+#include "support/npy_file.hpp"
 #include "support/shared_data.hpp"
 
 using namespace shiftnorm;
@@ -158,7 +158,7 @@ TEST_CASE("sequences, volumes and vectors are recalibrated as PyTorch does it", 
   extents.insert(extents.begin(), kCount);
   const Array data = wave(Shape(std::move(extents)), 0.13);
   const test::TempDir dir;
-  write_file(dir.path() / "x.npy", container::write_npy(data));
+  write_file(dir.path() / "x.npy", shiftnorm::test::write_npy(data));
   const experiment::RestoredModel model = one.build(one.open).restored();
   experiment::Session session = experiment::open_session(model, on((dir.path() / "x.npy").string()), {});
   CHECK(session.store->shape() == one.sample);
@@ -173,7 +173,7 @@ TEST_CASE("sequences, volumes and vectors are recalibrated as PyTorch does it", 
   }
 
   if (*one.layout != '\0') {
-    write_file(dir.path() / "last.npy", container::write_npy(channels_last(data)));
+    write_file(dir.path() / "last.npy", shiftnorm::test::write_npy(channels_last(data)));
     experiment::SessionOptions turned = on((dir.path() / "last.npy").string());
     turned.dataset.layout = one.layout;
     experiment::Session again = experiment::open_session(model, turned, {});
@@ -195,7 +195,7 @@ TEST_CASE("arrays that do not fit the network say both shapes", "[experiment]") 
   const test::TempDir dir;
   const std::string where = (dir.path() / "x.npy").string();
   const auto text = [&](const Array& array, const Shape& open, experiment::SessionOptions options) -> std::string {
-    write_file(where, container::write_npy(array));
+    write_file(where, shiftnorm::test::write_npy(array));
     try {
       (void)experiment::open_session(sequences(open).restored(), options, {});
     } catch (const Error& e) {
@@ -224,7 +224,7 @@ TEST_CASE("arrays that do not fit the network say both shapes", "[experiment]") 
 TEST_CASE("a network without class scores is adapted and not scored", "[experiment]") {
   const test::TempDir dir;
   const std::string where = (dir.path() / "x.npy").string();
-  write_file(where, container::write_npy(wave({kCount, 3, 20}, 0.13)));
+  write_file(where, shiftnorm::test::write_npy(wave({kCount, 3, 20}, 0.13)));
   experiment::RestoredModel model = Chain({1, 3, 0}).convolution({8, 3, 1}, {}).batch_norm(8).add("Relu").restored();
   experiment::Session session = experiment::open_session(std::move(model), on(where), {});
   CHECK_FALSE(session.classifies());

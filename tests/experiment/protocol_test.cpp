@@ -8,11 +8,11 @@
 #include <random>
 #include <set>
 
-#include "shiftnorm/container/npy.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/file.hpp"
 #include "shiftnorm/experiment/run.hpp"
 #include "shiftnorm/stats/statistics_file.hpp"
+#include "support/npy_file.hpp"
 #include "support/shared_data.hpp"
 #include "support_network.hpp"
 
@@ -49,7 +49,7 @@ struct Place {
 
   explicit Place(const std::string& columns = "id,label,site,patient", const std::vector<std::size_t>& copies = {}) {
     test::write_random_network(dir.path() / "net.safetensors", "cifar_resnet20");
-    write_file(dir.path() / "x.npy", container::write_npy(images_with(copies)));
+    write_file(dir.path() / "x.npy", shiftnorm::test::write_npy(images_with(copies)));
     std::string text = columns + "\n";
     for (std::int64_t i = 0; i < kImages; ++i)
       text += fmt::format("x[{}],{},s{}{}\n", i, i % 10, i % 2,
@@ -154,8 +154,8 @@ TEST_CASE("held out: what is scored was not measured", "[experiment]") {
 
   const Split split = split_images(place.session(), held_out("patient"), 3);
   const Array all = images_with({});
-  write_file(place.dir.path() / "a.npy", container::write_npy(some(all, split.adapt)));
-  write_file(place.dir.path() / "e.npy", container::write_npy(some(all, split.evaluate)));
+  write_file(place.dir.path() / "a.npy", shiftnorm::test::write_npy(some(all, split.adapt)));
+  write_file(place.dir.path() / "e.npy", shiftnorm::test::write_npy(some(all, split.evaluate)));
   const auto alone = [&](const char* checkpoint, const char* data, const char* mode) {
     return run_experiment(
         parse_config(fmt::format("seed: 3\nmodel: {{checkpoint: {}, architecture: cifar_resnet20}}\npreprocess: "

@@ -1,4 +1,5 @@
 #include <catch2/catch.hpp>
+#include <chrono>
 
 #include "shiftnorm/container/safetensors.hpp"
 #include "shiftnorm/core/error.hpp"
@@ -129,6 +130,31 @@ TEST_CASE("of several sets of weights one is chosen by a rule, which is told", "
   CHECK(mean_of_first(other) == c.other + "bn1.running_mean");
   CHECK(assumed(other, "several").empty());
   CHECK(model.parameters == 269722);  // one network's
+}
+
+// Law: each set is looked at once. When all tensors were walked through for each of them, this took minutes.
+TEST_CASE("a file of a hundred thousand sets is refused at once", "[experiment]") {
+  constexpr int kSets = 100'000;
+  Tensors tensors;
+  const Array one = ones({1});
+  for (int i = 0; i < kSets; ++i) tensors.emplace_back("net" + std::to_string(i) + ".conv1.weight", one);
+  const auto begin = std::chrono::steady_clock::now();
+  CHECK_THROWS_AS(restored(tensors), FormatError);
+  // A second or two; the bound is for runaways, on a busy machine and under sanitizers.
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(60));
+}
+
+// Oracle: what each name begins with, by hand. A prefix that begins another one, and names that sort between the two.
+TEST_CASE("what belongs to another set is no left-over, whatever its prefix", "[experiment]") {
+  Tensors tensors = behind("") + behind("model.", 12) + behind("model.ema.", 13) + behind("student.", 14);
+  const RestoredModel model = restored(tensors);
+  CHECK(mean_of_first(model) == "bn1.running_mean");
+  CHECK(model.binding.left_over.size() == 3 * behind("").size());
+  for (const std::string name : {"model", "modelled.weight", "student", "studenta.weight", "a.weight"})
+    CHECK_THROWS_WITH(restored(tensors + Tensors{{name, ones({2})}}),
+                      Contains("1 tensor that it does not use (" + name + ")"));
+  for (const std::string name : {"model.a.weight", "model.ema.z", "student.head.weight"})
+    CHECK(restored(tensors + Tensors{{name, ones({2})}}).binding.left_over.size() == 3 * behind("").size() + 1);
 }
 
 TEST_CASE("a set of weights is named by the end of its prefix too, and a wrong name lists those there are",

@@ -3,10 +3,10 @@
 #include <cmath>
 #include <random>
 
-#include "shiftnorm/container/npy.hpp"
 #include "shiftnorm/container/safetensors.hpp"
 #include "shiftnorm/core/file.hpp"
 #include "shiftnorm/zoo/zoo.hpp"
+#include "support/npy_file.hpp"
 
 namespace shiftnorm::test {
 namespace {
@@ -46,7 +46,7 @@ void write_random_arrays(const std::filesystem::path& file, std::int64_t count, 
   std::mt19937 random(5);
   Array images(DType::u8, Shape{count, 3, side, side});
   for (std::byte& b : images.bytes()) b = static_cast<std::byte>(random() & 0xff);
-  write_file(file, container::write_npy(images));
+  write_file(file, shiftnorm::test::write_npy(images));
 }
 
 }  // namespace shiftnorm::test

@@ -34,6 +34,7 @@ std::string repeat(const std::string& text, std::size_t count) {
 
 }  // namespace
 
+// Law: only names of the table mean anything; no other is ever called.
 TEST_CASE("A pickle that names anything but data is refused by that name") {
   const auto [module, name] = GENERATE(table<std::string, std::string>({{"os", "system"},
                                                                         {"posix", "system"},
@@ -52,21 +53,25 @@ TEST_CASE("A pickle that names anything but data is refused by that name") {
   check_refused(PickleBuilder().text(module).text(name).byte(0x93).text("echo pwned").byte(0x85).op('R'), message);
 }
 
+// Law: nothing of a file reaches a terminal as it is.
 TEST_CASE("Names are made printable") {
   check_refused(PickleBuilder().global("os\x1b[31m", "sys\xfftem"), "the pickle names 'os?[31m.sys?tem'");
 }
 
+// Law: as above, for protocol 0.
 TEST_CASE("A text pickle that names os.system is refused by that name") {
   CHECK_THROWS_WITH(parse(test::bytes_of("cos\nsystem\n(S'echo pwned'\ntR.")),
                     Contains("evil.pth: the pickle names 'os.system'"));
 }
 
+// Oracle: CPython's Lib/pickletools.py: what these opcodes do is to make objects, or nothing.
 TEST_CASE("Opcodes outside data are refused") {
   const auto [code, shown] = GENERATE(
       table<char, std::string>({{'i', "0x69"}, {'o', "0x6f"}, {'\x82', "0x82"}, {'P', "0x50"}, {'\xff', "0xff"}}));
   check_refused(PickleBuilder().op(code), "pickle: opcode " + shown + " at byte");
 }
 
+// Oracle: the stack of CPython's Lib/pickle.py, on which each of these raises.
 TEST_CASE("Pickles that make no sense are refused") {
   const auto [code, message] = GENERATE(table<std::string, std::string>({
       {"", "takes more values than there are"},
@@ -99,6 +104,7 @@ TEST_CASE("Pickles that make no sense are refused") {
   check_refused(PickleBuilder().raw(code), message);
 }
 
+// Law: a length is compared with what is left before memory is taken.
 TEST_CASE("Lying lengths in a pickle are refused before memory is taken") {
   using namespace std::string_literals;
   const auto [code, message] = GENERATE(table<std::string, std::string>({
@@ -253,6 +259,36 @@ TEST_CASE("Objects that share what they are made of are refused") {
   }
 }
 
+// Law: one budget for all sets of weights, however many there are. A fresh one for each took a second a set.
+TEST_CASE("Sets of modules that hold each other twice are refused together") {
+  const auto begin = std::chrono::steady_clock::now();
+  TorchFile file;
+  const std::size_t s = file.add_floats("0", {1});
+  PickleBuilder pickle;
+  const auto module = [&pickle](const auto& parameters, const auto& modules) {
+    pickle.global("torch.nn.modules.module", "Module").op(')').byte(0x81).op('}').mark();
+    pickle.text("_parameters").op('}').mark();
+    parameters();
+    pickle.op('u').text("_buffers").op('}').text("_modules").op('}').mark();
+    modules();
+    pickle.op('u').op('u').op('b');
+  };
+  const auto nothing = [] {};
+  pickle.op(']').mark();
+  module([&] { pickle.text("w"), file.tensor(pickle, {"", s, 0, {1}, {1}}, false); }, nothing);
+  pickle.raw("q\x01");  // 16 levels that hold the one before twice: 2^16 tensors in each set
+  for (int level = 0; level < 16; ++level) {
+    module(nothing, [&] { pickle.text("a").raw("h\x01").text("b").raw("h\x01"); });
+    pickle.raw("q\x01");
+  }
+  pickle.op('e').op('0').op(']').mark();
+  for (int i = 0; i < 1000; ++i) module(nothing, [&] { pickle.text("net" + std::to_string(i)).raw("h\x01"); });
+  pickle.op('e');
+  CHECK_THROWS_WITH(parse(file.zip_around(pickle.finish())), Contains("sets of weights name more than any networks"));
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(60));
+}
+
+// Law: a damaged file is read or refused, and one that was cut is refused.
 TEST_CASE("Damaged PyTorch files never crash the reader") {
   TorchFile file;
   const std::size_t s = file.add_floats("0", {1, 2, 3, 4});
@@ -262,6 +298,7 @@ TEST_CASE("Damaged PyTorch files never crash the reader") {
   CHECK(test::accepted_when_damaged(file.zip(), read) == 0);
 }
 
+// Law: a damaged file is read or refused, and one that was cut is refused.
 TEST_CASE("Damaged safetensors files never crash the reader") {
   const std::vector<std::pair<std::string, Array>> arrays{{"w", Array(DType::f32, {2, 2})}};
   const auto file = container::write_safetensors(arrays);
@@ -270,6 +307,7 @@ TEST_CASE("Damaged safetensors files never crash the reader") {
   CHECK_THROWS_WITH(parse(lying), Contains("evil.pth: safetensors: header of 1152921504606846976 bytes"));
 }
 
+// Law: sizes are compared with the file; an archive holds one checkpoint.
 TEST_CASE("Archives that lie are refused") {
   test::ZipBuilder zip;
   zip.members.push_back({"a/data.pkl", PickleBuilder().none().finish(), true});

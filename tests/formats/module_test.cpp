@@ -74,6 +74,7 @@ void sequential(ModuleFile& file, const ModuleFile::Fill& layers) {
 
 }  // namespace
 
+// Oracle: torch.nn.Sequential's own names and shapes, by hand.
 TEST_CASE("A pickled chain of stock layers brings its graph", "[formats]") {
   ModuleFile file;
   sequential(file, [&] {
@@ -99,6 +100,7 @@ TEST_CASE("A pickled chain of stock layers brings its graph", "[formats]") {
   CHECK(*graph.value(graph.outputs().front()).shape == Shape{1, 3});
 }
 
+// Oracle: the attributes as they are written here.
 TEST_CASE("A pickled module tells epsilon and momentum of its BatchNorms, whatever its own class", "[formats]") {
   ModuleFile file;
   const auto norm = [&](const std::string& name, double epsilon, const std::function<void()>& momentum,
@@ -138,6 +140,7 @@ TEST_CASE("A pickled module tells epsilon and momentum of its BatchNorms, whatev
   CHECK_THROWS_WITH(parse(bad), Contains("eps -1 and momentum 0; expected numbers in [0, 1]"));
 }
 
+// Law: code is never looked for; what is missing is named.
 TEST_CASE("A module of other classes gives its tensors and says what it is", "[formats]") {
   ModuleFile file;
   file.module(
@@ -160,6 +163,7 @@ TEST_CASE("A module of other classes gives its tensors and says what it is", "[f
         "a pickled module whose part '0' is of class 'mynet.models.Block', which is no stock layer");
 }
 
+// Law: what a layer cannot be built without is named.
 TEST_CASE("A stock layer that asks for what is not there is told", "[formats]") {
   ModuleFile file;
   sequential(file, [&] {

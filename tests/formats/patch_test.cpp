@@ -31,6 +31,7 @@ TorchFile two_vectors() {
 
 }  // namespace
 
+// Law: only the bytes of the patched values and their checksums differ.
 TEST_CASE("A patch changes its own bytes and the checksums, and is read back") {
   const bool zip = GENERATE(false, true);
   const Checkpoint checkpoint = parse_checkpoint(two_vectors().build(zip), "net.pth");
@@ -54,6 +55,7 @@ TEST_CASE("A patch changes its own bytes and the checksums, and is read back") {
   }
 }
 
+// Law: an archive that was written back is whole, wherever its checksums stand.
 TEST_CASE("The CRC in a local header is mended as well") {
   test::ZipBuilder zip;
   const TorchFile source = test::one_vector("m", {1, 2});
@@ -64,6 +66,7 @@ TEST_CASE("The CRC in a local header is mended as well") {
   CHECK(parse_checkpoint(file, "net.pth").tensors[0].values.to_float() == std::vector<float>{3, 4});
 }
 
+// Law: what does not change leaves the file as it was, to the byte.
 TEST_CASE("Patching with the values that are there changes nothing") {
   const bool zip = GENERATE(false, true);
   const Checkpoint checkpoint = parse_checkpoint(two_vectors().build(zip), "net.pth");
@@ -90,6 +93,7 @@ TEST_CASE("Values are rounded to the stored dtype") {
   CHECK(again.tensors[0].values.to_double()[0] == stored);
 }
 
+// Law: only the bytes of the patched values differ.
 TEST_CASE("safetensors is patched in place") {
   const float values[] = {1, 2, 3, 4};
   const std::vector<std::pair<std::string, Array>> arrays{{"a", Array::from_floats({2, 2}, values)},
@@ -105,6 +109,7 @@ TEST_CASE("safetensors is patched in place") {
   }
 }
 
+// Law: one place has one value.
 TEST_CASE("Names that share their place must be given the same values") {
   TorchFile file;
   const std::size_t s = file.add_floats("0", {1, 2, 3});
@@ -119,6 +124,7 @@ TEST_CASE("Names that share their place must be given the same values") {
   CHECK_THROWS_AS(patched(checkpoint, std::vector<Patch>{{"a", {5, 6}}, {"b", {5, 7}}}), UnsupportedError);
 }
 
+// Law: nothing is written that the type or shape does not hold.
 TEST_CASE("Patches that do not fit are refused") {
   TorchFile source = two_vectors();
   source.storages.push_back({"2", "HalfStorage", 1, std::vector<std::byte>(2)});

@@ -58,6 +58,7 @@ Checkpoint parse(const OldFile& file) { return parse_checkpoint(file.finish(), "
 
 }  // namespace
 
+// Oracle: the numbers above laid out by hand as torch 0.1 strides them.
 TEST_CASE("The tar container of torch 0.1 is read and written back in place", "[formats]") {
   const OldFile file;
   const Checkpoint checkpoint = parse(file);
@@ -70,6 +71,7 @@ TEST_CASE("The tar container of torch 0.1 is read and written back in place", "[
   CHECK(again.find("w")->values.to_float() == std::vector<float>{1, 3, 2, -4});  // it shares the storage
 }
 
+// Law: keys, counts and names are checked before they are used.
 TEST_CASE("A tar container that lies is refused", "[formats]") {
   OldFile file;
   SECTION("big-endian numbers") {
@@ -97,15 +99,24 @@ TEST_CASE("A tar container that lies is refused", "[formats]") {
   }
 }
 
+// Law: a damaged file is read or refused, never worse. Each byte of the six floats holds any number; headers of tar's
+// members have checksums, and most of the pickles' bytes mean something.
 TEST_CASE("Damaged tar containers never crash the reader", "[formats]") {
   const auto file = OldFile().finish();
-  for (std::size_t at = 0; at < file.size(); at += 3) {
+  std::size_t read = 0, refused = 0;
+  for (std::size_t at = 0; at < file.size(); ++at) {
     auto damaged = file;
     damaged[at] ^= std::byte{0x55};
     try {
-      (void)parse_checkpoint(damaged, "old.pth.tar");
-    } catch (const Error&) {
+      const Checkpoint checkpoint = parse_checkpoint(damaged, "old.pth.tar");
+      CHECK(!checkpoint.tensors.empty());
+      ++read;
+    } catch (const Error& error) {
+      CHECK(std::string_view(error.what()).find('\n') == std::string_view::npos);
+      ++refused;
     }
   }
-  SUCCEED();
+  CAPTURE(read, refused);
+  CHECK(read >= 6 * sizeof(float));
+  CHECK(refused >= 4 * 200);  // of each member's header at least the name, the size and the checksum
 }

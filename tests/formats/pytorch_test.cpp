@@ -55,6 +55,7 @@ TEST_CASE("Views of a shared storage are made dense, with their origins") {
   CHECK(second == 3);
 }
 
+// Oracle: torch's names of its storages.
 TEST_CASE("Every storage type is read as its dtype") {
   const auto [type, dtype] = GENERATE(table<std::string, DType>({{"DoubleStorage", DType::f64},
                                                                  {"FloatStorage", DType::f32},
@@ -89,6 +90,7 @@ TEST_CASE("Old storages with view metadata are followed") {
   CHECK(checkpoint.tensors[0].values.to_float() == std::vector<float>{3, 4});
 }
 
+// Law: every element of a view lies in its storage.
 TEST_CASE("A view outside its storage is refused") {
   const bool zip = GENERATE(false, true);
   const auto [view, message] = GENERATE(table<TorchFile::View, std::string>({
@@ -112,6 +114,7 @@ TEST_CASE("A view outside its storage is refused") {
   CHECK_THROWS_WITH(parse(file.build(zip)), Contains("net.pth: tensor 'x': ") && Contains(message));
 }
 
+// Law: pickle and container must agree.
 TEST_CASE("Storages that are not as the pickle says are refused") {
   TorchFile file = test::one_vector("x", kSix);
   SECTION("too short in the archive") {

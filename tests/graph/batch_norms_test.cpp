@@ -46,6 +46,7 @@ TEST_CASE("Levels count the measured layers upstream", "[graph]") {
   }
 }
 
+// Oracle: the shortest decimal of the float that the file holds.
 TEST_CASE("Epsilon and momentum are the decimal numbers that were written", "[graph]") {
   Graph g;
   const ValueId x = g.add_input("x", Shape{1, 4, 8, 8});
@@ -61,6 +62,7 @@ TEST_CASE("Epsilon and momentum are the decimal numbers that were written", "[gr
   CHECK(layer.name == "a.b");  // of Keras' paths the node names the layer
 }
 
+// Oracle: levels worked by hand: one more than the highest before any use.
 TEST_CASE("One BatchNorm applied to two branches is one set at the higher level", "[graph]") {
   Graph g;
   const ValueId x = g.add_input("x", Shape{1, 4, 8, 8});
@@ -77,6 +79,7 @@ TEST_CASE("One BatchNorm applied to two branches is one set at the higher level"
   CHECK(levels(sets) == Ints{2, 1, 3});
 }
 
+// Oracle: by hand: its second use waits for its first, so that no level holds both.
 TEST_CASE("A BatchNorm whose use depends on its own earlier use has no order", "[graph]") {
   Graph g;
   const ValueId x = g.add_input("x", Shape{1, 4, 8, 8});
@@ -87,6 +90,7 @@ TEST_CASE("A BatchNorm whose use depends on its own earlier use has no order", "
   CHECK_FALSE(sets[0].ordered);
 }
 
+// Law: what no file holds cannot be measured again.
 TEST_CASE("A BatchNorm whose vectors are computed is refused by name", "[graph]") {
   Graph g;
   const ValueId x = g.add_input("x", Shape{1, 4, 8, 8});
@@ -97,6 +101,7 @@ TEST_CASE("A BatchNorm whose vectors are computed is refused by name", "[graph]"
                                                                    "computed; expected a parameter"));
 }
 
+// Oracle: levels worked by hand, each use for itself.
 TEST_CASE("Uses are sets of their own, in graph order and with levels", "[graph]") {
   Graph g;
   const ValueId x = g.add_input("x", Shape{1, 4, 8, 8});

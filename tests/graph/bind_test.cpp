@@ -40,6 +40,7 @@ struct File {
 
 }  // namespace
 
+// Law: a prefix that all names share changes nothing.
 TEST_CASE("bind undoes the known wrappings", "[graph]") {
   const std::string prefix = GENERATE("", "module.", "model.", "state_dict.module.", "module.model.");
   Graph g = one_layer();
@@ -50,6 +51,7 @@ TEST_CASE("bind undoes the known wrappings", "[graph]") {
   for (const ValueId id : g.parameters()) CHECK(g.value(id).tensor.has_value());
 }
 
+// Law: behind a given prefix only its own tensors are taken.
 TEST_CASE("bind takes the set behind the prefix that it is given", "[graph]") {
   Graph g = one_layer();
   File file;
@@ -63,6 +65,7 @@ TEST_CASE("bind takes the set behind the prefix that it is given", "[graph]") {
   CHECK_THROWS_WITH(graph::bind(other, file.sources(), "q."), Contains("5 missing (conv.weight"));
 }
 
+// Oracle: the names that no parameter has, by hand.
 TEST_CASE("bind ignores counters and reports what is left over", "[graph]") {
   Graph g = one_layer();
   File file;
@@ -71,6 +74,7 @@ TEST_CASE("bind ignores counters and reports what is left over", "[graph]") {
   CHECK(graph::bind(g, file.sources()).left_over == std::vector<std::size_t>{6});
 }
 
+// Law: nothing is bound by guess; the message names what was found and expected.
 TEST_CASE("bind names what does not fit", "[graph]") {
   Graph g = one_layer();
   File file;
@@ -90,6 +94,7 @@ TEST_CASE("bind names what does not fit", "[graph]") {
   }
 }
 
+// Law: weights are real numbers.
 TEST_CASE("bind refuses integer weights", "[graph]") {
   Graph g = one_layer();
   File file;

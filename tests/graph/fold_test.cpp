@@ -86,6 +86,7 @@ TEST_CASE("folding keeps the function of convolutions, products and what it leav
   check_same_function(g, folded);
 }
 
+// Law: what is not known is not folded.
 TEST_CASE("a BatchNorm without values cannot be folded", "[graph]") {
   Graph g;
   const ValueId x = g.add_input("x", Shape{1, 4, 6, 6});

@@ -52,6 +52,7 @@ TEST_CASE("Convolutions and pools have PyTorch's extents", "[graph]") {
   }
 }
 
+// Oracle: worked by hand: x[:, :, ::2, ::2] of 9 x 8 is 5 x 4, and 8 channels on both sides make 32.
 TEST_CASE("Slice and Pad of an option-A shortcut", "[graph]") {
   Graph g;
   const ValueId x = g.add_input("x", Shape{1, 16, 9, 8});
@@ -64,6 +65,7 @@ TEST_CASE("Slice and Pad of an option-A shortcut", "[graph]") {
   CHECK(*g.value(y).shape == Shape{1, 16, 5, 4});
 }
 
+// Law: a message names the node, what was found and what was expected.
 TEST_CASE("Shape errors name the node, what was found and what was expected", "[graph]") {
   Graph g;
   const ValueId x = g.add_input("x", Shape{1, 4, 8, 8});

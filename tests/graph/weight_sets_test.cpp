@@ -37,6 +37,7 @@ TEST_CASE("a set is found behind any prefix", "[graph]") {
   CHECK(full(with_others) == Names{prefix});
 }
 
+// Oracle: the prefixes by hand.
 TEST_CASE("two sets stand in the file's order", "[graph]") {
   Names tensors = behind("module.encoder_q.");
   for (const std::string& name : behind("module.encoder_k.")) tensors.push_back(name);
@@ -44,6 +45,7 @@ TEST_CASE("two sets stand in the file's order", "[graph]") {
   CHECK(full(tensors) == Names{"module.encoder_q.", "module.encoder_k."});
 }
 
+// Oracle: names as FSDP, activation checkpointing, DataParallel and torch.compile write them.
 TEST_CASE("wrappings inside of names are undone", "[graph]") {
   CHECK(full({"_fsdp_wrapped_module.conv1.weight", "_fsdp_wrapped_module.bn1.running_mean",
               "_fsdp_wrapped_module.layer1._fsdp_wrapped_module.0._checkpoint_wrapped_module.conv1.weight"}) ==
@@ -54,6 +56,7 @@ TEST_CASE("wrappings inside of names are undone", "[graph]") {
   CHECK(wrappings.undone("layer1.module") == "layer1.module");  // what a tensor is called itself
 }
 
+// Law: a part that the network itself names is no wrapping.
 TEST_CASE("a layer of the network's own that is called module is no wrapping", "[graph]") {
   const Names wanted{"module.0.weight", "conv.weight"};
   CHECK(full({"model.module.0.weight", "model.conv.weight"}, wanted) == Names{"model."});
@@ -61,6 +64,7 @@ TEST_CASE("a layer of the network's own that is called module is no wrapping", "
   CHECK_FALSE(Wrappings(wanted).wraps("module"));
 }
 
+// Law: the last 64 parts are looked at, so that the time is in proportion to the names.
 TEST_CASE("names of a million dots cost no more than others", "[graph]") {
   std::string dots;
   for (int i = 0; i < 1000000; ++i) dots += "a.";

@@ -1,12 +1,12 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 
-#include "shiftnorm/container/npy.hpp"
 #include "shiftnorm/container/safetensors.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/file.hpp"
 #include "shiftnorm/imaging/dataset.hpp"
 #include "support.hpp"
+#include "support/npy_file.hpp"
 #include "support/shared_data.hpp"
 
 using namespace shiftnorm;
@@ -32,13 +32,14 @@ struct OneFile {
   OneFile(const char* name, const std::vector<std::byte>& bytes) : path((dir.path() / name).string()) {
     put(path, bytes);
   }
-  OneFile(const char* name, const Array& array) : OneFile(name, container::write_npy(array)) {}
+  OneFile(const char* name, const Array& array) : OneFile(name, shiftnorm::test::write_npy(array)) {}
 };
 
 std::vector<std::uint16_t> counted(std::initializer_list<int> values) { return {values.begin(), values.end()}; }
 
 }  // namespace
 
+// Oracle: MedMNIST's files: `test_labels` beside `test_images`.
 TEST_CASE("MedMNIST's layout: images with the labels of their split", "[imaging]") {
   const OneFile file("x.npz", npz({{"train_images", counting({4, 2, 2})},
                                    {"train_labels", integers({4}, {0, 0, 0, 5})},
@@ -65,6 +66,7 @@ TEST_CASE("MedMNIST's layout: images with the labels of their split", "[imaging]
   CHECK_THAT(text("#test_images", {.classes = {"a", "b"}}), Contains("2 names given; the labels go up to 2"));
 }
 
+// Law: one class for each image, or an error.
 TEST_CASE("Labels that do not fit the images are refused", "[imaging]") {
   const auto text = [](const Array& wrong) {
     const OneFile file("x.npz", npz({{"a_images", counting({3, 2, 2})}, {"a_labels", wrong}}));
@@ -82,6 +84,7 @@ TEST_CASE("Labels that do not fit the images are refused", "[imaging]") {
   CHECK(open_dataset(file.path, {.labelled = false})->classes().empty());
 }
 
+// Oracle: indices worked by hand: counting() numbers the elements in the order of the file.
 TEST_CASE("Image arrays in every layout", "[imaging]") {
   const OneFile last("last.npy", counting({2, 1, 2, 3}));
   CHECK(open_dataset(last.path, {})->decode(1).pixels == counted({6, 7, 8, 9, 10, 11}));
@@ -97,6 +100,7 @@ TEST_CASE("Image arrays in every layout", "[imaging]") {
              Contains("last.npy: array of shape [2, 1, 2, 3] with layout NHW"));
 }
 
+// Law: what is no image keeps its shape and values.
 TEST_CASE("Whole numbers of other shapes and types are no images", "[imaging]") {
   const auto plain = [](const Array& array, const DatasetOptions& options = {}) {
     const OneFile file("x.npy", array);
@@ -113,12 +117,14 @@ TEST_CASE("Whole numbers of other shapes and types are no images", "[imaging]") 
   CHECK(plain(counting({2, 2, 2, 5}), {.layout = "NHWC"}).shape == Shape{5, 2, 2});
 }
 
+// Law: each axis once, N first.
 TEST_CASE("A layout names every axis once, N first", "[imaging]") {
   for (const char* good : {"NC", "NCT", "NTC", "NHWC", "NDHWC", "NTHWC", "NHW"}) CHECK_NOTHROW(check_layout(good));
   for (const char* bad : {"", "N", "CN", "NCC", "NHWX", "nchw", "NN"})
     CHECK_THAT(error_of<ConfigError>([&] { check_layout(bad); }), Contains("expected N and then each axis once"));
 }
 
+// Oracle: 0x0201 and 0xffff, little-endian.
 TEST_CASE("16-bit image arrays keep their bits", "[imaging]") {
   const OneFile file("x.npy",
                      Array(DType::u16, {1, 1, 2}, {std::byte{1}, std::byte{2}, std::byte{255}, std::byte{255}}));
@@ -151,6 +157,7 @@ TEST_CASE("Floating-point arrays enter as they are", "[imaging]") {
              Contains("expected samples along the first axis"));
 }
 
+// Law: the one array beside `labels` needs no name, and its fingerprint is that of the named one.
 TEST_CASE("safetensors: labels beside the images, the only array without a key", "[imaging]") {
   const std::vector<std::pair<std::string, Array>> arrays{{"scans", counting({2, 2, 2, 1})},
                                                           {"labels", integers({2}, {1, 0})}};
@@ -163,8 +170,9 @@ TEST_CASE("safetensors: labels beside the images, the only array without a key",
   CHECK(data->fingerprint() != open_dataset(file.path, {.limit = {.images = 1}})->fingerprint());
 }
 
+// Law: every message begins with the name of the file.
 TEST_CASE("Bad array files are refused with their name", "[imaging]") {
-  std::vector<std::byte> cut = container::write_npy(counting({2, 2, 2}));
+  std::vector<std::byte> cut = shiftnorm::test::write_npy(counting({2, 2, 2}));
   cut.resize(cut.size() - 1);
   const OneFile truncated("x.npy", cut);
   CHECK(error_of<FormatError>([&] { return open_dataset(truncated.path, {}); }).starts_with("x.npy: "));

@@ -83,6 +83,7 @@ TEST_CASE("Real numbers outside [0, 1] need a scale", "[imaging]") {
   CHECK(apply_image_steps(none, image, 3).reals == std::vector<float>{-50, -50, -50, 100, 100, 100});
 }
 
+// Oracle: the level that was written.
 TEST_CASE("A bitmap decodes to its own numbers", "[imaging]") {
   const Image image = decode_image(flat_bmp(3, 5, 77));
   CHECK(image.height == 3);
@@ -90,6 +91,7 @@ TEST_CASE("A bitmap decodes to its own numbers", "[imaging]") {
   CHECK(image.pixels == std::vector<std::uint16_t>(45, 77));
 }
 
+// Law: content decides, names do not.
 TEST_CASE("What is no image is refused by its content", "[imaging]") {
   const auto prose = as_bytes("Some notes about the patients.");
   CHECK_THAT(refusal({prose.begin(), prose.end()}), StartsWith("is no image"));
@@ -98,6 +100,7 @@ TEST_CASE("What is no image is refused by its content", "[imaging]") {
   CHECK_THAT(refusal({letters.begin(), letters.end()}), StartsWith("is no image"));
 }
 
+// Law: a picture of which a pixel is missing is bad.
 TEST_CASE("A truncated file of any format is refused", "[imaging]") {
   for (const goldens::File& file : goldens::kFiles) {
     INFO(file.name);
@@ -112,6 +115,7 @@ TEST_CASE("A truncated file of any format is refused", "[imaging]") {
   }
 }
 
+// Law: libjpeg's own words reach nobody.
 TEST_CASE("A JPEG whose frame never begins its scan is refused in our words", "[imaging]") {
   std::vector<std::byte> file = golden_file("jpeg-420");
   const std::array scan{std::byte{0xff}, std::byte{0xda}};
@@ -119,6 +123,7 @@ TEST_CASE("A JPEG whose frame never begins its scan is refused in our words", "[
   CHECK(refusal(file) == "JPEG data cannot be decoded");
 }
 
+// Law: the number of pixels is bounded before memory is taken.
 TEST_CASE("A header that claims a huge image is refused before memory is taken", "[imaging]") {
   std::vector<std::byte> png = golden_file("png-rgb");
   set(png, 16, {0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff});
@@ -132,6 +137,7 @@ TEST_CASE("A header that claims a huge image is refused before memory is taken",
   CHECK_THAT(refusal(bmp), StartsWith("BMP file is truncated: it has 70 bytes; expected"));
 }
 
+// Law: one flipped bit changes a CRC-32.
 TEST_CASE("A damaged PNG chunk is refused by its checksum", "[imaging]") {
   std::vector<std::byte> png = golden_file("png-rgb");
   png[45] ^= std::byte{1};

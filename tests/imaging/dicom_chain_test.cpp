@@ -44,6 +44,7 @@ TinyObject grey(const std::vector<std::uint16_t>& values) {
 
 }  // namespace
 
+// Oracle: PS3.3 C.11.2.1.2 and C.11.2.1.3, worked by hand.
 TEST_CASE("Each window function is its formula", "[imaging]") {
   const auto at = [](VoiFunction f, double c, double w, double m) { return apply_window({c, w, f}, m); };
   // (m - (c - 0.5)) / (w - 1) + 0.5 with c = 40, w = 81: 80 steps from -0.5 on.
@@ -62,6 +63,7 @@ TEST_CASE("Each window function is its formula", "[imaging]") {
   CHECK(at(VoiFunction::sigmoid, 40, 80, 60) == Approx(1.0 / (1.0 + std::exp(-1.0))));
 }
 
+// Oracle: PS3.3 C.11.2.1.1, by hand.
 TEST_CASE("A VOI table is read by rounded value and clamped at both ends", "[imaging]") {
   const LookupTable table{-2, 8, {0, 51, 102, 255}};
   CHECK(apply_table(table, -100) == 0.0);
@@ -70,6 +72,7 @@ TEST_CASE("A VOI table is read by rounded value and clamped at both ends", "[ima
   CHECK(apply_table(table, 1e300) == 1.0);
 }
 
+// Oracle: PS3.3 C.11.1 and C.11.2, worked by hand.
 TEST_CASE("The file's window is applied to rescaled values, MONOCHROME1 once", "[imaging]") {
   TinyObject tiny = grey({0, 100, 200, 300});
   tiny.text(kSlope, "DS", "0.5").text(kIntercept, "DS", "-10").text(kCentre, "DS", "40").text(kWidth, "DS", "80");
@@ -85,6 +88,7 @@ TEST_CASE("The file's window is applied to rescaled values, MONOCHROME1 once", "
   check_near(shown(tiny), {0.0, 1.0, 1.0, 1.0});
 }
 
+// Oracle: worked by hand; numpy.percentile for the rule without a window.
 TEST_CASE("Windows come in pairs; an unusable one leads to the rule without a window", "[imaging]") {
   TinyObject tiny = grey({0, 1000, 2000, 4000});
   tiny.text(kCentre, "DS", "500\\1000").text(kWidth, "DS", "1000\\2000").text(kFunction, "CS", "LINEAR_EXACT");
@@ -127,6 +131,7 @@ TEST_CASE("Numbers are read in whatever value representation they stand", "[imag
   refused("FD", little(0x7ff8000000000000, 8));
 }
 
+// Oracle: the same numbers as decimal strings, by hand.
 TEST_CASE("Windows, rescale and padding too", "[imaging]") {
   TinyObject tiny = grey({0, 100, 200, 300});
   // 0.5, -10, 40 and 80 as IEEE doubles.
@@ -156,6 +161,7 @@ TEST_CASE("Sequences with empty items say nothing", "[imaging]") {
   CHECK_THROWS_AS(shown(tiny), Fault);
 }
 
+// Oracle: worked by hand: 100, 200 and 300 are 0, 1/2 and 1.
 TEST_CASE("Padding is black and takes no part in any scale", "[imaging]") {
   TinyObject tiny = grey({5, 6, 7, 100, 200, 300});
   tiny.number(kPadding, 7).number(kPaddingLimit, 5);  // either order
@@ -165,6 +171,7 @@ TEST_CASE("Padding is black and takes no part in any scale", "[imaging]") {
   check_near(shown(grey({77, 77, 77}), {.rule = VoiRule::minmax}), {0, 0, 0});
 }
 
+// Oracle: the formulas by hand: 819 of 4095 is 1/5.
 TEST_CASE("Bits, several windows, 8 bits and equalisation", "[imaging]") {
   check_near(shown(grey({0, 819, 4095}), {.rule = VoiRule::bits}), {0.0, 0.2, 1.0});
   const Image three = show(frame_of(grey({0, 100})), {.rule = VoiRule::window,
@@ -182,6 +189,7 @@ TEST_CASE("Bits, several windows, 8 bits and equalisation", "[imaging]") {
   CHECK_THROWS_AS(show(frame_of(grey({1})), {.rule = VoiRule::none, .quantize8 = true}), ConfigError);
 }
 
+// Oracle: NumPy.
 TEST_CASE("Percentiles are numpy's", "[imaging]") {
   // numpy.percentile([1, 2, 2, 10], [0, 25, 50, 90, 100]) = 1, 1.75, 2, 7.6, 10.
   const ValueCounts counts{{1, 1}, {2, 2}, {10, 1}};
@@ -193,6 +201,7 @@ TEST_CASE("Percentiles are numpy's", "[imaging]") {
   CHECK(percentile({}, 50) == 0);
 }
 
+// Oracle: the table of the guide.
 TEST_CASE("The modality decides where nothing was said", "[imaging]") {
   CHECK(settle({}, "MR").voi.rule == VoiRule::percentile);
   CHECK(settle({}, "DX").voi.rule == VoiRule::file);
@@ -202,6 +211,7 @@ TEST_CASE("The modality decides where nothing was said", "[imaging]") {
   CHECK(settle({.rule = VoiRule::minmax}, "CT").named);
 }
 
+// Oracle: PS3.3 C.7.6.3.1.7: the vertical spacing first.
 TEST_CASE("Pixels that are not square are made so unless told otherwise", "[imaging]") {
   TinyObject tiny(2, 2, {0, 4095, 0, 4095});
   tiny.text(kAspect, "IS", "2\\1");
@@ -213,6 +223,7 @@ TEST_CASE("Pixels that are not square are made so unless told otherwise", "[imag
   CHECK(show(frame, {.rule = VoiRule::bits, .ignore_aspect = true}).height == 2);
 }
 
+// Law: each contradiction has a reason of its own.
 TEST_CASE("A header that contradicts itself names its fault", "[imaging]") {
   const auto reason = [](const TinyObject& tiny) {
     try {

@@ -43,6 +43,7 @@ std::shared_ptr<const Dataset> open(const fs::path& folder, const TempDir& key, 
 
 }  // namespace
 
+// Oracle: which of these objects are pictures, by hand.
 TEST_CASE("A folder of DICOM objects is told by content; what is no image is skipped with a reason", "[imaging]") {
   const TempDir dir, key;
   put(dir.path() / "a" / "1", object("1.1", 819).bytes());
@@ -83,6 +84,7 @@ TEST_CASE("A folder of DICOM objects is told by content; what is no image is ski
   CHECK(value[0] == Approx(0.2f));
 }
 
+// Law: ids depend on the key, fingerprints do not.
 TEST_CASE("Ids are keyed: the same under one key, others under another, and the key is the owner's", "[imaging]") {
   const TempDir dir, key, other;
   put(dir.path() / "1", object("1.1", 1).bytes());
@@ -97,6 +99,7 @@ TEST_CASE("Ids are keyed: the same under one key, others under another, and the 
   CHECK_THAT(error_of<ConfigError>([&] { open(dir.path(), key); }), Contains("mode 0600"));
 }
 
+// Oracle: the two objects by hand.
 TEST_CASE("Attributes select objects, folders label them", "[imaging]") {
   const TempDir dir, key;
   put(dir.path() / "ill" / "1", object("1.1", 1).text(kView, "CS", "PA").bytes());
@@ -114,6 +117,7 @@ TEST_CASE("Attributes select objects, folders label them", "[imaging]") {
   CHECK_THAT(error_of<ConfigError>([&] { open(dir.path(), key, options); }), Contains("NoSuchThing"));
 }
 
+// Oracle: the five objects by hand.
 TEST_CASE("The value of an attribute labels objects", "[imaging]") {
   const TempDir dir, key;
   const std::vector<std::string> views{"PA", "ap", "LL", "", "PA\\OBLIQUE"};
@@ -243,6 +247,7 @@ TEST_CASE("Objects without a preamble are read alone and in folders", "[imaging]
   CHECK_THROWS_AS(open(other.path() / "x", key), UnsupportedError);
 }
 
+// Oracle: the four objects, counted by hand.
 TEST_CASE("Where nothing is left the reasons are counted", "[imaging]") {
   const TempDir dir, key;
   put(dir.path() / "1", object("1.1", 1).text(kIntent, "CS", "FOR PROCESSING").bytes());
@@ -255,6 +260,7 @@ TEST_CASE("Where nothing is left the reasons are counted", "[imaging]") {
              Contains("3 skipped (2 for-processing, 1 sop-class), 1 bad (1 truncated; the first is truncated: "));
 }
 
+// Law: a file without permission is bad, whatever it holds.
 TEST_CASE("What may not be read is bad, not another kind of file", "[imaging]") {
   if (::geteuid() == 0) {
     WARN("skipped: root may read everything");
@@ -275,6 +281,7 @@ TEST_CASE("What may not be read is bad, not another kind of file", "[imaging]") 
                                          "changed-while-read: the folder cannot be opened"});
 }
 
+// Law: what was listed is what is decoded, or an error.
 TEST_CASE("A file that is replaced after listing is a fault of its own", "[imaging]") {
   const TempDir dir, key;
   put(dir.path() / "1", object("1.1", 1).bytes());
@@ -283,6 +290,7 @@ TEST_CASE("A file that is replaced after listing is a fault of its own", "[imagi
   CHECK_THAT(error_of<FormatError>([&] { data->decode(0); }), Contains("changed-while-read"));
 }
 
+// Law: a scale that turns a picture black is a mistake.
 TEST_CASE("A scale meant for 8-bit files is refused where values lie in [0, 1]", "[imaging]") {
   const TempDir dir, key;
   put(dir.path() / "1", object("1.1", 1).bytes());
@@ -292,6 +300,7 @@ TEST_CASE("A scale meant for 8-bit files is refused where values lie in [0, 1]",
              Contains("to_float scale = 255"));
 }
 
+// Law: one bad object costs one request.
 TEST_CASE("A helper that dies costs the request it was working on", "[imaging]") {
   const TempDir dir;
   const fs::path file = dir.path() / "1";

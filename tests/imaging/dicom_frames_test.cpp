@@ -76,6 +76,7 @@ void check(const TinyObject& tiny, const std::vector<int>& levels, const std::ve
 
 }  // namespace
 
+// Oracle: the levels that were packed, frame by frame.
 TEST_CASE("Frames of several fragments begin where images do, or where a table says", "[imaging]") {
   const auto two = image(10, 3) + image(20, 2);
   const std::size_t second = bytes_in(image(10, 3));
@@ -106,6 +107,7 @@ TEST_CASE("Frames of several fragments begin where images do, or where a table s
   }
 }
 
+// Oracle: the levels that were packed, frame by frame.
 TEST_CASE("Empty fragments belong to the frame before them", "[imaging]") {
   const std::vector<std::string> nothing{""};
   check(frames(3).packed(kBaseline, "", image(1) + image(2) + image(3) + nothing), {1, 2, 3});
@@ -118,6 +120,7 @@ TEST_CASE("Empty fragments belong to the frame before them", "[imaging]") {
   CHECK_THROWS_AS(read(frames(1).packed(kBaseline, "", nothing)), Fault);
 }
 
+// Oracle: the levels that were packed, and PS3.3 C.7.6.3.1.8 for the table.
 TEST_CASE("The extended offset table goes before", "[imaging]") {
   constexpr std::uint32_t kOffsets = 0x7fe00001, kLengths = 0x7fe00002;
   const auto two = image(10, 3) + image(20, 2);
@@ -133,6 +136,7 @@ TEST_CASE("The extended offset table goes before", "[imaging]") {
   check(tiny, {10, 20}, {kWrongTable});
 }
 
+// Oracle: the number in the header against the images that were packed.
 TEST_CASE("NumberOfFrames holds", "[imaging]") {
   const auto three = image(1, 2) + image(2, 2) + image(3);
   check(frames(2).packed(kBaseline, "", three), {1, 2},
@@ -156,6 +160,7 @@ TEST_CASE("NumberOfFrames holds", "[imaging]") {
   check(frames(2).packed(kBaseline, "", split + image(5)), {9, 5});
 }
 
+// Law: the other frames are what they were.
 TEST_CASE("One damaged frame costs itself alone", "[imaging]") {
   start_dcmtk();
   auto parts = image(1) + image(2) + image(3);
@@ -166,6 +171,7 @@ TEST_CASE("One damaged frame costs itself alone", "[imaging]") {
   CHECK(std::to_integer<int>(object.frame(2).values[0]) == 3);
 }
 
+// Oracle: PS3.5 annex G, laid out by hand.
 TEST_CASE("RLE frames begin with a header", "[imaging]") {
   // One segment behind 64 bytes of header: runs of 128 equal bytes (PS3.5 G.3).
   const auto rle = [](int level) {

@@ -71,6 +71,7 @@ const std::array<std::uint32_t, 3> kAsRgb{100, 90, 200}, kAsYcc{201, 62, 33};
 
 }  // namespace
 
+// Oracle: ITU-T T.871 and Adobe's technical note 5116: what each marker says.
 TEST_CASE("JPEG colours are what the codestream's markers say, then the header's", "[imaging]") {
   struct Case {
     std::string photometric, markers;
@@ -106,6 +107,7 @@ TEST_CASE("JPEG colours are what the codestream's markers say, then the header's
   }
 }
 
+// Oracle: the samples that were packed, taken as the header says.
 TEST_CASE("Lossless JPEG keeps the header's colours, and says where its markers contradict them", "[imaging]") {
   const auto with = [](const std::string& photometric, const std::string& markers) {
     const TinyLosslessJpeg jpeg{.pixels = {kSamples, kSamples, {1, 2, 3}, kSamples}, .applications = markers};
@@ -120,6 +122,7 @@ TEST_CASE("Lossless JPEG keeps the header's colours, and says where its markers 
   CHECK_THAT(with("YBR_FULL", adobe(0)).remarks.at(0), Contains("the header is believed"));
 }
 
+// Oracle: the markers of each frame.
 TEST_CASE("Colours are settled frame by frame", "[imaging]") {
   start_dcmtk();
   const TinyJpeg plain{.blocks = {kSamples}}, marked{.blocks = {kSamples}, .applications = jfif()};

@@ -34,6 +34,7 @@ void put_flat(const fs::path& path, std::uint8_t level = 9) { put(path, flat_bmp
 
 }  // namespace
 
+// Oracle: the tree by hand; classes as torchvision.datasets.ImageFolder sorts them.
 TEST_CASE("Class folders, nested files, other files, hidden files and links", "[imaging]") {
   const TempDir dir;
   const fs::path root = dir.path() / "set";
@@ -66,6 +67,7 @@ TEST_CASE("Class folders, nested files, other files, hidden files and links", "[
   CHECK_THAT(error_of<Error>([&] { return data->array(0); }), Contains("expected decode()"));
 }
 
+// Law: without class folders there are no labels.
 TEST_CASE("Images without class folders are an unlabelled set", "[imaging]") {
   const TempDir dir;
   put_flat(dir.path() / "2.bmp");
@@ -80,6 +82,7 @@ TEST_CASE("Images without class folders are an unlabelled set", "[imaging]") {
              Contains("limit.per_class: the data have no labels"));
 }
 
+// Oracle: the given order by hand.
 TEST_CASE("Classes follow the order that was given", "[imaging]") {
   const TempDir dir;
   for (const char* name : {"cat", "dog", "owl"}) put_flat(dir.path() / name / "1.bmp");
@@ -120,6 +123,7 @@ TEST_CASE("Class folders that are numbers are taken in their order, and it is sa
   CHECK(open_dataset((dir.path() / "long").string(), {})->classes() == std::vector<std::string>{nines, one});
 }
 
+// Oracle: the list of files, counted by hand.
 TEST_CASE("What systems put into folders is no class and no image, and is counted", "[imaging]") {
   const TempDir dir;
   const std::vector<std::string> system{".ipynb_checkpoints/1.bmp",
@@ -147,6 +151,7 @@ TEST_CASE("What systems put into folders is no class and no image, and is counte
   CHECK(ids(*open_dataset((dir.path() / ".cache").string(), {})) == std::vector<std::string>{"1.bmp"});
 }
 
+// Law: each picture once, and what is left out is counted.
 TEST_CASE("Links to folders are followed once, and none is dropped unsaid", "[imaging]") {
   const TempDir dir;
   for (const char* name : {"a", "b", "c"}) put_flat(dir.path() / "real" / name / "1.bmp");
@@ -171,6 +176,7 @@ TEST_CASE("Links to folders are followed once, and none is dropped unsaid", "[im
                                  "1 links lead nowhere; expected files or folders that are there"});
 }
 
+// Law: a draw depends on the seed alone and keeps the order.
 TEST_CASE("Limits keep the first of each class, or a draw in order", "[imaging]") {
   const TempDir dir;
   for (const char* name : {"a", "b"})
@@ -200,6 +206,7 @@ TEST_CASE("A draw favours no sample", "[imaging]") {
   for (const auto& [id, count] : seen) CHECK(std::abs(count - 200) < 50);
 }
 
+// Law: another name or another byte gives another fingerprint, and nothing else does.
 TEST_CASE("The fingerprint is over names and bytes", "[imaging]") {
   const TempDir dir;
   put_flat(dir.path() / "a" / "1.bmp", 1);
@@ -218,6 +225,7 @@ TEST_CASE("The fingerprint is over names and bytes", "[imaging]") {
   CHECK(open_dataset(root, {})->fingerprint() != first);
 }
 
+// Law: the bytes that were decoded are those that were listed.
 TEST_CASE("A file that changes between two readings is noticed", "[imaging]") {
   const TempDir dir;
   put_flat(dir.path() / "1.bmp", 1);
@@ -230,12 +238,14 @@ TEST_CASE("A file that changes between two readings is noticed", "[imaging]") {
   CHECK(error_of<FormatError>([&] { return data->decode(0); }) == "no such file");
 }
 
+// Law: an id is one printable line.
 TEST_CASE("Names that cannot be printed are escaped in ids", "[imaging]") {
   const TempDir dir;
   put_flat(dir.path() / "line\nbreak.bmp");
   CHECK(ids(*open_dataset(dir.path().string(), {})) == std::vector<std::string>{"line\\x0abreak.bmp"});
 }
 
+// Law: one line that says what was found and expected.
 TEST_CASE("What cannot be opened is said in one line", "[imaging]") {
   const TempDir dir;
   const auto text = [&](const std::string& where, Reader reader = Reader::automatic) {

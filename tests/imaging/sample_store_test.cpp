@@ -4,9 +4,9 @@
 #include <cmath>
 #include <filesystem>
 
-#include "shiftnorm/container/npy.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "support.hpp"
+#include "support/npy_file.hpp"
 #include "support/shared_data.hpp"
 
 using namespace shiftnorm;
@@ -113,6 +113,22 @@ TEST_CASE("A file that changed after loading is an error that names it", "[imagi
   CHECK(error_of<FormatError>([&] { return loaded(store, 0); }) == "1.bmp: no such file");
 }
 
+// Oracle: the files as they are made here: two that are no image, one that is cut off, one of another size.
+TEST_CASE("No usable sample is an error that counts the reasons", "[imaging]") {
+  const TempDir dir;
+  put(dir.path() / "1.jpg", "no image");
+  put(dir.path() / "2.jpg", "no image either");
+  std::vector<std::byte> cut = flat_bmp(8, 8, 1);
+  cut.resize(cut.size() / 2);
+  put(dir.path() / "3.bmp", cut);
+  const auto text = [&] { return error_of<Error>([&] { SampleStore(open(dir.path()), kPlain, {3, 8, 8}, {}, {}); }); };
+  CHECK_THAT(text(), Contains("none of 3 samples is usable: 1.jpg: is no image"));
+  CHECK_THAT(text(), Contains("; 3 are bad (2 is no image") && Contains(", 1 "));
+  put(dir.path() / "4.bmp", flat_bmp(2, 2, 1));
+  // What can be mended with other options is told first.
+  CHECK_THAT(text(), Contains("none of 4 samples is usable: 4.bmp: is 2 x 2") && Contains("4 are bad (2 is no image"));
+}
+
 TEST_CASE("No usable sample is an error with the first reason", "[imaging]") {
   const TempDir dir;
   put(dir.path() / "1.jpg", "no image");
@@ -145,7 +161,7 @@ TEST_CASE("No usable sample is an error with the first reason", "[imaging]") {
 TEST_CASE("Float arrays are loaded as they are, and one that is not finite is bad", "[imaging]") {
   const TempDir dir;
   const std::vector<float> values{1, 2, 3, 4, 5, NAN, 7, 8, -1, -2, -3, -4};
-  put(dir.path() / "x.npy", container::write_npy(Array::from_floats({3, 2, 2}, values)));
+  put(dir.path() / "x.npy", shiftnorm::test::write_npy(Array::from_floats({3, 2, 2}, values)));
   const auto data = open(dir.path() / "x.npy");
   const SampleStore store(data, {}, {1, 2, 2}, {.threads = 2}, {});
   CHECK(store.shape() == Shape{1, 2, 2});

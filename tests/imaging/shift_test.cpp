@@ -6,6 +6,7 @@
 #include <set>
 
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/imaging/transform.hpp"
 
 using namespace shiftnorm;
 using namespace shiftnorm::imaging;
@@ -161,6 +162,58 @@ TEST_CASE("Blurs leave a constant image alone", "[imaging]") {
       INFO(name);
       CHECK(apply_shift({name, severity}, grey, 3, any_key()).pixels == grey.pixels);
     }
+}
+
+// Law: what a shift does not change is asked of the data themselves. The audit of a file was lost here once.
+TEST_CASE("Shifted data are asked for everything that is not shifted", "[imaging]") {
+  class Told final : public Dataset {
+   public:
+    const std::vector<Sample>& samples() const override { return samples_; }
+    const std::vector<std::string>& classes() const override { return classes_; }
+    std::int64_t skipped() const override { return 7; }
+    bool images() const override { return true; }
+    bool integers() const override { return true; }
+    Image decode(std::size_t) const override { return {}; }
+    Tensor array(std::size_t) const override { return {}; }
+    Reader reader() const override { return Reader::folder; }
+    const std::vector<Bad>& bad() const override { return bad_; }
+    const std::vector<Bad>& skipped_files() const override { return bad_; }
+    std::vector<std::string> notes(const Pipeline&) const override { return {"a note"}; }
+    std::optional<PixelAudit> audit(std::size_t index) const override {
+      return PixelAudit{.stored_sha256 = std::to_string(index)};
+    }
+    std::string digest(std::size_t index) const override { return "digest " + std::to_string(index); }
+    std::string content(std::size_t index) const override { return "content " + std::to_string(index); }
+    std::string path(std::size_t index) const override { return "path " + std::to_string(index); }
+    std::vector<Place> other_places() const override { return {{"id", "path"}}; }
+    const LabelCounts* label_counts() const override { return &counts_; }
+    std::vector<std::string> selection_notes() const override { return {"chosen"}; }
+
+   private:
+    std::vector<Sample> samples_{Sample{.id = "a"}, Sample{.id = "b"}};
+    std::vector<std::string> classes_{"x", "y"};
+    std::vector<Bad> bad_{{"c", "is bad"}};
+    LabelCounts counts_{};
+  };
+  const Told told;
+  const auto data = shifted(std::make_unique<Told>(), {{"gaussian_noise", 1}}, 3);
+  CHECK(data->samples().size() == 2);
+  CHECK(data->classes() == told.classes());
+  CHECK(data->skipped() == 7);
+  CHECK(data->images());
+  CHECK(data->integers());
+  CHECK(data->reader() == Reader::folder);
+  CHECK(data->bad().size() == 1);
+  CHECK(data->skipped_files().size() == 1);
+  CHECK(data->notes({}) == told.notes({}));
+  REQUIRE(data->audit(1));
+  CHECK(data->audit(1)->stored_sha256 == "1");
+  CHECK(data->digest(1) == "digest 1");
+  CHECK(data->content(1) == "content 1");
+  CHECK(data->path(1) == "path 1");
+  CHECK(data->other_places().size() == 1);
+  CHECK(data->label_counts() != nullptr);
+  CHECK(data->selection_notes() == told.selection_notes());
 }
 
 TEST_CASE("Unknown shifts and severities are refused", "[imaging]") {

@@ -4,10 +4,10 @@
 #include <stdexcept>
 
 #include "goldens.hpp"
-#include "shiftnorm/container/npy.hpp"
 #include "shiftnorm/container/zip.hpp"
 #include "shiftnorm/core/file.hpp"
 #include "shiftnorm/core/hash.hpp"
+#include "support/npy_file.hpp"
 
 namespace shiftnorm::imaging::test {
 namespace {
@@ -90,7 +90,7 @@ std::vector<std::byte> npz(const std::vector<std::pair<std::string, Array>>& arr
   Writer file, directory;
   for (const auto& [key, array] : arrays) {
     const std::string name = key + ".npy";
-    const std::vector<std::byte> member = container::write_npy(array);
+    const std::vector<std::byte> member = shiftnorm::test::write_npy(array);
     const std::size_t at = file.size();
     const auto common = [&](Writer& to) {
       to.number(20, 2).number(0, 2).number(0, 2).number(0, 4).number(container::crc32(member), 4);

@@ -108,6 +108,7 @@ TEST_CASE("The bootstrap is the same for any number of threads", "[metrics]") {
   }
 }
 
+// Law: where no interval can be had there is a reason.
 TEST_CASE("No interval where the metric is undefined or there is one image, and the reason", "[metrics]") {
   const Predictions one{2, {0}, {1, 0}}, broken{2, {0, 1}, {std::nan(""), 1, 0, 1}};
   CHECK(confidence_interval(metric("accuracy"), one, {}).reason == "one image does not tell how the score varies");
@@ -298,6 +299,7 @@ TEST_CASE("The interval of the ECE holds it, and 0 for a calibrated network", "[
   }
 }
 
+// Law: what is out of range is refused, with the range.
 TEST_CASE("Bootstrap options out of range are refused", "[metrics]") {
   const Predictions p = certain(4, 2);
   CHECK_THROWS_WITH(confidence_interval(metric("accuracy"), p, {0, 0.95, 0, 1}),

@@ -47,6 +47,7 @@ TEST_CASE("McNemar counts the discordant pairs", "[metrics]") {
   CHECK(result.p == Approx(1.0158259578897715e-10).epsilon(1e-9));
 }
 
+// Law: a paired test needs pairs.
 TEST_CASE("McNemar refuses other images", "[metrics]") {
   Predictions other = test::formula_data(2);
   other.labels[3] = (other.labels[3] + 1) % 5;

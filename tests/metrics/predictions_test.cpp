@@ -18,6 +18,7 @@ TEST_CASE("softmax of a row, also far from zero", "[metrics]") {
   CHECK(p[0] + p[1] == Approx(1).epsilon(1e-15));
 }
 
+// Oracle: the definition in the extended reals; what is undefined there is NaN.
 TEST_CASE("softmax of infinities and NaN", "[metrics]") {
   constexpr float kInf = std::numeric_limits<float>::infinity(), kNan = std::numeric_limits<float>::quiet_NaN();
   const std::vector<float> logits{-kInf, 0, kInf, 0, kNan, 0, 0, kNan};
@@ -35,6 +36,7 @@ TEST_CASE("predicted takes the first of equal values, and nothing from a NaN", "
   CHECK(predicted(p) == std::vector<std::int32_t>{1, 2, -1});
 }
 
+// Law: lengths and labels are checked before anything is scored.
 TEST_CASE("Predictions that do not fit are refused", "[metrics]") {
   CHECK_THROWS_WITH(predicted({3, {0, 1}, {1, 0, 0}}), "predictions: 3 probabilities; expected 2 images x 3 classes");
   CHECK_THROWS_WITH(predicted({2, {0, 2}, {1, 0, 0, 1}}), "predictions: image 1 has label 2; expected 0 to 1");

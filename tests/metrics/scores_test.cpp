@@ -105,6 +105,7 @@ TEST_CASE("The reliability diagram carries the ECE", "[metrics]") {
   CHECK(error / 211 == Approx(score(metric("ece"), p).value.value()).epsilon(1e-12));
 }
 
+// Oracle: -log of the smallest normal double, scikit-learn's clipping aside.
 TEST_CASE("A probability of zero costs a finite number of nats", "[metrics]") {
   const Predictions p{2, {0}, {0, 1}};
   CHECK(score(metric("nll"), p).value.value() == Approx(-std::log(2.2250738585072014e-308)));
@@ -129,6 +130,7 @@ TEST_CASE("compute() takes any rows, with repetition", "[metrics]") {
   }
 }
 
+// Law: a score is a number or has a reason.
 TEST_CASE("A score that has no meaning gives its reason", "[metrics]") {
   const Predictions one_class{2, {0, 0}, {0.5, 0.5, 0.4, 0.6}};
   CHECK(score(metric("auroc"), one_class).reason == "no class with images of it and images of others");
@@ -140,6 +142,7 @@ TEST_CASE("A score that has no meaning gives its reason", "[metrics]") {
     CHECK(score(metric(name), unknown).reason == "some images have outputs that are no numbers");
 }
 
+// Oracle: worked by hand: one of two images is right, of the other nothing is known.
 TEST_CASE("What a NaN leaves defined", "[metrics]") {
   const Predictions p{2, {0, 1}, {std::nan(""), std::nan(""), 0.4, 0.6}};
   CHECK(score(metric("accuracy"), p).value.value() == 0.5);
@@ -151,6 +154,7 @@ TEST_CASE("What a NaN leaves defined", "[metrics]") {
   }
 }
 
+// Law: the nearest name is told.
 TEST_CASE("An unknown metric is refused with the nearest name", "[metrics]") {
   CHECK(metric("ece").name == "ece");
   CHECK_THROWS_AS(metric("acuracy"), ConfigError);

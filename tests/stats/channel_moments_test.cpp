@@ -41,6 +41,7 @@ double two_pass(const std::vector<float>& values, long double divisor) {
 
 }  // namespace
 
+// Oracle: variance by its definition, two passes in long double (two_pass above).
 TEST_CASE("ChannelMoments agrees with the definition far from zero and from its pivot", "[stats]") {
   const float offset = GENERATE(0.0f, 1e4f), pivot = GENERATE(0.0f, 1e4f);
   const std::vector<float> values = noise(640, offset, 2);
@@ -55,6 +56,7 @@ TEST_CASE("ChannelMoments agrees with the definition far from zero and from its 
   CHECK(moments.values() == 640);
 }
 
+// Law: merging any split equals one pass, to the bit.
 TEST_CASE("ChannelMoments merges to the same bits as one pass, for any split", "[stats]") {
   ChannelMoments whole({0.5f}), left({0.5f}), right({0.5f});
   for (unsigned i = 0; i < 40; ++i) {
@@ -68,6 +70,7 @@ TEST_CASE("ChannelMoments merges to the same bits as one pass, for any split", "
   CHECK(right.variance(Divisor::population)[0] == whole.variance(Divisor::population)[0]);
 }
 
+// Law: no variance is negative; of equal values it is zero but for rounding.
 TEST_CASE("A constant channel has variance zero, never below", "[stats]") {
   ChannelMoments moments({0.1f});
   for (int i = 0; i < 7; ++i) add(moments, std::vector<float>(100, 1.7f));
@@ -76,6 +79,7 @@ TEST_CASE("A constant channel has variance zero, never below", "[stats]") {
   CHECK_THAT(moments.mean()[0], WithinRel(static_cast<double>(1.7f), 1e-14));
 }
 
+// Law: N - 1 of one value and the mean of none are undefined.
 TEST_CASE("ChannelMoments refuses what has no answer", "[stats]") {
   ChannelMoments moments({0.0f});
   CHECK_THROWS_AS(moments.mean(), std::domain_error);

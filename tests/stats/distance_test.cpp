@@ -36,6 +36,7 @@ TEST_CASE("Distances obey their laws", "[stats]") {
   CHECK(there.variance_ratio == Approx(1 / back.variance_ratio));
 }
 
+// Oracle: the formulas of stats/distance.hpp by hand: (2^2 + 3^2) / 2 under the root.
 TEST_CASE("Constant channels are counted and left out, but still lie apart", "[stats]") {
   const LayerDistance some = distances({{"x", {0, 0}, {0, 1}}}, {{"x", {3, 2}, {0, 1}}})[0];
   CHECK(some.constant == 1);
@@ -46,6 +47,7 @@ TEST_CASE("Constant channels are counted and left out, but still lie apart", "[s
   CHECK(std::isnan(all.symmetric_kl));
 }
 
+// Law: only the same layers have a distance.
 TEST_CASE("Statistics of different networks have no distance", "[stats]") {
   CHECK_THROWS_WITH(distances({{"a", {0}, {1}}}, {{"b", {0}, {1}}}),
                     Contains("layer 'b' with 1 channels; expected 'a' with 1"));

@@ -62,6 +62,7 @@ TEST_CASE("ExactSum equals integer arithmetic", "[stats]") {
   CHECK(sum.value() == std::ldexp(static_cast<long double>(expected), -20));
 }
 
+// Law: exact addition is commutative and associative.
 TEST_CASE("ExactSum has the same digits for any order and grouping", "[stats]") {
   std::vector<double> values = wild(5000, 250);
   const ExactSum forwards = sum_of(values);
@@ -120,6 +121,7 @@ TEST_CASE("ExactSum takes rows at both ends of its range and with all bits set",
   });
 }
 
+// Oracle: worked by hand; a double would have lost 3e-40 at the first addition.
 TEST_CASE("ExactSum cancels completely", "[stats]") {
   ExactSum sum;
   for (const double v : {1e60, 1.0, -1e60, -1.0, 3e-40}) sum.add(v);
@@ -128,6 +130,7 @@ TEST_CASE("ExactSum cancels completely", "[stats]") {
   CHECK(sum.value() == 0.0L);
 }
 
+// Oracle: worked by hand; powers of two are exact.
 TEST_CASE("ExactSum keeps small negative sums", "[stats]") {
   ExactSum sum;
   sum.add(-0x1p-60);
@@ -136,6 +139,7 @@ TEST_CASE("ExactSum keeps small negative sums", "[stats]") {
   CHECK(sum.value() == -1.0L - 0x1p-60L);
 }
 
+// Law: a sum that was ever out of range says so, merged ones too.
 TEST_CASE("ExactSum marks infinities, NaN and values out of range for good", "[stats]") {
   const double bad =
       GENERATE(std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN(), 0x1p300);
@@ -150,6 +154,7 @@ TEST_CASE("ExactSum marks infinities, NaN and values out of range for good", "[s
   CHECK_FALSE(other.valid());
 }
 
+// Oracle: by definition: bits below 2^-288 are none of the sum.
 TEST_CASE("ExactSum drops what lies below its lowest bit, addend by addend", "[stats]") {
   ExactSum sum;
   sum.add(0x1p-300);

@@ -78,6 +78,7 @@ TEST_CASE("The predicted error is the error that is found", "[stats]") {
   CHECK(std::sqrt(predicted) == Approx(std::sqrt(found)).epsilon(0.15));
 }
 
+// Law: a shift of the origin changes no variance, and standard errors fall with the root of n.
 TEST_CASE("The error does not depend on the pivot and falls with the root of the images", "[stats]") {
   CHECK(error_of(layer_of(50, 7, 0)) == Approx(error_of(layer_of(50, 7, 12))).epsilon(1e-6));
   CHECK(error_of(layer_of(4000, 7, 3)) == Approx(error_of(layer_of(1000, 8, 3)) / 2).epsilon(0.1));
@@ -100,6 +101,7 @@ TEST_CASE("Batches are units of their own", "[stats]") {
   CHECK(told[0].shift == Approx(std::sqrt((4.0 + 1.0) / 4)));  // (2 - 0)^2 + (2 - 1)^2 over v = 4
 }
 
+// Law: one image has no spread, and a constant channel no unit.
 TEST_CASE("What cannot be told counts as least settled", "[stats]") {
   const LayerStatistics one = layer_of(1, 1, 0), many = layer_of(100, 1, 0);
   LayerStatistics unmeasured = many;
@@ -147,6 +149,7 @@ TEST_CASE("Moments and spreads of several images at once have the same bits", "[
   CHECK_THROWS_AS(spread_many.add(sums, squares, 49, images + 1), ShapeError);
 }
 
+// Law: merging any split equals one pass, to the bit.
 TEST_CASE("Spreads of shards add up to that of the whole", "[stats]") {
   const LayerStatistics whole = layer_of(30, 3, 0);
   std::mt19937 random(3);

@@ -105,6 +105,7 @@ Array integers(const Shape& shape, std::int64_t value) {
 
 }  // namespace
 
+// Law: a round trip, to the bit.
 TEST_CASE("A statistics file is read as it was written, to the bit", "[stats]") {
   const std::vector<Image> all = images(7);
   const StatisticsFile file = file_of(all, "f");
@@ -120,6 +121,7 @@ TEST_CASE("A statistics file is read as it was written, to the bit", "[stats]") 
   CHECK(again.images == 7);
 }
 
+// Law: an older file keeps its meaning; what it lacks is not made up.
 TEST_CASE("A statistics file from before the spread was kept is read, and merges without it", "[stats]") {
   const std::vector<std::byte> bytes = with("layer1.0.bn1.spread", {});
   CHECK_THROWS_WITH(read_statistics(bytes), Contains("array 'layer1.0.bn1.units' belongs to no layer"));
@@ -149,6 +151,7 @@ TEST_CASE("Three shards merge to one run, bit for bit, in any order", "[stats]")
   CHECK(write_statistics(merged(std::vector{first, c})) == expected);
 }
 
+// Law: merging parts of whole batches equals one run, to the byte.
 TEST_CASE("Whole batches merge to one run; one ragged part may end it", "[stats]") {
   const std::vector<Image> all = images(18);
   const std::span<const Image> span(all);
@@ -161,6 +164,7 @@ TEST_CASE("Whole batches merge to one run; one ragged part may end it", "[stats]
   CHECK_THROWS_WITH(merged(std::vector{a, c, c}), Contains("6 images in batches of 4; expected whole batches"));
 }
 
+// Law: only what one run could have measured merges.
 TEST_CASE("What does not merge is refused with the reason", "[stats]") {
   const std::vector<Image> all = images(4);
   const NamedStatistics a{"a", file_of(all, "1")};
@@ -218,6 +222,7 @@ TEST_CASE("The same images do not merge twice", "[stats]") {
   CHECK_THROWS_WITH(merged(std::vector{b, nameless}), Contains("the very sums of b"));
 }
 
+// Law: what the parts agree on is said once, and what they differ in is said of both.
 TEST_CASE("A merged file says what each of its parts said", "[stats]") {
   const std::vector<Image> all = images(6);
   StatisticsFile a = file_of(std::span(all).first(3), "1"), b = file_of(std::span(all).last(3), "2");
@@ -238,6 +243,7 @@ TEST_CASE("A merged file says what each of its parts said", "[stats]") {
   CHECK_THROWS_WITH(total(), Contains("b: shift gaussian_noise: 3; seed 0; expected none, as a has"));
 }
 
+// Law: no beginning of a file is a file.
 TEST_CASE("Every truncation of a statistics file is refused", "[stats]") {
   const std::vector<Image> all = images(2);
   const std::vector<std::byte> bytes = write_statistics(file_of(all, "f"));
@@ -252,6 +258,7 @@ TEST_CASE("Every truncation of a statistics file is refused", "[stats]") {
   }
 }
 
+// Law: what a file says twice must agree.
 TEST_CASE("Damaged arrays are refused by name", "[stats]") {
   const std::string name = "layer1.0.bn1";
   const auto refused = [&](const std::string& what, const std::optional<Array>& array, const std::string& text) {
@@ -281,6 +288,7 @@ TEST_CASE("Damaged arrays are refused by name", "[stats]") {
   refused(".more", integers({1}, 1), "'layer1.0.bn1.more' belongs to no layer");
 }
 
+// Law: what is missing or unknown is an error, never a default.
 TEST_CASE("Damaged metadata is refused", "[stats]") {
   const std::vector<Image> all = images(2);
   const auto refused = [&](auto change, const std::string& text) {
@@ -297,6 +305,7 @@ TEST_CASE("Damaged metadata is refused", "[stats]") {
   CHECK_THROWS_WITH(read_statistics(container::write_safetensors({}, {{"schema", "2"}})), Contains("schema '2'"));
 }
 
+// Law: nothing is written that would be refused when it is read.
 TEST_CASE("Statistics that are not finite are not written", "[stats]") {
   const std::vector<Image> all = images(2);
   StatisticsFile file = file_of(all, "f");
@@ -304,6 +313,7 @@ TEST_CASE("Statistics that are not finite are not written", "[stats]") {
   CHECK_THROWS_WITH(write_statistics(file), Contains("layer 'head.bn': its statistics are not finite"));
 }
 
+// Oracle: worked by hand; what one part does not know adds nothing.
 TEST_CASE("Patients add up", "[stats]") {
   const std::vector<Image> all = images(6);
   const std::span<const Image> first(all.data(), 3), second(all.data() + 3, 3);

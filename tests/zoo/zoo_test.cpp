@@ -112,6 +112,7 @@ TEST_CASE("Operating points outside (0, 1) or of another number are refused", "[
   CHECK_THROWS_WITH(xrv.build({.classes = 1, .thresholds = {1.5f}}), Contains("an operating point is 1.5"));
 }
 
+// Law: the shapes asked for are the shapes built.
 TEST_CASE("Every architecture builds for other classes, sides and channels", "[zoo]") {
   for (const zoo::Architecture& a : zoo::architectures()) {
     CAPTURE(a.name);
@@ -122,6 +123,7 @@ TEST_CASE("Every architecture builds for other classes, sides and channels", "[z
   }
 }
 
+// Law: the nearest name is told.
 TEST_CASE("An unknown architecture names the nearest", "[zoo]") {
   CHECK_THROWS_AS(zoo::architecture("resnet5"), ConfigError);
   CHECK_THROWS_WITH(zoo::architecture("cifar_resnet21"),

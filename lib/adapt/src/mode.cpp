@@ -175,8 +175,6 @@ std::string note_on_policy_name(std::string_view name) {
   return {};
 }
 
-std::span<const std::string_view> semantics_names() { return kSemantics; }
-std::span<const std::string_view> estimator_names() { return kEstimators; }
 std::span<const std::string> policy_names() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> all;

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/parse.hpp"
 #include "shiftnorm/core/text.hpp"
 
 // Source: RFC 4180.
@@ -221,6 +222,17 @@ CsvTable parse_csv(std::string_view bytes, const CsvForm& form) {
     }
   }
   return table;
+}
+
+std::string csv_field(std::string_view text, CsvQuotes quotes) {
+  double number = 0;  // "-0.5" is one, and no formula
+  const bool formula = !text.empty() && std::string_view("=+-@\t\r").find(text.front()) != std::string_view::npos &&
+                       !parse_whole(text, number);
+  const bool needed = formula || text.find_first_of(",;\"\r\n") != std::string_view::npos;
+  if (!needed && quotes == CsvQuotes::where_needed) return std::string(text);
+  std::string out = formula ? "\"'" : "\"";
+  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return out + '"';
 }
 
 }  // namespace shiftnorm::container

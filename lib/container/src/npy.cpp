@@ -1,24 +1,19 @@
 #include "shiftnorm/container/npy.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstring>
 
 #include "npy_header.hpp"
 #include "shiftnorm/container/byte_reader.hpp"
-#include "shiftnorm/container/zip.hpp"
 #include "shiftnorm/core/error.hpp"
-#include "shiftnorm/core/file.hpp"
-#include "shiftnorm/core/text.hpp"
 
 namespace shiftnorm::container {
 namespace {
 
 constexpr std::string_view kMagic = "\x93NUMPY";
 constexpr std::uint64_t kMaxHeader = 1U << 16U;
-constexpr std::size_t kHeaderAlignment = 64;
 
 void swap_bytes(std::span<std::byte> bytes, std::size_t width) {
   for (std::size_t i = 0; i + width <= bytes.size(); i += width)
@@ -84,38 +79,6 @@ Array read_npy(std::span<const std::byte> file) {
                                      : std::vector<std::byte>(raw.begin(), raw.end());
   if (header.big_endian) swap_bytes(bytes, width);
   return {header.dtype, shape, std::move(bytes)};
-}
-
-std::vector<std::byte> write_npy(const Array& array) {
-  const std::vector<std::int64_t>& extents = array.shape().extents();
-  std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}",
-                                   npy_dtype(array.dtype()), fmt::join(extents, ", "), extents.size() == 1 ? "," : "");
-  const std::size_t prefix = kMagic.size() + 4;
-  const std::size_t total = (prefix + header.size() + 1 + kHeaderAlignment - 1) / kHeaderAlignment * kHeaderAlignment;
-  header.resize(total - prefix - 1, ' ');
-  header += '\n';
-  const char version_and_size[] = {1, 0, static_cast<char>(header.size() & 0xffU),
-                                   static_cast<char>(header.size() >> 8U)};
-  const std::string text = std::string(kMagic) + std::string(version_and_size, sizeof version_and_size) + header;
-  std::vector<std::byte> file(as_bytes(text).begin(), as_bytes(text).end());
-  file.insert(file.end(), array.bytes().begin(), array.bytes().end());
-  return file;
-}
-
-std::map<std::string, Array> read_npz(std::span<const std::byte> file) {
-  std::map<std::string, Array> arrays;
-  std::uint64_t budget = kDefaultFileLimit;
-  for (const ZipMember& member : index_zip(file)) {
-    try {
-      if (!member.name.ends_with(".npy")) throw FormatError("the name has no .npy: not an archive of arrays");
-      const std::vector<std::byte> content = read_member(file, member, budget);
-      budget -= content.size();
-      arrays.emplace(member.name.substr(0, member.name.size() - 4), read_npy(content));
-    } catch (const Error&) {
-      rethrow_at(fmt::format("npz: '{}'", printable(member.name)));
-    }
-  }
-  return arrays;
 }
 
 }  // namespace shiftnorm::container

@@ -146,10 +146,4 @@ class HeaderParser {
 
 NpyHeader parse_npy_header(std::string_view text) { return HeaderParser(text).parse(); }
 
-std::string npy_dtype(DType dtype) {
-  for (const TypeCode& type : kTypes)
-    if (type.dtype == dtype) return fmt::format("{}{}", size_of(dtype) == 1 ? '|' : '<', type.code);
-  throw UnsupportedError(fmt::format("npy: NumPy has no {}", name_of(dtype)));
-}
-
 }  // namespace shiftnorm::container

@@ -20,7 +20,4 @@ struct NpyHeader {
 /// Errors  FormatError; UnsupportedError for a dtype we lack.
 [[nodiscard]] NpyHeader parse_npy_header(std::string_view text);
 
-/// The dtype as NumPy writes it ("<f4", "|b1"). Errors  UnsupportedError for bfloat16.
-[[nodiscard]] std::string npy_dtype(DType dtype);
-
 }  // namespace shiftnorm::container

@@ -9,6 +9,7 @@
 
 #include "conventions.hpp"
 #include "left_over.hpp"
+#include "module_ends.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/graph/batch_norms.hpp"
@@ -58,12 +59,12 @@ std::vector<std::string> names_before_head(const zoo::Architecture& known) {
 }
 
 zoo::HeldShapes held_shapes(const Checkpoint& checkpoint, std::span<const std::string> names,
-                            std::span<const std::string> wanted, const std::string& prefix) {
-  const graph::Wrappings wrappings(wanted);
+                            const graph::Wrappings& wrappings, const std::string& prefix) {
   zoo::HeldShapes held;
   for (std::size_t i = 0; i < names.size(); ++i)
     if (std::optional<std::string> name = wrappings.behind(prefix, names[i]))
       held.add(std::move(*name), checkpoint.tensors[i].values.shape());
+  hold_modules(checkpoint, wrappings, prefix, held);
   return held;
 }
 
@@ -82,14 +83,15 @@ zoo::BuildOptions build_options(const zoo::Architecture& known, const zoo::HeldS
 
 /// `wanted`: names of parameters; `head`: what is behind it belongs to the network too, whatever its names are.
 /// Errors  UnsupportedError naming the first tensor of the network that the file has in a form that is not read.
-void refuse_unread(const Checkpoint& checkpoint, std::span<const std::string> wanted, std::string_view head,
-                   const std::string& prefix, ModernName modern_name = nullptr) {
-  const graph::Wrappings wrappings(wanted);
+void refuse_unread(const Checkpoint& checkpoint, std::span<const std::string> wanted, const graph::Wrappings& wrappings,
+                   std::string_view head, const std::string& prefix, ModernName modern_name = nullptr) {
+  if (checkpoint.unread.empty()) return;
+  const std::set<std::string_view> parameters(wanted.begin(), wanted.end());
   for (const formats::Unread& unread : checkpoint.unread) {
     const auto name = wrappings.behind(prefix, modern_name != nullptr ? modern_name(unread.name) : unread.name);
     if (!name) continue;
     const bool of_head = !head.empty() && name->starts_with(fmt::format("{}.", head));
-    if (of_head || std::ranges::find(wanted, *name) != wanted.end())
+    if (of_head || parameters.contains(*name))
       throw UnsupportedError(fmt::format("tensor '{}': {}", printable(unread.name), unread.why));
   }
 }
@@ -119,15 +121,17 @@ bool batch_norm_tensor(std::string_view name) {
 BoundNetwork bind_zoo(const Checkpoint& checkpoint, const zoo::Architecture& known,
                       std::span<const std::string> allow_unused, const std::optional<Shape>& image) {
   const std::vector<std::string> names = names_of(checkpoint, known.modern_name), wanted = names_before_head(known);
+  const graph::Wrappings wrappings(wanted);
   BoundNetwork network;
-  network.choice = choose_weights(checkpoint, names, wanted);
+  network.choice = choose_weights(checkpoint, names, wanted, wrappings);
   const std::string& prefix = network.choice.prefix;
-  refuse_unread(checkpoint, wanted, known.head, prefix, known.modern_name);
-  const zoo::HeldShapes held = held_shapes(checkpoint, names, wanted, prefix);
+  refuse_unread(checkpoint, wanted, wrappings, known.head, prefix, known.modern_name);
+  const zoo::HeldShapes held = held_shapes(checkpoint, names, wrappings, prefix);
   zoo::BuildOptions options = build_options(known, held, image, network.report);
   const std::string thresholds = prefix + std::string(known.thresholds);
   if (!known.thresholds.empty()) options.thresholds = thresholds_of(checkpoint, names, thresholds);
   network.graph = zoo::build(known, options);
+  add_ends(network, checkpoint, prefix);
   network.statistics = !fill_absent_statistics(network.graph, held);
   network.binding = graph::bind(network.graph, sources_of(checkpoint.tensors, names), prefix);
   if (!options.thresholds.empty())
@@ -142,8 +146,9 @@ graph::Binding bind_description(graph::Graph& graph, const Checkpoint& checkpoin
                                 WeightChoice& choice) {
   const std::vector<std::string> names = names_of(checkpoint);
   const std::vector<std::string> wanted = graph::unbound_names(graph);
-  choice = choose_weights(checkpoint, names, wanted);
-  refuse_unread(checkpoint, wanted, {}, choice.prefix);
+  const graph::Wrappings wrappings(wanted);
+  choice = choose_weights(checkpoint, names, wanted, wrappings);
+  refuse_unread(checkpoint, wanted, wrappings, {}, choice.prefix);
   std::vector<graph::NamedSource> constants;
   for (const NamedTensor& tensor : otherwise) constants.push_back({tensor.name, tensor.values.shape(), &tensor.values});
   graph::Binding binding = graph::bind(graph, sources_of(checkpoint.tensors, names), choice.prefix, constants);

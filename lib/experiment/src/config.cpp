@@ -284,11 +284,6 @@ ConfigFile read_config_file(const fs::path& path, const ConfigOptions& options) 
   return {std::string(as_text(bytes)), path.filename().string(), std::move(resolved)};
 }
 
-Config read_config(const fs::path& path, const ConfigOptions& options) {
-  const ConfigFile file = read_config_file(path, options);
-  return parse_config(file.text, file.name, file.options);
-}
-
 std::string resolved_yaml(const Config& config, const fs::path& folder) {
   return with_paths(config, [&](const fs::path& path) { return seen_from(path, folder); });
 }

@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <charconv>
 #include <cmath>
 #include <map>
 
 #include "shiftnorm/container/json.hpp"
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/parse.hpp"
 #include "shiftnorm/core/text.hpp"
 
 namespace shiftnorm::experiment {
@@ -26,9 +26,7 @@ std::string value_of(const imaging::Sample& sample, const std::string& key) {
 /// A tube's voltage is a setting near which it stays: 119.8 and 120 are one.
 std::string rounded(const std::string& number) {
   double value = 0;
-  const char* end = number.data() + number.size();
-  const auto [stop, error] = std::from_chars(number.data(), end, value);
-  return error == std::errc{} && stop == end && std::isfinite(value) ? fmt::format("{:.0f}", value) : number;
+  return parse_whole(number, value) && std::isfinite(value) ? fmt::format("{:.0f}", value) : number;
 }
 
 /// Policies that use what few images said without asking the source.

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
+#include <iterator>
 #include <set>
 #include <string_view>
 #include <tuple>
@@ -80,20 +82,37 @@ std::set<Place> places_of(const Checkpoint& checkpoint, const graph::Binding& bi
   return places;
 }
 
+/// Prefixes of which none begins another: the only one that can begin a name is the last that is not behind it.
+class Prefixes {
+ public:
+  explicit Prefixes(std::vector<std::string> prefixes) {
+    std::erase(prefixes, std::string());
+    std::ranges::sort(prefixes);
+    for (std::string& one : prefixes)
+      if (sorted_.empty() || !one.starts_with(sorted_.back())) sorted_.push_back(std::move(one));
+  }
+  [[nodiscard]] bool begin(std::string_view name) const {
+    const auto behind = std::ranges::upper_bound(sorted_, name, std::less<std::string_view>());
+    return behind != sorted_.begin() && name.starts_with(*std::prev(behind));
+  }
+
+ private:
+  std::vector<std::string> sorted_;
+};
+
 }  // namespace
 
 void check_left_over(const Checkpoint& checkpoint, std::span<const std::string> names, const graph::Binding& binding,
                      const WeightChoice& choice, std::span<const std::string> allow_unused) {
   if (binding.left_over.empty()) return;
   const std::set<Place> used = places_of(checkpoint, binding);
+  const Prefixes others(choice.others);
+  const bool nameless = std::ranges::find(choice.others, std::string()) != choice.others.end();
   std::vector<std::string> unused;
   for (const std::size_t i : binding.left_over) {
     const NamedTensor& tensor = checkpoint.tensors[i];
-    const auto begins = [&](const std::string& prefix) { return names[i].starts_with(prefix); };
     // An empty prefix begins every name: what is not the other's is then behind the chosen one.
-    const bool of_others = std::ranges::any_of(choice.others, [&](const std::string& prefix) {
-      return begins(prefix) && (!prefix.empty() || !begins(choice.prefix));
-    });
+    const bool of_others = others.begin(names[i]) || (nameless && !names[i].starts_with(choice.prefix));
     const bool second_name = tensor.origin && used.contains({tensor.origin->offset, tensor.origin->strides});
     const bool allowed = std::ranges::any_of(
         allow_unused, [&](const std::string& pattern) { return matches_pattern(pattern, tensor.name); });

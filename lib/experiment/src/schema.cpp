@@ -1,20 +1,9 @@
 #include "schema.hpp"
 
-#include <charconv>
-
+#include "shiftnorm/core/parse.hpp"
 #include "shiftnorm/core/text.hpp"
 
 namespace shiftnorm::experiment {
-namespace {
-
-template <class T>
-bool parse_whole(std::string_view text, T& value) {
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  return !text.empty() && error == std::errc{} && stop == end;
-}
-
-}  // namespace
 
 std::string below(const std::string& path, std::string_view key) {
   return path.empty() ? printable(key) : fmt::format("{}.{}", path, printable(key));

@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "shiftnorm/adapt/engine.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/file.hpp"
 #include "shiftnorm/core/hash.hpp"
+#include "shiftnorm/core/parse.hpp"
 #include "shiftnorm/core/text.hpp"
 
 namespace shiftnorm::experiment {
@@ -111,10 +111,7 @@ adapt::Mode measured_mode(const stats::StatisticsFile& file, adapt::Mode mode) {
   if (file.batch > 0) mode.batch = file.batch;
   mode.shuffle.reset();
   std::uint64_t seed = 0;
-  const char* end = file.shuffle.data() + file.shuffle.size();
-  if (const auto [stop, error] = std::from_chars(file.shuffle.data(), end, seed);
-      error == std::errc{} && stop == end && !file.shuffle.empty())
-    mode.shuffle = seed;
+  if (parse_whole(file.shuffle, seed)) mode.shuffle = seed;
   return mode;
 }
 

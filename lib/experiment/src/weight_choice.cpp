@@ -6,7 +6,8 @@
 #include <array>
 #include <string_view>
 #include <tuple>
-#include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/text.hpp"
@@ -62,26 +63,45 @@ bool better(const WeightSet& a, const WeightSet& b) {
   return key(a) < key(b);
 }
 
-/// The tensors behind a prefix by the rest of their names.
-std::unordered_map<std::string_view, const NamedTensor*> behind(const Checkpoint& checkpoint,
-                                                                std::span<const std::string> names,
-                                                                std::string_view prefix) {
-  std::unordered_map<std::string_view, const NamedTensor*> tensors;
-  for (std::size_t i = 0; i < names.size(); ++i)
-    if (names[i].starts_with(prefix))
-      tensors.emplace(std::string_view(names[i]).substr(prefix.size()), &checkpoint.tensors[i]);
-  return tensors;
-}
+/// A file's tensors in the order of their names, so that those behind a prefix stand together. Every set is looked at
+/// without walking through all the others.
+class TensorsByName {
+ public:
+  TensorsByName(const Checkpoint& checkpoint, std::span<const std::string> names) : checkpoint_(checkpoint) {
+    for (std::size_t i = 0; i < names.size(); ++i) sorted_.emplace_back(names[i], i);
+    std::ranges::sort(sorted_);
+  }
 
-/// Whether every tensor of one set lies where the other's lies: a module under two names.
-bool share_storage(const Checkpoint& checkpoint, std::span<const std::string> names, const WeightSet& a,
-                   const WeightSet& b) {
-  const auto of_a = behind(checkpoint, names, a.prefix), of_b = behind(checkpoint, names, b.prefix);
-  return std::ranges::all_of(of_b, [&of_a](const auto& one) {
-    const auto at = of_a.find(one.first);
-    return at != of_a.end() && same_storage(*at->second, *one.second);
-  });
-}
+  /// Whether every tensor of one set lies where the other's lies: a module under two names.
+  [[nodiscard]] bool share_storage(const WeightSet& a, const WeightSet& b) const {
+    const std::span<const Entry> of_a = behind(a.prefix), of_b = behind(b.prefix);
+    std::string_view last;
+    for (std::size_t i = 0; i < of_b.size(); ++i) {
+      const auto& [name, place] = of_b[i];
+      if (i > 0 && name == last) continue;  // of a name given twice the first counts
+      last = name;
+      const std::string_view rest = name.substr(b.prefix.size());
+      const auto at = std::ranges::lower_bound(
+          of_a, rest, {}, [&a](const Entry& entry) { return entry.first.substr(a.prefix.size()); });
+      if (at == of_a.end() || at->first.substr(a.prefix.size()) != rest ||
+          !same_storage(checkpoint_.tensors[at->second], checkpoint_.tensors[place]))
+        return false;
+    }
+    return true;
+  }
+
+ private:
+  using Entry = std::pair<std::string_view, std::size_t>;
+
+  [[nodiscard]] std::span<const Entry> behind(std::string_view prefix) const {
+    const auto start = [prefix](const Entry& entry) { return entry.first.substr(0, prefix.size()); };
+    const auto [first, last] = std::ranges::equal_range(sorted_, prefix, {}, start);
+    return {first, last};
+  }
+
+  const Checkpoint& checkpoint_;
+  std::vector<Entry> sorted_;
+};
 
 const WeightSet& named_set(const Checkpoint& checkpoint, const std::vector<WeightSet>& sets, std::size_t most) {
   std::string given = checkpoint.weights;
@@ -108,8 +128,8 @@ bool same_storage(const NamedTensor& a, const NamedTensor& b) {
 }
 
 WeightChoice choose_weights(const Checkpoint& checkpoint, std::span<const std::string> names,
-                            std::span<const std::string> wanted) {
-  const std::vector<WeightSet> sets = graph::weight_sets(wanted, names, graph::Wrappings(wanted));
+                            std::span<const std::string> wanted, const graph::Wrappings& wrappings) {
+  const std::vector<WeightSet> sets = graph::weight_sets(wanted, names, wrappings);
   WeightChoice choice;
   if (sets.empty()) {
     if (!checkpoint.weights.empty())
@@ -125,10 +145,11 @@ WeightChoice choose_weights(const Checkpoint& checkpoint, std::span<const std::s
                                 ? **std::ranges::min_element(full, [](auto* a, auto* b) { return better(*a, *b); })
                                 : named_set(checkpoint, sets, most);
   choice.prefix = chosen.prefix;
+  const TensorsByName tensors(checkpoint, names);
   std::vector<std::string> told;
   std::string because;
   for (const WeightSet& other : sets) {
-    if (&other == &chosen || 2 * other.parameters <= most || share_storage(checkpoint, names, chosen, other)) continue;
+    if (&other == &chosen || 2 * other.parameters <= most || tensors.share_storage(chosen, other)) continue;
     choice.others.push_back(other.prefix);
     told.push_back(shown(other.prefix));
     if (const auto reasons = reasons_aside(other.prefix); because.empty() && !reasons.empty())

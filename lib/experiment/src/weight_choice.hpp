@@ -21,9 +21,9 @@ struct WeightChoice {
 
 /// The set with the most of the `wanted` parameters. Of several with as many: what the authors' own evaluation of such
 /// files loads (docs/decisions/0038), then the shortest prefix, then the first in the file. `names`: of the
-/// checkpoint's tensors as the architecture spells them. Sets that share their storage are one.
-/// Errors  ConfigError for a prefix in checkpoint.weights that no set of the file has: lists those that there are.
+/// checkpoint's tensors as the architecture spells them; `wrappings`: of `wanted`. Sets that share their storage are
+/// one. Errors  ConfigError for a prefix in checkpoint.weights that no set of the file has: lists those that there are.
 [[nodiscard]] WeightChoice choose_weights(const formats::Checkpoint& checkpoint, std::span<const std::string> names,
-                                          std::span<const std::string> wanted);
+                                          std::span<const std::string> wanted, const graph::Wrappings& wrappings);
 
 }  // namespace shiftnorm::experiment

@@ -5,11 +5,11 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <sstream>
 
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/parse.hpp"
 #include "shiftnorm/core/text.hpp"
 
 namespace shiftnorm::experiment::yaml {
@@ -174,8 +174,7 @@ Node& child_of(Node& parent, const std::string& key, const Place& place) {
   }
   if (parent.kind == Node::Kind::sequence) {
     std::size_t index = 0;
-    const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), index);
-    if (error != std::errc{} || end != key.data() + key.size() || index >= parent.items.size())
+    if (!parse_whole(key, index) || index >= parent.items.size())
       fail(place, fmt::format("'{}' indexes a list of {}; expected a number from 0 to {}", printable(key),
                               parent.items.size(), parent.items.size() - 1));
     return parent.items[index];

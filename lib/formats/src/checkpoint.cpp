@@ -81,6 +81,8 @@ Checkpoint parse(std::vector<std::byte> bytes, std::string file_name, const Read
     checkpoint.build = std::move(contents.build);
     checkpoint.no_graph = std::move(contents.no_graph);
     checkpoint.norms = std::move(contents.norms);
+    checkpoint.modules = std::move(contents.modules);
+    checkpoint.chains = std::move(contents.chains);
     checkpoint.sets = std::move(contents.sets);
     checkpoint.weights = std::move(contents.weights);
     checkpoint.unread = std::move(contents.unread);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "budget.hpp"
 #include "opaque_values.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/text.hpp"
@@ -16,7 +17,7 @@ namespace {
 
 using pickle::Dict, pickle::Heap, pickle::Id;
 
-constexpr std::size_t kMaxDepth = 64, kMaxWork = std::size_t{1} << 24U;
+constexpr std::size_t kMaxDepth = 64;
 constexpr std::string_view kTorchScript = "__torch__.";
 
 const Dict* part(const Heap& heap, Id module, std::string_view name) {
@@ -61,17 +62,8 @@ void each_own_tensor(const Heap& heap, Id module, const Found& found) {
   });
 }
 
-/// Counts work: a module that holds another one twice multiplies what is below, and names grow with depth.
-class Budget {
- public:
-  void spend(std::size_t units) {
-    work_ += units;
-    if (work_ > kMaxWork) throw FormatError("pickle: the tree of its modules names more than any network has");
-  }
-
- private:
-  std::size_t work_ = 0;
-};
+/// A module that holds another one twice multiplies what is below, and names grow with depth.
+constexpr const char* kTooMuch = "pickle: the tree of its modules names more than any network has";
 
 /// Calls `found(module, prefix)` for a module and all inside it, parents first; a prefix ends with a dot.
 template <class Found>
@@ -156,9 +148,22 @@ std::vector<std::pair<std::string, Id>> children(const Heap& heap, Id module) {
   return found;
 }
 
+std::vector<std::pair<std::string, Id>> modules_in(const Heap& heap, Id module) {
+  std::vector<std::pair<std::string, Id>> modules;
+  Budget budget(kTooMuch);
+  each_module(heap, module, budget, [&](Id id, const std::string& prefix) {
+    modules.emplace_back(prefix.substr(0, prefix.empty() ? 0 : prefix.size() - 1), id);
+  });
+  return modules;
+}
+
 std::vector<std::pair<std::string, Id>> module_tensors(const Heap& heap, Id module) {
+  Budget budget(kTooMuch);
+  return module_tensors(heap, module, budget);
+}
+
+std::vector<std::pair<std::string, Id>> module_tensors(const Heap& heap, Id module, Budget& budget) {
   std::vector<std::pair<std::string, Id>> tensors;
-  Budget budget;
   each_module(heap, module, budget, [&](Id id, const std::string& prefix) {
     each_own_tensor(heap, id, [&](const std::string& name, Id tensor) {
       budget.spend(prefix.size() + name.size());
@@ -170,7 +175,7 @@ std::vector<std::pair<std::string, Id>> module_tensors(const Heap& heap, Id modu
 
 std::vector<NormSettings> norm_settings(const Heap& heap, Id module) {
   std::vector<NormSettings> settings;
-  Budget budget;
+  Budget budget(kTooMuch);
   each_module(heap, module, budget, [&](Id id, const std::string& prefix) {
     bool norm = class_of(heap, id).find("BatchNorm") != std::string_view::npos;  // one without running statistics too
     each_own_tensor(heap, id, [&norm](const std::string& name, Id) { norm = norm || name == "running_var"; });

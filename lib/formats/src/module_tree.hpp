@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "budget.hpp"
 #include "pickle_heap.hpp"
 #include "shiftnorm/formats/checkpoint.hpp"
 
@@ -22,11 +23,18 @@ namespace shiftnorm::formats {
 /// The modules inside one, by name, in the file's order. Entries without a module are left out.
 [[nodiscard]] std::vector<std::pair<std::string, pickle::Id>> children(const pickle::Heap& heap, pickle::Id module);
 
+/// A module and all inside it by their dotted names, parents first; its own name is empty.
+/// Errors  as module_tensors.
+[[nodiscard]] std::vector<std::pair<std::string, pickle::Id>> modules_in(const pickle::Heap& heap, pickle::Id module);
+
 /// What the module's state_dict() holds: parameters and persistent buffers with dotted names, parents first; of what
 /// stands for a tensor (opaque_values.hpp) too.
 /// Errors  FormatError for a tree that holds itself, nests too deep or names too much.
 [[nodiscard]] std::vector<std::pair<std::string, pickle::Id>> module_tensors(const pickle::Heap& heap,
                                                                              pickle::Id module);
+/// The same within a budget that several walks share.
+[[nodiscard]] std::vector<std::pair<std::string, pickle::Id>> module_tensors(const pickle::Heap& heap,
+                                                                             pickle::Id module, Budget& budget);
 
 /// Epsilon and momentum of every module inside one that has running statistics, or a BatchNorm's class, as its
 /// attributes tell them. Errors  as module_tensors.

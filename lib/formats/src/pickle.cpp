@@ -332,9 +332,11 @@ void Machine::reduce() {
   push(result_.heap.add_object(function, arguments));
 }
 
-// The state of what is no object (an OrderedDict's _metadata, a NumPy scalar's) holds no weights.
+// The state of what is no object (an OrderedDict's _metadata, a NumPy scalar's) holds no weights; a dict's is kept for
+// the names in it.
 void Machine::build() {
   const Id state = take(), id = top();
+  if (auto* dict = std::get_if<Dict>(&result_.heap.at(id))) dict->state = state;
   auto* object = std::get_if<Object>(&result_.heap.at(id));
   if (object == nullptr) return;
   object->state = state;

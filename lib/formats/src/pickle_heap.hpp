@@ -28,6 +28,7 @@ struct Sequence {
 /// Keys and values in the file's order; of a key given twice Python keeps the last value.
 struct Dict {
   std::vector<std::pair<Id, Id>> items;
+  Id state = 0;  ///< the attributes that an OrderedDict was given beside them: a dict, or None
 };
 /// A name that pickle_names.cpp knows, by its place there.
 struct Name {

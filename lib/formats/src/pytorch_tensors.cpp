@@ -8,6 +8,7 @@
 #include <map>
 #include <tuple>
 
+#include "module_chains.hpp"
 #include "module_graph.hpp"
 #include "module_tree.hpp"
 #include "opaque_values.hpp"
@@ -145,12 +146,17 @@ Contents read_pickled(const pickle::Pickled& object, std::string_view wanted, st
   contents.sets = std::move(state.sets);
   contents.weights = std::move(state.rest);
   contents.opaque = opaque_values(heap, object.root);
-  if (!state.module) return contents;
+  if (!state.module) {
+    contents.modules = std::move(state.modules);
+    return contents;
+  }
+  contents.modules = module_names(heap, *state.module);
   contents.norms = norm_settings(heap, *state.module);
   ModuleNetwork network = read_module_network(heap, *state.module);
   contents.build = std::move(network.build);
   contents.input = std::move(network.input);
   contents.no_graph = std::move(network.missing);
+  if (!contents.build) contents.chains = module_chains(heap, *state.module);
   return contents;
 }
 

@@ -22,6 +22,8 @@ struct Contents {
   std::vector<OutputFile> companions = {};
   std::optional<Sizeless> sizeless = std::nullopt;
   std::vector<NormSettings> norms = {};
+  std::vector<ModuleName> modules = {};
+  std::vector<ModuleChain> chains = {};
   WeightSets sets = {};
   std::string weights = {};  ///< as in Checkpoint
   std::vector<Unread> unread = {};

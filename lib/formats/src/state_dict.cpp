@@ -6,7 +6,9 @@
 #include <array>
 #include <tuple>
 #include <unordered_map>
+#include <unordered_set>
 
+#include "budget.hpp"
 #include "module_tree.hpp"
 #include "opaque_values.hpp"
 #include "pickle_names.hpp"
@@ -206,6 +208,19 @@ std::pair<std::vector<const Candidate*>, std::string> matching(const std::vector
 
 using Tensors = std::vector<std::pair<std::string, Id>>;
 
+/// torch.nn.Module.state_dict() keeps every module's version, also of those without tensors.
+std::vector<ModuleName> modules_of(const Heap& heap, const pickle::Dict& dict) {
+  std::vector<ModuleName> modules;
+  std::unordered_set<std::string_view> seen;  // a text of the file may be the key of any number of items
+  const pickle::Dict* state = heap.dict(dict.state);
+  const std::optional<Id> id = state == nullptr ? std::nullopt : heap.find_id(*state, "_metadata");
+  if (const pickle::Dict* metadata = id ? heap.dict(*id) : nullptr)
+    for (const auto& [key, version] : metadata->items)
+      if (const auto* name = heap.get<std::string>(key); name != nullptr && seen.insert(*name).second)
+        modules.push_back({*name, {}});
+  return modules;
+}
+
 bool same_names(const Tensors& a, const Tensors& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](const auto& x, const auto& y) { return x.first == y.first; });
@@ -216,12 +231,15 @@ bool same_names(const Tensors& a, const Tensors& b) {
 WeightSets sets_of(const Heap& heap, const std::vector<Candidate>& candidates, const Candidate& best,
                    const Tensors& tensors, bool asked) {
   WeightSets sets{best.path, {}, true};
+  Budget budget("pickle: its sets of weights name more than any networks have");
   for (const Candidate& other : candidates) {
     if (other.id == best.id || !other.vectors) continue;
     if (sets.others.size() < kMaxOtherSets) sets.others.push_back(other.path);
-    if (asked || other.again || other.likelihood() != best.likelihood() || other.tensors != best.tensors) continue;
+    if (asked || !sets.told || other.again || other.likelihood() != best.likelihood() || other.tensors != best.tensors)
+      continue;
     const pickle::Dict* dict = heap.dict(other.id);
-    if (same_names(tensors, dict == nullptr ? module_tensors(heap, other.id) : tensors_of(heap, *dict)))
+    if (dict != nullptr) budget.spend(dict->items.size());
+    if (same_names(tensors, dict == nullptr ? module_tensors(heap, other.id, budget) : tensors_of(heap, *dict)))
       sets.told = false;
   }
   return sets;
@@ -247,6 +265,7 @@ StateDict find_state_dict(const Heap& heap, Id root, std::string_view wanted) {
   found.rest = rest;
   if (is_module(heap, best.id)) found.module = best.id;
   found.tensors = found.module ? module_tensors(heap, best.id) : tensors_of(heap, *heap.dict(best.id));
+  if (!found.module) found.modules = modules_of(heap, *heap.dict(best.id));
   found.sets = sets_of(heap, candidates, best, found.tensors, rest.size() < wanted.size());
   return found;
 }

@@ -14,6 +14,7 @@ namespace shiftnorm::formats {
 struct StateDict {
   std::vector<std::pair<std::string, pickle::Id>> tensors;  ///< and what stands for one (opaque_values.hpp)
   std::optional<pickle::Id> module;                         ///< whose state it is; absent: a dict's
+  std::vector<ModuleName> modules;                          ///< of a dict: those that its _metadata names
   WeightSets sets;
   std::string rest;  ///< of the wanted name: what is no path in the file
 };

@@ -7,6 +7,8 @@
 #include <optional>
 #include <vector>
 
+#include "forwarding_dataset.hpp"
+
 namespace shiftnorm::imaging {
 namespace {
 
@@ -59,38 +61,15 @@ struct KeptImages::State {
 
 namespace {
 
-class View final : public Dataset {
+class View final : public ForwardingDataset {
  public:
   using Decode = std::function<Image(std::size_t)>;
   View(std::shared_ptr<const Dataset> dataset, Decode decode)
-      : dataset_(std::move(dataset)), decode_(std::move(decode)) {}
+      : ForwardingDataset(std::move(dataset)), decode_(std::move(decode)) {}
 
-  [[nodiscard]] const std::vector<Sample>& samples() const override { return dataset_->samples(); }
-  [[nodiscard]] const std::vector<std::string>& classes() const override { return dataset_->classes(); }
-  [[nodiscard]] std::int64_t skipped() const override { return dataset_->skipped(); }
-  [[nodiscard]] bool images() const override { return dataset_->images(); }
-  [[nodiscard]] bool integers() const override { return dataset_->integers(); }
   [[nodiscard]] Image decode(std::size_t index) const override { return decode_(index); }
-  [[nodiscard]] Tensor array(std::size_t index) const override { return dataset_->array(index); }
-  [[nodiscard]] Reader reader() const override { return dataset_->reader(); }
-  [[nodiscard]] const std::vector<Bad>& bad() const override { return dataset_->bad(); }
-  [[nodiscard]] const std::vector<Bad>& skipped_files() const override { return dataset_->skipped_files(); }
-  [[nodiscard]] std::vector<std::string> notes(const Pipeline& pipeline) const override {
-    return dataset_->notes(pipeline);
-  }
-  [[nodiscard]] std::optional<PixelAudit> audit(std::size_t index) const override { return dataset_->audit(index); }
-  [[nodiscard]] std::string digest(std::size_t index) const override { return dataset_->digest(index); }
-  [[nodiscard]] std::string content(std::size_t index) const override { return dataset_->content(index); }
-  [[nodiscard]] std::string path(std::size_t index) const override { return dataset_->path(index); }
-  [[nodiscard]] std::vector<Place> other_places() const override { return dataset_->other_places(); }
-  [[nodiscard]] const LabelCounts* label_counts() const override { return dataset_->label_counts(); }
-  [[nodiscard]] std::vector<std::string> selection_notes() const override { return dataset_->selection_notes(); }
-  [[nodiscard]] std::string fingerprint(std::vector<std::size_t> samples) const override {
-    return dataset_->fingerprint(std::move(samples));
-  }
 
  private:
-  std::shared_ptr<const Dataset> dataset_;
   Decode decode_;
 };
 

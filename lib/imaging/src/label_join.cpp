@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <map>
 #include <set>
 #include <unordered_map>
@@ -15,6 +14,7 @@
 #include "sample_names.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/file.hpp"
+#include "shiftnorm/core/parse.hpp"
 #include "shiftnorm/core/text.hpp"
 
 namespace shiftnorm::imaging {
@@ -233,9 +233,7 @@ std::int64_t ambiguous(std::span<const Sample> samples, const std::vector<std::s
 std::optional<std::int32_t> index_of(std::string_view text) {
   constexpr std::int32_t kMostClasses = 1 << 20;
   std::int32_t value = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  const bool plain = error == std::errc{} && stop == end && (text.size() == 1 || text[0] != '0');
+  const bool plain = parse_whole(text, value) && (text.size() == 1 || text[0] != '0');
   if (!plain || value < 0 || value >= kMostClasses) return std::nullopt;
   return value;
 }
@@ -339,9 +337,7 @@ std::int8_t finding_of(const Table& table, std::size_t row, std::size_t column) 
   const std::string_view text = table.csv.field(row, column);
   if (is_missing(text)) return -1;
   double value = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc{} || stop != end || (value != 0 && value != 1 && value != -1))
+  if (!parse_whole(text, value) || (value != 0 && value != 1 && value != -1))
     throw FormatError(
         fmt::format("{}: line {}: column '{}' holds no finding; expected 0 or 1, or nothing, -1 or nan "
                     "where it is not known",

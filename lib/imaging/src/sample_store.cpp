@@ -10,12 +10,15 @@
 
 #include "dicom/fault.hpp"
 #include "float_steps.hpp"
+#include "reasons.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/parallel.hpp"
 #include "shiftnorm/core/text.hpp"
 
 namespace shiftnorm::imaging {
 namespace {
+
+constexpr std::size_t kShownReasons = 4;
 
 /// One image after the image steps, as narrow as its values are; all empty: not kept, decoded again when asked for.
 struct Kept {
@@ -217,15 +220,18 @@ void SampleStore::State::conclude() {
     else
       usable.push_back(i);
   }
-  if (!usable.empty()) {
-    bad.insert(bad.end(), dataset->bad().begin(), dataset->bad().end());
-    return;
-  }
+  bad.insert(bad.end(), dataset->bad().begin(), dataset->bad().end());
+  if (!usable.empty()) return;
   if (samples.empty()) throw FormatError("the data set has no sample");
   const auto misfit = std::ranges::find(misfits, 1);
   const std::size_t shown = misfit == misfits.end() ? 0 : static_cast<std::size_t>(misfit - misfits.begin());
-  const std::string text =
+  std::string text =
       fmt::format("none of {} samples is usable: {}: {}", samples.size(), bad[shown].id, bad[shown].reason);
+  const auto alike = [&](const Bad& one) { return one.reason == bad[shown].reason; };
+  if (bad.size() > 1)
+    text += std::ranges::all_of(bad, alike)
+                ? fmt::format("; all {} for this reason", bad.size())
+                : fmt::format("; {} are bad ({})", bad.size(), counted_reasons(bad, kShownReasons));
   if (misfit != misfits.end()) throw ShapeError(text);
   throw FormatError(text);
 }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 
+#include "forwarding_dataset.hpp"
 #include "label_values.hpp"
 #include "limit.hpp"
 #include "shiftnorm/core/error.hpp"
@@ -16,14 +17,17 @@
 namespace shiftnorm::imaging {
 namespace {
 
-class SelectedDataset final : public Dataset {
+class SelectedDataset final : public ForwardingDataset {
  public:
   SelectedDataset(std::unique_ptr<Dataset> all, const std::vector<Table>& tables, const DatasetOptions& options)
-      : all_(std::move(all)), classes_(all_->classes()), samples_(all_->samples()), notes_(all_->selection_notes()) {
+      : ForwardingDataset(std::move(all)),
+        classes_(inner().classes()),
+        samples_(inner().samples()),
+        notes_(inner().selection_notes()) {
     std::vector<std::string> wanted = options.keep;
     for (const auto& [column, values] : options.where) wanted.push_back(column);
     for (const Table& table : tables) take(table, wanted, options.labelled);
-    const bool labelled_already = all_->label_counts() != nullptr || options.dicom.label_folders;
+    const bool labelled_already = inner().label_counts() != nullptr || options.dicom.label_folders;
     if (options.labelled && !tables.empty() && !labelled_already && std::ranges::none_of(tables, &Table::labelled))
       notes_.push_back(fmt::format("{}: has no column 'label', and none was named", tables.back().name));
     check_columns(wanted, tables);
@@ -45,35 +49,15 @@ class SelectedDataset final : public Dataset {
 
   [[nodiscard]] const std::vector<Sample>& samples() const override { return samples_; }
   [[nodiscard]] const std::vector<std::string>& classes() const override { return classes_; }
-  [[nodiscard]] std::int64_t skipped() const override { return all_->skipped(); }
-  [[nodiscard]] bool images() const override { return all_->images(); }
-  [[nodiscard]] bool integers() const override { return all_->integers(); }
-  [[nodiscard]] Image decode(std::size_t index) const override { return all_->decode(rows_.at(index)); }
-  [[nodiscard]] Tensor array(std::size_t index) const override { return all_->array(rows_.at(index)); }
-  [[nodiscard]] std::string digest(std::size_t index) const override { return all_->digest(rows_.at(index)); }
-  [[nodiscard]] std::string content(std::size_t index) const override { return all_->content(rows_.at(index)); }
-  [[nodiscard]] std::string path(std::size_t index) const override { return all_->path(rows_.at(index)); }
-  [[nodiscard]] std::vector<Place> other_places() const override { return all_->other_places(); }
   [[nodiscard]] const LabelCounts* label_counts() const override {
     // A table without labels joins other columns to what is labelled already.
-    return all_->label_counts() != nullptr || !counts_ ? all_->label_counts() : &*counts_;
+    return inner().label_counts() != nullptr || !counts_ ? inner().label_counts() : &*counts_;
   }
   [[nodiscard]] std::vector<std::string> selection_notes() const override { return notes_; }
-  [[nodiscard]] Reader reader() const override { return all_->reader(); }
-  [[nodiscard]] const std::vector<Bad>& bad() const override { return all_->bad(); }
-  [[nodiscard]] const std::vector<Bad>& skipped_files() const override { return all_->skipped_files(); }
-  [[nodiscard]] std::vector<std::string> notes(const Pipeline& pipeline) const override {
-    return all_->notes(pipeline);
-  }
-  [[nodiscard]] std::optional<PixelAudit> audit(std::size_t index) const override {
-    return all_->audit(rows_.at(index));
-  }
-  [[nodiscard]] std::string fingerprint(std::vector<std::size_t> samples) const override {
-    for (std::size_t& sample : samples) sample = rows_.at(sample);
-    return all_->fingerprint(std::move(samples));
-  }
 
  private:
+  [[nodiscard]] std::size_t place(std::size_t index) const override { return rows_.at(index); }
+
   /// Labels, patients and the columns that are asked for.
   void take(const Table& table, const std::vector<std::string>& wanted, bool labels_matter) {
     const Join joined = join_table(table, samples_, wanted);
@@ -180,7 +164,7 @@ class SelectedDataset final : public Dataset {
     for (std::size_t i = 0; i < samples_.size(); ++i) {
       Sample& sample = samples_[i];
       if (hashed) sample.id = key.id("file", sample.id);
-      if (!of_table || sample.patient == all_->samples()[i].patient) {
+      if (!of_table || sample.patient == inner().samples()[i].patient) {
         unknown += sample.patient.empty() ? 1 : 0;
         continue;
       }
@@ -239,10 +223,9 @@ class SelectedDataset final : public Dataset {
     rows_ = std::move(rows);
   }
 
-  std::unique_ptr<Dataset> all_;
   std::vector<std::string> classes_;
   std::vector<Sample> samples_;
-  std::vector<std::size_t> rows_;  ///< of all_, one for each sample
+  std::vector<std::size_t> rows_;  ///< of inner(), one for each sample
   std::optional<LabelCounts> counts_;
   std::vector<std::string> notes_;
 };

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <set>
 
 #include "dimse.hpp"
+#include "shiftnorm/core/parse.hpp"
 #include "sop_classes.hpp"
 
 namespace shiftnorm::pacs {
@@ -19,8 +19,7 @@ constexpr Tag kCharacterSet = 0x00080005, kSopClassUid = 0x00080016, kSopInstanc
 std::optional<std::int64_t> count_of(const Elements& answer, Tag tag) {
   const std::string text = text_of(answer, tag);
   std::int64_t value = 0;
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || stop != text.data() + text.size() || value < 0) return std::nullopt;
+  if (!parse_whole(text, value) || value < 0) return std::nullopt;
   return value;
 }
 

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/parse.hpp"
 
 namespace shiftnorm::pacs {
 
@@ -29,8 +29,7 @@ Peer parse_peer(std::string_view text) {
   peer.title = parse_title(text.substr(0, at));
   peer.host = text.substr(at + 1, colon - at - 1);
   const std::string_view port = text.substr(colon + 1);
-  const auto [stop, error] = std::from_chars(port.data(), port.data() + port.size(), peer.port);
-  if (error != std::errc{} || stop != port.data() + port.size() || peer.port == 0)
+  if (!parse_whole(port, peer.port) || peer.port == 0)
     throw ConfigError("the port is no number from 1 to 65535; expected AET@HOST:PORT");
   return peer;
 }

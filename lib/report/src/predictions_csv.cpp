@@ -4,22 +4,16 @@
 #include <iterator>
 #include <span>
 
+#include "shiftnorm/container/csv.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/report/report.hpp"
 
 namespace shiftnorm::report {
 namespace {
 
+using container::csv_field;
 using experiment::ModeReport;
 using experiment::RunResults;
-
-std::string csv_field(const std::string& text) {
-  const bool formula = !text.empty() && std::string_view("=+-@\t\r").find(text.front()) != std::string_view::npos;
-  if (!formula && text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string out = formula ? "\"'" : "\"";
-  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + '"';
-}
 
 /// The class, or the findings of all outputs: `1;0;;1`, nothing where one is not known.
 std::string label_field(const RunResults& run, std::size_t image) {

@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <functional>
 #include <map>
 #include <set>
 
 #include "shiftnorm/adapt/mode.hpp"
+#include "shiftnorm/core/parse.hpp"
 #include "view.hpp"
 
 namespace shiftnorm::report {
@@ -21,9 +21,7 @@ constexpr std::string_view kNothing = "none";
 
 std::optional<double> number_of(std::string_view text) {
   double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
+  return parse_whole(text, value) ? std::optional(value) : std::nullopt;
 }
 
 struct NameAndNumber {

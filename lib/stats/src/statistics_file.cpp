@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <map>
 #include <set>
@@ -14,6 +13,7 @@
 #include "shiftnorm/container/safetensors.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/library.hpp"
+#include "shiftnorm/core/parse.hpp"
 #include "shiftnorm/core/text.hpp"
 
 namespace shiftnorm::stats {
@@ -261,8 +261,7 @@ std::int64_t parse_count(const std::map<std::string, std::string>& metadata, con
   const auto found = metadata.find(key);
   const std::string text = found == metadata.end() ? std::string() : found->second;
   std::int64_t value = 0;
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || error != std::errc{} || stop != text.data() + text.size() || value < 0 || value > kMostCounted)
+  if (!parse_whole(text, value) || value < 0 || value > kMostCounted)
     throw FormatError(fmt::format("{} = '{}'; expected a count", key, printable(text)));
   return value;
 }
@@ -279,11 +278,7 @@ void read_metadata(const std::map<std::string, std::string>& metadata, Statistic
   if (metadata.contains("patients")) file.patients = parse_count(metadata, "patients");
   file.batch = metadata.contains("batch") ? parse_count(metadata, "batch") : 0;
   if (const auto found = metadata.find("data_fingerprint"); found != metadata.end())
-    for (std::size_t begin = 0; begin <= found->second.size();) {
-      const std::size_t end = std::min(found->second.find(',', begin), found->second.size());
-      file.fingerprints.push_back(found->second.substr(begin, end - begin));
-      begin = end + 1;
-    }
+    for (std::string& one : split(found->second, ',')) file.fingerprints.push_back(std::move(one));
   if (file.model_sha256.size() != 64) throw FormatError("model_sha256 is missing; expected 64 hexadecimal digits");
   if ((file.semantics == "batch") != (file.batch > 0))
     throw FormatError(fmt::format("semantics '{}' with batches of {} images", printable(file.semantics), file.batch));

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <map>
 #include <optional>
 
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/parse.hpp"
 #include "shiftnorm/core/text.hpp"
 
 namespace shiftnorm::zoo {
@@ -45,19 +45,11 @@ std::string below(const std::string& head, const std::string& path) { return pat
 
 std::optional<std::int64_t> number(std::string_view part) {
   std::int64_t value = 0;
-  const auto [stop, error] = std::from_chars(part.data(), part.data() + part.size(), value);
-  if (error != std::errc{} || stop != part.data() + part.size()) return std::nullopt;
-  return value;
+  return parse_whole(part, value) ? std::optional(value) : std::nullopt;
 }
 
 std::vector<std::string> parts_of(std::string_view path) {
-  std::vector<std::string> parts;
-  for (std::size_t begin = 0; begin < path.size();) {
-    const std::size_t end = std::min(path.find('.', begin), path.size());
-    parts.emplace_back(path.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return parts;
+  return path.empty() ? std::vector<std::string>() : split(path, '.');
 }
 
 /// Empty unless every part of the path is a number, as a Sequential's are.
@@ -111,7 +103,7 @@ Gap between(const Module& a, const Module& b) {
 class FileHead {
  public:
   FileHead(graph::Graph& graph, const OwnHead& own, std::string name, std::vector<Module> modules)
-      : layers_(graph), own_(own), name_(std::move(name)), modules_(std::move(modules)) {}
+      : graph_(graph), layers_(graph), own_(own), name_(std::move(name)), modules_(std::move(modules)) {}
 
   ValueId add(ValueId x, std::int64_t in) {
     for (std::size_t i = 0; i < modules_.size(); ++i) {
@@ -141,6 +133,44 @@ class FileHead {
   [[nodiscard]] std::string assumption() const {
     return fmt::format("head '{}' is taken as {}; no weights tell activations, and dropout does nothing here",
                        printable(name_), join(told_, 20));
+  }
+
+  /// What the file names behind the last layer with tensors, in one line; empty: nothing.
+  [[nodiscard]] std::string untold(const std::vector<std::string>& modules) const {
+    std::vector<std::string> rest;
+    for (const std::string& module : modules) {
+      if (module.starts_with(name_ + ".")) rest.push_back("'" + printable(module) + "'");
+      if (!modules_.empty() && module == below(name_, modules_.back().path)) rest.clear();
+    }
+    if (rest.empty()) return {};
+    return fmt::format(
+        "head '{}': the file names {} behind its last layer and does not tell what it does (dropout, "
+        "Sigmoid, Softmax ..): outputs are what goes into it; the whole module, or --graph with the "
+        "network as ONNX, would tell",
+        printable(name_), join(rest, 4));
+  }
+
+  /// The layers as the file's own module describes them.
+  ValueId add_told(const HeldChain& chain, ValueId x, std::int64_t in) {
+    if (!modules_.empty() && modules_.front().linear())
+      check(modules_.front(), (*modules_.front().find("weight"))[1], in);
+    if (!modules_.empty() && modules_.front().norm())
+      check(modules_.front(), (*modules_.front().find("running_mean"))[0], in);
+    return chain.add(graph_, x);
+  }
+
+  /// In one line where it is not the architecture's own or ends in an activation; empty otherwise.
+  [[nodiscard]] std::string told(const HeldChain& chain) const {
+    std::vector<std::string> layers;
+    bool activation = false;  // the last one
+    for (const auto& [path, type] : chain.layers) {
+      if (type == "Identity" || type == "Flatten" || type.ends_with("Dropout")) continue;
+      activation =
+          std::none_of(modules_.begin(), modules_.end(), [&, at = path](const Module& m) { return m.path == at; });
+      layers.push_back(fmt::format("{} ({})", type, printable(below(name_, path))));
+    }
+    if (own() && !activation) return {};
+    return fmt::format("head '{}' is {}, as the file's own module says", printable(name_), join(layers, 20));
   }
 
  private:
@@ -201,6 +231,7 @@ class FileHead {
     return false;
   }
 
+  graph::Graph& graph_;
   Layers layers_;
   const OwnHead& own_;
   std::string name_;
@@ -256,9 +287,18 @@ ValueId add_head(graph::Graph& graph, const OwnHead& own, ValueId x, std::int64_
     return x;
   }
   FileHead head(graph, own, name, modules_in(*options.held, name));
-  x = head.add(x, in);
   report.own_head = head.own();
-  if (!report.own_head) report.assumptions.push_back(head.assumption());
+  const HeldChain* chain = options.held->chain(name);
+  x = chain != nullptr ? head.add_told(*chain, x, in) : head.add(x, in);
+  const auto tell = [&report](std::string line) {
+    if (!line.empty()) report.assumptions.push_back(std::move(line));
+  };
+  if (chain != nullptr) {
+    tell(head.told(*chain));
+    return x;
+  }
+  if (!report.own_head) tell(head.assumption());
+  tell(head.untold(options.held->modules()));
   return x;
 }
 

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <utility>
@@ -68,9 +69,13 @@ ValueId scale_by_thresholds(graph::Graph& graph, Layers& layers, ValueId y, cons
 
 ValueId behind_head(graph::Graph& graph, ValueId x, const BuildOptions& options, const Ends& ends) {
   Layers layers(graph, options.held);
-  const std::int64_t outputs = (*graph.value(graph.nodes().back().inputs.at(1)).shape)[0];  // of the last layer
-  if (ends.sigmoid) x = graph.add("Sigmoid", "sigmoid", {x});
+  // A head that the file's own module describes may end in its sigmoid.
+  if (ends.sigmoid && graph.nodes().back().op != "Sigmoid") x = graph.add("Sigmoid", "sigmoid", {x});
   if (options.thresholds.empty()) return x;
+  const auto last = std::find_if(graph.nodes().rbegin(), graph.nodes().rend(),
+                                 [](const graph::Node& node) { return node.op == "Gemm" || node.op == "MatMul"; });
+  if (last == graph.nodes().rend()) throw FormatError("operating points without a last Linear layer");
+  const std::int64_t outputs = (*graph.value(last->inputs.at(1)).shape)[0];
   if (std::cmp_not_equal(options.thresholds.size(), outputs))
     throw FormatError(fmt::format("{} operating points for {} outputs", options.thresholds.size(), outputs));
   return scale_by_thresholds(graph, layers, x, options.thresholds);

@@ -96,6 +96,11 @@ void HeldShapes::add(std::string name, Shape shape) {
   if (place_of_.try_emplace(name, all_.size()).second) all_.emplace_back(std::move(name), std::move(shape));
 }
 
+const HeldChain* HeldShapes::chain(std::string_view path) const {
+  const auto at = chains_.find(path);
+  return at == chains_.end() ? nullptr : &at->second;
+}
+
 const Shape* HeldShapes::find(std::string_view name) const {
   const auto at = place_of_.find(name);
   return at == place_of_.end() ? nullptr : &all_[at->second].second;

@@ -4,9 +4,10 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 #include <string>
+#include <string_view>
 #include <tuple>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -139,8 +140,10 @@ class Inliner {
       const auto [known, fresh] = names.emplace(body.output(i), call.output(i));
       if (!fresh) passed_on.emplace_back(known->second, call.output(i));
     }
+    Attributes given;
+    for (const onnx::AttributeProto& one : call.attribute()) given.insert_or_assign(one.name(), &one);
     for (int i = 0; i < body.node_size(); ++i) {
-      onnx::NodeProto node = written_out(body.node(i), function, call, path, names);
+      onnx::NodeProto node = written_out(body.node(i), function, given, path, names);
       grown_ += node.ByteSizeLong();
       if (grown_ > most_)
         throw UnsupportedError(
@@ -156,15 +159,15 @@ class Inliner {
     }
   }
 
-  /// A node of the function's body with the names and attributes that it has in this call.
-  onnx::NodeProto written_out(const onnx::NodeProto& from, const Function& function, const onnx::NodeProto& call,
+  using Attributes = std::unordered_map<std::string_view, const onnx::AttributeProto*>;
+
+  /// A node of the function's body with the names and attributes that it has in this call; `given`: the call's.
+  onnx::NodeProto written_out(const onnx::NodeProto& from, const Function& function, const Attributes& given,
                               const std::string& path, std::map<std::string, std::string>& names) {
     const auto here = [&](const std::string& name) -> const std::string& {
       const auto known = names.find(name);
       if (known != names.end()) return known->second;
-      const std::string unique = fresh_name(path + "/" + name, taken_);
-      taken_.insert(unique);
-      return names.emplace(name, unique).first->second;
+      return names.emplace(name, taken_.fresh(path + "/" + name)).first->second;
     };
     onnx::NodeProto node = from;
     node.set_name(path + "/" + (from.name().empty() ? from.op_type() : from.name()));
@@ -176,15 +179,14 @@ class Inliner {
         *node.add_attribute() = attribute;
         continue;
       }
-      const onnx::AttributeProto* given = nullptr;
-      for (const onnx::AttributeProto& one : call.attribute())
-        if (one.name() == attribute.ref_attr_name()) given = &one;
-      if (given == nullptr)
-        if (const auto absent = function.defaults.find(attribute.ref_attr_name()); absent != function.defaults.end())
-          given = &absent->second;
-      if (given == nullptr) continue;  // the operator's own default
+      const onnx::AttributeProto* value = nullptr;
+      if (const auto at = given.find(attribute.ref_attr_name()); at != given.end())
+        value = at->second;
+      else if (const auto absent = function.defaults.find(attribute.ref_attr_name()); absent != function.defaults.end())
+        value = &absent->second;
+      if (value == nullptr) continue;  // the operator's own default
       onnx::AttributeProto& added = *node.add_attribute();
-      added = *given;
+      added = *value;
       added.set_name(attribute.name());
     }
     return node;
@@ -195,7 +197,7 @@ class Inliner {
   std::uint64_t most_, grown_ = 0;
   std::size_t count_ = 0;
   std::map<FunctionId, Function> functions_;
-  std::set<std::string> taken_;
+  TakenNames taken_;
   std::vector<onnx::NodeProto> flat_;
 };
 

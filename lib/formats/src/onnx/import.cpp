@@ -127,7 +127,7 @@ class Importer {
     if (takes_channels_last(proto_, input->name(), out_.input)) {
       out_.channels_last = true;
       std::rotate(out_.input.begin() + 1, out_.input.end() - 1, out_.input.end());
-      const std::string name = fresh_name(input->name() + "/channels_last", names_);
+      const std::string name = names_.fresh(input->name() + "/channels_last");
       node_names_.insert(name);
       id = graph().add(
           "Transpose", name, {id},
@@ -155,11 +155,8 @@ class Importer {
 
   /// The file's own where it is one, else that of its first output, which is always there and always unique.
   std::string node_name(const onnx::NodeProto& node) {
-    if (!node.name().empty() && node_names_.insert(node.name()).second) return node.name();
-    std::string name = node.output_size() > 0 ? node.output(0) : fmt::format("node {}", index_);
-    name = fresh_name(name, node_names_);
-    node_names_.insert(name);
-    return name;
+    if (!node.name().empty() && node_names_.insert(node.name())) return node.name();
+    return node_names_.fresh(node.output_size() > 0 ? node.output(0) : fmt::format("node {}", index_));
   }
 
   ValueId find(const std::string& name) const {
@@ -283,7 +280,8 @@ class Importer {
   graph::FoldBudget budget_;
   int index_ = 0;
   std::unordered_map<std::string, ValueId> value_of_;
-  std::set<std::string> names_, used_, node_names_;
+  std::set<std::string> used_;
+  TakenNames names_, node_names_;
   std::map<std::pair<int, int>, std::string> vectors_;
   std::set<ValueId> own_;
 };

@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstring>
 #include <type_traits>
 
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/file.hpp"
+#include "shiftnorm/core/parse.hpp"
 #include "shiftnorm/core/text.hpp"
 
 namespace shiftnorm::formats {
@@ -45,9 +45,7 @@ std::string name_of_type(std::int32_t type) {
 
 std::uint64_t number_in(const std::string& text, std::string_view key) {
   std::uint64_t value = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (text.empty() || error != std::errc{} || stop != end)
+  if (!parse_whole(text, value))
     throw FormatError(fmt::format("external data with {} '{}'; expected a number of bytes", key, printable(text)));
   return value;
 }

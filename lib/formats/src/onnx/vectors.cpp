@@ -1,7 +1,6 @@
 #include "vectors.hpp"
 
 #include <algorithm>
-#include <set>
 #include <unordered_map>
 
 namespace shiftnorm::formats {
@@ -72,6 +71,16 @@ class Survey {
 
 }  // namespace
 
+std::string TakenNames::fresh(const std::string& wanted) {
+  if (insert(wanted)) return wanted;
+  const std::size_t dot = wanted.find_last_of('.');
+  for (int& i = next_.try_emplace(wanted, 2).first->second;;) {
+    const std::string number = "." + std::to_string(i++);
+    std::string name = dot == std::string::npos ? wanted + number : wanted.substr(0, dot) + number + wanted.substr(dot);
+    if (insert(name)) return name;
+  }
+}
+
 bool in_training_mode(const onnx::NodeProto& node, std::int64_t opset) {
   constexpr std::int64_t kByAttribute = 14;
   if (opset >= kByAttribute) {
@@ -96,8 +105,9 @@ std::vector<std::string> value_names(const onnx::GraphProto& graph) {
 
 std::vector<BatchNormVector> batch_norm_vectors(const onnx::GraphProto& graph) {
   const Survey survey(graph);
-  const std::vector<std::string> names = value_names(graph);
-  std::set<std::string> taken(names.begin(), names.end()), given;
+  TakenNames taken;
+  for (const std::string& name : value_names(graph)) taken.insert(name);
+  std::unordered_set<std::string> given;
   std::vector<BatchNormVector> vectors;
   for (int n = 0; n < graph.node_size(); ++n) {
     const onnx::NodeProto& node = graph.node(n);
@@ -106,8 +116,7 @@ std::vector<BatchNormVector> batch_norm_vectors(const onnx::GraphProto& graph) {
       BatchNormVector vector;
       vector.node = n;
       vector.slot = slot;
-      vector.name = given.insert(node.input(slot)).second ? node.input(slot) : fresh_name(node.input(slot), taken);
-      taken.insert(vector.name);
+      vector.name = given.insert(node.input(slot)).second ? node.input(slot) : taken.fresh(node.input(slot));
       survey.trace(vector);
       vectors.push_back(std::move(vector));
     }

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <string>
+#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace shiftnorm::formats {
@@ -22,17 +24,20 @@ struct BatchNormVector {
 /// All of them, in the order of nodes and slots.
 [[nodiscard]] std::vector<BatchNormVector> batch_norm_vectors(const onnx::GraphProto& graph);
 
-/// A name that `taken` has not: `wanted` with a number before its last part ("bn.running_mean": "bn.2.running_mean").
-template <class Names>
-[[nodiscard]] std::string fresh_name(const std::string& wanted, const Names& taken) {
-  if (!taken.contains(wanted)) return wanted;
-  const std::size_t dot = wanted.find_last_of('.');
-  for (int i = 2;; ++i) {
-    const std::string number = "." + std::to_string(i);
-    std::string name = dot == std::string::npos ? wanted + number : wanted.substr(0, dot) + number + wanted.substr(dot);
-    if (!taken.contains(name)) return name;
-  }
-}
+/// The names of a model that are taken, and new ones. Any number of wishes for one name take no longer than its
+/// numbers.
+class TakenNames {
+ public:
+  bool insert(const std::string& name) { return taken_.insert(name).second; }  ///< false: it was taken
+  [[nodiscard]] bool contains(const std::string& name) const { return taken_.contains(name); }
+  /// A name that was not taken, and is now: `wanted`, or that with a number before its last part ("bn.running_mean":
+  /// "bn.2.running_mean").
+  [[nodiscard]] std::string fresh(const std::string& wanted);
+
+ private:
+  std::unordered_set<std::string> taken_;
+  std::unordered_map<std::string, int> next_;  ///< number to be tried, by the name that was wanted
+};
 
 /// Whether a runtime runs the BatchNormalization in training mode: by each batch's own statistics.
 /// `opset`: the node's. From 14 on an attribute says so; before, that more than the first output is asked for.

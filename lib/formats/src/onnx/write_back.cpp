@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 
 #include "../readers.hpp"
 #include "import.hpp"
@@ -99,13 +98,12 @@ int input_in_file(std::span<const std::byte> file, const OnnxFile& parsed, const
 
 /// The file with every moved vector as a new initialiser at the end of its graph, and the nodes reading those.
 Bytes rewired(std::span<const std::byte> file, const OnnxFile& parsed, std::span<const Moved> moved) {
-  std::set<std::string> taken;
+  TakenNames taken;
   for (const std::string& name : value_names(parsed.model.graph())) taken.insert(name);
   std::map<int, std::map<int, std::string>> inputs;
   Bytes added;
   for (const Moved& one : moved) {
-    const std::string name = fresh_name(one.vector.name, taken);
-    taken.insert(name);
+    const std::string name = taken.fresh(one.vector.name);
     inputs[parsed.nodes.at(static_cast<std::size_t>(one.vector.node)).place][one.input] = name;
     try {
       append_field(added, kInitializer, as_bytes(initializer(name, one.vector.type, one.patch->values)));

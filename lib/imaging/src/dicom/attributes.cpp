@@ -5,8 +5,10 @@
 #include <dcmtk/dcmdata/dcitem.h>
 #include <dcmtk/dcmdata/dcsequen.h>
 
-#include <charconv>
 #include <cmath>
+#include <string_view>
+
+#include "shiftnorm/core/parse.hpp"
 
 namespace shiftnorm::imaging::dicom {
 namespace {
@@ -183,12 +185,9 @@ DcmItem* item_of(DcmItem& item, const DcmTagKey& key, std::int64_t index) {
 }
 
 std::optional<double> decimal(const std::string& given) {
-  const char* begin = given.c_str();
-  const char* end = begin + given.size();
-  if (begin != end && *begin == '+') ++begin;
   double value = 0;
-  const auto [stop, error] = std::from_chars(begin, end, value);
-  if (error != std::errc{} || stop != end || !std::isfinite(value)) return std::nullopt;
+  if (!parse_whole(std::string_view(given).substr(given.starts_with('+') ? 1 : 0), value) || !std::isfinite(value))
+    return std::nullopt;
   return value;
 }
 

@@ -18,6 +18,7 @@
 #include "dicom/transfer_syntax.hpp"
 #include "folder_dataset.hpp"
 #include "limit.hpp"
+#include "reasons.hpp"
 #include "shiftnorm/core/content_hash.hpp"
 #include "shiftnorm/core/hash.hpp"
 #include "shiftnorm/core/project_key.hpp"
@@ -172,28 +173,13 @@ class DicomDataset::Series final : public SeriesValues {
   mutable ValueCounts counts_;
 };
 
-/// "3 duplicate, 1 localizer": how many of each text, the most frequent first.
-std::string counted(const std::map<std::string, std::int64_t>& texts) {
-  std::vector<std::pair<std::string, std::int64_t>> sorted(texts.begin(), texts.end());
-  std::ranges::stable_sort(sorted, std::greater<>(), &std::pair<std::string, std::int64_t>::second);
-  std::vector<std::string> parts;
-  for (const auto& [text, n] : sorted) parts.push_back(fmt::format("{} {}", n, text));
-  return join(parts);
-}
-
-std::map<std::string, std::int64_t> reasons_of(const std::vector<Bad>& files) {
-  std::map<std::string, std::int64_t> reasons;
-  for (const Bad& file : files) ++reasons[file.kind.empty() ? file.reason : file.kind];
-  return reasons;
-}
-
 std::string DicomDataset::why_empty() const {
   std::string text = "holds no DICOM image that can be read: ";
   if (skipped_.empty() && bad_.empty()) return text + "it is empty";
-  if (!skipped_.empty()) text += fmt::format("{} skipped ({})", skipped_.size(), counted(reasons_of(skipped_)));
+  if (!skipped_.empty()) text += fmt::format("{} skipped ({})", skipped_.size(), counted_reasons(skipped_));
   if (!skipped_.empty() && !bad_.empty()) text += ", ";
   if (!bad_.empty())
-    text += fmt::format("{} bad ({}; the first is {})", bad_.size(), counted(reasons_of(bad_)), bad_.front().reason);
+    text += fmt::format("{} bad ({}; the first is {})", bad_.size(), counted_reasons(bad_), bad_.front().reason);
   return text;
 }
 
@@ -295,7 +281,7 @@ Frame DicomDataset::read_frame(std::size_t object, std::int64_t frame) const {
 std::vector<std::string> DicomDataset::notes(const Pipeline& pipeline) const {
   std::vector<std::string> notes;
   if (!skipped_.empty())
-    notes.push_back(fmt::format("{} files skipped: {}", skipped_.size(), counted(reasons_of(skipped_))));
+    notes.push_back(fmt::format("{} files skipped: {}", skipped_.size(), counted_reasons(skipped_)));
   std::map<std::string, std::int64_t> remarks;
   for (const Found& found : objects_)
     for (const std::string& remark : found.facts.remarks) ++remarks[remark];

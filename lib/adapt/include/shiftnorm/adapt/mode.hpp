@@ -93,7 +93,5 @@ struct FormerName {
 [[nodiscard]] std::span<const FormerName> former_policy_names();
 /// "policy hybrid is now called hybrid-decay: ..." for such a name, else empty.
 [[nodiscard]] std::string note_on_policy_name(std::string_view name);
-[[nodiscard]] std::span<const std::string_view> semantics_names();
-[[nodiscard]] std::span<const std::string_view> estimator_names();
 
 }  // namespace shiftnorm::adapt

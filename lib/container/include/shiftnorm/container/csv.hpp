@@ -43,6 +43,12 @@ inline constexpr std::size_t kMaxCsvFields = 20'000'000;
 ///         length, column names given twice, zero bytes, more than the limits.
 [[nodiscard]] CsvTable parse_csv(std::string_view text, const CsvForm& form = {});
 
+enum class CsvQuotes { where_needed, always };
+
+/// A field of a table that is written, with quotes as RFC 4180 has them. An apostrophe before it keeps spreadsheets
+/// from taking what comes from a file for a formula (OWASP, CSV injection); numbers are none.
+[[nodiscard]] std::string csv_field(std::string_view text, CsvQuotes quotes = CsvQuotes::where_needed);
+
 /// The text as UTF-8 without a byte order mark. Errors  FormatError for UTF-16 that is none.
 [[nodiscard]] std::string utf8_text(std::string_view bytes);
 

@@ -26,8 +26,9 @@ struct Sweep {
 
 inline constexpr std::size_t kMostRuns = 10'000;
 
-/// Every run is checked as read_config() checks one: a sweep with one impossible cell is refused whole.
-/// Errors  as read_config(); ConfigError also for a list that is empty or repeats a value, a key inside another one,
+/// Every run is checked as parse_config() checks one: a sweep with one impossible cell is refused whole.
+/// Errors  as parse_config(), FormatError if the file is missing; ConfigError also for a list that is empty or repeats
+/// a value, a key inside another one,
 ///         a key that makes no run of its own (name), and for more than kMostRuns runs.
 [[nodiscard]] Sweep read_sweep(const std::filesystem::path& path, const ConfigOptions& options);
 [[nodiscard]] Sweep parse_sweep(std::string_view text, const std::string& file_name, const ConfigOptions& options);

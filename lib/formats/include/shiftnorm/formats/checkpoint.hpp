@@ -87,6 +87,23 @@ struct NormSettings {
   std::optional<double> epsilon, momentum;  ///< PyTorch's p; absent: not told
 };
 
+/// A module of a pickled network, or one that a state_dict names: PyTorch keeps the version of each.
+struct ModuleName {
+  std::string path;  ///< "fc.1"; empty: the network
+  std::string type;  ///< "torch.nn.modules.activation.Sigmoid"; empty: not told
+};
+
+/// Layers of torch.nn that follow each other in a pickled module whose other classes need not tell a graph: what no
+/// weights tell of a head, its activations, they do.
+struct ModuleChain {
+  std::string path;     ///< of the nn.Sequential that they are: "fc"; or of the module that they follow in one: "0"
+  bool behind = false;  ///< the latter: they have no parameters
+  std::vector<ModuleName> layers;  ///< path behind that of the Sequential, and class without its package: "Sigmoid"
+  /// Puts them behind x, [N, features]; their parameters are unbound, and named as the file does with `path` for its
+  /// own. Returns their output.
+  std::function<graph::ValueId(graph::Graph& graph, graph::ValueId x, const std::string& path)> add;
+};
+
 /// A node that the file's runtime runs in training mode.
 struct TrainingNode {
   std::string name, op;  ///< BatchNormalization: by each batch's own statistics; Dropout: drops at random
@@ -121,6 +138,8 @@ struct Checkpoint {
   std::vector<std::string> assumptions;
   /// Of ReadOptions::weights: what named no set of the file's own, and so is a prefix of the tensors' names.
   std::string weights;
+  std::vector<ModuleName> modules;     ///< of PyTorch's files, in their order
+  std::vector<ModuleChain> chains;     ///< of pickled modules that have no graph
   std::vector<NormSettings> norms;     ///< of pickled modules, whose classes need not tell a graph
   std::vector<std::byte> bytes;        ///< the file as it was
   std::vector<OutputFile> companions;  ///< files beside it that hold values: external data, shards

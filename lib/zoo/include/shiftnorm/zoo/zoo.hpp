@@ -14,6 +14,12 @@
 
 namespace shiftnorm::zoo {
 
+/// Layers that the file itself describes, activations too.
+struct HeldChain {
+  std::vector<std::pair<std::string, std::string>> layers;  ///< path behind the chain's own, and class: "1", "Sigmoid"
+  std::function<graph::ValueId(graph::Graph&, graph::ValueId x)> add;  ///< behind x, [N, features]
+};
+
 /// What a file offers an architecture: shapes by the architecture's own names, in the file's order.
 class HeldShapes {
  public:
@@ -21,7 +27,15 @@ class HeldShapes {
   [[nodiscard]] const Shape* find(std::string_view name) const;
   [[nodiscard]] const std::vector<std::pair<std::string, Shape>>& all() const { return all_; }
 
+  HeldChain& add_chain(std::string path) { return chains_[std::move(path)]; }
+  [[nodiscard]] const HeldChain* chain(std::string_view path) const;
+  void add_module(std::string path) { modules_.push_back(std::move(path)); }
+  /// Names that the file has for modules, in its order, also for those without tensors.
+  [[nodiscard]] const std::vector<std::string>& modules() const { return modules_; }
+
  private:
+  std::map<std::string, HeldChain, std::less<>> chains_;
+  std::vector<std::string> modules_;
   std::vector<std::pair<std::string, Shape>> all_;
   std::map<std::string, std::size_t, std::less<>> place_of_;
 };

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <cstddef>
+#include <functional>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace shiftnorm::test {
+
+/// Every value within its own tolerance of the one that is expected. What does not hold is told by the worst of them:
+/// index, value, expected, tolerance, and how many others are off.
+class EachNear : public Catch::MatcherBase<std::vector<double>> {
+ public:
+  using Tolerance = std::function<double(std::size_t index)>;
+
+  EachNear(std::vector<double> expected, Tolerance tolerance)
+      : expected_(std::move(expected)), tolerance_(std::move(tolerance)) {}
+  EachNear(std::vector<double> expected, double tolerance)
+      : EachNear(std::move(expected), [tolerance](std::size_t) { return tolerance; }) {}
+
+  bool match(const std::vector<double>& found) const override {
+    std::ostringstream told;
+    told.precision(9);
+    std::size_t off = 0, worst = 0;
+    double worst_share = 0;
+    for (std::size_t i = 0; i < std::min(found.size(), expected_.size()); ++i) {
+      const double apart = std::abs(found[i] - expected_[i]), most = tolerance_(i);
+      if (apart <= most) continue;
+      ++off;  // NaN too
+      const double share = std::isnan(apart) ? HUGE_VAL : apart / most;
+      if (off > 1 && !(share > worst_share)) continue;
+      worst = i;
+      worst_share = share;
+    }
+    if (found.size() != expected_.size())
+      told << "has " << found.size() << " values; expected " << expected_.size();
+    else if (off > 0)
+      told << off << " of " << found.size() << " are off, most of all [" << worst << "]: " << found[worst]
+           << "; expected " << expected_[worst] << " within " << tolerance_(worst);
+    told_ = told.str();
+    return told_.empty();
+  }
+  std::string describe() const override { return told_.empty() ? "is near what is expected" : told_; }
+
+ private:
+  std::vector<double> expected_;
+  Tolerance tolerance_;
+  mutable std::string told_;  ///< of the last match
+};
+
+}  // namespace shiftnorm::test
