@@ -20,7 +20,7 @@ namespace shiftnorm::stats {
 ///         files without these two are read, only settling is not known. A layer that was not measured carries the
 ///         source's mean and variance, and zero counts.
 struct StatisticsFile {
-  std::string semantics, estimator;  ///< by the names that users write (estimators.md A, B)
+  std::string semantics, estimator;  ///< by the names that users write (docs/reference/estimators.md)
   std::int64_t batch = 0;            ///< images in a batch; 0: no batches
   std::string shuffle;               ///< of the batches: "off", a seed; empty: no batches
   std::string model_sha256, architecture;
