@@ -1,5 +1,5 @@
 """Every document that a source, script, test or page cites is there, with the heading that it names; every link of a page
-leads to a file or a heading; every decision that is cited by its number exists.
+leads to a file or a heading; every decision that is cited by its number exists, and so does every header that a page names.
 
 usage: citations.py PROJECT       (Python's standard library only)
 """
@@ -17,6 +17,7 @@ CITED = re.compile(r"(?<![\w/.\"-])((?:\.\.?/)*\w[\w./-]*\.md)(?:#([\w-]+))?")
 PLACEHOLDER = re.compile(r"(NNNN-[\w-]+|STUDY|readme)\.md$")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s#]*)(?:#([^)\s]+))?\)")
 DECISION = re.compile(r"\bdecisions? (\d{4})\b")
+HEADER = re.compile(r"\bshiftnorm/\w+/\w+\.hpp\b")
 URL = re.compile(r"\w+://\S+")
 CODE = re.compile(r"^```.*?^```|`[^`\n]*`", flags=re.M | re.S)
 
@@ -58,6 +59,8 @@ def problem(where, cited, anchor):
 class Citations(unittest.TestCase):
     maxDiff = None
 
+    maxDiff = None
+
     def setUp(self):
         self.problems, self.seen = [], 0
 
@@ -96,6 +99,12 @@ class Citations(unittest.TestCase):
                 there = list((PROJECT / "docs/decisions").glob(f"{number}-*.md"))
                 self.note(file, None if len(there) == 1 else f"decision {number} does not exist")
 
+    def test_headers_that_pages_name(self):
+        for file in files():
+            if file.suffix == ".md":
+                for header in HEADER.findall(text_of(file)):
+                    there = list((PROJECT / "lib").glob(f"*/include/{header}"))
+                    self.note(file, None if there else f"names {header}, which does not exist")
 
 
 if __name__ == "__main__":
