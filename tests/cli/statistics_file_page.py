@@ -1,9 +1,11 @@
 """Reads statistics files as docs/reference/statistics-file.md describes them, and nothing else: mean and variance from the
-exact sums in rational numbers, against `stats show --json`; the sums of a merge against the sum of its parts.
+exact sums in rational numbers, against `stats show --json`; the sums of a merge against the sum of its parts. Errors and
+distances by the formulas of docs/reference/estimators.md, against `stats show` and `stats diff`.
 
 usage: statistics_file_page.py SHIFTNORM PROJECT       (Python's standard library only)
 """
 import json
+import math
 import random
 import struct
 import subprocess
@@ -57,8 +59,46 @@ def read_layers(path):
                 layer["exact"] = [(s / n, q / n) for s, q, _ in layer["sums"]]
             else:
                 layer["exact"] = [(pivot + s / n, max(Fraction(0), (q - s * s / n) / n)) for s, q, pivot in layer["sums"]]
+        if f"{name}.spread" in arrays:
+            spread = exact_sums(arrays[f"{name}.spread"])
+            layer["spread"], layer["units"] = list(zip(spread[::3], spread[1::3], spread[2::3])), arrays[f"{name}.units"][1][0]
         layers[name] = layer
     return metadata, layers
+
+
+def settling_error(layer, of_batches):
+    """The section "Settling" of docs/reference/estimators.md, from the sums over units."""
+    units, least = layer["units"], sum(layer["variance"]) / len(layer["variance"]) / 1000
+    plane = 1 if of_batches else Fraction(layer["values"], units)
+    n = layer["batches"] if of_batches else layer["images"]
+    total = weights = 0
+    for (s, q, _), (aa, qq, aq), v in zip(layer["sums"], layer["spread"], layer["variance"]):
+        if v <= 0:
+            continue
+        s, q = s / plane, q / plane  # sums of a and q over the units
+        mean = 0 if of_batches else s / units
+        variance_a = (aa - s * s / units) / (units - 1)
+        d, dd = q - 2 * mean * s, qq - 4 * mean * aq + 4 * mean * mean * aa
+        variance_d = (dd - d * d / units) / (units - 1)
+        weight = v / max(v, least)
+        total += weight * float(variance_a / n + variance_d / (4 * Fraction(v) * n)) / v
+        weights += weight
+    return (total / weights) ** 0.5
+
+
+def distance(a, b):
+    """The section "Distances" of docs/reference/estimators.md."""
+    least = [sum(one["variance"]) / len(one["variance"]) / 1000 for one in (a, b)]
+    rows = list(zip(a["mean"], a["variance"], b["mean"], b["variance"]))
+    told = [(ma, max(va, least[0]), mb, max(vb, least[1])) for ma, va, mb, vb in rows if va > 0 and vb > 0]
+
+    def divergence(m1, v1, m2, v2):
+        return math.log(v2 / v1) / 2 + (v1 + (m1 - m2) ** 2) / (2 * v2) - 0.5
+
+    return {"mean_shift": sum(abs(mb - ma) / va ** 0.5 for ma, va, mb, _ in told) / len(told),
+            "variance_ratio": math.exp(sum(math.log(vb / va) for _, va, _, vb in told) / len(told)),
+            "symmetric_kl": sum(divergence(ma, va, mb, vb) + divergence(mb, vb, ma, va) for ma, va, mb, vb in told) / len(told),
+            "wasserstein": (sum((mb - ma) ** 2 + (vb ** 0.5 - va ** 0.5) ** 2 for ma, va, mb, vb in rows) / len(rows)) ** 0.5}
 
 
 # ---- held against the program
@@ -116,13 +156,31 @@ class StatisticsFile(unittest.TestCase):
                                      variance / 2 ** 52 + q / own["values"] / 2 ** 60, where)
         return layers
 
+    def assert_settling(self, file, layers, of_batches):
+        for layer in json.loads(self.call("stats", "show", file, "--json"))["layers"]:
+            # 1e-9: moments of units are doubles, and their products are rounded before they are added.
+            self.assertAlmostEqual(layer["error"] / settling_error(layers[layer["name"]], of_batches), 1, delta=1e-9)
+
     def test_population(self):
         self.measure("one", "a.bnstats")
-        self.assertTrue(all("sums" in layer for layer in self.assert_shown("a.bnstats").values()))
+        layers = self.assert_shown("a.bnstats")
+        self.assertTrue(all("sums" in layer for layer in layers.values()))
+        self.assert_settling("a.bnstats", layers, False)
 
     def test_batch_mean(self):
         self.measure("one", "a.bnstats", "--semantics", "batch", "--estimator", "batch-mean", "--batch", "4")
-        self.assertEqual({layer["batches"] for layer in self.assert_shown("a.bnstats").values()}, {3})
+        layers = self.assert_shown("a.bnstats")
+        self.assertEqual({layer["batches"] for layer in layers.values()}, {3})
+        self.assert_settling("a.bnstats", layers, True)
+
+    def test_distances(self):
+        self.measure("one", "a.bnstats")
+        self.measure("two", "b.bnstats", "--semantics", "source")
+        a, b = (read_layers(self.at / file)[1] for file in ("a.bnstats", "b.bnstats"))
+        for shown in json.loads(self.call("stats", "diff", "a.bnstats", "b.bnstats", "--json"))["layers"]:
+            for key, expected in distance(a[shown["layer"]], b[shown["layer"]]).items():
+                # 1e-9: logarithms cancel in the program, here they are added.
+                self.assertAlmostEqual(shown[key], expected, delta=1e-9 * (1 + abs(expected)), msg=f"{shown['layer']}: {key}")
 
     def test_an_exponential_average_has_no_sums(self):
         self.measure("one", "a.bnstats", "--semantics", "batch", "--estimator", "ema", "--batch", "5")
