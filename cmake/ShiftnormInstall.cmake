@@ -11,3 +11,6 @@ install(FILES ${CMAKE_CURRENT_LIST_DIR}/FindDCMTKData.cmake ${CMAKE_CURRENT_LIST
 # What the program reads and writes, as JSON Schemas.
 install(FILES ${PROJECT_SOURCE_DIR}/configs/schema.json DESTINATION ${CMAKE_INSTALL_DATADIR}/shiftnorm)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/configs/schemas DESTINATION ${CMAKE_INSTALL_DATADIR}/shiftnorm)
+# The pages that installed headers cite.
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT documentation
+  FILES_MATCHING PATTERN "*.md" PATTERN study EXCLUDE)

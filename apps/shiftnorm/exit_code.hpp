@@ -5,7 +5,7 @@
 
 namespace shiftnorm::app {
 
-/// What scripts see (cli.md).
+/// What scripts see (docs/reference/command-line.md#exit-codes).
 enum class ExitCode : int {
   done = 0,
   our_fault = 1,

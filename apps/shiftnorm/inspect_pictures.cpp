@@ -40,7 +40,7 @@ report::Distribution distribution(std::string name, imaging::Histogram histogram
   return {std::move(name), std::move(histogram), mean, std::sqrt(std::max(0.0, squares / n - mean * mean))};
 }
 
-/// Pictures that may show a name: dicom.md 5.
+/// Pictures that may show a name: docs/reference/dicom.md#privacy.
 bool may_show_names(const imaging::Sample& sample) {
   const std::string modality = code_of(sample, "Modality");
   return code_of(sample, "BurnedInAnnotation") == "YES" || modality == "US" || modality == "SC";

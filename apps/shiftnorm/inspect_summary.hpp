@@ -22,7 +22,7 @@ void add_preprocessed(report::DataReport& report, const std::shared_ptr<const im
                       const imaging::Pipeline& pipeline, int threads, const Progress& progress);
 
 /// The first `most` good images after the VOI step of the pipeline, small. Images that may carry names in their pixels
-/// (dicom.md 5) are counted instead.
+/// (docs/reference/dicom.md#privacy) are counted instead.
 void add_thumbnails(report::DataReport& report, const imaging::Dataset& dataset, const Findings& findings,
                     const imaging::Pipeline& pipeline, std::int64_t most);
 

@@ -27,7 +27,7 @@ const Images kImages{6, [](std::size_t i, std::span<float> dst) {
                        std::ranges::copy(random_floats(dst.size(), 50 + static_cast<unsigned>(i)), dst.begin());
                      }};
 
-/// estimators.md A to C, written down a second time and the other way round: what a combination may be.
+/// docs/reference/estimators.md, written down a second time and the other way round: what a combination may be.
 bool allowed(const Mode& m) {
   const std::vector<Policy> fixed{Policy::source, Policy::disabled, Policy::identity, Policy::normalise_only},
       weighted{Policy::blend, Policy::mixture};

@@ -110,7 +110,7 @@ TEST_CASE("The engine refuses what cannot be done, by name", "[adapt]") {
                     Contains("layer 'twice': one use depends on another use of itself"));
 }
 
-// Law: shards of whole batches, pooled, are one run (cli.md, "Statistics file").
+// Law: shards of whole batches, pooled, are one run (docs/reference/statistics-file.md#merging).
 TEST_CASE("Measurements of shards pool to those of one run, bit for bit", "[adapt]") {
   const Mode mode = GENERATE(Mode{.semantics = Semantics::source}, Mode{.semantics = Semantics::batch, .batch = 2},
                              Mode{.semantics = Semantics::batch, .estimator = Estimator::batch_mean, .batch = 2});

@@ -44,7 +44,7 @@ stats::LayerStatistics estimate(const Mode& mode) {
 
 }  // namespace
 
-// Oracle: the rules of estimators.md B, worked by hand.
+// Oracle: the rules of docs/reference/estimators.md#estimators, worked by hand.
 TEST_CASE("population pools every value", "[adapt]") {
   const auto out = estimate({.semantics = Semantics::batch});
   CHECK(out.mean[0] == Approx(22.0 / 6));
@@ -71,8 +71,8 @@ TEST_CASE("ema starts from the source with the layer's own momentum, or the give
   CHECK(given.variance[0] == Approx(4.0));
 }
 
-// Oracle: keras.md, "BatchNormalization": population variances 1 of N = 2 and 3 of N = 4, each times the factor of what
-// wrote the file, epsilon 0.5; momentum 1 leaves the last batch, 0.25 the sum below.
+// Oracle: docs/reference/estimators.md#stored-variance: population variances 1 of N = 2 and 3 of N = 4, each times the
+// factor of what wrote the file, epsilon 0.5; momentum 1 leaves the last batch, 0.25 the sum below.
 TEST_CASE("ema stores the variance that the layer's framework stores", "[adapt]") {
   using graph::StoredVariance;
   const auto [stored, first, second] = GENERATE(table<StoredVariance, double, double>({

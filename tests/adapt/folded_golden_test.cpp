@@ -52,8 +52,9 @@ double largest_difference(const Outputs& a, const Outputs& b) {
 
 }  // namespace
 
-// Oracle: the unfolded path on the same images, whose own oracle is PyTorch (golden_test.cpp). estimators.md E: with
-// the checkpoint's own beta and |gamma| sqrt(v / (v + epsilon)) the logits are equal to 1e-3.
+// Oracle: the unfolded path on the same images, whose own oracle is PyTorch (golden_test.cpp).
+// docs/reference/estimators.md#folded-networks: with the checkpoint's own beta and |gamma| sqrt(v / (v + epsilon)) the
+// logits are equal to 1e-3.
 TEST_CASE("golden: a folded ResNet-20 with known source statistics adapts as the unfolded one", "[golden]") {
   const auto shared =
       test::shared_data("golden: a folded ResNet-20 with known source statistics adapts as the unfolded one");

@@ -32,8 +32,9 @@ adapt::Images one_image(std::vector<float> pixels) {
 
 }  // namespace
 
-// Oracle: estimators.md E by hand. y = {x, 2x + 1} for x = 0, 2, 4, 6: m_t = {3, 7}, v_t = {5, 20}; m_src = {10, 0},
-// v_src = {20, 5}; delta = 1e-5 * 20 (the upper median of two); y' = m_src + (y - m_t) sqrt((v_src + d) / (v_t + d)).
+// Oracle: docs/reference/estimators.md#folded-networks by hand. y = {x, 2x + 1} for x = 0, 2, 4, 6: m_t = {3, 7}, v_t =
+// {5, 20}; m_src = {10, 0}, v_src = {20, 5}; delta = 1e-5 * 20 (the upper median of two); y' = m_src + (y - m_t)
+// sqrt((v_src + d) / (v_t + d)).
 TEST_CASE("a folded layer settles on its source statistics", "[adapt]") {
   Graph g = small();
   auto layers = graph::folded_layers(g);
@@ -68,7 +69,8 @@ TEST_CASE("a folded layer settles on its source statistics", "[adapt]") {
   CHECK(now.bias_values[0] == Approx(10 - 3 * f).epsilon(1e-6));
 }
 
-// Oracle: estimators.md E, "the factor at most 10": a constant target channel has v_t = 0, v_src = 20.
+// Oracle: docs/reference/estimators.md#folded-networks, "the factor at most 10": a constant target channel has v_t = 0,
+// v_src = 20.
 TEST_CASE("a folded layer is never blown up by more than ten", "[adapt]") {
   Graph g = small();
   auto layers = graph::folded_layers(g);

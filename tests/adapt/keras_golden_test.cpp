@@ -105,7 +105,7 @@ void check_near(const Outputs& outputs, const std::vector<double>& golden, doubl
   CHECK_THAT(values, test::EachNear(golden, tolerance));
 }
 
-// data/keras/README.md: 1e-4 of the spread, with second terms for dead channels.
+// docs/reference/test-data.md#golden-values: 1e-4 of the spread, with second terms for dead channels.
 void check_statistics(const stats::LayerStatistics& layer, const std::vector<double>& mean,
                       const std::vector<double>& variance) {
   const double most = *std::ranges::max_element(variance);
@@ -235,7 +235,7 @@ TEST_CASE("golden: epsilon, momentum and stored variance of every Keras BatchNor
       test::shared_data("golden: epsilon, momentum and stored variance of every Keras BatchNorm are the file's");
   if (!shared) return;
   const fs::path folder = *shared / "data/keras";
-  // keras.md, "BatchNormalization": by what wrote the file; BatchNorms on two axes are never fused.
+  // docs/reference/estimators.md#stored-variance: by what wrote the file; BatchNorms on two axes are never fused.
   using graph::StoredVariance;
   const std::map<std::string, StoredVariance> fused{{"tiny_resnet8_cifar10", StoredVariance::sample},
                                                     {"EEGNet-8-2", StoredVariance::sample},

@@ -167,7 +167,8 @@ std::vector<std::vector<float>> seen(graph::Graph g, std::size_t node, const Ima
 
 }  // namespace
 
-// Oracle: the definition: one set of statistics over everything that both uses see (estimators.md D).
+// Oracle: the definition: one set of statistics over everything that both uses see
+// (docs/reference/estimators.md#estimators).
 TEST_CASE("A BatchNorm applied twice pools over both uses", "[adapt]") {
   const graph::Graph g = siamese();
   Engine engine(g, {.threads = 2});

@@ -24,7 +24,7 @@ TEST_CASE("Names are read and written alike", "[adapt]") {
   CHECK_THROWS_AS(parse_estimator("median"), shiftnorm::ConfigError);
 }
 
-// Oracle: estimators.md B and C, which combinations exist.
+// Oracle: docs/reference/estimators.md, which combinations exist.
 TEST_CASE("Sensible modes have no problems", "[adapt]") {
   CHECK(problems({}).empty());
   CHECK(problems({.policy = Policy::blend, .prior_images = 16}).empty());

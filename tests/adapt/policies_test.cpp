@@ -9,7 +9,7 @@ using namespace shiftnorm::adapt;
 
 namespace {
 
-// Numbers chosen so that the formulas of estimators.md C come out by hand.
+// Numbers chosen so that the formulas of docs/reference/estimators.md#policies come out by hand.
 const stats::Statistics kSource{
     {"a", {0.0, 2.0}, {1.0, 4.0}}, {"b", {1.0, 1.0, 1.0, 1.0}, {1.0, 1.0, 1.0, 1.0}}, {"c", {0.0}, {9.0}}};
 const stats::Statistics kTarget{

@@ -140,7 +140,7 @@ TEST_CASE("evaluate scores one mode and writes outputs and predictions", "[cli]"
   const std::vector<float> source =
       container::read_safetensors(read_file(place / "s.safetensors")).begin()->second.to_float();
   REQUIRE(source.size() == adapted.size());
-  // 2e-3: statistics were rounded to the file's float32 (estimators.md G allows logits that).
+  // 2e-3: statistics were rounded to the file's float32 (docs/reference/test-data.md#golden-values allows logits that).
   for (std::size_t i = 0; i < source.size(); ++i) CHECK(source[i] == Approx(adapted[i]).margin(2e-3));
 }
 

@@ -45,7 +45,7 @@ void check_unmarked(const std::string& text) {
 
 }  // namespace
 
-// Oracle: how the archive is made; the markers are what dicom.md 5 forbids in outputs.
+// Oracle: how the archive is made; the markers are what docs/reference/dicom.md#privacy forbids in outputs.
 TEST_CASE("a DICOM archive recalibrates a checkpoint and leaves no identifier anywhere", "[cli]") {
   const test::Workplace place(0);
   put_archive(place / "archive" / "MARKER^FOLDER");

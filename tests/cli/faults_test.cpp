@@ -55,7 +55,8 @@ int processes_in(const fs::path& folder) {
   return count;
 }
 
-/// dicom.md 7: limit, length and geometry may trade places; isolation may report that the decoder died.
+/// docs/reference/dicom.md#bad-objects: limit, length and geometry may trade places; isolation may report that the
+/// decoder died.
 bool fits(const std::string& found, const std::string& wanted) {
   const auto exchangeable = [](const std::string& reason) {
     return reason == "limit" || reason == "pixel-length-mismatch" || reason == "geometry-mismatch";

@@ -118,7 +118,7 @@ TEST_CASE("inspect shows the intensities that a network gets", "[cli]") {
   CHECK(json.at("preprocess").at("sha256").as_string().size() == 64);
 }
 
-// Pixels of patients: dicom.md 5.
+// Pixels of patients: docs/reference/dicom.md#privacy.
 TEST_CASE("the page of inspect holds no picture unless asked, and none of ultrasound", "[cli]") {
   const test::Workplace place(0);
   put_archive(place / "archive");

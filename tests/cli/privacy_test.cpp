@@ -27,8 +27,8 @@ struct TextTag {
   std::uint32_t tag;
   const char *vr, *value;
 };
-// dicom.md 5: the text elements of groups 0008, 0010, 0020, 0032, 0038, 0040, 4008, and what lies beside them: private
-// elements, serial numbers, overlay and report text.
+// docs/reference/dicom.md#privacy: the text elements of groups 0008, 0010, 0020, 0032, 0038, 0040, 4008, and what lies
+// beside them: private elements, serial numbers, overlay and report text.
 constexpr TextTag kTags[] = {
     {0x00080012, "DA", "19770707"},      {0x00080013, "TM", "070707.7"},     {0x00080014, "UI", "1.2.777.9"},
     {0x00080020, "DA", "19770707"},      {0x00080021, "DA", "19770707"},     {0x00080022, "DA", "19770707"},
@@ -140,7 +140,7 @@ constexpr const char* kYaml =
 
 }  // namespace
 
-// Oracle: how the archive is made; the markers are what dicom.md 5 forbids in outputs.
+// Oracle: how the archive is made; the markers are what docs/reference/dicom.md#privacy forbids in outputs.
 TEST_CASE("no command writes or prints what names a person, a place or a date", "[cli]") {
   const test::Workplace place(0);
   put_archive(place);

@@ -36,8 +36,8 @@ void check_done(const test::Workplace& place, const std::vector<std::string>& ar
 
 }  // namespace
 
-// Law: shards measured apart and merged are one run (cli.md, "Statistics file"). Two images per class folder, so that
-// each folder is a whole batch and the shards' batches are those of the whole set in arrival order.
+// Law: shards measured apart and merged are one run (docs/reference/statistics-file.md#merging). Two images per class
+// folder, so that each folder is a whole batch and the shards' batches are those of the whole set in arrival order.
 TEST_CASE("statistics of three shards merge to those of one run", "[cli]") {
   const test::Workplace place;
   const auto method = GENERATE(std::vector<std::string>{"--semantics", "source"},

@@ -129,9 +129,9 @@ TEST_CASE("modes are refused with their place", "[experiment]") {
 TEST_CASE("policies and combinations that adapt refuses carry the mode's place", "[experiment]") {
   CHECK(error_of(with_modes("[adabm]")).starts_with("x.yaml:2:9: modes[0]: "));
   CHECK(error_of(with_modes("[adabm]")).find("adabn") != std::string::npos);
-  // estimators.md A: `layerwise` goes with `population` only.
+  // docs/reference/estimators.md#estimators: `layerwise` goes with `population` only.
   CHECK(error_of(with_modes("[{policy: adabn, estimator: batch-mean}]")).starts_with("x.yaml:2:9: modes[0]: "));
-  // estimators.md C: batch has no statistics that a file could hold.
+  // docs/reference/estimators.md#policies: batch has no statistics that a file could hold.
   const std::string error =
       error_of("model: {checkpoint: a}\ndata: {target: {path: a}}\nmodes: [batch]\nexport: {mode: batch, path: x}\n");
   CHECK(

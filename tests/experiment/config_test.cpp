@@ -49,7 +49,7 @@ TEST_CASE("a configuration is read with every default filled in", "[experiment]"
   CHECK(c.modes[0].policy == adapt::Policy::source);
   CHECK(c.modes[1].prior_images == 16);
   CHECK_FALSE(c.modes[2].shuffle);    // said so
-  CHECK(c.modes[3].shuffle == 7);     // estimators.md B: by the run's seed
+  CHECK(c.modes[3].shuffle == 7);     // docs/reference/estimators.md#batches-and-shuffling: by the run's seed
   CHECK(c.modes[4].name == "batch");  // named after its policy
   CHECK_FALSE(c.modes[4].shuffle);    // policy batch keeps arrival order
   CHECK(c.modes[4].batch == 8);

@@ -34,7 +34,7 @@ using Strings = std::vector<std::string>;
 
 }  // namespace
 
-// Oracle: dicom.md's rule: trimmed, blanks collapsed, case folded; missing is `unknown`.
+// Oracle: docs/reference/dicom.md#labels-and-domains: trimmed, blanks collapsed, case folded; missing is `unknown`.
 TEST_CASE("values of one domain are told without regard to case and blanks", "[experiment]") {
   const test::TempDir dir;
   const Session session = session_with(dir, {"North  Wing", " north wing ", "", "South", "NORTH\tWING", "unknown"});

@@ -51,7 +51,8 @@ TEST_CASE("the network is rebuilt for another input size with the same weights",
   CHECK(model.graph.value(graph::batch_norms(model.graph)[0].mean).tensor.has_value());
 }
 
-// Oracle: estimators.md D: PyTorch stores the sample variance, ONNX from opset 14 on the population's.
+// Oracle: docs/reference/estimators.md#stored-variance: PyTorch stores the sample variance, ONNX from opset 14 on the
+// population's.
 TEST_CASE("which variance is stored is said by the file that holds it, not by what describes it", "[experiment]") {
   const test::TempDir dir;
   test::write_random_network(dir.path() / "net.safetensors", "cifar_resnet20");

@@ -30,7 +30,7 @@ experiment::Config small_config(const std::filesystem::path& dir, const std::str
 
 }  // namespace
 
-// Oracle: cli.md, "one bad file alone never gives 4", and the share counted by hand.
+// Oracle: docs/reference/command-line.md#exit-codes, one bad file alone never gives 4; and the share counted by hand.
 TEST_CASE("too many bad files are told from a few", "[experiment]") {
   CHECK_FALSE(BadLimit{}.exceeded({1, 1}));
   CHECK(BadLimit{}.exceeded({2, 2}));

@@ -82,7 +82,7 @@ TEST_CASE("Values are patched where they lie, and nothing else changes") {
 }
 
 TEST_CASE("A vector that has another use gets an initialiser of its own") {
-  // estimators.md D: gamma of one layer merged with the variance of another, here also directly shared.
+  // docs/formats.md#onnx: gamma of one layer merged with the variance of another, here also directly shared.
   const std::int64_t ir = GENERATE(3, 8);
   OnnxBuilder builder;
   builder.model().set_ir_version(ir);

@@ -30,7 +30,7 @@ std::vector<std::int64_t> levels(const std::vector<graph::BatchNorm>& sets) {
 
 }  // namespace
 
-// Oracle: the definition in design.md, "one more than the highest level upstream of any use", worked by hand.
+// Oracle: the definition in docs/reference/estimators.md#levels, worked by hand.
 TEST_CASE("Levels count the measured layers upstream", "[graph]") {
   const Graph g = residual();
   auto sets = graph::batch_norms(g);

@@ -137,7 +137,8 @@ void check_pixels(const std::filesystem::path& file, const Row& row) {
   if (!row.at("sha256_rgb").empty()) check_colours(object, row);
 }
 
-/// dicom.md 7: limit, length and geometry may trade places; in a process of its own a death or timeout would do.
+/// docs/reference/dicom.md#bad-objects: limit, length and geometry may trade places; in a process of its own a death or
+/// timeout would do.
 bool fits(const std::string& outcome, const Row& row) {
   const auto exchangeable = [](const std::string& reason) {
     return reason == "limit" || reason == "pixel-length-mismatch" || reason == "geometry-mismatch";

@@ -51,7 +51,7 @@ class KerasFiles(ParityCase):
             self.assertTrue((np.abs(layer.weights["moving_variance"] - var) <= 1e-4 * (var + 1e-3 * var.max())).all(), layer.name)
         for checkpoint, key in ((original, "stored"), (adapted, "adabn")):
             difference = np.abs(self.outputs_of(checkpoint, more) - golden[f"{key}.probe.out"]).max()
-            self.assertLessEqual(difference, 1e-4, key)  # probabilities: data/keras/README.md
+            self.assertLessEqual(difference, 1e-4, key)  # probabilities: docs/reference/test-data.md#keras
 
     def test_every_model(self):
         for model in MODELS:

@@ -258,7 +258,7 @@ class Statistics(ParityCase):
         self.assert_logits(self.outputs("net.pth", "cifar_resnet20", "--mode", "instance"), torch.cat([blended_forward(model, part, 0) for part in x.split(1)]))
 
     def test_policies_by_formula(self):
-        """What each policy makes of source and target statistics (estimators.md C)."""
+        """What each policy makes of source and target statistics (docs/reference/estimators.md#policies)."""
         model, x = self.start("cifar_resnet20")
         target, total = layerwise(model, x), len(norms(model))
         n = torch.tensor(0.25)

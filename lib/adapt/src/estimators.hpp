@@ -12,7 +12,8 @@
 
 namespace shiftnorm::adapt {
 
-/// Combines the moments of batches, given in order, into one estimate per layer (estimators.md B).
+/// Combines the moments of batches, given in order, into one estimate per layer
+/// (docs/reference/estimators.md#estimators).
 class BatchEstimator {
  public:
   /// start: the source, where `ema` starts and what untouched layers keep; or what finish() gave after some batches.

@@ -11,8 +11,9 @@ namespace shiftnorm::experiment {
 ///         for a policy that asks for what was folded away.
 void check_folded(const RestoredModel& model, const SessionOptions& options);
 
-/// Puts a BatchNorm behind every folded convolution (estimators.md E), its source statistics measured on the source
-/// sample through the untouched network. Without a sample nothing changes. The session has its model and target images.
+/// Puts a BatchNorm behind every folded convolution (docs/reference/estimators.md#folded-networks), its source
+/// statistics measured on the source sample through the untouched network. Without a sample nothing changes. The
+/// session has its model and target images.
 void bring_back_folded(const SessionOptions& options, const imaging::Pipeline& pipeline, Session& session,
                        const Progress& progress);
 

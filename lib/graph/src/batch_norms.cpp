@@ -59,7 +59,7 @@ void check_parameters(const Graph& graph, const Node& node) {
 }  // namespace
 
 double BatchNorm::gain(double gamma, double variance_now) const {
-  constexpr double kMostFoldedGain = 10;  // estimators.md E
+  constexpr double kMostFoldedGain = 10;  // docs/reference/estimators.md#folded-networks
   const double gain = gamma / std::sqrt(variance_now + epsilon);
   return folded ? std::min(gain, kMostFoldedGain) : gain;
 }

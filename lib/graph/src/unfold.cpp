@@ -11,7 +11,7 @@
 namespace shiftnorm::graph {
 namespace {
 
-constexpr double kDelta = 1e-5;  // of the median variance: estimators.md E
+constexpr double kDelta = 1e-5;  // of the median variance: docs/reference/estimators.md#folded-networks
 
 constexpr std::array<std::string_view, 5> kWeighted{"BatchNormalization", "Conv", "ConvTranspose", "Gemm", "MatMul"};
 

@@ -32,7 +32,7 @@ enum class Reason : std::uint8_t {
 [[nodiscard]] std::optional<Reason> reason_of(std::string_view name);  ///< of what name_of() gives
 
 /// One bad object. what() reads `reason: detail`; the detail never holds a value of the object other than technical
-/// numbers (dicom.md 5).
+/// numbers (docs/reference/dicom.md#privacy).
 class Fault : public FormatError {
  public:
   Fault(Reason reason, const std::string& detail, std::optional<std::uint64_t> offset = std::nullopt);

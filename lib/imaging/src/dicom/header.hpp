@@ -69,8 +69,8 @@ struct FrameRules {
   std::vector<std::string> remarks;                       ///< what of these cannot be used
 };
 
-/// What the rest of the program may know of an object: the allow list of dicom.md 5. Identifiers leave this room only
-/// as keyed hashes.
+/// What the rest of the program may know of an object: the allow list of docs/reference/dicom.md#privacy. Identifiers
+/// leave this room only as keyed hashes.
 struct ObjectFacts {
   std::string sop_class, transfer_syntax, modality, photometric;
   std::string sop_instance, series, study, accession, patient, issuer, study_date, birth_date, sex;

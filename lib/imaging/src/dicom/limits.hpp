@@ -4,7 +4,7 @@
 
 namespace shiftnorm::imaging::dicom {
 
-/// Everything that bounds what one object may cost (dicom.md 4). The one place.
+/// Everything that bounds what one object may cost (docs/reference/dicom.md#limits). The one place.
 struct Limits {
   std::uint64_t file_bytes = std::uint64_t{2} << 30;
   std::uint64_t element_bytes = std::uint64_t{64} << 20;  ///< any element but the pixel data

@@ -39,8 +39,9 @@ struct Frame {
 [[nodiscard]] double apply_window(const VoiWindow& window, double m);
 [[nodiscard]] double apply_table(const LookupTable& table, double m);
 
-/// Stored values to a picture: modality, padding, VOI, MONOCHROME1, colour, aspect (dicom.md 2), in double precision.
-/// Grey: 1 channel, or 3 with three windows; colour: 3. bits == 0, or 8 with quantize8 or equalize.
+/// Stored values to a picture: modality, padding, VOI, MONOCHROME1, colour, aspect
+/// (docs/reference/dicom.md#the-pixel-chain), in double precision. Grey: 1 channel, or 3 with three windows; colour: 3.
+/// bits == 0, or 8 with quantize8 or equalize.
 [[nodiscard]] Image show(const Frame& frame, const Voi& voi);
 
 /// `automatic` settled by the modality: what show() does. `named` is false where a CT has no window of its own.

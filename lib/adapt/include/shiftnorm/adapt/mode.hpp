@@ -53,7 +53,7 @@ struct Mode {
   friend bool operator==(const Mode&, const Mode&) = default;
 };
 
-/// Every problem of a mode at once, each in one line; empty when it can be run (estimators.md A-C).
+/// Every problem of a mode at once, each in one line; empty when it can be run (docs/reference/estimators.md).
 [[nodiscard]] std::vector<std::string> problems(const Mode& mode);
 /// Errors  ConfigError with the mode's name and all its problems in one line.
 void require_valid(const Mode& mode);

@@ -11,7 +11,7 @@
 
 namespace shiftnorm::experiment {
 
-/// Whether enough images were measured (estimators.md F).
+/// Whether enough images were measured (docs/reference/estimators.md#settling).
 struct Settling {
   std::vector<stats::LayerSettling> layers;  ///< the measured ones; empty: nothing was measured
   std::optional<double> prior;  ///< prior_images of the blend that would be safer; null: see shrinking_prior

@@ -140,7 +140,7 @@ inline constexpr std::string_view kProjectFolder = ".shiftnorm", kKeptRuns = "ru
 [[nodiscard]] std::vector<std::string> read_classes(const std::filesystem::path& path);
 
 /// Fills in what depends on the rest: semantics `batch` shuffles with the run's seed unless the user said how; policy
-/// `batch` keeps arrival order (estimators.md B).
+/// `batch` keeps arrival order (docs/reference/estimators.md#estimators).
 void settle_shuffle(adapt::Mode& mode, std::uint64_t seed);
 
 }  // namespace shiftnorm::experiment

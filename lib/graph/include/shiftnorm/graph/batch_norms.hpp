@@ -10,7 +10,8 @@
 namespace shiftnorm::graph {
 
 /// What the framework that trained a BatchNorm stores as running variance, from the population variance v of a batch
-/// with N values per channel. Every exponential average continues in the same way (estimators.md D).
+/// with N values per channel. Every exponential average continues in the same way
+/// (docs/reference/estimators.md#stored-variance).
 enum class StoredVariance {
   sample,      ///< v N / (N - 1): PyTorch, TensorFlow's fused kernel
   population,  ///< v: Keras 3, ONNX

@@ -20,7 +20,7 @@ enum class Folding { every, unfolded };
 /// Errors  FormatError if a parameter that is needed is not bound.
 [[nodiscard]] Graph fold_batch_norms(const Graph& graph, Folding which = Folding::every);
 
-/// A convolution that seems to have a BatchNorm folded into it (estimators.md E).
+/// A convolution that seems to have a BatchNorm folded into it (docs/reference/estimators.md#folded-networks).
 struct FoldedLayer {
   std::string name;        ///< of the node
   ValueId output = kNone;  ///< of the convolution

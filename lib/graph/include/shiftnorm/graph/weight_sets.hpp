@@ -11,8 +11,8 @@
 
 namespace shiftnorm::graph {
 
-/// What wrappers of modules put into names without being layers: `_orig_mod` (torch.compile), `_fsdp_wrapped_module`,
-/// `_checkpoint_wrapped_module`, `module` (DataParallel, also around a part of a network) ..
+/// What wrappers of modules put into names without being layers, such as `_orig_mod` (torch.compile),
+/// `_fsdp_wrapped_module`, `_checkpoint_wrapped_module` and `module` (DataParallel, also around a part of a network).
 class Wrappings {
  public:
   /// A part that a parameter's own name has is a layer of this network and no wrapping.

@@ -14,7 +14,7 @@ struct Peer {
   std::uint16_t port = 0;
 };
 
-/// Reads AET@HOST:PORT. Errors  ConfigError, which repeats nothing of the text: a value may have slipped into it.
+/// Reads `AET@HOST:PORT`. Errors  ConfigError, which repeats nothing of the text: a value may have slipped into it.
 [[nodiscard]] Peer parse_peer(std::string_view text);
 
 /// An AE title as PS3.5 has it: 1 to 16 printable ASCII characters, no backslash, spaces around it dropped.

@@ -32,8 +32,8 @@ struct LayerStatistics {
 
 using Statistics = std::vector<LayerStatistics>;
 
-/// Sets mean and variance of a layer from its sums, with the divisors that estimators.md gives `population` (values)
-/// and `batch-mean` (batches). The layer has sums, values and batches.
+/// Sets mean and variance of a layer from its sums, with the divisors that docs/reference/estimators.md#estimators
+/// gives `population` (values) and `batch-mean` (batches). The layer has sums, values and batches.
 void estimate(Pooling pooling, LayerStatistics& layer);
 
 }  // namespace shiftnorm::stats

@@ -13,14 +13,12 @@
 namespace shiftnorm::stats {
 
 /// A `.bnstats` file: statistics before any policy, with what is needed to merge and to apply them.
-/// Layout  safetensors; per layer `<name>.mean`, `.variance` (float64 [channels]), `.values`, `.images`, `.batches`
-///         (int64 [1]) and, where the estimator keeps sums, `.sum`, `.square` (int64 [channels, ExactSum::kDigits],
-///         lowest digit first, unit 2^ExactSum::kLowestBit) and `.pivot` (float32 [channels]); see Pooling for what
-///         they sum. With them `.spread` (int64 [channels, 3, ExactSum::kDigits], see Spread) and `.units` (int64 [1]);
-///         files without these two are read, only settling is not known. A layer that was not measured carries the
-///         source's mean and variance, and zero counts.
+/// Layout  docs/reference/statistics-file.md: safetensors with mean, variance and counts of each layer and, where the
+///         estimator keeps sums, these with what they are sums of (see Pooling) and their spread over units. Files
+///         without the spread are read, only settling is not known. A layer that was not measured carries the source's
+///         mean and variance, and zero counts.
 struct StatisticsFile {
-  std::string semantics, estimator;  ///< by the names that users write (estimators.md A, B)
+  std::string semantics, estimator;  ///< by the names that users write (docs/reference/estimators.md)
   std::int64_t batch = 0;            ///< images in a batch; 0: no batches
   std::string shuffle;               ///< of the batches: "off", a seed; empty: no batches
   std::string model_sha256, architecture;
