@@ -59,7 +59,7 @@ def measure(program, data, folder, rows):
 
 
 def rule(cell, lean=LEAN, doubt=DOUBT):
-    """What lib/experiment/src/recommend.cpp says; None: cannot tell."""
+    """What lib/toolkit/src/recommend.cpp says; None: cannot tell."""
     best = max(cell, key=lambda m: cell[m]["nuclear_norm"])
     source, said = cell["source"], cell[best]
     if said["images"] < 10 or (source["effective_classes"] < lean * said["effective_classes"] and source["confidence"] - said["confidence"] >= doubt):

@@ -16,9 +16,9 @@
 
 #include "shiftnorm/adapt/engine.hpp"
 #include "shiftnorm/core/error.hpp"
-#include "shiftnorm/experiment/model.hpp"
 #include "shiftnorm/imaging/sample_store.hpp"
 #include "shiftnorm/stats/settling.hpp"
+#include "shiftnorm/toolkit/restore.hpp"
 
 namespace {
 
@@ -97,7 +97,7 @@ class Study {
  public:
   Study(const fs::path& data, const Network& network, const Data& set, int threads, Table& table)
       : network_(network), set_(set), table_(table) {
-    const experiment::RestoredModel model = experiment::restore(data / network.file, network.architecture);
+    const toolkit::RestoredModel model = toolkit::restore(data / network.file, network.architecture);
     engine_ = std::make_unique<Engine>(model.graph, EngineOptions{threads, 0, ""});
     imaging::DatasetOptions options;
     options.limit.per_class = kPerClass;

@@ -109,6 +109,22 @@ Progress Console::progress() {
   return progress;
 }
 
+toolkit::Events Console::events() {
+  toolkit::Events events;
+  events.progress = progress();
+  events.progress.report = [this, report = events.progress.report, last = std::int64_t{-1}](
+                               std::string_view stage, std::int64_t done, std::int64_t total) mutable {
+    if (report) report(stage, done, total);
+    const std::int64_t tenth = total > 0 ? done * 10 / total : 0;
+    if (tenth == last) return;
+    last = tenth;
+    debug(fmt::format("{}: {} of {}", stage, done, total));
+  };
+  events.info = [this](const std::string& line) { info(line); };
+  events.warning = [this](const std::string& line) { warn(line); };
+  return events;
+}
+
 std::string Console::log() const { return state_->log_text.str(); }
 
 void write_stdout(std::string_view text) {

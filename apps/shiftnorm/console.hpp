@@ -7,7 +7,7 @@
 #include "exit_code.hpp"
 #include "options.hpp"
 #include "shiftnorm/container/json.hpp"
-#include "shiftnorm/core/progress.hpp"
+#include "shiftnorm/toolkit/events.hpp"
 
 namespace shiftnorm::app {
 
@@ -29,8 +29,9 @@ class Console {
   void print(const container::Json& document) const;
   [[nodiscard]] bool json() const;
 
-  [[nodiscard]] Progress progress();      ///< shown by this console, stopped by Ctrl-C
-  [[nodiscard]] std::string log() const;  ///< every message so far with its time: run.log
+  [[nodiscard]] Progress progress();       ///< shown by this console, stopped by Ctrl-C
+  [[nodiscard]] toolkit::Events events();  ///< the same with a job's lines; tenths of its work go into the log
+  [[nodiscard]] std::string log() const;   ///< every message so far with its time: run.log
 
  private:
   struct State;

@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using container::Json;
-using experiment::DataPlan, experiment::ModePlan, experiment::RunPlan;
+using toolkit::DataPlan, toolkit::ModePlan, toolkit::RunPlan;
 
 constexpr std::size_t kMostClasses = 12;
 
@@ -46,7 +46,7 @@ Json cost_json(const adapt::Cost& cost) {
 Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
 
 /// Relative to the run folder unless absolute.
-std::vector<std::string> files_of(const experiment::Config& config) {
+std::vector<std::string> files_of(const config::Config& config) {
   std::vector<std::string> files{"config.yaml", "results.json",   "predictions.csv", "report.html",
                                  "figures/",    "quarantine.csv", "run.log"};
   const bool measured =
@@ -62,7 +62,7 @@ bool keeps_config(const RunPlan& plan) {
   return plan.target.tells_patients || (plan.source && plan.source->tells_patients);
 }
 
-Json plan_json(const experiment::Config& config, const RunPlan& plan, const fs::path& folder) {
+Json plan_json(const config::Config& config, const RunPlan& plan, const fs::path& folder) {
   Json modes = Json::array(), files = Json::array();
   for (const ModePlan& mode : plan.modes)
     modes.push(Json::object(
@@ -84,7 +84,7 @@ Json plan_json(const experiment::Config& config, const RunPlan& plan, const fs::
                                                {"levels", plan.levels},
                                                {"assumptions", container::texts_json(plan.assumptions)}})},
                        {"data", std::move(data)},
-                       {"protocol", experiment::name_of(config.protocol.kind)},
+                       {"protocol", config::name_of(config.protocol.kind)},
                        {"adapt_images", plan.adapt_images},
                        {"evaluate_images", plan.evaluate_images},
                        {"modes", std::move(modes)},
@@ -118,23 +118,23 @@ std::string mode_text(const ModePlan& mode) {
   else
     add("the outputs come with measuring");
   const double seconds = mode.adapt_seconds + mode.evaluate_seconds;
-  return seconds > 0 ? fmt::format("{}; {}", text, experiment::in_time(seconds)) : text;
+  return seconds > 0 ? fmt::format("{}; {}", text, toolkit::in_time(seconds)) : text;
 }
 
 std::string memory_text(const adapt::Cost& cost) {
-  const std::string working = experiment::in_bytes(cost.local_bytes);
+  const std::string working = toolkit::in_bytes(cost.local_bytes);
   if (cost.frontier_bytes == 0) return fmt::format("{} of working memory, no scratch file", working);
-  const std::string held = experiment::in_bytes(cost.frontier_bytes);
+  const std::string held = toolkit::in_bytes(cost.frontier_bytes);
   if (!cost.spills)
     return fmt::format("{} between the layers and {} of working memory, no scratch file", held, working);
   return fmt::format(
       "{} of working memory; {} between the layers in a scratch file in the temporary folder, {} written "
       "and read (fewer images, or a larger --memory, need less)",
-      working, held, experiment::in_bytes(cost.moved_bytes));
+      working, held, toolkit::in_bytes(cost.moved_bytes));
 }
 
-std::string plan_text(const experiment::Config& config, const RunPlan& plan, const fs::path& folder) {
-  const std::string held = config.protocol.kind == experiment::ProtocolKind::held_out ? "about " : "";
+std::string plan_text(const config::Config& config, const RunPlan& plan, const fs::path& folder) {
+  const std::string held = config.protocol.kind == config::ProtocolKind::held_out ? "about " : "";
   std::string text = "# What the run would do:\n";
   const auto line = [&](std::string_view name, const std::string& what) {
     text += fmt::format("# {:<10}{}\n", name, what);
@@ -144,20 +144,20 @@ std::string plan_text(const experiment::Config& config, const RunPlan& plan, con
                               plan.batchnorms, plan.levels));
   line("target", data_text(plan.target));
   if (plan.source) line("source", data_text(*plan.source));
-  line("protocol", fmt::format("{}: {}{} images measured, {} scored", experiment::name_of(config.protocol.kind), held,
+  line("protocol", fmt::format("{}: {}{} images measured, {} scored", config::name_of(config.protocol.kind), held,
                                plan.adapt_images, plan.evaluate_images));
   for (const ModePlan& mode : plan.modes)
     line("mode", fmt::format("{}: {}", printable(mode.mode.name), mode_text(mode)));
   line("memory", memory_text(plan.largest()));
-  line("time", fmt::format("about {}: {} to load and {} in the network, from a probe of {} images; scores and report "
-                           "come on top",
-                           experiment::in_time(plan.load_seconds + plan.network_seconds()),
-                           experiment::in_time(plan.load_seconds), experiment::in_time(plan.network_seconds()),
-                           plan.probe_images));
+  line("time",
+       fmt::format("about {}: {} to load and {} in the network, from a probe of {} images; scores and report "
+                   "come on top",
+                   toolkit::in_time(plan.load_seconds + plan.network_seconds()), toolkit::in_time(plan.load_seconds),
+                   toolkit::in_time(plan.network_seconds()), plan.probe_images));
   line("writes", fmt::format("{}: {}", folder.string(), join(files_of(config), 100)));
   if (keeps_config(plan))
     line("", fmt::format("{}/{}/: the whole configuration, in the project's folder, for its owner alone",
-                         experiment::kProjectFolder, experiment::kKeptRuns));
+                         config::kProjectFolder, config::kKeptRuns));
   return text;
 }
 
@@ -168,33 +168,32 @@ StandInKeys::~StandInKeys() {
   if (!folder_.empty()) fs::remove_all(folder_, ignored);
 }
 
-void StandInKeys::stand_in(experiment::Config& config) {
-  for (experiment::DataConfig* data : {&config.target, config.source ? &*config.source : nullptr}) {
-    if (data == nullptr || fs::exists(data->key_folder / experiment::kProjectFolder / "key")) continue;
+void StandInKeys::stand_in(config::Config& config) {
+  for (config::DataConfig* data : {&config.target, config.source ? &*config.source : nullptr}) {
+    if (data == nullptr || fs::exists(data->dataset.key_folder / config::kProjectFolder / "key")) continue;
     if (folder_.empty()) {
       std::string name = (fs::temp_directory_path() / "shiftnorm-XXXXXX").string();
       if (::mkdtemp(name.data()) == nullptr)
         throw MachineError("the temporary folder cannot be written to; expected room for a key");
       folder_ = name;
     }
-    data->key_folder = folder_;
+    data->dataset.key_folder = folder_;
   }
 }
 
-std::optional<RunPlan> plan_of(const experiment::Config& config, const experiment::RunOptions& job, Console& console) {
+std::optional<RunPlan> plan_of(const config::Config& config, const toolkit::RunOptions& job, Console& console) {
   if (!is_there(config.model.checkpoint) || !is_there(config.target.path)) return std::nullopt;
-  RunPlan plan = experiment::plan_run(config, job, console.progress());
+  RunPlan plan = toolkit::plan_run(config, job, console.progress());
   for (const std::string& assumed : plan.assumptions) console.info(assumed);
   for (const DataPlan* data : {&plan.target, plan.source ? &*plan.source : nullptr})
     for (const std::string& note : data != nullptr ? data->notes : std::vector<std::string>{}) console.info(note);
   return plan;
 }
 
-ExitCode dry_run(const experiment::Config& config, const RunPlace& place, experiment::RunOptions job,
-                 Console& console) {
+ExitCode dry_run(const config::Config& config, const RunPlace& place, toolkit::RunOptions job, Console& console) {
   for (const fs::path& path : {config.model.checkpoint, config.target.path})
     if (!is_there(path)) console.warn(fmt::format("{}: is not there yet", path.filename().string()));
-  const std::string yaml = experiment::resolved_yaml(config, place.folder);
+  const std::string yaml = config::resolved_yaml(config, place.folder);
   const std::optional<RunPlan> plan = plan_of(config, job, console);
   if (console.json()) {
     Json document = Json::object({{"schema", 1}, {"name", config.name}, {"config", yaml}});

@@ -6,8 +6,8 @@
 #include "console.hpp"
 #include "exit_code.hpp"
 #include "run_place.hpp"
-#include "shiftnorm/experiment/plan.hpp"
-#include "shiftnorm/experiment/run.hpp"
+#include "shiftnorm/toolkit/plan.hpp"
+#include "shiftnorm/toolkit/run.hpp"
 
 namespace shiftnorm::app {
 
@@ -19,7 +19,7 @@ class StandInKeys {
   ~StandInKeys();
   StandInKeys(const StandInKeys&) = delete;
   StandInKeys& operator=(const StandInKeys&) = delete;
-  void stand_in(experiment::Config& config);
+  void stand_in(config::Config& config);
 
  private:
   std::filesystem::path folder_;  ///< made when it is needed
@@ -27,11 +27,11 @@ class StandInKeys {
 
 /// `run --dry-run`: the resolved YAML, then as its comments what would be done, what that takes and what it writes.
 /// Where the checkpoint or the data are not there yet, the YAML alone. Writes nothing.
-[[nodiscard]] ExitCode dry_run(const experiment::Config& config, const RunPlace& place, experiment::RunOptions job,
+[[nodiscard]] ExitCode dry_run(const config::Config& config, const RunPlace& place, toolkit::RunOptions job,
                                Console& console);
 
 /// Nothing if checkpoint or data are not there.
-[[nodiscard]] std::optional<experiment::RunPlan> plan_of(const experiment::Config& config,
-                                                         const experiment::RunOptions& job, Console& console);
+[[nodiscard]] std::optional<toolkit::RunPlan> plan_of(const config::Config& config, const toolkit::RunOptions& job,
+                                                      Console& console);
 
 }  // namespace shiftnorm::app

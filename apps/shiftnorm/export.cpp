@@ -1,4 +1,4 @@
-#include "shiftnorm/experiment/export.hpp"
+#include "shiftnorm/toolkit/export.hpp"
 
 #include <fmt/format.h>
 
@@ -9,11 +9,11 @@
 
 #include "commands.hpp"
 #include "job_options.hpp"
-#include "output_files.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/exec/instruction_set.hpp"
-#include "shiftnorm/experiment/cohort.hpp"
-#include "shiftnorm/experiment/statistics.hpp"
+#include "shiftnorm/toolkit/cohort.hpp"
+#include "shiftnorm/toolkit/output_files.hpp"
+#include "shiftnorm/toolkit/statistics.hpp"
 #include "shiftnorm/zoo/zoo.hpp"
 
 namespace shiftnorm::app {
@@ -37,33 +37,33 @@ constexpr OptionSpec kExport[] = {
 /// What is to be written, and what is known of where it came from.
 struct Source {
   stats::Statistics statistics;
-  experiment::DataFacts data;
+  toolkit::DataFacts data;
   std::int64_t images = 0;
   std::string instruction_set;
 };
 
 /// The checkpoint's own statistics, or what a policy that measures nothing makes of them.
-Source own_statistics(const experiment::RestoredModel& model, const adapt::Mode& mode) {
+Source own_statistics(const toolkit::RestoredModel& model, const adapt::Mode& mode) {
   const std::vector<graph::BatchNorm> layers = graph::batch_norms(model.graph);
   const stats::Statistics source = adapt::source_statistics(model.graph, layers);
   return {adapt::apply_policy(mode, layers, source, source, 0), {}, 0, exec::instruction_set()};
 }
 
-Source file_statistics(const experiment::RestoredModel& model, const stats::StatisticsFile& file,
+Source file_statistics(const toolkit::RestoredModel& model, const stats::StatisticsFile& file,
                        const adapt::Mode& mode) {
-  return {from_option("stats", [&] { return experiment::applied(model, file, mode); }), experiment::data_facts(file),
+  return {from_option("stats", [&] { return toolkit::applied(model, file, mode); }), toolkit::data_facts(file),
           file.images, file.instruction_set};
 }
 
 /// The network that the options name or, where they name none, the statistics.
-experiment::NetworkSource measured_network(const Options& options, const std::optional<stats::StatisticsFile>& file) {
+toolkit::NetworkSource measured_network(const Options& options, const std::optional<stats::StatisticsFile>& file) {
   const std::string measured = file ? file->architecture : "";
   const auto names = [&measured](const zoo::Architecture& known) { return known.name == measured; };
   const std::span<const zoo::Architecture> zoo = zoo::architectures();
   if (options.has("arch") || options.has("graph") || measured.empty() || std::any_of(zoo.begin(), zoo.end(), names))
     return network_of(options, measured, file ? file->weights : "");
   throw ConfigError(
-      fmt::format("--graph: missing; the statistics were measured on a network that '{}' describes: "
+      fmt::format("--graph: missing; the statistics were measured on a network that another file describes ({}): "
                   "expected that file",
                   printable(measured)));
 }
@@ -76,26 +76,25 @@ ExitCode export_checkpoint(const Options& options, Console& console) {
                                   printable(out.filename().string())));
   adapt::Mode mode = mode_of(options, "policy", options.has("stats") ? "adabn" : "source");
   tell_of_policy_name(options, "policy", console);
-  experiment::check_exportable(mode);
+  toolkit::check_exportable(mode);
   if (!options.has("stats") && adapt::measures(mode.policy))
     throw ConfigError(
         fmt::format("--stats: missing; policy {} uses measured statistics: expected their file (.bnstats)", mode.name));
-  OutputFiles files;
+  toolkit::OutputFiles files;
   files.expect("--out", out);
 
   std::optional<stats::StatisticsFile> file;
   if (options.has("stats")) {
-    file = from_option("stats", [&] { return experiment::read_statistics_file(options.text("stats")); });
-    mode = experiment::measured_mode(*file, mode);
+    file = from_option("stats", [&] { return toolkit::read_statistics_file(options.text("stats")); });
+    mode = toolkit::measured_mode(*file, mode);
   }
-  const experiment::RestoredModel model = experiment::restore(options.positional(), measured_network(options, file));
+  const toolkit::RestoredModel model = toolkit::restore(options.positional(), measured_network(options, file));
   const Source source = file ? file_statistics(model, *file, mode) : own_statistics(model, mode);
-  experiment::ExportFacts facts;
+  toolkit::ExportFacts facts;
   facts.file_name = out.filename().string();
   facts.mode = mode;
   facts.images = source.images;
   facts.instruction_set = source.instruction_set;
-  facts.program_version = SHIFTNORM_VERSION;
   if (file) {
     facts.measured_version = file->program_version;
     facts.libraries = parse_libraries(file->libraries);
@@ -103,21 +102,20 @@ ExitCode export_checkpoint(const Options& options, Console& console) {
   facts.fold = options.has("fold");
   facts.small_cohort = options.has("allow-small-cohort");
   facts.to_inference = options.has("to-inference");
-  const experiment::Exported exported = experiment::export_checkpoint(model, source.statistics, facts, source.data);
-  set_exported(files, out, exported);
+  const toolkit::Exported exported = toolkit::export_checkpoint(model, source.statistics, facts, source.data);
+  files.set_exported(out, exported);
   files.write();
 
   for (const std::string& assumed : model.assumptions) console.warn(assumed);
   tell_assumed(console, model.assumed(), model.assumptions);
-  for (const std::string& note : experiment::notes_on_cohort(source.data.patients)) console.warn(note);
+  for (const std::string& note : toolkit::notes_on_cohort(source.data.patients)) console.warn(note);
   const std::string origin = file ? fmt::format(" from the statistics of {} images", source.images) : std::string();
   console.say(fmt::format("{}: {}{}{}\n", out.string(), mode.name, origin, conversion(exported)));
   if (console.json())
-    console.print(Json::object(
-        {{"schema", 1},
-         {"images", source.images},
-         {"outputs",
-          Json::object({{"adapted", out.string()}, {"provenance", experiment::provenance_path(out).string()}})}}));
+    console.print(Json::object({{"schema", 1},
+                                {"images", source.images},
+                                {"outputs", Json::object({{"adapted", out.string()},
+                                                          {"provenance", toolkit::provenance_path(out).string()}})}}));
   return ExitCode::done;
 }
 

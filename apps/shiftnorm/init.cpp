@@ -3,8 +3,8 @@
 #include <filesystem>
 
 #include "commands.hpp"
-#include "output_files.hpp"
 #include "shiftnorm/core/text.hpp"
+#include "shiftnorm/toolkit/output_files.hpp"
 #include "templates.hpp"
 
 namespace shiftnorm::app {
@@ -35,7 +35,7 @@ ExitCode init(const Options& options, Console& console) {
     write_stdout(chosen.text);
     return ExitCode::done;
   }
-  OutputFiles files;
+  toolkit::OutputFiles files;
   files.expect("--out", out);
   if (fs::exists(out) && !options.has("force"))
     throw ConfigError(fmt::format("{}: is there already; expected a new name (--out FILE), or --force",

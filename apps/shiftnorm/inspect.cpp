@@ -24,7 +24,7 @@ constexpr OptionSpec kInspect[] = {
     {"layout", "LAYOUT", "data: the axes of an array, e.g. NHWC, NCT or NDHWC"},
     {"preprocess", "NAME|FILE", "data: also the intensities after this preset, or YAML list of steps"},
     {"domain", "KEY", "data: count by this column or DICOM attribute; may be repeated", true},
-    {"show-domains", "", "data: print values that tell a site, in place of domain-1, domain-2 .."},
+    {"show-domains", "", "data: print values that identify a site, in place of domain-1, domain-2 .."},
     {"html", "FILE", "data: the same as a page with histograms, without a pixel of the images"},
     {"thumbnails", "N", "data: put the first N images on the page, small; never those that may show a name"},
 };

@@ -9,12 +9,13 @@
 #include "shiftnorm/adapt/engine.hpp"
 #include "shiftnorm/core/file.hpp"
 #include "shiftnorm/core/text.hpp"
-#include "shiftnorm/experiment/export.hpp"
-#include "shiftnorm/experiment/model.hpp"
-#include "shiftnorm/experiment/statistics.hpp"
 #include "shiftnorm/graph/marks.hpp"
+#include "shiftnorm/report/console_tables.hpp"
+#include "shiftnorm/results/job_json.hpp"
 #include "shiftnorm/stats/distance.hpp"
-#include "summaries.hpp"
+#include "shiftnorm/toolkit/export.hpp"
+#include "shiftnorm/toolkit/restore.hpp"
+#include "shiftnorm/toolkit/statistics.hpp"
 
 namespace shiftnorm::app {
 namespace {
@@ -52,8 +53,8 @@ std::vector<Row> rows_of_names(const formats::Checkpoint& checkpoint) {
   return rows;
 }
 
-std::vector<Row> rows_of_model(experiment::RestoredModel model) {
-  graph::unfold(model.graph, experiment::folded_layers(model));
+std::vector<Row> rows_of_model(toolkit::RestoredModel model) {
+  graph::unfold(model.graph, toolkit::folded_layers(model));
   std::vector<Row> rows;
   for (const graph::BatchNorm& layer : graph::batch_norms(model.graph)) {
     Row row{layer.name,   layer.channels,          layer.level, layer.epsilon, layer.momentum,
@@ -66,13 +67,13 @@ std::vector<Row> rows_of_model(experiment::RestoredModel model) {
 }
 
 /// `--stats F`: from the checkpoint's own statistics to those that were measured.
-std::vector<stats::LayerDistance> drift_of(const experiment::RestoredModel& model, const stats::StatisticsFile& file) {
+std::vector<stats::LayerDistance> drift_of(const toolkit::RestoredModel& model, const stats::StatisticsFile& file) {
   if (!model.source_statistics)
     throw ConfigError(
         fmt::format("--stats: {} holds no statistics (track_running_stats=False); expected some to compare",
                     model.checkpoint.file_name));
   adapt::Mode pure;
-  const stats::Statistics target = from_option("stats", [&] { return experiment::applied(model, file, pure); });
+  const stats::Statistics target = from_option("stats", [&] { return toolkit::applied(model, file, pure); });
   return stats::distances(adapt::source_statistics(model.graph, graph::batch_norms(model.graph)), target);
 }
 
@@ -80,7 +81,7 @@ constexpr std::uint64_t kMaxProvenanceBytes = 1 << 20;
 
 /// What lies beside an adapted file; null where nothing does, or what does tells of another file.
 Json provenance_of(const std::string& where, const formats::Checkpoint& checkpoint, Console& console) {
-  const std::filesystem::path path = experiment::provenance_path(where);
+  const std::filesystem::path path = toolkit::provenance_path(where);
   if (!std::filesystem::is_regular_file(path)) return {};
   try {
     Json json = container::parse_json(as_text(read_file(path, kMaxProvenanceBytes)));
@@ -196,15 +197,15 @@ std::string text_of(const formats::Checkpoint& checkpoint, std::int64_t paramete
 }
 
 /// `--plan`, with the network resized to `--sample` where that is given.
-std::vector<exec::PlanStep> plan_of(std::optional<experiment::RestoredModel>& model, const Options& options) {
+std::vector<exec::PlanStep> plan_of(std::optional<toolkit::RestoredModel>& model, const Options& options) {
   if (!model)
     throw ConfigError("--plan: the file holds weights only; expected the network beside it, by --arch or --graph");
-  if (options.has("sample")) experiment::fit_input(*model, sample_shape(options.text("sample")));
+  if (options.has("sample")) toolkit::fit_input(*model, sample_shape(options.text("sample")));
   const std::vector<std::int64_t> sample = model->input().extents();
   if (std::ranges::find(sample, 0) != sample.end())
     throw ConfigError(fmt::format("--plan: the network takes {}, where 0 is any extent; expected --sample C,H,W",
                                   model->input().text()));
-  experiment::fit_input(*model, model->input());
+  toolkit::fit_input(*model, model->input());
   return exec::Plan(model->graph).steps();
 }
 
@@ -213,26 +214,25 @@ std::vector<exec::PlanStep> plan_of(std::optional<experiment::RestoredModel>& mo
 void inspect_checkpoint(const formats::Checkpoint& checkpoint, const Options& options, Console& console) {
   std::optional<stats::StatisticsFile> file;
   if (options.has("stats"))
-    file = from_option("stats", [&] { return experiment::read_statistics_file(options.text("stats")); });
-  const experiment::NetworkSource network =
-      network_of(options, file ? file->architecture : "", file ? file->weights : "");
+    file = from_option("stats", [&] { return toolkit::read_statistics_file(options.text("stats")); });
+  const toolkit::NetworkSource network = network_of(options, file ? file->architecture : "", file ? file->weights : "");
   const bool with_graph =
       !network.architecture.empty() || !network.graph.empty() || checkpoint.graph.has_value() || file;
-  std::optional<experiment::RestoredModel> model;
-  if (with_graph) model = experiment::restore(options.positional(), network);
+  std::optional<toolkit::RestoredModel> model;
+  if (with_graph) model = toolkit::restore(options.positional(), network);
   if (!model && !checkpoint.weights.empty())
     throw ConfigError(fmt::format(
         "--weights = {}: begins the names of a network's tensors; expected the network beside it, by --arch "
         "or --graph",
         printable(checkpoint.weights)));
   const std::vector<Row> rows = model ? rows_of_model(*model) : rows_of_names(checkpoint);
-  std::optional<DistanceView> drift;
-  if (file) drift = view_of(drift_of(*model, *file));
+  std::optional<std::vector<stats::LayerDistance>> drift;
+  if (file) drift = drift_of(*model, *file);
   if (options.has("sample") && !options.has("plan"))
     throw ConfigError("--sample: changes nothing here; expected --plan beside it");
   std::optional<std::vector<exec::PlanStep>> plan;
   if (options.has("plan")) plan = plan_of(model, options);
-  const std::int64_t parameters = model ? model->parameters : experiment::count_parameters(checkpoint);
+  const std::int64_t parameters = model ? model->parameters : toolkit::count_parameters(checkpoint);
   const std::vector<std::string> assumptions = model ? model->assumed() : checkpoint.assumptions;
   const Json provenance = provenance_of(options.positional(), checkpoint, console);
   if (console.json()) {
@@ -243,7 +243,7 @@ void inspect_checkpoint(const formats::Checkpoint& checkpoint, const Options& op
     document.set("assumptions", container::texts_json(assumptions));
     document.set("provenance", provenance);
     if (plan) document.set("plan", plan_json(*plan));
-    if (drift) document.set("drift", std::move(drift->rows));
+    if (drift) document.set("drift", results::distances_json(*drift));
     console.print(document);
     return;
   }
@@ -251,7 +251,7 @@ void inspect_checkpoint(const formats::Checkpoint& checkpoint, const Options& op
   console.say(beside_text(checkpoint));
   for (const std::string& one : assumptions) console.say(fmt::format("assumed: {}\n", one));
   if (!provenance.is_null()) console.say(provenance_text(provenance));
-  if (drift) console.say("\nfrom these statistics to the measured ones:\n" + drift->text);
+  if (drift) console.say("\nfrom these statistics to the measured ones:\n" + report::distance_table(*drift));
   if (plan) console.say(plan_text(*plan));
 }
 

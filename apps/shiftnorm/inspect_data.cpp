@@ -6,10 +6,10 @@
 #include "inspect_findings.hpp"
 #include "inspect_summary.hpp"
 #include "job_options.hpp"
-#include "output_files.hpp"
+#include "shiftnorm/config/config.hpp"
 #include "shiftnorm/core/text.hpp"
-#include "shiftnorm/experiment/config.hpp"
 #include "shiftnorm/imaging/dataset.hpp"
+#include "shiftnorm/toolkit/output_files.hpp"
 
 namespace shiftnorm::app {
 namespace {
@@ -21,7 +21,7 @@ constexpr std::int64_t kMostThumbnails = 200;
 
 imaging::DatasetOptions dataset_options(const Options& options) {
   imaging::DatasetOptions how;
-  how.reader = from_option("reader", [&] { return experiment::parse_reader(options.text("reader", "auto")); });
+  how.reader = from_option("reader", [&] { return config::parse_reader(options.text("reader", "auto")); });
   how.layout = options.text("layout");
   if (options.has("layout")) from_option("layout", [&] { imaging::check_layout(how.layout); });
   read_table_options(options, how);
@@ -73,7 +73,6 @@ void inspect_data(const std::string& where, const Options& options, Console& con
   const Findings findings = examine(*dataset, root, pixels, threads_of(options), console.progress());
   report::DataReport data = summarise(*dataset, findings, options.texts("domain"), options.has("show-domains"));
   data.name = printable(imaging::shown_name(*dataset, where));
-  data.program_version = SHIFTNORM_VERSION;
   data.notes = dataset->notes(pipeline.value_or(imaging::Pipeline{}));
   if (pipeline) add_preprocessed(data, dataset, *pipeline, threads_of(options), console.progress());
   if (thumbnails > 0) add_thumbnails(data, *dataset, findings, pipeline.value_or(imaging::Pipeline{}), thumbnails);

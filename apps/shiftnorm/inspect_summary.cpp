@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <set>
 
+#include "shiftnorm/config/config.hpp"
 #include "shiftnorm/core/text.hpp"
-#include "shiftnorm/experiment/config.hpp"
-#include "shiftnorm/experiment/domains.hpp"
+#include "shiftnorm/imaging/attributes.hpp"
+#include "shiftnorm/toolkit/domains.hpp"
 
 namespace shiftnorm::app {
 namespace {
@@ -32,7 +33,7 @@ constexpr CountedAttribute kCounted[] = {
 std::string value_of(const Sample& sample, const std::string& name) {
   const auto found = sample.attributes.find(name);
   return printable(
-      experiment::domain_value(name, found == sample.attributes.end() ? std::string_view() : found->second));
+      imaging::comparable_value(name, found == sample.attributes.end() ? std::string_view() : found->second));
 }
 
 std::string scanner_of(const Sample& sample) {
@@ -108,7 +109,7 @@ std::vector<Tally> tallies_of(const imaging::Dataset& dataset, const Good& good,
   for (const std::string& domain : domains) {
     Tally& tally = out.emplace_back(Tally{"domain " + domain, domain, {}});
     for (const Sample* sample : good.files) ++tally.counts[value_of(*sample, domain)];
-    if (experiment::tells_site(domain) && !shown) mask(tally);
+    if (imaging::names_site(domain) && !shown) mask(tally);
   }
   return out;
 }
@@ -143,7 +144,7 @@ DataReport summarise(const imaging::Dataset& dataset, const Findings& findings, 
                      bool shown) {
   const Good good = good_of(dataset, findings);
   DataReport out;
-  out.reader = experiment::name_of(dataset.reader());
+  out.reader = config::name_of(dataset.reader());
   out.images = static_cast<std::int64_t>(good.files.size());
   out.samples = static_cast<std::int64_t>(good.samples.size());
   out.skipped = dataset.skipped();

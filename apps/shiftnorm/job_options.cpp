@@ -39,7 +39,7 @@ constexpr OptionSpec kNetwork[] = {
 constexpr OptionSpec kTable[] = {
     {"labels", "CSV", "a table with a row for each image: labels, and columns for --where and --domain"},
     {"key", "COLUMN,..",
-     "the table's columns that tell the image: paths, file names, either without extension (default: path)"},
+     "the table's columns that identify an image: paths, file names, either without extension (default: path)"},
     {"label", "COLUMN,..",
      "the table's column of class names (default: label), or several of findings: 0, 1, or nothing where not known; "
      "DICOM: folder takes the first folder"},
@@ -47,8 +47,8 @@ constexpr OptionSpec kTable[] = {
     {"label-none", "VALUE,..", "of these findings: what stands for none, e.g. 'No Finding'"},
     {"label-tag", "KEYWORD", "DICOM: the attribute whose value is the class, e.g. ViewPosition"},
     {"label-map", "VALUE=CLASS,..", "the classes of that attribute's values; others have no label"},
-    {"patient", "COLUMN", "the table's column that tells patients apart (default: patient)"},
-    {"ids", "path|hash", "what outputs call the images (default: hash where the data tell patients, else path)"},
+    {"patient", "COLUMN", "the table's column that identifies patients (default: patient)"},
+    {"ids", "path|hash", "what outputs call the images (default: hash where patients are identified, else path)"},
     {"identify", "FILE", "also write which path each id stands for: FILE may name patients, mode 0600"},
     {"where", "K=V,..", "only images with one of these values in column or DICOM attribute K; may be repeated", true},
 };
@@ -67,7 +67,7 @@ constexpr OptionSpec kMeasure[] = {
     {"domain", "KEY", "statistics for each value of this column by itself, each image under its own"},
     {"domain-min-images", "N", "with fewer, a domain falls back to blend (default: 32)"},
     {"domain-prior-images", "N", "of that blend: the source counts as N images (default: 16)"},
-    {"show-domains", "", "print the names of domains that tell a site"},
+    {"show-domains", "", "print the names of domains that identify a site"},
     {"layers", "RULE", "e.g. 'layer1.*,!*.bn2,last=4,min_level=2': the layers that take part"},
 };
 
@@ -78,16 +78,6 @@ constexpr OptionSpec kResources[] = {
 
 constexpr int kMostThreads = 1024;
 constexpr std::size_t kBadShown = 5;
-constexpr std::uint64_t kMaxStepsBytes = 1 << 20;
-
-imaging::Pipeline parse_preprocess(const std::string& given) {
-  const std::vector<std::string> presets = imaging::preset_names();
-  if (std::ranges::find(presets, given) != presets.end()) return imaging::preset(given);
-  if (!fs::is_regular_file(given))
-    throw ConfigError(fmt::format("'{}' is no preset and no file; expected one of {} or a YAML file of steps",
-                                  printable(given), join(presets)));
-  return experiment::parse_pipeline(as_text(read_file(given, kMaxStepsBytes)), fs::path(given).filename().string());
-}
 
 /// K=V,V..; the same K again adds values.
 void parse_where(const std::string& text, std::map<std::string, std::vector<std::string>>& where) {
@@ -180,8 +170,8 @@ int threads_of(const Options& options) {
 
 std::uint64_t seed_of(const Options& options) { return static_cast<std::uint64_t>(options.integer("seed", 0, 0)); }
 
-experiment::BadLimit bad_limit_of(const Options& options) {
-  experiment::BadLimit limit;
+toolkit::BadLimit bad_limit_of(const Options& options) {
+  toolkit::BadLimit limit;
   if (!options.has("max-bad")) return limit;
   const std::string given = options.text("max-bad");
   std::string_view digits = given;
@@ -194,10 +184,10 @@ experiment::BadLimit bad_limit_of(const Options& options) {
   return limit;
 }
 
-experiment::NetworkSource network_of(const Options& options, const std::string& absent, const std::string& weights) {
+toolkit::NetworkSource network_of(const Options& options, const std::string& absent, const std::string& weights) {
   if (options.has("arch") && options.has("graph"))
     throw ConfigError("--graph: describes the network, and so does --arch; expected one of them");
-  experiment::NetworkSource source;
+  toolkit::NetworkSource source;
   if (options.has("graph"))
     source.graph = options.text("graph");
   else
@@ -212,19 +202,19 @@ void read_table_options(const Options& options, imaging::DatasetOptions& dataset
   if (options.has("key")) dataset.labels.key = split(options.text("key"), ',');
   read_label_options(options, dataset);
   dataset.labels.patient = options.text("patient");
-  if (options.has("ids")) dataset.ids = from_option("ids", [&] { return experiment::parse_ids(options.text("ids")); });
+  if (options.has("ids")) dataset.ids = from_option("ids", [&] { return config::parse_ids(options.text("ids")); });
   from_option("where", [&] {
     for (const std::string& condition : options.texts("where")) parse_where(condition, dataset.where);
   });
 }
 
-std::optional<experiment::DomainConfig> domain_of(const Options& options) {
+std::optional<config::DomainConfig> domain_of(const Options& options) {
   if (!options.has("domain")) {
     for (const std::string_view part : {"domain-min-images", "domain-prior-images", "show-domains"})
       if (options.has(part)) throw ConfigError(fmt::format("--{}: expected --domain KEY beside it", part));
     return std::nullopt;
   }
-  experiment::DomainConfig domain;
+  config::DomainConfig domain;
   domain.key = options.text("domain");
   domain.min_images = options.integer("domain-min-images", domain.min_images, 1);
   domain.prior_images =
@@ -233,29 +223,33 @@ std::optional<experiment::DomainConfig> domain_of(const Options& options) {
   return domain;
 }
 
-imaging::Pipeline preprocess_of(const Options& options) {
-  return from_option("preprocess", [&] { return parse_preprocess(options.text("preprocess")); });
+std::string conversion(const toolkit::Exported& exported) {
+  return exported.converted.empty() ? std::string() : fmt::format(", converted {}", exported.converted);
 }
 
-experiment::SessionOptions session_options_of(const Options& options) {
-  experiment::SessionOptions session;
+imaging::Pipeline preprocess_of(const Options& options) {
+  return from_option("preprocess", [&] { return config::find_pipeline(options.text("preprocess")); });
+}
+
+toolkit::SessionOptions session_options_of(const Options& options) {
+  toolkit::SessionOptions session;
   session.checkpoint = options.positional();
   session.network = network_of(options);
   if (!options.has("data")) throw ConfigError("--data: missing; expected the folder or array file of the images");
-  session.where = options.text("data");
+  session.data.path = options.text("data");
   if (options.has("preprocess")) session.preprocess = preprocess_of(options);
-  session.dataset.reader =
-      from_option("reader", [&] { return experiment::parse_reader(options.text("reader", "auto")); });
-  session.dataset.layout = options.text("layout");
-  if (options.has("layout")) from_option("layout", [&] { imaging::check_layout(session.dataset.layout); });
-  read_table_options(options, session.dataset);
-  if (options.has("domain")) session.dataset.keep = {options.text("domain")};
+  session.data.dataset.reader =
+      from_option("reader", [&] { return config::parse_reader(options.text("reader", "auto")); });
+  session.data.dataset.layout = options.text("layout");
+  if (options.has("layout")) from_option("layout", [&] { imaging::check_layout(session.data.dataset.layout); });
+  read_table_options(options, session.data.dataset);
+  if (options.has("domain")) session.data.dataset.keep = {options.text("domain")};
   if (options.has("max-images") && options.text("max-images") != "auto")
-    session.dataset.limit.images = options.integer("max-images", 0, 1);
-  session.dataset.limit.seed = seed_of(options);
-  if (options.has("source-data")) session.source = {options.text("source-data"), {}, {}};
+    session.data.dataset.limit.images = options.integer("max-images", 0, 1);
+  session.data.dataset.limit.seed = seed_of(options);
+  if (options.has("source-data")) session.source = config::DataConfig{options.text("source-data")};
   session.threads = threads_of(options);
-  session.memory = options.bytes("memory");
+  session.memory = {options.bytes("memory")};
   return session;
 }
 
@@ -274,7 +268,7 @@ adapt::Mode mode_of(const Options& options, std::string_view policy_option, std:
   mode.source_weight = options.number("source-weight", 0, 1);
   if (options.has("layers")) mode.layers = from_option("layers", [&] { return parse_layers(options.text("layers")); });
   if (!options.has("shuffle")) {
-    experiment::settle_shuffle(mode, seed_of(options));
+    config::settle_shuffle(mode, seed_of(options));
   } else if (options.text("shuffle") == "on") {
     mode.shuffle = seed_of(options);
   } else if (options.text("shuffle") != "off") {
@@ -305,7 +299,7 @@ void expect_identities(const Options& options, OutputFiles& files) {
 void set_identities(const Options& options, const imaging::Dataset& data, OutputFiles& files, Console& console) {
   if (!options.has("identify")) return;
   const fs::path path = options.text("identify");
-  files.set_private(path, identities_csv(data));
+  files.set_private(path, toolkit::identities_csv(data));
   console.warn(fmt::format("{}: tells which path each id stands for, and paths may name patients; its mode is 0600",
                            path.filename().string()));
 }
@@ -315,13 +309,13 @@ void tell_assumed(Console& console, const std::vector<std::string>& assumed, con
     if (std::ranges::find(warned, one) == warned.end()) console.info(one);
 }
 
-void warn_of_bad(Console& console, std::span<const imaging::Bad> bad) {
+void warn_of_bad(Console& console, std::span<const results::BadFile> bad) {
   for (std::size_t i = 0; i < std::min(bad.size(), kBadShown); ++i)
     console.warn(fmt::format("{}: {}; left out", printable(bad[i].id), printable(bad[i].reason)));
   if (bad.size() > kBadShown) console.warn(fmt::format("{} more files were bad and left out", bad.size() - kBadShown));
 }
 
-ExitCode judge_bad(Console& console, const experiment::BadLimit& limit, std::int64_t usable, std::int64_t bad) {
+ExitCode judge_bad(Console& console, const toolkit::BadLimit& limit, std::int64_t usable, std::int64_t bad) {
   if (!limit.exceeded({usable, bad})) return ExitCode::done;
   console.fail(
       {ExitCode::too_many_bad,

@@ -7,12 +7,14 @@
 
 #include "console.hpp"
 #include "options.hpp"
-#include "output_files.hpp"
 #include "shiftnorm/adapt/mode.hpp"
-#include "shiftnorm/experiment/run.hpp"
-#include "shiftnorm/experiment/session.hpp"
+#include "shiftnorm/toolkit/output_files.hpp"
+#include "shiftnorm/toolkit/run.hpp"
+#include "shiftnorm/toolkit/session.hpp"
 
 namespace shiftnorm::app {
+
+using toolkit::OutputFiles;
 
 /// The options that `recalibrate` and `evaluate` share: the data, how it enters the network, how it is measured.
 [[nodiscard]] std::span<const OptionSpec> data_options();
@@ -24,7 +26,7 @@ namespace shiftnorm::app {
 [[nodiscard]] std::span<const OptionSpec> resource_options();
 
 [[nodiscard]] int threads_of(const Options& options);
-[[nodiscard]] experiment::BadLimit bad_limit_of(const Options& options);
+[[nodiscard]] toolkit::BadLimit bad_limit_of(const Options& options);
 [[nodiscard]] std::uint64_t seed_of(const Options& options);
 
 /// What table_options() say. Errors  ConfigError naming the option.
@@ -35,14 +37,17 @@ void expect_identities(const Options& options, OutputFiles& files);
 void set_identities(const Options& options, const imaging::Dataset& data, OutputFiles& files, Console& console);
 
 /// --domain and what belongs to it.
-[[nodiscard]] std::optional<experiment::DomainConfig> domain_of(const Options& options);
+[[nodiscard]] std::optional<config::DomainConfig> domain_of(const Options& options);
 
 /// What network_options() say; `absent`, `weights`: the architecture and set when none is given. Errors  ConfigError
 /// naming the option.
-[[nodiscard]] experiment::NetworkSource network_of(const Options& options, const std::string& absent = {},
-                                                   const std::string& weights = {});
+[[nodiscard]] toolkit::NetworkSource network_of(const Options& options, const std::string& absent = {},
+                                                const std::string& weights = {});
+/// ", converted from pytorch-zip to ONNX", for people; empty where the original's format was kept.
+[[nodiscard]] std::string conversion(const toolkit::Exported& exported);
+
 [[nodiscard]] imaging::Pipeline preprocess_of(const Options& options);  ///< --preprocess, which is given
-[[nodiscard]] experiment::SessionOptions session_options_of(const Options& options);
+[[nodiscard]] toolkit::SessionOptions session_options_of(const Options& options);
 /// The mode that --policy (or --mode) and the measuring options make; `policy` names the option.
 [[nodiscard]] adapt::Mode mode_of(const Options& options, std::string_view policy_option, std::string_view absent);
 
@@ -61,9 +66,9 @@ inline constexpr OptionSpec kToInference{"to-inference", "",
 /// Says on stderr what was assumed about a network and is not among the warnings.
 void tell_assumed(Console& console, const std::vector<std::string>& assumed, const std::vector<std::string>& warned);
 /// Says on stderr which files were bad, the first few by name.
-void warn_of_bad(Console& console, std::span<const imaging::Bad> bad);
+void warn_of_bad(Console& console, std::span<const results::BadFile> bad);
 /// Exit code 4 with its line when too many were bad, else 0.
-[[nodiscard]] ExitCode judge_bad(Console& console, const experiment::BadLimit& limit, std::int64_t usable,
+[[nodiscard]] ExitCode judge_bad(Console& console, const toolkit::BadLimit& limit, std::int64_t usable,
                                  std::int64_t bad);
 
 }  // namespace shiftnorm::app

@@ -10,6 +10,7 @@
 #include "commands.hpp"
 #include "shiftnorm/core/heap.hpp"
 #include "shiftnorm/core/text.hpp"
+#include "shiftnorm/core/version.hpp"
 #include "shiftnorm/exec/instruction_set.hpp"
 #include "shiftnorm/imaging/decoder_host.hpp"
 #include "signals.hpp"
@@ -46,7 +47,7 @@ const Command& find_command(const std::string& name) {
 ExitCode dispatch(std::vector<std::string> tokens, Console& console) {
   if (tokens.empty()) throw ConfigError("no command; expected one that 'shiftnorm --help' lists");
   if (tokens[0] == "--version") {
-    write_stdout(fmt::format("shiftnorm {}\n", SHIFTNORM_VERSION));
+    write_stdout(fmt::format("shiftnorm {}\n", version()));
     return ExitCode::done;
   }
   for (std::string& token : tokens)

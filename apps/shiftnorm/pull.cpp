@@ -6,8 +6,8 @@
 #include <filesystem>
 
 #include "commands.hpp"
-#include "output_files.hpp"
 #include "shiftnorm/core/text.hpp"
+#include "shiftnorm/toolkit/output_files.hpp"
 
 namespace shiftnorm::app {
 namespace {
@@ -81,7 +81,7 @@ pacs::PullOptions options_of(const Options& options) {
       options.bytes("max-disk"),
       static_cast<int>(options.integer("timeout", 60, 1, 86400)),
       options.has("dry-run")};
-  if (!pull.out.empty()) check_folder_can_be_made(pull.out);
+  if (!pull.out.empty()) toolkit::check_folder_can_be_made(pull.out);
   return pull;
 }
 

@@ -9,12 +9,12 @@
 #include "results_table.hpp"
 #include "shiftnorm/core/parse.hpp"
 #include "shiftnorm/core/text.hpp"
-#include "shiftnorm/experiment/results_store.hpp"
+#include "shiftnorm/results/results_store.hpp"
 
 namespace shiftnorm::app {
 namespace {
 
-using experiment::RunRecord, experiment::ScoreRecord;
+using results::RunRecord, results::ScoreRecord;
 
 constexpr OptionSpec kResults[] = {
     {"store", "FILE", "the store (default: runs/runs.sqlite)"},
@@ -295,8 +295,7 @@ void shorten(ResultsTable& table) {
 
 ExitCode results(const Options& options, Console& console) {
   const TableFormat format = console.json() ? TableFormat::json : parse_table_format(options.text("format", "table"));
-  const experiment::ResultsStore store(options.text("store", "runs/runs.sqlite"),
-                                       experiment::ResultsStore::Access::read);
+  const results::ResultsStore store(options.text("store", "runs/runs.sqlite"), results::ResultsStore::Access::read);
   const std::vector<RunRecord> all = store.all();
   std::vector<RunRecord> runs = all;
   keep_where(runs, options.texts("where"));

@@ -1,4 +1,4 @@
-#include "shiftnorm/experiment/run.hpp"
+#include "shiftnorm/toolkit/run.hpp"
 
 #include <fmt/format.h>
 
@@ -7,17 +7,17 @@
 #include "commands.hpp"
 #include "dry_run.hpp"
 #include "job_options.hpp"
-#include "output_files.hpp"
 #include "run_folder.hpp"
 #include "run_place.hpp"
 #include "run_sweep.hpp"
+#include "shiftnorm/config/config.hpp"
+#include "shiftnorm/config/sweep.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/exec/instruction_set.hpp"
-#include "shiftnorm/experiment/config.hpp"
-#include "shiftnorm/experiment/run_key.hpp"
-#include "shiftnorm/experiment/sweep.hpp"
-#include "shiftnorm/report/report.hpp"
-#include "summaries.hpp"
+#include "shiftnorm/report/console_tables.hpp"
+#include "shiftnorm/results/results_json.hpp"
+#include "shiftnorm/toolkit/output_files.hpp"
+#include "shiftnorm/toolkit/run_key.hpp"
 #include "unfinished_work.hpp"
 
 namespace shiftnorm::app {
@@ -29,28 +29,26 @@ constexpr OptionSpec kRun[] = {
     {"root", "DIR", "input paths of the YAML are relative to DIR (default: the YAML's folder)"},
     {"set", "A.B=C", "change one key of the YAML; may be repeated", true},
     {"out", "DIR", "the run folder (default: runs/<name>)"},
-    {"show-domains", "", "print the names of domains that tell a site"},
+    {"show-domains", "", "print the names of domains that identify a site"},
     {"allow-small-cohort", "", "export from fewer than 11 patients; the provenance says so"},
     {"identify", "FILE", "also write which path each id stands for: FILE may name patients, mode 0600"},
     {"resume", "", "go on where an earlier call stopped; what is finished is not computed again"},
     {"store", "FILE", "the table of all runs (default: runs/runs.sqlite; none with --out)"},
     {"dry-run", "", "print the YAML with every default, what would be done, what it takes and writes, and stop"},
 };
-ExitCode run_alone(const experiment::Config& config, const RunPlace& place, experiment::RunOptions job,
-                   const experiment::BadLimit& limit, const Options& options, Console& console) {
-  experiment::Shelf shelf;
-  job.shelf = &shelf;
+ExitCode run_alone(const config::Config& config, const RunPlace& place, toolkit::RunOptions job,
+                   const toolkit::BadLimit& limit, const Options& options, Console& console) {
   job.folder = place.folder;
-  check_folder_can_be_made(job.folder);
+  toolkit::check_folder_can_be_made(job.folder);
   if (config.exported && config.exported->path.is_absolute())
-    OutputFiles().expect("export.path", config.exported->path);
-  OutputFiles identities;
+    toolkit::OutputFiles().expect("export.path", config.exported->path);
+  toolkit::OutputFiles identities;
   expect_identities(options, identities);
   if (place.resume) {
-    job.id = experiment::run_key(config, job, shelf);
+    job.id = toolkit::run_key(config, job);
     if (const auto finished = finished_run(job.folder, job.id)) {
       if (options.has("identify")) {
-        set_identities(options, *experiment::listed_target(config, job, shelf), identities, console);
+        set_identities(options, *toolkit::listed_target(config, job), identities, console);
         identities.write();
       }
       console.say(fmt::format("{}: is finished already; nothing is computed again\n", config.name));
@@ -61,7 +59,7 @@ ExitCode run_alone(const experiment::Config& config, const RunPlace& place, expe
   }
   console.info(fmt::format("{}: {} modes, seed {}", config.name, config.modes.size(), config.seed));
   UnfinishedWork work(job.folder, place.resume);
-  experiment::RunOutcome outcome;
+  toolkit::RunOutcome outcome;
   try {
     outcome = run_keeping(config, job, work, console.progress(), console);
   } catch (const Interrupted&) {
@@ -71,12 +69,12 @@ ExitCode run_alone(const experiment::Config& config, const RunPlace& place, expe
                               work.folder().filename().string())});
     return ExitCode::interrupted;
   }
-  const experiment::RunResults& results = outcome.results;
+  const results::RunResults& results = outcome.results;
   for (const std::string& note : outcome.notes) console.warn(note);
   tell_assumed(console, results.assumptions, outcome.notes);
   warn_of_bad(console, results.bad);
-  if (results.label_counts) console.info(labels_line(*results.label_counts));
-  if (const std::string line = classes_line(*outcome.dataset); !line.empty() && results.maps.empty())
+  if (results.label_counts) console.info(report::labels_line(*results.label_counts));
+  if (const std::string line = report::classes_line(outcome.dataset->classes()); !line.empty() && results.maps.empty())
     console.info(line);
   console.info(fmt::format("{}: {} images, {} bad, {} BatchNorms on {} levels", config.name, results.images,
                            results.bad.size(), results.batchnorms, results.levels));
@@ -85,33 +83,31 @@ ExitCode run_alone(const experiment::Config& config, const RunPlace& place, expe
   work.discard();
   identities.write();
   record_run(place, results, job.folder, "");
-  console.say(table_of(results) + domain_table_of(results) + recommendation_line(results));
+  console.say(report::table_of(results) + report::domain_table_of(results) + report::recommendation_line(results));
   console.say(fmt::format("results are in {}\n", job.folder.string()));
-  if (console.json()) write_stdout(report::results_json(results));
+  if (console.json()) write_stdout(results::results_json(results));
   return judge_bad(console, limit, results.images, static_cast<std::int64_t>(results.bad.size()));
 }
 
 ExitCode run(const Options& options, Console& console) {
   const fs::path yaml = options.positional();
-  const experiment::BadLimit limit = bad_limit_of(options);
-  experiment::RunOptions job;
+  const toolkit::BadLimit limit = bad_limit_of(options);
+  toolkit::RunOptions job;
   job.threads = threads_of(options);
-  job.memory = options.bytes("memory");
+  job.memory = {options.bytes("memory")};
   job.show_domains = options.has("show-domains");
   job.small_cohort = options.has("allow-small-cohort");
-  job.program_version = SHIFTNORM_VERSION;
-  job.instruction_set = exec::instruction_set();
   job.command = fmt::format("shiftnorm run {}", yaml.filename().string());
-  experiment::Sweep sweep = experiment::read_sweep(yaml, {options.text("root"), options.texts("set")});
+  config::Sweep sweep = config::read_sweep(yaml, {options.text("root"), options.texts("set")});
   const RunPlace place = place_of(options, sweep.name);
   StandInKeys keys;
-  for (experiment::SweepRun& one : sweep.runs)
+  for (config::SweepRun& one : sweep.runs)
     if (options.has("dry-run")) keys.stand_in(one.config);
   if (!sweep.keys.empty() && options.has("identify"))
     throw ConfigError(
         "--identify: belongs to one data set, and the runs of a sweep may have several; expected one run");
   if (!sweep.keys.empty()) return run_sweep(sweep, place, job, limit, options.has("dry-run"), console);
-  const experiment::Config& config = sweep.runs[0].config;
+  const config::Config& config = sweep.runs[0].config;
   if (options.has("dry-run")) return dry_run(config, place, job, console);
   return run_alone(config, place, job, limit, options, console);
 }

@@ -6,17 +6,19 @@
 #include <string>
 #include <vector>
 
-#include "output_files.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/file.hpp"
 #include "shiftnorm/report/report.hpp"
+#include "shiftnorm/results/results_json.hpp"
+#include "shiftnorm/results/tables.hpp"
+#include "shiftnorm/toolkit/output_files.hpp"
 
 namespace shiftnorm::app {
 namespace {
 
 namespace fs = std::filesystem;
 
-void write_statistics(const fs::path& folder, const experiment::RunOutcome& outcome) {
+void write_statistics(const fs::path& folder, const toolkit::RunOutcome& outcome) {
   if (outcome.statistics.empty()) return;
   fs::create_directories(folder);
   for (const auto& [name, bytes] : outcome.statistics) write_file(folder / (name + ".bnstats"), bytes);
@@ -47,30 +49,30 @@ class MadeFolders {
   bool kept_ = false;
 };
 
-void write_all(const fs::path& folder, const experiment::RunOutcome& outcome, const std::string& log) {
-  const experiment::RunResults& results = outcome.results;
-  OutputFiles adapted;
-  for (const experiment::NamedExport& exported : outcome.exported) {
+void write_all(const fs::path& folder, const toolkit::RunOutcome& outcome, const std::string& log) {
+  const results::RunResults& results = outcome.results;
+  toolkit::OutputFiles adapted;
+  for (const toolkit::NamedExport& exported : outcome.exported) {
     fs::create_directories((folder / exported.path).parent_path());
-    set_exported(adapted, folder / exported.path, exported.file);
+    adapted.set_exported(folder / exported.path, exported.file);
   }
   adapted.write();
   write_statistics(folder / "stats", outcome);
   if (!outcome.domains_json.empty()) write_file(folder / "domains.json", outcome.domains_json);
   write_file(folder / "config.yaml", outcome.config_yaml);
-  write_file(folder / "predictions.csv", report::predictions_csv(results));
+  write_file(folder / "predictions.csv", results::predictions_csv(results));
   write_file(folder / "report.html", report::report_html(results));
   fs::create_directories(folder / "figures");
   for (const report::Picture& picture : report::report_pictures(results))
     write_file(folder / "figures" / picture.name, picture.svg);
-  write_file(folder / "quarantine.csv", quarantine_csv(results.bad));
+  write_file(folder / "quarantine.csv", results::quarantine_csv(results.bad));
   write_file(folder / "run.log", log);
-  write_file(folder / "results.json", report::results_json(results));
+  write_file(folder / "results.json", results::results_json(results));
 }
 
 }  // namespace
 
-void write_run_folder(const fs::path& folder, const experiment::RunOutcome& outcome, const std::string& log) {
+void write_run_folder(const fs::path& folder, const toolkit::RunOutcome& outcome, const std::string& log) {
   if (outcome.kept_config) {
     const auto& [file, yaml] = *outcome.kept_config;
     fs::create_directories(file.parent_path());

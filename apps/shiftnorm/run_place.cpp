@@ -7,8 +7,8 @@
 
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/file.hpp"
-#include "shiftnorm/experiment/results_store.hpp"
-#include "shiftnorm/report/report.hpp"
+#include "shiftnorm/results/results_json.hpp"
+#include "shiftnorm/results/results_store.hpp"
 
 namespace shiftnorm::app {
 namespace {
@@ -35,20 +35,18 @@ std::optional<FinishedRun> finished_run(const fs::path& folder, const std::strin
     FinishedRun found;
     const std::vector<std::byte> bytes = read_file(file, kMostResults);
     found.text = as_text(bytes);
-    found.results = container::parse_json(found.text);
-    const container::Json* known = found.results.find("id");
-    if (known == nullptr || !known->is_string() || known->as_string() != id) return std::nullopt;
+    found.results = results::read_results(container::parse_json(found.text));
+    if (found.results.id != id) return std::nullopt;
     return found;
   } catch (const FormatError&) {  // not a finished run's, then
     return std::nullopt;
   }
 }
 
-void record_run(const RunPlace& place, const experiment::RunResults& results, const fs::path& folder,
+void record_run(const RunPlace& place, const results::RunResults& results, const fs::path& folder,
                 const std::string& sweep) {
   if (place.store.empty()) return;
-  experiment::RunRecord record =
-      experiment::read_record(container::parse_json(report::results_json(results)), results.config_yaml);
+  results::RunRecord record = results::record_of(results);
   record.sweep = sweep;
   record.finished = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
                                 fmt::gmtime(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now())));
@@ -56,7 +54,7 @@ void record_run(const RunPlace& place, const experiment::RunResults& results, co
   const fs::path relative = fs::absolute(folder).lexically_normal().lexically_relative(beside);
   if (!relative.empty() && *relative.begin() != "..") record.folder = relative.generic_string();
   fs::create_directories(beside);
-  experiment::ResultsStore(place.store, experiment::ResultsStore::Access::write).put(record);
+  results::ResultsStore(place.store, results::ResultsStore::Access::write).put(record);
 }
 
 }  // namespace shiftnorm::app

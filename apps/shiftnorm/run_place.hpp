@@ -6,8 +6,8 @@
 
 #include "options.hpp"
 #include "shiftnorm/container/json.hpp"
-#include "shiftnorm/experiment/results.hpp"
-#include "shiftnorm/experiment/run_record.hpp"
+#include "shiftnorm/results/results.hpp"
+#include "shiftnorm/results/run_record.hpp"
 
 namespace shiftnorm::app {
 
@@ -24,13 +24,13 @@ struct RunPlace {
 /// results.json of a run folder.
 struct FinishedRun {
   std::string text;
-  container::Json results;
+  results::RunResults results;
 };
 /// Nothing unless the folder holds the results of exactly this run.
 [[nodiscard]] std::optional<FinishedRun> finished_run(const std::filesystem::path& folder, const std::string& id);
 
-/// Puts a finished run into the store, if there is one. Errors  as experiment::ResultsStore.
-void record_run(const RunPlace& place, const experiment::RunResults& results, const std::filesystem::path& folder,
+/// Puts a finished run into the store, if there is one. Errors  as results::ResultsStore.
+void record_run(const RunPlace& place, const results::RunResults& results, const std::filesystem::path& folder,
                 const std::string& sweep);
 
 }  // namespace shiftnorm::app

@@ -8,14 +8,16 @@
 
 #include "dry_run.hpp"
 #include "job_options.hpp"
-#include "output_files.hpp"
 #include "run_folder.hpp"
+#include "shiftnorm/container/csv.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/file.hpp"
-#include "shiftnorm/experiment/run_key.hpp"
-#include "shiftnorm/experiment/shelf.hpp"
+#include "shiftnorm/core/version.hpp"
 #include "shiftnorm/report/report.hpp"
 #include "shiftnorm/report/sweep_report.hpp"
+#include "shiftnorm/toolkit/output_files.hpp"
+#include "shiftnorm/toolkit/run_key.hpp"
+#include "shiftnorm/toolkit/session_cache.hpp"
 #include "unfinished_work.hpp"
 
 namespace shiftnorm::app {
@@ -23,7 +25,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using container::Json;
-using experiment::ScoreRecord;
+using results::ScoreRecord;
 
 constexpr std::size_t kShortId = 12;  // of 64 digits: enough to tell 10 000 runs apart
 
@@ -32,7 +34,7 @@ constexpr std::string_view kStatus[] = {"waiting", "finished", "failed"};
 
 /// A run with its address.
 struct Cell {
-  const experiment::SweepRun* run = nullptr;
+  const config::SweepRun* run = nullptr;
   std::string id, folder;  ///< the folder's name below the sweep's
   Status status = Status::waiting;
   report::SweepCell found;  ///< what the page says of it
@@ -44,15 +46,13 @@ struct Cell {
 
 class SweepJob {
  public:
-  SweepJob(const experiment::Sweep& sweep, const RunPlace& place, experiment::RunOptions job, Console& console)
-      : sweep_(sweep), place_(place), job_(std::move(job)), console_(console) {
-    job_.shelf = &shelf_;
-  }
+  SweepJob(const config::Sweep& sweep, const RunPlace& place, toolkit::RunOptions job, Console& console)
+      : sweep_(sweep), place_(place), job_(std::move(job)), console_(console) {}
 
   /// Addresses and validates every run before one is started.
   void prepare() {
     const Progress progress = console_.progress();
-    for (const experiment::SweepRun& run : sweep_.runs) {
+    for (const config::SweepRun& run : sweep_.runs) {
       progress.check();
       Cell cell;
       cell.run = &run;
@@ -61,7 +61,7 @@ class SweepJob {
             fmt::format("export.path = {}: every run of the sweep would write it; expected a relative one",
                         run.config.exported->path.filename().string()));
       try {
-        cell.id = experiment::run_key(run.config, job_, shelf_);
+        cell.id = toolkit::run_key(run.config, job_);
       } catch (const Error&) {
         rethrow_at(values_of(run));
       }
@@ -92,7 +92,7 @@ class SweepJob {
     return ids.size();
   }
 
-  ExitCode run(const experiment::BadLimit& limit) {
+  ExitCode run(const toolkit::BadLimit& limit) {
     ExitCode worst = ExitCode::done;
     std::size_t number = 0;
     for (Cell* cell : by_data()) {
@@ -148,8 +148,8 @@ class SweepJob {
     double seconds = 0;
     for (const Cell& cell : cells_) {
       if (cell.status == Status::finished || !seen.insert(cell.id).second) continue;
-      const experiment::ModelConfig& model = cell.run->config.model;
-      const auto [at, fresh] = by_network.try_emplace(experiment::network_key(model));
+      const config::ModelConfig& model = cell.run->config.model;
+      const auto [at, fresh] = by_network.try_emplace(toolkit::network_key(model));
       if (fresh)
         if (const auto plan = plan_of(cell.run->config, job_, console_))
           at->second = plan->load_seconds + plan->network_seconds();
@@ -209,7 +209,7 @@ class SweepJob {
   }
 
  private:
-  [[nodiscard]] std::string values_of(const experiment::SweepRun& run) const {
+  [[nodiscard]] std::string values_of(const config::SweepRun& run) const {
     std::string text;
     for (std::size_t i = 0; i < sweep_.keys.size(); ++i) {
       const std::string key = sweep_.keys[i].substr(sweep_.keys[i].rfind('.') + 1);
@@ -223,22 +223,22 @@ class SweepJob {
     std::map<std::string, std::size_t> first;
     std::vector<std::pair<std::size_t, Cell*>> order;
     for (Cell& cell : cells_)
-      order.emplace_back(first.emplace(experiment::data_key(cell.run->config), first.size()).first->second, &cell);
+      order.emplace_back(first.emplace(toolkit::data_key(cell.run->config), first.size()).first->second, &cell);
     std::ranges::stable_sort(order, {}, [](const auto& one) { return one.first; });
     std::vector<Cell*> cells;
     for (const auto& [place, cell] : order) cells.push_back(cell);
     return cells;
   }
 
-  ExitCode run(Cell& cell, const experiment::BadLimit& limit) {
+  ExitCode run(Cell& cell, const toolkit::BadLimit& limit) {
     job_.id = cell.id;
     job_.folder = place_.folder / cell.folder;
     const Progress progress = console_.progress();
     progress.within("run", values_of(*cell.run));
     UnfinishedWork work(job_.folder, place_.resume);
-    const experiment::RunOutcome outcome = run_keeping(cell.run->config, job_, work, progress, console_);
+    const toolkit::RunOutcome outcome = run_keeping(cell.run->config, job_, work, progress, console_);
     progress.within("run", "");
-    const experiment::RunResults& results = outcome.results;
+    const results::RunResults& results = outcome.results;
     for (const std::string& note : outcome.notes)
       if (told_.insert(note).second) console_.warn(note);
     warn_of_bad(console_, results.bad);
@@ -246,7 +246,7 @@ class SweepJob {
     write_run_folder(job_.folder, outcome, console_.log());
     work.discard();
     record_run(place_, results, job_.folder, sweep_.name);
-    report::fill_cell(cell.found, container::parse_json(report::results_json(results)));
+    report::fill_cell(cell.found, results);
     cell.status = Status::finished;
     return judge_bad(console_, limit, results.images, static_cast<std::int64_t>(results.bad.size()));
   }
@@ -269,26 +269,18 @@ class SweepJob {
     return modes;
   }
 
-  static std::string quoted(const std::string& text) {
-    std::string out = "\"";
-    for (const char c : text) {
-      if (c == '"') out += '"';
-      out += c;
-    }
-    return out + "\"";
-  }
   [[nodiscard]] std::string csv() const {
     const auto cell_text = [](const std::optional<double>& value) {
       return value ? fmt::format("{}", *value) : std::string();
     };
     std::string text = "run,folder";
-    for (const std::string& key : sweep_.keys) text += fmt::format(",{}", quoted(key));
+    for (const std::string& key : sweep_.keys) text += fmt::format(",{}", container::csv_field(key));
     text += ",mode,policy,metric,value,low,high,difference,difference_low,difference_high,test,p\n";
     for (const Cell& cell : cells_)
       for (const ScoreRecord& s : cell.scores()) {
         text += fmt::format("{},{}", cell.id.substr(0, kShortId), cell.folder);
-        for (const std::string& value : cell.run->values) text += fmt::format(",{}", quoted(value));
-        text += fmt::format(",{},{},{},{},{},{},{},{},{},{},{}\n", quoted(s.mode), s.policy, s.metric,
+        for (const std::string& value : cell.run->values) text += fmt::format(",{}", container::csv_field(value));
+        text += fmt::format(",{},{},{},{},{},{},{},{},{},{},{}\n", container::csv_field(s.mode), s.policy, s.metric,
                             cell_text(s.value), cell_text(s.low), cell_text(s.high), cell_text(s.difference),
                             cell_text(s.difference_low), cell_text(s.difference_high), s.test, cell_text(s.p));
       }
@@ -297,7 +289,7 @@ class SweepJob {
   void write_page() const {
     report::SweepReport page;
     page.name = sweep_.name;
-    page.program_version = job_.program_version;
+    page.program_version = version();
     page.keys = sweep_.keys;
     page.command = job_.command;
     for (const Cell& cell : cells_) page.cells.push_back(cell.found);
@@ -315,19 +307,18 @@ class SweepJob {
     write_file(place_.folder / "sweep.json", container::write_json(summary(), 2) + "\n");
   }
 
-  const experiment::Sweep& sweep_;
+  const config::Sweep& sweep_;
   const RunPlace& place_;
-  experiment::RunOptions job_;
+  toolkit::RunOptions job_;
   Console& console_;
-  experiment::Shelf shelf_;
   std::vector<Cell> cells_;
   std::set<std::string> told_;
 };
 
 }  // namespace
 
-ExitCode run_sweep(const experiment::Sweep& sweep, const RunPlace& place, experiment::RunOptions job,
-                   const experiment::BadLimit& limit, bool dry, Console& console) {
+ExitCode run_sweep(const config::Sweep& sweep, const RunPlace& place, toolkit::RunOptions job,
+                   const toolkit::BadLimit& limit, bool dry, Console& console) {
   RunPlace looked_at = place;
   looked_at.resume = place.resume || dry;
   SweepJob work(sweep, looked_at, std::move(job), console);
@@ -344,11 +335,11 @@ ExitCode run_sweep(const experiment::Sweep& sweep, const RunPlace& place, experi
     console.say(fmt::format("{}{}: {}{}\n", work.plan(), sweep.name, counts,
                             seconds ? fmt::format("; about {} to go, from a probe of each network, without scores and "
                                                   "reports",
-                                                  experiment::in_time(*seconds))
+                                                  toolkit::in_time(*seconds))
                                     : ""));
     return ExitCode::done;
   }
-  check_folder_can_be_made(place.folder);
+  toolkit::check_folder_can_be_made(place.folder);
   console.info(fmt::format("{}: {}", sweep.name, counts));
   const ExitCode code = work.run(limit);
   if (code == ExitCode::interrupted) return code;

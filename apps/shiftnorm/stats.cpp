@@ -7,12 +7,13 @@
 
 #include "commands.hpp"
 #include "inspect.hpp"
-#include "output_files.hpp"
 #include "shiftnorm/core/text.hpp"
-#include "shiftnorm/experiment/statistics.hpp"
+#include "shiftnorm/report/console_tables.hpp"
+#include "shiftnorm/results/job_json.hpp"
 #include "shiftnorm/stats/distance.hpp"
 #include "shiftnorm/stats/settling.hpp"
-#include "summaries.hpp"
+#include "shiftnorm/toolkit/output_files.hpp"
+#include "shiftnorm/toolkit/statistics.hpp"
 
 namespace shiftnorm::app {
 namespace {
@@ -78,11 +79,11 @@ ExitCode show(const std::vector<std::string>& paths, const Options&, Console& co
 ExitCode merge(const std::vector<std::string>& paths, const Options& options, Console& console) {
   if (!options.has("out")) throw ConfigError("--out: missing; expected the name of the merged statistics file");
   const fs::path out = options.text("out");
-  OutputFiles files;
+  toolkit::OutputFiles files;
   files.expect("--out", out);
   std::vector<stats::NamedStatistics> parts;
   parts.reserve(paths.size());
-  for (const std::string& path : paths) parts.push_back({name_of(path), experiment::read_statistics_file(path)});
+  for (const std::string& path : paths) parts.push_back({name_of(path), toolkit::read_statistics_file(path)});
   stats::StatisticsFile total = stats::merged(parts);
   for (const stats::NamedStatistics& part : parts)
     if (part.file.fingerprints.empty())
@@ -103,8 +104,7 @@ ExitCode merge(const std::vector<std::string>& paths, const Options& options, Co
 
 ExitCode diff(const std::vector<std::string>& paths, const Options&, Console& console) {
   if (paths.size() != 2) throw ConfigError(fmt::format("stats diff: {} files; expected two", paths.size()));
-  const stats::StatisticsFile a = experiment::read_statistics_file(paths[0]),
-                              b = experiment::read_statistics_file(paths[1]);
+  const stats::StatisticsFile a = toolkit::read_statistics_file(paths[0]), b = toolkit::read_statistics_file(paths[1]);
   const std::vector<stats::LayerDistance> layers = [&] {
     try {
       return stats::distances(a.layers, b.layers);
@@ -115,9 +115,8 @@ ExitCode diff(const std::vector<std::string>& paths, const Options&, Console& co
   if (a.model_sha256 != b.model_sha256) console.warn("the two files were measured on different networks");
   if (a.preprocess_sha256 != b.preprocess_sha256)
     console.warn("the two files were measured with different preprocessing");
-  DistanceView view = view_of(layers);
-  console.say(view.text);
-  if (console.json()) console.print(Json::object({{"schema", 1}, {"layers", std::move(view.rows)}}));
+  console.say(report::distance_table(layers));
+  if (console.json()) console.print(Json::object({{"schema", 1}, {"layers", results::distances_json(layers)}}));
   return ExitCode::done;
 }
 
@@ -142,7 +141,7 @@ ExitCode statistics(const Options& options, Console& console) {
 }  // namespace
 
 void show_statistics(const std::string& where, Console& console) {
-  const stats::StatisticsFile file = experiment::read_statistics_file(where);
+  const stats::StatisticsFile file = toolkit::read_statistics_file(where);
   const std::size_t width = name_width(file.layers);
   std::string text = header_text(where, file);
   text += fmt::format("{:<{}}  {:>8}  {:>12}  {:>24}  {:>24}  {:>8}\n", "layer", width, "channels", "values", "mean",

@@ -4,6 +4,7 @@
 
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/file.hpp"
+#include "shiftnorm/report/report.hpp"
 
 namespace shiftnorm::app {
 namespace {
@@ -54,12 +55,13 @@ void UnfinishedWork::discard() {
   parents_.clear();
 }
 
-experiment::RunOutcome run_keeping(const experiment::Config& config, experiment::RunOptions job, UnfinishedWork& work,
-                                   const Progress& progress, Console& console) {
+toolkit::RunOutcome run_keeping(const config::Config& config, toolkit::RunOptions job, UnfinishedWork& work,
+                                const Progress& progress, Console& console) {
   job.kept = &work.kept();
   job.tell = [&console](const std::string& line) { console.info(line); };
   try {
-    experiment::RunOutcome outcome = experiment::run_experiment(config, job, progress);
+    toolkit::RunOutcome outcome = toolkit::run_experiment(config, job, progress);
+    outcome.results.verdict = report::verdict(outcome.results);
     if (work.found() > 0)
       console.info(fmt::format("{}: {} measurements and evaluations were there already", config.name, work.found()));
     return outcome;

@@ -5,8 +5,8 @@
 
 #include "console.hpp"
 #include "shiftnorm/core/progress.hpp"
-#include "shiftnorm/experiment/kept_work.hpp"
-#include "shiftnorm/experiment/run.hpp"
+#include "shiftnorm/toolkit/resume_store.hpp"
+#include "shiftnorm/toolkit/run.hpp"
 
 namespace shiftnorm::app {
 
@@ -19,7 +19,7 @@ class UnfinishedWork {
   UnfinishedWork(const UnfinishedWork&) = delete;
   UnfinishedWork& operator=(const UnfinishedWork&) = delete;
 
-  [[nodiscard]] const experiment::KeptWork& kept() const { return kept_; }
+  [[nodiscard]] const toolkit::ResumeStore& kept() const { return kept_; }
   [[nodiscard]] bool any() const;                             ///< something is there to go on from
   [[nodiscard]] std::size_t found() const { return found_; }  ///< pieces that did not have to be computed
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
@@ -32,13 +32,13 @@ class UnfinishedWork {
   std::filesystem::path folder_;
   std::vector<std::filesystem::path> parents_;  ///< made here, innermost first
   std::size_t found_ = 0;
-  experiment::KeptWork kept_;
+  toolkit::ResumeStore kept_;
 };
 
 /// The run, with what is kept of it. Interrupted or stopped by the machine, it leaves that for --resume; for any other
 /// error nothing, since what mends it makes another run.
-[[nodiscard]] experiment::RunOutcome run_keeping(const experiment::Config& config, experiment::RunOptions job,
-                                                 UnfinishedWork& work, const Progress& progress, Console& console);
+[[nodiscard]] toolkit::RunOutcome run_keeping(const config::Config& config, toolkit::RunOptions job,
+                                              UnfinishedWork& work, const Progress& progress, Console& console);
 
 /// Takes away what is left of runs whose folders would be in `parent`, also under other configurations.
 void discard_unfinished_in(const std::filesystem::path& parent);

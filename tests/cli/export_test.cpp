@@ -61,8 +61,9 @@ TEST_CASE("statistics of a described network ask for its description", "[cli]") 
   done(place, {"export", "net.safetensors", "--arch", "cifar_resnet20", "--out", "g.onnx"});
   done(place, {"recalibrate", "net.safetensors", "--graph", "g.onnx", "--data", "images", "--preprocess", "cifar10",
                "--stats-out", "s.bnstats", "--out", "a.safetensors"});
-  test::check_refused(place, {"export", "net.safetensors", "--stats", "s.bnstats", "--out", "b.safetensors"}, 2,
-                      "--graph: missing; the statistics were measured on a network that 'g.onnx' describes");
+  test::check_refused(
+      place, {"export", "net.safetensors", "--stats", "s.bnstats", "--out", "b.safetensors"}, 2,
+      "--graph: missing; the statistics were measured on a network that another file describes (graph ");
   done(place, {"export", "net.safetensors", "--graph", "g.onnx", "--stats", "s.bnstats", "--out", "b.safetensors"});
   CHECK(read_file(place / "a.safetensors") == read_file(place / "b.safetensors"));
 }

@@ -78,7 +78,7 @@ TEST_CASE("a checkpoint from few patients is refused unless it is asked for", "[
                       "holds images that s.bnstats holds too");
   const Call few =
       test::shiftnorm(place.path(), {"export", "net.safetensors", "--stats", "t.bnstats", "--out", "c.pth"});
-  CHECK_THAT(few.err, Contains("11 patients are few"));
+  CHECK_THAT(few.err, Contains("only 11 patients: the output may reveal individuals"));
   test::check_refused(place,
                       job("recalibrate", {"--domain", "site", "--show-domains", "--out", "a.safetensors", "--quiet"}),
                       2, "domain 'few': 4 patients; expected at least 11");

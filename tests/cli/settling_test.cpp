@@ -95,7 +95,7 @@ TEST_CASE("a nearly constant channel far from the file's mean does not unsettle 
 
 // By the figure above 32 images are enough, whichever are drawn: k of one kind and 32 - k of the other spread least
 // when a kind is missing and most when k = 16. If the channel counted as much as the other, 64 would be taken.
-TEST_CASE("--max-images auto stops at 32 images in spite of a nearly constant channel", "[cli]") {
+TEST_CASE("max-images auto stops at 32 images in spite of a nearly constant channel", "[cli]") {
   const Place place(512);
   const std::string seed = GENERATE("1", "2", "3");
   const test::Call call = place.recalibrate({"--max-images", "auto", "--seed", seed});

@@ -91,6 +91,78 @@ TEST_CASE("What is not known is left alone, what does not fit is refused") {
   CHECK_THROWS_AS(fold("Tile", {two, vector({std::int64_t{1} << 62})}), ShapeError);
 }
 
+// Law: shape arithmetic and activations follow the same rules. What shapes.hpp refuses of an activation is refused of a
+// constant too, with the same words; both used to be written twice, and a copied axis beyond the rank gave 0 in one of
+// them. ONNX Runtime refuses it as well ("the dimension with value zero exceeds the dimension size").
+TEST_CASE("Constants have the shapes that activations would have", "[graph]") {
+  struct Case {
+    const char* op;
+    Shape data;
+    Integers argument;
+    std::map<std::string, Attribute> attributes;
+  };
+  const auto c = GENERATE(values<Case>({
+      {"Reshape", {2, 3}, {0, 0, 0}, {}},  // copies axis 2
+      {"Reshape", {2, 3}, {0, 0, 1}, {}},
+      {"Reshape", {2, 3}, {0, 3, 1}, {{"allowzero", std::int64_t{1}}}},
+      {"Reshape", {2, 3}, {-1, -1}, {}},
+      {"Reshape", {2, 3}, {3, -1}, {}},
+      {"Reshape", {2, 3}, {4, -1}, {}},
+      {"Squeeze", {1, 3, 1}, {0, -1}, {}},
+      {"Squeeze", {1, 3, 1}, {1}, {}},
+      {"Squeeze", {1, 3, 1}, {0, -3}, {}},
+      {"Unsqueeze", {3}, {0, 2}, {}},
+      {"Unsqueeze", {3}, {0, 0}, {}},
+      {"Unsqueeze", {3}, {3}, {}},
+      {"Expand", {2, 1}, {3, 1, 4}, {}},
+      {"Expand", {2, 3}, {2, 2}, {}},
+      {"Tile", {2, 3}, {2, 0}, {}},
+      {"Tile", {2, 3}, {2}, {}},
+      {"Gather", {2, 3}, {1, -1, 0}, {{"axis", std::int64_t{-1}}}},
+      {"Gather", {2, 3}, {2}, {{"axis", std::int64_t{0}}}},
+      {"ReduceSum", {2, 3, 4}, {0, -1}, {{"keepdims", std::int64_t{0}}}},
+      {"ReduceMax", {2, 3, 4}, {3}, {}},
+      {"ReduceMin", {2, 3, 4}, {}, {{"noop_with_empty_axes", std::int64_t{1}}}},
+  }));
+  CAPTURE(c.op, c.data.text(), c.argument);
+  Graph graph;
+  const ValueId x = graph.add_input("x", c.data);
+  graph.add(c.op, "n", {x, graph.add_constant("argument", c.argument)}, c.attributes);
+  std::string expected;
+  try {
+    infer_node(graph, graph.nodes().back());
+    expected = graph.value(graph.nodes().back().outputs[0]).shape->text();
+  } catch (const Error& e) {
+    expected = e.what();
+  }
+  const auto n = static_cast<std::size_t>(c.data.elements());
+  for (const Value& data : {integers(c.data, Integers(n, 7)), floats(c.data, std::vector<float>(n, 7.0f))}) {
+    std::string found;
+    try {
+      found = fold(c.op, {data, vector(c.argument)}, c.attributes).shape->text();
+    } catch (const Error& e) {
+      found = e.what();
+    }
+    CHECK(found == expected);
+  }
+}
+
+TEST_CASE("A copied axis beyond the rank is refused in shape arithmetic too", "[graph]") {
+  CHECK_THROWS_WITH(fold("Reshape", {vector({1, 2}), vector({0, 0})}), "Reshape of [2] copies axis 1");
+}
+
+// Oracle: NumPy's slices, which take one element where the step is beyond the extent.
+TEST_CASE("Steps of any size take what they reach", "[graph]") {
+  constexpr std::int64_t kHuge = std::int64_t{1} << 62;
+  const Value five = vector({0, 1, 2, 3, 4}), table = integers(Shape{2, 3}, {0, 1, 2, 3, 4, 5});
+  for (const std::int64_t step : {kHuge, std::int64_t{5}})
+    CHECK(fold("Slice", {five, vector({1}), vector({kHuge}), vector({0}), vector({step})}).integers == Integers{1});
+  CHECK(fold("Slice", {five, vector({-1}), vector({-kHuge}), vector({0}), vector({-kHuge})}).integers == Integers{4});
+  CHECK(fold("Slice", {table, vector({1}), vector({-kHuge}), vector({0}), vector({-kHuge})}).integers ==
+        Integers{3, 4, 5});
+  CHECK(fold("Slice", {five, vector({4}), vector({1}), vector({0}), vector({1})}).integers == Integers{});
+}
+
 // Oracle: shapes worked by hand: 2*3*4 and 2*5*5.
 TEST_CASE("A network is resolved for one size of input and left for another") {
   Graph graph;

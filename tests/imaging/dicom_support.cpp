@@ -95,7 +95,9 @@ std::string TinyObject::body(bool explicit_vr) const {
 }
 
 std::vector<std::byte> TinyObject::bytes() const {
-  return bytes_of(std::string(128, '\0') + "DICM" + meta_header() + body(true));
+  std::string preamble(128, '\0');
+  preamble.append("DICM").append(meta_header()).append(body(true));
+  return bytes_of(preamble);
 }
 std::vector<std::byte> TinyObject::without_preamble() const { return bytes_of(meta_header() + body(true)); }
 std::vector<std::byte> TinyObject::data_set() const { return bytes_of(body(true)); }

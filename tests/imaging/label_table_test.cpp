@@ -143,7 +143,7 @@ TEST_CASE("What images are called: their path, or a keyed hash of it", "[imaging
   options.ids = Ids::path;
   CHECK(open_dataset(where, options)->samples()[0].id == "a/1.bmp");
   CHECK_THAT(error_of<ConfigError>([&] { return folder.open(options, "path,patient\na/1.bmp,p\n"); }),
-             Contains("ids = path: the data tell patients"));
+             Contains("ids = path: patients are identified"));
 }
 
 // Oracle: how the files are made.

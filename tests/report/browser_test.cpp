@@ -6,7 +6,7 @@
 #include <optional>
 #include <sstream>
 
-#include "sample_run.hpp"
+#include "results/sample_run.hpp"
 #include "sample_sweep.hpp"
 #include "shiftnorm/report/data_report.hpp"
 #include "shiftnorm/report/report.hpp"

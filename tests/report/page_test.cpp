@@ -4,7 +4,7 @@
 #include <fstream>
 
 #include "page_check.hpp"
-#include "sample_run.hpp"
+#include "results/sample_run.hpp"
 #include "shiftnorm/report/report.hpp"
 
 using namespace shiftnorm;
@@ -27,7 +27,7 @@ TEST_CASE("The page fetches nothing", "[report]") {
 }
 
 TEST_CASE("Every text is escaped", "[report]") {
-  experiment::RunResults run = test::sample_run(2);
+  results::RunResults run = test::sample_run(2);
   const std::string evil = "<script>alert('x')</script>\"&\x1b[31m\xff";
   run.name = run.command = run.model_file = run.architecture = run.exported_file = run.fingerprint = run.protocol =
       evil;
@@ -35,7 +35,7 @@ TEST_CASE("Every text is escaped", "[report]") {
   run.config_yaml = evil + "\nsecond: line\n";
   for (std::string& name : run.classes) name = evil;
   run.bad.push_back({evil, evil});
-  for (experiment::ModeReport& mode : run.modes) {
+  for (results::ModeReport& mode : run.modes) {
     mode.mode.name = mode.note = evil;
     mode.metrics[2].score = {std::nullopt, evil};
     mode.metrics.push_back({evil, {0.5, {}}, std::nullopt});
@@ -94,7 +94,7 @@ TEST_CASE("Pictures and tables are named for those who do not see them", "[repor
 }
 
 TEST_CASE("A long list of bad images is cut, many classes become a list", "[report]") {
-  experiment::RunResults run = test::small_run({true, true}, {true, false});
+  results::RunResults run = test::small_run({true, true}, {true, false});
   for (int i = 0; i < 60; ++i) run.bad.push_back({"bad" + std::to_string(i), "empty file"});
   run.modes[0].confusion.assign(40 * 40, 0);
   run.modes[0].confusion[3 * 40 + 7] = 11;
@@ -115,9 +115,9 @@ TEST_CASE("The sample page can be looked at", "[report]") {
 
 // Oracle: the accuracies of sample_run(): adabn 52.6, blend16 54.0; disabled is never recommended.
 TEST_CASE("The page tells what was said without labels from what labels show", "[report]") {
-  experiment::RunResults run = test::sample_run(2);
+  results::RunResults run = test::sample_run(2);
   CHECK(report::report_html(run).find("<h3>Without labels</h3>") == std::string::npos);
-  run.recommendation = experiment::Recommendation{"adabn", {"It is surest <b>."}, "low"};
+  run.recommendation = results::Recommendation{"adabn", {"It is surest <b>."}, "low"};
   const std::string page = report::report_html(run);
   for (const char* text :
        {"<h3>By the labels</h3>\n<p class=\"pick\"><b>blend16</b> <span class=\"quiet\">confidence: high</span>",
@@ -127,12 +127,12 @@ TEST_CASE("The page tells what was said without labels from what labels show", "
     CHECK_THAT(page, Catch::Contains(text));
   run.recommendation->mode = "blend16";
   CHECK_THAT(report::report_html(run), Catch::Contains("its accuracy of 54.0&nbsp;% is the best."));
-  run.recommendation = experiment::Recommendation{std::nullopt, {"Few classes."}, "cannot tell"};
+  run.recommendation = results::Recommendation{std::nullopt, {"Few classes."}, "cannot tell"};
   CHECK_THAT(report::report_html(run),
              Catch::Contains("<p class=\"pick\"><b>cannot tell</b></p>\n<ul>\n<li>Few classes.</li>"));
 
-  experiment::RunResults unlabelled = test::unlabelled_run();
-  unlabelled.recommendation = experiment::Recommendation{"adabn", {"It is surest."}, "high"};
+  results::RunResults unlabelled = test::unlabelled_run();
+  unlabelled.recommendation = results::Recommendation{"adabn", {"It is surest."}, "high"};
   CHECK_THAT(report::report_html(unlabelled),
              Catch::Contains("<h2>Recommended without labels: adabn (confidence: high).</h2>\n<div class=\"answers\">\n"
                              "<div>\n<h3>Without labels</h3>"));

@@ -8,11 +8,11 @@ report::SweepCell sample_cell(std::vector<std::string> values, std::vector<doubl
   constexpr const char* kModes[][2] = {{"source", "source"}, {"adabn", "adabn"}, {"off", "disabled"}};
   report::SweepCell cell;
   cell.values = std::move(values);
-  experiment::RunRecord& record = cell.record.emplace();
+  results::RunRecord& record = cell.record.emplace();
   record.images = 100;
   record.seed = 7;
   for (std::size_t m = 0; m < accuracies.size(); ++m) {
-    experiment::ScoreRecord score;
+    results::ScoreRecord score;
     score.mode = kModes[m][0];
     score.policy = kModes[m][1];
     score.metric = "accuracy";
@@ -46,7 +46,7 @@ report::SweepReport sample_sweep() {
     report::SweepCell cell = sample_cell({one.shift, fmt::format("{}.th", one.network)}, {one.source, one.adabn, 0.10});
     cell.record->architecture = one.network;
     cell.folder = fmt::format("run-{}", sweep.cells.size());
-    experiment::Recommendation& told = cell.recommendation.emplace();
+    results::Recommendation& told = cell.recommendation.emplace();
     told.mode = "adabn";
     told.confidence = "high";
     if (sweep.cells.empty()) told = {std::nullopt, {}, "cannot tell"};

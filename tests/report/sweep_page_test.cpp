@@ -101,7 +101,7 @@ TEST_CASE("A sweep's page is well formed, whatever varies", "[report]") {
 
   report::SweepReport unlabelled = test::sample_sweep();
   for (report::SweepCell& cell : unlabelled.cells)
-    for (experiment::ScoreRecord& score : cell.record->scores) {
+    for (results::ScoreRecord& score : cell.record->scores) {
       score.metric = "mean_confidence";
       score.difference.reset();
     }

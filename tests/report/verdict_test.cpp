@@ -1,8 +1,9 @@
 #include <catch2/catch.hpp>
 
-#include "sample_run.hpp"
+#include "results/sample_run.hpp"
 #include "shiftnorm/container/json.hpp"
 #include "shiftnorm/report/report.hpp"
+#include "shiftnorm/results/results_json.hpp"
 
 using namespace shiftnorm;
 using container::Json;
@@ -13,8 +14,9 @@ struct Said {
   std::string mode, headline, confidence, all;
 };
 
-Said said(const experiment::RunResults& run) {
-  const Json json = container::parse_json(report::results_json(run));
+Said said(results::RunResults run) {
+  run.verdict = report::verdict(run);
+  const Json json = container::parse_json(results::results_json(run));
   const Json& it = json.at("verdict");
   Said out{it.at("mode").is_null() ? "" : it.at("mode").as_string(),
            it.at("because").as_array().at(0).as_string(),
@@ -74,7 +76,7 @@ TEST_CASE("The verdict keeps the source where nothing beats it", "[report]") {
 
 // Law: one p below 1 - level is not enough when many modes were tried. 6 against 0: p = 0.03125; two modes make 0.0625.
 TEST_CASE("The verdict allows for the number of modes", "[report]") {
-  experiment::RunResults run = test::small_run(first(40, 20), first(40, 26));
+  results::RunResults run = test::small_run(first(40, 20), first(40, 26));
   CHECK(said(run).mode == "adabn");
   run.modes.push_back(run.modes[1]);
   run.modes[2].mode.name = "again";
@@ -87,7 +89,7 @@ TEST_CASE("The verdict says what it cannot tell", "[report]") {
   CHECK(said(test::unlabelled_run()).headline ==
         "The 500 images have no labels: which mode is better cannot be told here.");
   CHECK(said({}).headline == "No mode was run.");
-  experiment::RunResults run = test::small_run(first(40, 20), first(40, 26));
+  results::RunResults run = test::small_run(first(40, 20), first(40, 26));
   run.modes.pop_back();
   CHECK(said(run).headline == "Only source was scored: accuracy 50.0 % on 40 images.");
   run = test::small_run(first(40, 20), first(40, 26));
@@ -100,9 +102,9 @@ TEST_CASE("The verdict says what it cannot tell", "[report]") {
 
 // Without accuracy the first defined metric decides, and for NLL lower is better.
 TEST_CASE("The verdict can stand on another metric", "[report]") {
-  experiment::RunResults run = test::small_run(first(40, 10), first(40, 38));
-  for (experiment::ModeReport& mode : run.modes)
-    std::erase_if(mode.metrics, [](const experiment::MetricResult& m) { return m.name != "nll"; });
+  results::RunResults run = test::small_run(first(40, 10), first(40, 38));
+  for (results::ModeReport& mode : run.modes)
+    std::erase_if(mode.metrics, [](const results::MetricResult& m) { return m.name != "nll"; });
   const Said it = said(run);
   CHECK(it.mode == "adabn");
   CHECK_THAT(it.headline, Catch::StartsWith("adabn lowers negative log-likelihood from "));

@@ -184,6 +184,7 @@ TEST_CASE("What does not merge is refused with the reason", "[stats]") {
   refused([](StatisticsFile& f) { f.semantics = "batch"; }, "semantics batch; expected source, as a has");
   refused([](StatisticsFile& f) { f.model_sha256[0] = 'c'; }, "model ca");
   refused([](StatisticsFile& f) { f.preprocess_sha256[0] = 'c'; }, "preprocessing cb");
+  refused([](StatisticsFile& f) { f.architecture = "other"; }, "architecture other; expected ");
   refused([](StatisticsFile& f) { f.instruction_set = "avx512"; }, "instruction set avx512; expected avx2");
   refused([](StatisticsFile& f) { f.layers[0].name = "x"; }, "layer 'x' differs");
   refused([](StatisticsFile& f) { f.layers[0].sums = ChannelMoments(std::vector<float>{0, 0}); }, "pivot");

@@ -156,7 +156,7 @@ class SelectedDataset final : public ForwardingDataset {
     const bool of_table = std::ranges::any_of(tables, [](const Table& table) { return table.patient.has_value(); });
     const bool objects = reader() == Reader::dicom;
     if (options.ids == Ids::path && (of_table || objects))
-      throw ConfigError("ids = path: the data tell patients, whose paths may name them; expected hash");
+      throw ConfigError("ids = path: patients are identified, and paths may name them; expected hash");
     const bool hashed = !objects && (of_table || options.ids == Ids::hash);
     if (!of_table && !hashed) return;
     const ProjectKey key(options.key_folder);

@@ -10,8 +10,8 @@
 namespace shiftnorm::report {
 namespace {
 
-using experiment::MetricResult;
-using experiment::ModeReport;
+using results::MetricResult;
+using results::ModeReport;
 
 // A picture of this width needs no scaling on a 400-pixel screen, so its text keeps its size.
 constexpr double kWidth = 340, kRow = 38, kTop = 4, kAxis = 24, kMargin = 4;
@@ -42,7 +42,7 @@ std::string described(const View& view, const std::string& metric) {
     const std::optional<double> value = value_of(mode, metric);
     out += mode.mode.name + ' ' + (value ? value_text(metric, *value) : "undefined") + "; ";
   }
-  return out + (higher_is_better(metric) ? "higher is better." : "lower is better.");
+  return out + (results::higher_is_better(metric) ? "higher is better." : "lower is better.");
 }
 
 void draw_axis(Svg& svg, const std::string& metric, const Scale& scale, double bottom) {
@@ -88,7 +88,7 @@ Figure picture(const View& view, const std::string& metric, std::size_t number) 
   }
   return {file,
           shown.title,
-          higher_is_better(metric) ? "higher is better" : "lower is better",
+          results::higher_is_better(metric) ? "higher is better" : "lower is better",
           std::move(svg).finish(),
           {}};
 }

@@ -12,7 +12,7 @@
 namespace shiftnorm::report {
 namespace {
 
-using experiment::ModeReport;
+using results::ModeReport;
 
 constexpr double kWidth = 340, kLeft = 38, kRight = 336, kTop = 8, kPanel = 110;
 constexpr std::size_t kMostBars = 40, kMostNamed = 12, kMostRows = 200;

@@ -10,7 +10,7 @@
 namespace shiftnorm::report {
 namespace {
 
-using experiment::ModeReport;
+using results::ModeReport;
 
 // More columns do not fit on a screen; the commonest confusions are then listed instead.
 constexpr std::size_t kMostClasses = 30;

@@ -12,8 +12,8 @@
 namespace shiftnorm::report {
 namespace {
 
-using experiment::Comparison;
-using experiment::ModeReport;
+using results::Comparison;
+using results::ModeReport;
 
 constexpr double kWidth = 340, kRow = 38, kTop = 4, kAxis = 24, kMargin = 4;
 constexpr std::size_t kNameCharacters = 24;
@@ -21,7 +21,7 @@ constexpr std::size_t kNameCharacters = 24;
 /// "better", "worse" or "not shown to differ": the words beside a difference, so that nothing hangs on colour.
 std::string_view judged(const View& view, const Comparison& c) {
   if (!shows_difference(view, c)) return "no difference shown";
-  return (c.difference > 0) == higher_is_better(c.metric) ? "better" : "worse";
+  return (c.difference > 0) == results::higher_is_better(c.metric) ? "better" : "worse";
 }
 
 std::string cell(const View& view, const ModeReport& mode, const std::string& metric) {
@@ -67,7 +67,7 @@ Figure picture(const View& view, const std::string& metric, std::size_t number) 
     description += mode->mode.name + ' ' + difference_text(metric, find_comparison(*mode, metric)->difference) + "; ";
   const std::string file = fmt::format("difference-{}-{}", number, slug(metric));
   Svg svg(file, kWidth, bottom + kAxis, shown.title + ": difference to source",
-          description + (higher_is_better(metric) ? "right of zero is better." : "left of zero is better."));
+          description + (results::higher_is_better(metric) ? "right of zero is better." : "left of zero is better."));
   constexpr int kParts = 4;
   for (int i = 0; i <= kParts; ++i) {
     const double value = half * (2.0 * i / kParts - 1);
@@ -89,7 +89,7 @@ Figure picture(const View& view, const std::string& metric, std::size_t number) 
   return {file,
           shown.title,
           fmt::format("{}{}", shown.percent ? "points, " : "",
-                      higher_is_better(metric) ? "right is better" : "left is better"),
+                      results::higher_is_better(metric) ? "right is better" : "left is better"),
           std::move(svg).finish(),
           {}};
 }
@@ -112,7 +112,7 @@ std::string differences_table(const View& view) {
   for (const std::string& metric : metrics) {
     const std::string test = find_comparison(*compared(view, metric).front(), metric)->test;
     rows += fmt::format("<th scope=\"col\" data-first=\"{}\">{}<br><span class=\"quiet\">{}</span></th>",
-                        higher_is_better(metric) ? "descending" : "ascending", html(display(metric).title),
+                        results::higher_is_better(metric) ? "descending" : "ascending", html(display(metric).title),
                         html(test_text(test)));
   }
   rows += "</tr></thead>\n<tbody>\n";

@@ -10,9 +10,9 @@
 namespace shiftnorm::report {
 namespace {
 
-using experiment::DomainReport;
-using experiment::MetricResult;
-using experiment::ModeReport;
+using results::DomainReport;
+using results::MetricResult;
+using results::ModeReport;
 
 std::string score(const DomainReport& domain, const std::string& metric) {
   const auto found = std::ranges::find(domain.metrics, metric, &MetricResult::name);
@@ -60,7 +60,7 @@ std::string domains_table(const View& view) {
     for (const DomainReport& domain : mode.domains) {
       rows += fmt::format(
           "<tr><th scope=\"row\">{}</th><td class=\"left\">{}</td><td>{}</td><td>{}</td><td class=\"left\">{}{}</td>",
-          html(mode.mode.name), html(domain.name), domain.images, domain.measured, adapt::name_of(domain.mode.policy),
+          html(mode.mode.name), html(domain.name), domain.images, domain.measured, domain.mode.policy,
           domain.fell_back ? ", for few images" : "");
       rows += drift(domain) + settled(domain);
       for (const std::string& metric : view.metrics) rows += score(domain, metric);

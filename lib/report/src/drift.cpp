@@ -11,7 +11,7 @@
 namespace shiftnorm::report {
 namespace {
 
-using experiment::ModeReport;
+using results::ModeReport;
 using stats::LayerDistance;
 
 constexpr double kWidth = 720, kLeft = 46, kRight = 712, kTop = 22, kPanel = 92, kGap = 34, kAxis = 40;

@@ -9,7 +9,7 @@
 namespace shiftnorm::report {
 namespace {
 
-using experiment::ModeReport;
+using results::ModeReport;
 
 /// What the recommendation is held against; docs/study.md measured its regret so.
 const std::string kChecked = "accuracy";
@@ -21,7 +21,7 @@ std::optional<double> value_of_mode(const View& view, const std::string& name) {
 }
 
 std::string header(const View& view) {
-  const experiment::RunResults& run = view.results;
+  const results::RunResults& run = view.results;
   std::string line = count_text(run.images, "image");
   if (run.skipped > 0) line += fmt::format(", {} skipped", run.skipped);
   if (!run.bad.empty()) line += fmt::format(", {} bad", run.bad.size());
@@ -47,12 +47,12 @@ std::string answer(std::string_view title, const std::optional<std::string>& mod
 }
 
 /// How a mode that was named without labels fares by them.
-std::vector<std::string> checked(const View& view, const experiment::Recommendation& told) {
+std::vector<std::string> checked(const View& view, const results::Recommendation& told) {
   std::vector<std::string> lines = told.because;
   if (!told.mode || !value_of_mode(view, *told.mode)) return lines;
   const ModeReport* best = nullptr;
   for (const ModeReport& mode : view.results.modes)
-    if (const auto value = value_of(mode, kChecked); value && experiment::recommendable(mode.mode.policy))
+    if (const auto value = value_of(mode, kChecked); value && results::recommendable(mode.mode.policy))
       if (best == nullptr || *value > *value_of(*best, kChecked)) best = &mode;
   const std::string ours = value_text(kChecked, *value_of_mode(view, *told.mode));
   if (best == nullptr) return lines;
@@ -64,16 +64,16 @@ std::vector<std::string> checked(const View& view, const experiment::Recommendat
 }
 
 std::string verdict_section(const View& view) {
-  const Verdict said = verdict(view);
+  const results::Verdict said = verdict(view);
   const auto& told = view.results.recommendation;
-  std::string headline = said.headline;
+  std::string headline = said.because.front();
   // Where labels cannot answer, what was told without them is the verdict.
   if (view.labelled == 0 && told)
     headline = told->mode
                    ? fmt::format("Recommended without labels: {} (confidence: {}).", *told->mode, told->confidence)
                    : "Which mode is better cannot be told: there are no labels, and the outputs do not say.";
   std::vector<std::string> because = said.because;
-  if (headline != said.headline) because.insert(because.begin(), said.headline);
+  if (headline == because.front()) because.erase(because.begin());
   const std::string by_labels = answer("By the labels", said.mode, said.confidence, because);
   const std::string without = told ? answer("Without labels", told->mode, told->confidence, checked(view, *told)) : "";
   return fmt::format(
@@ -154,7 +154,7 @@ std::string statistics_sections(const View& view) {
 
 }  // namespace
 
-std::string report_html(const experiment::RunResults& run) {
+std::string report_html(const results::RunResults& run) {
   const View view(run);
   std::string main = verdict_section(view) + results_sections(view) + statistics_sections(view);
   main += section("Confidence and time",
@@ -167,7 +167,7 @@ std::string report_html(const experiment::RunResults& run) {
   return document(run.name + ": shiftnorm report", header(view), main, run.program_version);
 }
 
-std::vector<Picture> report_pictures(const experiment::RunResults& run) {
+std::vector<Picture> report_pictures(const results::RunResults& run) {
   const View view(run);
   std::vector<Picture> out;
   for (const auto figures : {bar_figures, difference_figures, class_figures, roc_figures, reliability_figures,

@@ -25,7 +25,7 @@ std::string bad_images(const View& view) {
 }
 
 std::string provenance(const View& view) {
-  const experiment::RunResults& run = view.results;
+  const results::RunResults& run = view.results;
   std::string rows = "<tbody>\n";
   rows += fact("Program", "shiftnorm " + run.program_version);
   rows += fact("Instruction set", run.instruction_set);

@@ -11,8 +11,8 @@
 namespace shiftnorm::report {
 namespace {
 
-using experiment::ModeReport;
 using metrics::ReliabilityBin;
+using results::ModeReport;
 
 constexpr double kWidth = 232, kLeft = 34, kTop = 8, kSide = 190, kHistogram = 34, kGap = 8;
 

@@ -12,8 +12,8 @@
 namespace shiftnorm::report {
 namespace {
 
-using experiment::ModeReport;
 using metrics::Predictions;
+using results::ModeReport;
 
 constexpr double kWidth = 232, kLeft = 34, kTop = 8, kSide = 190, kAxis = 34;
 constexpr std::size_t kPoints = 101, kBins = 4096, kMostCurves = 10;

@@ -5,11 +5,13 @@
 #include <vector>
 
 #include "figure.hpp"
-#include "view.hpp"
+#include "shiftnorm/results/view.hpp"
 
 /// The parts of the page: tables as complete pieces of HTML, pictures as figures, empty where the run has nothing to
 /// show in them.
 namespace shiftnorm::report {
+
+using results::View;
 
 [[nodiscard]] std::vector<Figure> bar_figures(const View& view);          ///< one per metric
 [[nodiscard]] std::vector<Figure> difference_figures(const View& view);   ///< to source, with intervals, one per metric

@@ -11,8 +11,8 @@
 namespace shiftnorm::report {
 namespace {
 
-using experiment::ModeReport;
-using experiment::Settling;
+using results::ModeReport;
+using results::Settling;
 using stats::LayerSettling;
 
 constexpr double kWidth = 720, kLeft = 46, kRight = 712, kTop = 10, kPanel = 120, kAxis = 40;

@@ -11,11 +11,11 @@
 namespace shiftnorm::report {
 namespace {
 
-using experiment::FindingReport;
-using experiment::MetricResult;
-using experiment::ModeReport;
-using experiment::StreamBatch;
-using experiment::SubgroupReport;
+using results::FindingReport;
+using results::MetricResult;
+using results::ModeReport;
+using results::StreamBatch;
+using results::SubgroupReport;
 
 std::string score(const std::vector<MetricResult>& metrics, const std::string& name) {
   const auto found = std::ranges::find(metrics, name, &MetricResult::name);
@@ -35,7 +35,8 @@ std::string scores(const View& view, const std::vector<MetricResult>& metrics) {
 
 std::string columns(const View& view) {
   std::string out;
-  for (const std::string& metric : view.metrics) out += column(display(metric).title, higher_is_better(metric));
+  for (const std::string& metric : view.metrics)
+    out += column(display(metric).title, results::higher_is_better(metric));
   return out + "</tr></thead>\n<tbody>\n";
 }
 

@@ -5,8 +5,8 @@
 #include "document.hpp"
 #include "format.hpp"
 #include "shiftnorm/report/sweep_report.hpp"
+#include "shiftnorm/results/view.hpp"
 #include "sweep_sections.hpp"
-#include "view.hpp"
 
 namespace shiftnorm::report {
 namespace {
@@ -58,21 +58,11 @@ std::string axes(const SweepView& view) {
 
 }  // namespace
 
-void fill_cell(SweepCell& cell, const Json& results) {
-  cell.record = experiment::read_record(results, "");
-  const auto add = [&](const Json* from, const char* key) {
-    if (const Json* found = from == nullptr ? nullptr : from->find(key); found != nullptr && found->is_number())
-      cell.seconds += found->as_number();
-  };
-  add(results.find("seconds"), "load");
-  for (const Json& mode : results.at("modes").as_array())
-    for (const char* stage : {"adapt", "evaluate"}) add(mode.find("seconds"), stage);
-  const Json* said = results.find("recommendation");
-  if (said == nullptr || said->is_null()) return;
-  experiment::Recommendation& told = cell.recommendation.emplace();
-  if (!said->at("mode").is_null()) told.mode = said->at("mode").as_string();
-  for (const Json& line : said->at("because").as_array()) told.because.push_back(line.as_string());
-  told.confidence = said->at("confidence").as_string();
+void fill_cell(SweepCell& cell, const results::RunResults& results) {
+  cell.record = results::record_of(results);
+  cell.recommendation = results.recommendation;
+  cell.seconds = results.load_seconds;
+  for (const results::ModeReport& mode : results.modes) cell.seconds += mode.adapt_seconds + mode.evaluate_seconds;
 }
 
 std::string sweep_provenance(const SweepView& view) {
@@ -124,8 +114,8 @@ std::string sweep_html(const SweepReport& sweep) {
                     row_means_table(view));
   main += section("Difference to source",
                   axes(view) +
-                      (higher_is_better(view.metric) ? "Blue is better than source, orange worse"
-                                                     : "Blue is higher than source, which is worse") +
+                      (results::higher_is_better(view.metric) ? "Blue is better than source, orange worse"
+                                                              : "Blue is higher than source, which is worse") +
                       "; the colour grows with the square root of the difference, so that small ones show, and is the "
                       "same for all modes." +
                       seeds,

@@ -5,8 +5,8 @@
 
 #include "document.hpp"
 #include "format.hpp"
+#include "shiftnorm/results/view.hpp"
 #include "sweep_sections.hpp"
-#include "view.hpp"
 
 namespace shiftnorm::report {
 namespace {
@@ -101,15 +101,15 @@ std::string means_table(const SweepView& view) {
   const bool several = view.parts.size() > 1, clean = !unshifted_of(view, view.cells).empty();
   std::string rows = "<thead><tr>" + column("Mode", false, true);
   if (several) rows += column(view.part_title, false, true);
-  rows += column("Runs", true) + column(heading(view.metric), higher_is_better(view.metric));
+  rows += column("Runs", true) + column(heading(view.metric), results::higher_is_better(view.metric));
   const bool compared = !view.source.empty() && view.labelled;
   if (compared) rows += column("To source", true);
   if (clean) rows += column("Without a shift", true);
   if (compared) rows += column("Best in", true) + column("Worse than source in", false);
   for (const std::string& metric : view.metrics)
-    if (metric != view.metric) rows += column(heading(metric), higher_is_better(metric));
+    if (metric != view.metric) rows += column(heading(metric), results::higher_is_better(metric));
   rows += "</tr></thead>\n<tbody>\n";
-  const double sign = higher_is_better(view.metric) ? 1 : -1;
+  const double sign = results::higher_is_better(view.metric) ? 1 : -1;
   for (const SweepPart& part : view.parts) {
     const Cells cells = shifted(view, part.cells);
     for (const std::string& mode : view.modes) {
@@ -151,7 +151,7 @@ std::string row_means_table(const SweepView& view) {
   for (const SweepPart& part : view.parts) {
     if (finished(part.cells).empty()) continue;
     std::string rows = "<thead><tr>" + column(view.rows->title, false, !view.rows->numeric);
-    for (const std::string& mode : view.modes) rows += column(mode, higher_is_better(view.metric));
+    for (const std::string& mode : view.modes) rows += column(mode, results::higher_is_better(view.metric));
     rows += "</tr></thead>\n<tbody>\n";
     for (std::size_t r = 0; r < view.rows->values.size(); ++r) {
       const Cells cells = in_row(view, part, r);
@@ -204,7 +204,7 @@ std::string errors_table(const SweepView& view) {
   if (errors.size() > kMostErrors) errors.resize(kMostErrors);
   if (errors.empty()) return {};
   std::string rows = "<thead><tr>" + column("Run", false, true) + column("Says", false, true) + column("Regret", true);
-  for (const std::string& mode : view.recommendable) rows += column(mode, higher_is_better(view.metric));
+  for (const std::string& mode : view.recommendable) rows += column(mode, results::higher_is_better(view.metric));
   rows += "</tr></thead>\n<tbody>\n";
   for (const auto& [lost, cell] : errors) {
     rows += fmt::format("<tr><th scope=\"row\">{}</th><td class=\"left\">{}, {}</td>{}", html(view.name_of(*cell)),
@@ -222,7 +222,7 @@ std::string runs_table(const SweepView& view) {
   const std::vector<RunColumn> columns = run_columns(view);
   std::string rows = "<thead><tr>";
   for (const RunColumn& one : columns) rows += column(one.title, false, !one.numeric);
-  for (const std::string& mode : view.modes) rows += column(mode, higher_is_better(view.metric));
+  for (const std::string& mode : view.modes) rows += column(mode, results::higher_is_better(view.metric));
   rows += column("Recommended", false, true) + "<th scope=\"col\">Page</th></tr></thead>\n<tbody>\n";
   const std::size_t shown = std::min(view.cells.size(), kMostRunsListed);
   for (std::size_t i = 0; i < shown; ++i) {

@@ -4,8 +4,8 @@
 #include <map>
 
 #include "format.hpp"
+#include "shiftnorm/results/view.hpp"
 #include "sweep_sections.hpp"
-#include "view.hpp"
 
 namespace shiftnorm::report {
 namespace {
@@ -23,9 +23,9 @@ struct Counts {
 
 Counts counts_of(const SweepView& view, const Cells& cells, const std::string& mode) {
   Counts out;
-  const double sign = higher_is_better(view.metric) ? 1 : -1;
+  const double sign = results::higher_is_better(view.metric) ? 1 : -1;
   for (const SweepCell* cell : cells)
-    for (const experiment::ScoreRecord& score : cell->record->scores) {
+    for (const results::ScoreRecord& score : cell->record->scores) {
       if (score.mode != mode || score.metric != view.metric || !score.difference) continue;
       const bool sure =
           score.difference_low && score.difference_high && *score.difference_low * *score.difference_high > 0;
@@ -50,7 +50,7 @@ std::string average(const SweepView& view, const Cells& cells, const std::string
 /// Where the mode gains most and least on source.
 std::string extremes(const SweepView& view, const SweepPart& part, const std::string& mode) {
   if (view.rows == nullptr || view.rows->values.size() < 2) return {};
-  const double sign = higher_is_better(view.metric) ? 1 : -1;
+  const double sign = results::higher_is_better(view.metric) ? 1 : -1;
   std::vector<std::pair<double, std::string>> gains;
   for (std::size_t r = 0; r < view.rows->values.size(); ++r)
     if (const auto gain = mean_difference(view, shifted(view, in_row(view, part, r)), mode))
@@ -73,7 +73,7 @@ std::string reason_of_part(const SweepView& view, const SweepPart& part) {
   if (compared == view.source) {  // what the best of the others does
     Cells none;
     std::optional<double> most;
-    const double sign = higher_is_better(view.metric) ? 1 : -1;
+    const double sign = results::higher_is_better(view.metric) ? 1 : -1;
     for (const std::string& mode : view.modes)
       if (const auto gain = mean_difference(view, cells, mode); gain && mode != view.source)
         if (!most || sign * *gain > *most) {

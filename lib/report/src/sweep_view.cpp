@@ -8,9 +8,8 @@
 #include <map>
 #include <set>
 
-#include "shiftnorm/adapt/mode.hpp"
 #include "shiftnorm/core/parse.hpp"
-#include "view.hpp"
+#include "shiftnorm/results/view.hpp"
 
 namespace shiftnorm::report {
 namespace {
@@ -58,12 +57,6 @@ Factor factor_of(std::string title, const std::vector<std::string>& values) {
   factor.numeric = std::ranges::all_of(factor.values, [](const std::string& v) { return number_of(v).has_value(); });
   if (factor.numeric) std::ranges::stable_sort(factor.values, {}, [](const std::string& v) { return *number_of(v); });
   return factor;
-}
-
-/// Files of other programs may name policies that this one does not know.
-bool may_be_recommended(const experiment::ScoreRecord& score) {
-  const std::optional<adapt::Policy> policy = adapt::find_policy(score.policy);
-  return policy && experiment::recommendable(*policy);
 }
 
 }  // namespace
@@ -174,11 +167,11 @@ std::string SweepView::architecture_of(const SweepPart& part) {
 
 void SweepView::find_scores() {
   for (const SweepCell* cell : finished(cells))
-    for (const experiment::ScoreRecord& score : cell->record->scores) {
+    for (const results::ScoreRecord& score : cell->record->scores) {
       if (std::ranges::find(modes, score.mode) == modes.end()) modes.push_back(score.mode);
-      if (may_be_recommended(score) && std::ranges::find(recommendable, score.mode) == recommendable.end())
+      if (results::recommendable(score.policy) && std::ranges::find(recommendable, score.mode) == recommendable.end())
         recommendable.push_back(score.mode);
-      if (source.empty() && score.policy == adapt::name_of(adapt::Policy::source)) source = score.mode;
+      if (source.empty() && score.policy == "source") source = score.mode;
       if (score.value && std::ranges::find(metrics, score.metric) == metrics.end()) metrics.push_back(score.metric);
     }
   const auto asks_labels = [](const std::string& name) { return name != kConfidence && name != kEntropy; };
@@ -238,7 +231,7 @@ std::string SweepView::name_of(const SweepCell& cell) const {
 
 std::optional<double> value_of(const SweepCell& cell, const std::string& mode, const std::string& metric) {
   if (!cell.record) return std::nullopt;
-  for (const experiment::ScoreRecord& score : cell.record->scores)
+  for (const results::ScoreRecord& score : cell.record->scores)
     if (score.mode == mode && score.metric == metric)
       return score.value && std::isfinite(*score.value) ? score.value : std::nullopt;
   return std::nullopt;
@@ -297,7 +290,7 @@ std::optional<std::string> best_mode(const SweepView& view, const std::vector<co
   std::optional<double> most;
   for (const std::string& mode : view.modes) {
     const std::optional<double> value = mean_of(cells, mode, view.metric);
-    if (!value || (most && !(higher_is_better(view.metric) ? *value > *most : *value < *most))) continue;
+    if (!value || (most && !(results::higher_is_better(view.metric) ? *value > *most : *value < *most))) continue;
     best = mode;
     most = value;
   }
@@ -328,7 +321,7 @@ std::vector<const SweepCell*> shifted(const SweepView& view, const std::vector<c
 std::optional<double> regret_of(const SweepView& view, const SweepCell& cell, const std::string& mode) {
   const std::optional<double> ours = value_of(cell, mode, view.metric);
   if (!ours) return std::nullopt;
-  const double sign = higher_is_better(view.metric) ? 1 : -1;
+  const double sign = results::higher_is_better(view.metric) ? 1 : -1;
   double most = 0;
   for (const std::string& other : view.recommendable)
     if (const auto value = value_of(cell, other, view.metric)) most = std::max(most, sign * (*value - *ours));

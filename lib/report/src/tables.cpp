@@ -11,8 +11,8 @@
 namespace shiftnorm::report {
 namespace {
 
-using experiment::MetricResult;
-using experiment::ModeReport;
+using results::MetricResult;
+using results::ModeReport;
 
 /// The best shown value of a metric; modes that print the same digits share it.
 std::optional<std::string> best_text(const View& view, const std::string& metric) {
@@ -22,7 +22,7 @@ std::optional<std::string> best_text(const View& view, const std::string& metric
     const std::optional<double> value = value_of(mode, metric);
     if (!value) continue;
     ++modes;
-    if (!best || (higher_is_better(metric) ? *value > *best : *value < *best)) best = value;
+    if (!best || (results::higher_is_better(metric) ? *value > *best : *value < *best)) best = value;
   }
   if (!best || modes < 2) return std::nullopt;
   return value_text(metric, *best);
@@ -42,16 +42,14 @@ std::string score_cell(const ModeReport& mode, const std::string& metric, const 
 }
 
 /// What a mode does, in the words of the configuration.
-std::string treatment(const adapt::Mode& mode) {
-  std::string out(adapt::name_of(mode.policy));
-  if (adapt::measures(mode.policy))
-    out += fmt::format(", {}, {}", adapt::name_of(mode.semantics), adapt::name_of(mode.estimator));
-  if (mode.semantics == adapt::Semantics::batch || mode.policy == adapt::Policy::batch)
-    out += fmt::format(", batches of {}", mode.batch);
+std::string treatment(const results::ModeFacts& mode) {
+  std::string out = mode.policy;
+  if (mode.measured()) out += fmt::format(", {}, {}", mode.semantics, mode.estimator);
+  if (mode.batch) out += fmt::format(", batches of {}", *mode.batch);
   if (mode.prior_images) out += fmt::format(", prior of {:g} images", *mode.prior_images);
   if (mode.source_weight) out += fmt::format(", source weight {:g}", *mode.source_weight);
   if (mode.momentum) out += fmt::format(", momentum {:g}", *mode.momentum);
-  if (!(mode.layers == adapt::LayerRule{})) out += ", some layers";
+  if (mode.layers.restricted()) out += ", some layers";
   return out;
 }
 
@@ -100,7 +98,7 @@ std::string scores_table(const View& view) {
   std::string rows = "<thead><tr>" + column("Mode", false, true);
   std::vector<std::optional<std::string>> best;
   for (const std::string& metric : view.metrics) {
-    rows += column(display(metric).title, higher_is_better(metric));
+    rows += column(display(metric).title, results::higher_is_better(metric));
     best.push_back(best_text(view, metric));
   }
   rows += "</tr></thead>\n<tbody>\n";

@@ -10,8 +10,7 @@
 namespace shiftnorm::report {
 namespace {
 
-using experiment::Comparison;
-using experiment::ModeReport;
+using namespace results;
 
 /// "+33.8 points, 95 % interval 29.5 to 38.1, McNemar p < 0.001".
 std::string evidence(const View& view, const Comparison& c) {
@@ -22,44 +21,17 @@ std::string evidence(const View& view, const Comparison& c) {
   return text;
 }
 
-bool better(const std::string& metric, double a, double b) { return higher_is_better(metric) ? a > b : a < b; }
-
-/// The metric a verdict is about: accuracy, or else the first that any mode has.
-std::optional<std::string> primary_metric(const View& view) {
-  const auto defined = [&](const std::string& name) {
-    return std::ranges::any_of(view.results.modes, [&](const ModeReport& m) { return value_of(m, name).has_value(); });
-  };
-  if (defined("accuracy")) return "accuracy";
-  const auto found = std::ranges::find_if(view.metrics, defined);
-  if (found == view.metrics.end()) return std::nullopt;
-  return *found;
-}
-
-const ModeReport* best_other(const View& view, const std::string& metric) {
-  const ModeReport* best = nullptr;
-  for (const ModeReport& mode : view.results.modes) {
-    const std::optional<double> value = value_of(mode, metric);
-    if (&mode == view.source || !value) continue;
-    if (best == nullptr || better(metric, *value, *value_of(*best, metric))) best = &mode;
-  }
-  return best;
-}
-
-Verdict untold(std::string headline, std::vector<std::string> because) {
-  return {std::move(headline), std::move(because), std::nullopt, "cannot tell"};
-}
-
-Verdict without_scores(const View& view) {
+std::vector<std::string> without_scores(const View& view, const Judgement& judged) {
   const auto images = static_cast<std::int64_t>(view.results.ids.size());
-  if (view.results.modes.empty()) return untold("No mode was run.", {});
-  if (view.labelled == 0)
-    return untold(fmt::format("{} no labels: which mode is better cannot be told here.",
-                              images == 1 ? "The 1 image has" : fmt::format("The {} images have", images)),
-                  {"Mean confidence and entropy say how sure the network is, not how often it is right."});
-  std::vector<std::string> reasons;
+  if (judged.finding == Finding::no_modes) return {"No mode was run."};
+  if (judged.finding == Finding::no_labels)
+    return {fmt::format("{} no labels: which mode is better cannot be told here.",
+                        images == 1 ? "The 1 image has" : fmt::format("The {} images have", images)),
+            "Mean confidence and entropy say how sure the network is, not how often it is right."};
+  std::vector<std::string> lines{"No metric is defined for any mode, so none can be called better."};
   for (const std::string& metric : view.metrics)
-    reasons.push_back(fmt::format("{}: {}.", display(metric).title, reason_of(view.results.modes.front(), metric)));
-  return untold("No metric is defined for any mode, so none can be called better.", std::move(reasons));
+    lines.push_back(fmt::format("{}: {}.", display(metric).title, reason_of(view.results.modes.front(), metric)));
+  return lines;
 }
 
 /// Other modes whose accuracy the paired test cannot tell from the best one's.
@@ -108,7 +80,7 @@ std::vector<std::string> reasons(const View& view, const ModeReport& best, const
     lines.push_back(
         fmt::format("{} is the best of {} on the very images it is scored on: expect a little less elsewhere.",
                     best.mode.name, count_text(static_cast<std::int64_t>(compared), "mode")));
-  if (!adapt::exportable(best.mode.policy))
+  if (!best.mode.exportable)
     lines.push_back(fmt::format("{} cannot be written into a checkpoint: its statistics belong to the images at hand.",
                                 best.mode.name));
   if (view.results.protocol == "transductive")
@@ -124,62 +96,48 @@ std::vector<std::string> reasons(const View& view, const ModeReport& best, const
   return lines;
 }
 
+/// One sentence.
+std::string headline(const View& view, const Judgement& judged) {
+  const std::string& metric = judged.metric;
+  const std::string name = display(metric).sentence, images = count_text(view.labelled, "image");
+  const std::optional<double> base = source_value(view, metric);
+  if (judged.finding == Finding::source_alone)
+    return fmt::format("Only source was scored: {} {} on {}.", name, value_text(metric, *base), images);
+  const std::string& best = judged.best->mode.name;
+  const std::string top = value_text(metric, *value_of(*judged.best, metric));
+  if (judged.finding == Finding::no_source)
+    return fmt::format("{} has the best {}, {} on {}; there is no source to compare it with.", best, name, top, images);
+  const std::string from = value_text(metric, *base), proof = evidence(view, *judged.comparison);
+  if (judged.finding == Finding::source_best)
+    return fmt::format("Nothing beats source, {} {} on {}: the best other mode, {}, has {} ({}).", name, from, images,
+                       best, top, proof);
+  if (judged.finding == Finding::not_shown)
+    return fmt::format("No mode is shown to be better than source, {} {} on {}: the best, {}, has {} ({}).", name, from,
+                       images, best, top, proof);
+  return fmt::format("{} {} {} from {} to {} ({}) on {}.", best,
+                     results::higher_is_better(metric) ? "raises" : "lowers", name, from, top, proof, images);
+}
+
+std::vector<std::string> words(const View& view, const Judgement& judged) {
+  if (judged.metric.empty()) return without_scores(view, judged);
+  std::vector<std::string> lines{headline(view, judged)};
+  if (judged.finding == Finding::source_alone) {
+    lines.emplace_back("There is no other mode to compare it with.");
+    return lines;
+  }
+  const bool compared = judged.finding != Finding::no_source;
+  for (std::string& line : reasons(view, *judged.best, compared ? judged.comparison : nullptr, judged.metric))
+    lines.push_back(std::move(line));
+  return lines;
+}
+
 }  // namespace
 
-std::optional<double> adjusted_p(const View& view, const Comparison& comparison) {
-  std::vector<double> together;
-  std::optional<std::size_t> place;
-  for (const ModeReport& mode : view.results.modes) {
-    const Comparison* c = find_comparison(mode, comparison.metric);
-    if (c == nullptr || !c->p) continue;
-    if (c == &comparison) place = together.size();
-    together.push_back(*c->p);
-  }
-  if (!place) return std::nullopt;
-  return metrics::holm(together)[*place];
+results::Verdict verdict(const View& view) {
+  const Judgement judged = judge(view);
+  return {judged.mode, words(view, judged), judged.confidence};
 }
 
-bool shows_difference(const View& view, const Comparison& c) {
-  if (const std::optional<double> p = adjusted_p(view, c)) return *p < 1 - view.results.level;
-  return c.interval && (c.interval->low > 0 || c.interval->high < 0);
-}
-
-std::size_t compared_modes(const View& view, const std::string& metric) {
-  return static_cast<std::size_t>(std::ranges::count_if(view.results.modes, [&](const ModeReport& mode) {
-    const Comparison* c = find_comparison(mode, metric);
-    return &mode != view.source && c != nullptr && std::isfinite(c->difference);
-  }));
-}
-
-Verdict verdict(const View& view) {
-  const std::optional<std::string> metric = primary_metric(view);
-  if (!metric) return without_scores(view);
-  const std::string name = display(*metric).sentence, images = count_text(view.labelled, "image");
-  const ModeReport* best = best_other(view, *metric);
-  const std::optional<double> base = source_value(view, *metric);
-  if (best == nullptr)
-    return untold(fmt::format("Only source was scored: {} {} on {}.", name, value_text(*metric, *base), images),
-                  {"There is no other mode to compare it with."});
-  const std::string top = value_text(*metric, *value_of(*best, *metric));
-  const Comparison* c = find_comparison(*best, *metric);
-  if (!base || c == nullptr || !std::isfinite(c->difference))
-    return untold(fmt::format("{} has the best {}, {} on {}; there is no source to compare it with.", best->mode.name,
-                              name, top, images),
-                  reasons(view, *best, nullptr, *metric));
-  const bool shown = shows_difference(view, *c);
-  const std::string from = value_text(*metric, *base), proof = evidence(view, *c);
-  std::vector<std::string> because = reasons(view, *best, c, *metric);
-  if (!better(*metric, c->difference, 0))
-    return {fmt::format("Nothing beats source, {} {} on {}: the best other mode, {}, has {} ({}).", name, from, images,
-                        best->mode.name, top, proof),
-            std::move(because), view.source->mode.name, shown ? "high" : "low"};
-  if (!shown)
-    return {fmt::format("No mode is shown to be better than source, {} {} on {}: the best, {}, has {} ({}).", name,
-                        from, images, best->mode.name, top, proof),
-            std::move(because), view.source->mode.name, "low"};
-  return {fmt::format("{} {} {} from {} to {} ({}) on {}.", best->mode.name,
-                      higher_is_better(*metric) ? "raises" : "lowers", name, from, top, proof, images),
-          std::move(because), best->mode.name, "high"};
-}
+results::Verdict verdict(const results::RunResults& run) { return verdict(View(run)); }
 
 }  // namespace shiftnorm::report

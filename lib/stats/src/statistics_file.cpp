@@ -57,6 +57,7 @@ constexpr TextField kTexts[] = {
     {"shuffle", &StatisticsFile::shuffle},
     {"model_sha256", &StatisticsFile::model_sha256},
     {"architecture", &StatisticsFile::architecture},
+    {"architecture", &StatisticsFile::architecture},
     {"weights", &StatisticsFile::weights},
     {"preprocess", &StatisticsFile::preprocess},
     {"preprocess_steps", &StatisticsFile::preprocess_steps},
@@ -75,13 +76,10 @@ struct Same {
   std::string StatisticsFile::*member;
 };
 constexpr Same kSame[] = {
-    {"semantics", &StatisticsFile::semantics},
-    {"estimator", &StatisticsFile::estimator},
-    {"model", &StatisticsFile::model_sha256},
-    {"weights", &StatisticsFile::weights},
-    {"preprocessing", &StatisticsFile::preprocess_sha256},
-    {"shift", &StatisticsFile::shift},
-    {"instruction set", &StatisticsFile::instruction_set},
+    {"semantics", &StatisticsFile::semantics}, {"estimator", &StatisticsFile::estimator},
+    {"model", &StatisticsFile::model_sha256},  {"architecture", &StatisticsFile::architecture},
+    {"weights", &StatisticsFile::weights},     {"preprocessing", &StatisticsFile::preprocess_sha256},
+    {"shift", &StatisticsFile::shift},         {"instruction set", &StatisticsFile::instruction_set},
 };
 
 constexpr std::string_view kMean = ".mean";  ///< every layer has this array

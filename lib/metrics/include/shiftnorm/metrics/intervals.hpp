@@ -16,6 +16,9 @@ enum class IntervalKind {
   bootstrap,  ///< from the spread of resampled scores
   bca         ///< bias-corrected and accelerated (Efron & Tibshirani 1993, ch. 14), where a bootstrap is needed at all
 };
+[[nodiscard]] std::string_view name_of(IntervalKind kind);  ///< "bootstrap", "bca"
+/// Errors  ConfigError for a name that there is not.
+[[nodiscard]] IntervalKind parse_interval_kind(std::string_view name);
 
 struct Bootstrap {
   std::int64_t resamples = 2000;  ///< at least 1

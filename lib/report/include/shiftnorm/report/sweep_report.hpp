@@ -4,26 +4,24 @@
 #include <string>
 #include <vector>
 
-#include "shiftnorm/container/json.hpp"
-#include "shiftnorm/experiment/recommend.hpp"
-#include "shiftnorm/experiment/run_record.hpp"
 #include "shiftnorm/report/report.hpp"
+#include "shiftnorm/results/run_record.hpp"
 
 /// What the runs of a sweep found out, side by side: one page, and its pictures as files.
 namespace shiftnorm::report {
 
 /// One run of a sweep.
 struct SweepCell {
-  std::vector<std::string> values;                           ///< one for each of SweepReport::keys, as people read them
-  std::string folder;                                        ///< of the run, relative to the sweep's; empty: no link
-  std::optional<experiment::RunRecord> record;               ///< absent: it is not finished
-  std::optional<experiment::Recommendation> recommendation;  ///< without target labels
-  double seconds = 0;                                        ///< loading, adapting and evaluating
-  std::string reason;                                        ///< why it failed
+  std::vector<std::string> values;                        ///< one for each of SweepReport::keys, as people read them
+  std::string folder;                                     ///< of the run, relative to the sweep's; empty: no link
+  std::optional<results::RunRecord> record;               ///< absent: it is not finished
+  std::optional<results::Recommendation> recommendation;  ///< without target labels
+  double seconds = 0;                                     ///< loading, adapting and evaluating
+  std::string reason;                                     ///< why it failed
 };
 
-/// A cell's findings, from results.json. Errors  as experiment::read_record().
-void fill_cell(SweepCell& cell, const container::Json& results);
+/// A cell's findings.
+void fill_cell(SweepCell& cell, const results::RunResults& results);
 
 struct SweepReport {
   std::string name, program_version;

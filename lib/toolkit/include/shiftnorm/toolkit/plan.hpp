@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "shiftnorm/adapt/engine.hpp"
+#include "shiftnorm/config/config.hpp"
+#include "shiftnorm/core/progress.hpp"
+#include "shiftnorm/results/results.hpp"
+#include "shiftnorm/toolkit/run.hpp"
+
+namespace shiftnorm::toolkit {
+
+/// What a data set holds after `where` and `limit`, as listed: no image has been decoded.
+struct DataPlan {
+  std::int64_t images = 0, skipped = 0, labelled = 0;
+  std::optional<std::int64_t> patients;                       ///< where images tell theirs
+  std::vector<std::pair<std::string, std::int64_t>> classes;  ///< in the order of the outputs; findings: those present
+  bool tells_patients = false;                                ///< or may: the run folder then names no path of it
+  std::vector<std::string> notes;
+};
+
+/// What a mode will do.
+struct ModePlan {
+  adapt::Mode mode;
+  std::int64_t measured = 0, evaluated = 0;  ///< images that it carries through the network, once for each time
+  results::TakenOver taken;                  ///< what it will take over; two ways to equal statistics show only later
+  adapt::Cost cost;
+  double adapt_seconds = 0, evaluate_seconds = 0;
+};
+
+struct RunPlan {
+  std::string model_file, architecture;
+  std::vector<std::string> assumptions;  ///< about the network: RestoredModel::assumed()
+  std::int64_t batchnorms = 0, levels = 0, parameters = 0;
+  DataPlan target;
+  std::optional<DataPlan> source;
+  std::int64_t adapt_images = 0, evaluate_images = 0;  ///< held_out: about
+  std::vector<ModePlan> modes;
+  std::int64_t probe_images = 0;  ///< that the seconds come from
+  double load_seconds = 0;
+  std::vector<std::string> notes;
+
+  [[nodiscard]] double network_seconds() const;
+  [[nodiscard]] adapt::Cost largest() const;  ///< each of its fields over all modes
+};
+
+/// Lists the data, restores the network and carries a few images through it. Scores and the report take time of their
+/// own. Errors  as run_experiment(), for what those few images show.
+[[nodiscard]] RunPlan plan_run(const config::Config& config, const RunOptions& options, const Progress& progress);
+
+/// Told before a measurement whose frontier goes to a scratch file; nothing if it does not. The time is that of a few
+/// of the images, without waiting for the disk.
+[[nodiscard]] std::optional<std::string> note_on_spill(adapt::Engine& engine, const adapt::Mode& mode,
+                                                       const adapt::Images& images, bool outputs,
+                                                       const Progress& progress);
+
+[[nodiscard]] std::string in_bytes(std::uint64_t bytes);  ///< "31.2 MB"
+[[nodiscard]] std::string in_time(double seconds);        ///< "0:07", "1:02:03"
+
+}  // namespace shiftnorm::toolkit

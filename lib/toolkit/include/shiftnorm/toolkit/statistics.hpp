@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "shiftnorm/adapt/mode.hpp"
+#include "shiftnorm/stats/statistics_file.hpp"
+#include "shiftnorm/toolkit/export.hpp"
+#include "shiftnorm/toolkit/restore.hpp"
+#include "shiftnorm/toolkit/session.hpp"
+
+namespace shiftnorm::toolkit {
+
+/// What a mode measured, with everything that the file keeps beside it. `measured`: adapt::ModeResult's.
+[[nodiscard]] stats::StatisticsFile statistics_file(const RestoredModel& model, const stats::Statistics& measured,
+                                                    const ExportFacts& facts, const DataFacts& data);
+
+/// Errors  FormatError with the file's name: missing, damaged, of an estimate that was interrupted.
+[[nodiscard]] stats::StatisticsFile read_statistics_file(const std::filesystem::path& path);
+
+/// What an interrupted estimate leaves behind, and what it goes on from. It belongs to one job: the same network,
+/// images, preprocessing, method and instruction set.
+[[nodiscard]] std::vector<std::byte> write_interrupted(const Session& session, const stats::Statistics& reached,
+                                                       const adapt::Mode& mode);
+/// The statistics reached. Errors  ConfigError if the file is of another job; FormatError as above.
+[[nodiscard]] stats::Statistics read_interrupted(const std::filesystem::path& path, const Session& session,
+                                                 const adapt::Mode& mode);
+
+/// The mode that a file's statistics were measured by, with the policy part of `mode`.
+[[nodiscard]] adapt::Mode measured_mode(const stats::StatisticsFile& file, adapt::Mode mode);
+
+/// What a mode's policy makes of a network's own statistics and a file's.
+/// Errors  ConfigError if the file was measured on another network, or if the policy needs no measured statistics.
+[[nodiscard]] stats::Statistics applied(const RestoredModel& model, const stats::StatisticsFile& file,
+                                        const adapt::Mode& mode);
+
+/// For export_checkpoint(): what a file tells of its data.
+[[nodiscard]] DataFacts data_facts(const stats::StatisticsFile& file);
+
+}  // namespace shiftnorm::toolkit
