@@ -194,11 +194,14 @@ TEST_CASE("every template of init is valid and never overwrites", "[cli]") {
   CHECK_THAT(twice.err, Catch::Matchers::Contains("is there already"));
 }
 
+// Oracle: docs/reference/command-line.md, exit codes.
 TEST_CASE("Ctrl-C ends with 130 and leaves nothing", "[cli]") {
+  const int signal = GENERATE(SIGINT, SIGTERM, SIGHUP);
+  CAPTURE(signal);
   const test::Workplace place(200);
   place.write_yaml("long.yaml", "[source, adabn, {policy: blend, prior_images: 4}, disabled, identity]");
   const std::vector<std::string> before = test::files_below(place.path());
-  const Call call = test::shiftnorm_signalled(place.path(), {"run", "long.yaml"}, SIGINT, "5 modes, seed 3");
+  const Call call = test::shiftnorm_signalled(place.path(), {"run", "long.yaml"}, signal, "5 modes, seed 3");
   CHECK(call.exit == 130);
   CHECK_THAT(call.err, Catch::Matchers::Contains("shiftnorm: interrupted; nothing was written"));
   CHECK(test::files_below(place.path()) == before);

@@ -237,6 +237,19 @@ TEST_CASE("A header that contradicts itself names its fault", "[imaging]") {
   CHECK(reason(grey({1, 2}).text(kSlope, "DS", "0")) == Reason::bad_rescale);
   CHECK(reason(grey({1, 2}).number(kBitsStored, 17)) == Reason::bad_pixel_module);
   CHECK(reason(grey({1, 2}).text(kPhotometric, "CS", "YBR_PARTIAL_420")) == Reason::bad_pixel_module);
+  // Colours have no sign: -1 would become the brightest of all.
+  const auto colour = [](std::uint16_t representation) {
+    return TinyObject(1, 2, {1, 2, 3})
+        .number(0x00280002, 3)
+        .text(0x00280004, "CS", "RGB")
+        .number(0x00280006, 0)
+        .number(0x00280100, 8)
+        .number(0x00280101, 8)
+        .number(0x00280102, 7)
+        .number(0x00280103, representation);
+  };
+  CHECK(reason(colour(1)) == Reason::bad_pixel_module);
+  CHECK(reason(colour(0)) == Reason::parse);
   CHECK(reason(grey({1, 2}).number(0x00280010, 600)) == Reason::pixel_length_mismatch);
   CHECK(reason(grey({1, 2}).number(0x00280010, 40000)) == Reason::limit);
   CHECK(reason(grey({1, 2}).without(0x7fe00010)) == Reason::missing_pixel_data);

@@ -307,6 +307,8 @@ PixelModule read_pixel_module(DcmItem& data_set, const Limits& limits) {
   const auto found = std::ranges::find(kPhotometrics, photometric, &PhotometricName::text);
   if (found == kPhotometrics.end()) bad_module("the photometric interpretation is missing or not supported");
   if (found->samples != m.samples) bad_module(fmt::format("{} with {} samples per pixel", found->text, m.samples));
+  // PS3.3 C.7.6.3.1.2: the least sample of a colour is no intensity at all, which a negative one could not be.
+  if (m.samples == 3 && m.is_signed) bad_module(fmt::format("{} with signed samples; expected unsigned", found->text));
   m.photometric = found->value;
   m.planar = m.samples > 1 && unsigned_number(data_set, DCM_PlanarConfiguration).value_or(0) == 1;
   check_limits(m, limits);
