@@ -26,7 +26,7 @@ int say_version() {
 
 int main(int argc, char** argv) {
   if (argc > 1 && std::string_view(argv[1]) == "--version") return say_version();
-  // By its name alone: it is looked for where the program was built or installed (its RUNPATH).
+  // By its name alone: it is looked for where the program was built or installed (its RPATH).
   void* const program = dlopen("shiftnorm_program.so", RTLD_LAZY | RTLD_LOCAL);
   using Main = int (*)(int, char**);
   const auto run = program == nullptr ? nullptr : reinterpret_cast<Main>(dlsym(program, "shiftnorm_main"));
