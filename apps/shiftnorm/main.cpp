@@ -9,6 +9,10 @@
 #include "exit_code.hpp"
 #include "shiftnorm/core/version.hpp"
 
+#ifdef SHIFTNORM_ONE_PROGRAM
+extern "C" int shiftnorm_main(int argc, char** argv);
+#endif
+
 namespace {
 
 using shiftnorm::app::ExitCode;
@@ -26,6 +30,9 @@ int say_version() {
 
 int main(int argc, char** argv) {
   if (argc > 1 && std::string_view(argv[1]) == "--version") return say_version();
+#ifdef SHIFTNORM_ONE_PROGRAM
+  return shiftnorm_main(argc, argv);
+#else
   // By its name alone: it is looked for where the program was built or installed (its RPATH).
   void* const program = dlopen("shiftnorm_program.so", RTLD_LAZY | RTLD_LOCAL);
   using Main = int (*)(int, char**);
@@ -34,4 +41,5 @@ int main(int argc, char** argv) {
   std::fprintf(stderr, "shiftnorm: its commands cannot be loaded: %s; expected them as they were installed\n",
                dlerror());
   return static_cast<int>(ExitCode::machine);
+#endif
 }
