@@ -8,6 +8,7 @@
 #include "job_options.hpp"
 #include "shiftnorm/config/config.hpp"
 #include "shiftnorm/core/text.hpp"
+#include "shiftnorm/core/version.hpp"
 #include "shiftnorm/imaging/dataset.hpp"
 #include "shiftnorm/toolkit/output_files.hpp"
 
@@ -59,7 +60,6 @@ void inspect_data(const std::string& where, const Options& options, Console& con
   if (thumbnails > 0 && !options.has("html"))
     throw ConfigError("--thumbnails: pictures stand on a page; expected --html FILE beside it");
   OutputFiles files;
-  expect_identities(options, files);
   if (options.has("html")) files.expect("html", options.text("html"));
   expect_identities(options, files);
   std::optional<imaging::Pipeline> pipeline;
@@ -72,6 +72,7 @@ void inspect_data(const std::string& where, const Options& options, Console& con
   const fs::path root = fs::is_directory(where) ? fs::path(where) : fs::path(where).parent_path();
   const Findings findings = examine(*dataset, root, pixels, threads_of(options), console.progress());
   report::DataReport data = summarise(*dataset, findings, options.texts("domain"), options.has("show-domains"));
+  data.program_version = version();
   data.name = printable(imaging::shown_name(*dataset, where));
   data.notes = dataset->notes(pipeline.value_or(imaging::Pipeline{}));
   if (pipeline) add_preprocessed(data, dataset, *pipeline, threads_of(options), console.progress());

@@ -126,7 +126,10 @@ TEST_CASE("the page of inspect holds no picture unless asked, and none of ultras
   const std::string plain(as_text(read_file(place / "plain.html")));
   CHECK(count(plain, "<img") == 0);
   CHECK(count(plain, "data:image") == 0);
-  CHECK(count(plain, "<svg") == 2);  // CR, US
+  CHECK(count(plain, "<svg") == 2);                                        // CR, US
+  std::string program = test::shiftnorm(place.path(), {"--version"}).out;  // "shiftnorm 0.1.0", as the page is to end
+  program.pop_back();
+  CHECK(count(plain, "<footer>" + program + "</footer>") == 1);
   for (const char* secret : {"MARKER", "marker", "1.2.777", "archive"}) CHECK(count(plain, secret) == 0);
   REQUIRE(test::shiftnorm(place.path(), {"inspect", "archive", "--html", "more.html", "--thumbnails", "9"}).exit == 0);
   const std::string more(as_text(read_file(place / "more.html")));
