@@ -57,22 +57,6 @@ std::vector<std::int32_t> labels(const Dataset& data) {
   return out;
 }
 
-/// A table and samples that are known by an accession number, of one patient each.
-Join joined(std::string_view text, const std::vector<Sample>& samples, const Strings& key = {}) {
-  const TempDir dir;
-  put(dir.path() / "t.csv", text);
-  Table table = read_table(dir.path() / "t.csv", {});
-  find_key(table, key, {"PatientID", "StudyDate", "AccessionNumber"});
-  return join_table(table, samples, {});
-}
-
-Sample study(const char* id, const char* patient, const char* date, const char* accession) {
-  Sample sample{id};
-  sample.patient = patient;
-  sample.keys = {{"PatientID", patient}, {"StudyDate", date}, {"AccessionNumber", accession}};
-  return sample;
-}
-
 }  // namespace
 
 TEST_CASE("A table of labels beside a folder", "[imaging]") {
@@ -380,35 +364,6 @@ TEST_CASE("Labels that cannot be relied on are refused", "[imaging]") {
              Contains("labels.csv: line 2: 1 fields; expected 2"));
   CHECK_THAT(error_of<ConfigError>([&] { return folder.open({}, "file,label\na/1.bmp,x\n"); }),
              Contains("labels.csv: no column 'path' or 'id'"));
-}
-
-// Oracle: shared/data/dicom's tree in small: accession 2 spans patients, a patient's studies have dates.
-TEST_CASE("Keys besides the path, of one or several columns", "[imaging]") {
-  const std::vector<Sample> samples{study("1", "0012", "20010101", "2"), study("2", "12", "20010101", "2"),
-                                    study("3", "12", "19950903", "428")};
-  const Join dated =
-      joined("PatientID,StudyDate,label\n12,20010101,1\n12,19950903,0\n0012,20010101,1\n7,7,1\n", samples);
-  CHECK(dated.rows == std::vector<std::size_t>{2, 0, 1});
-  CHECK(dated.counts.labels_without_image == 1);
-  CHECK(joined("AccessionNumber,label\n428,x\n", samples).counts.matched == 1);
-  CHECK_THAT(error_of<FormatError>([&] { return joined("AccessionNumber,label\n2,x\n428,x\n", samples); }),
-             Contains("t.csv: 1 keys are shared by images of several patients"));
-  // What must never be printed is not: keys that are no paths.
-  CHECK_THAT(error_of<FormatError>([&] { return joined("AccessionNumber,label\n428,x\n428,y\n", samples); }),
-             !Contains("428"));
-}
-
-TEST_CASE("Keys are compared as they are written, and near misses are told", "[imaging]") {
-  const auto notes = [](const char* key, const char* sample) {
-    return joined("path,label\n" + std::string(key) + ",x\n", {Sample{sample}}).notes;
-  };
-  CHECK(notes("A/1.PNG", "a/1.png") ==
-        Strings{"t.csv: 1 more images would have a row if upper and lower case were one; keys are compared as they are "
-                "written"});
-  CHECK_THAT(notes("12", "0012").at(0), Contains("without the zeros in front"));
-  CHECK_THAT(notes("a\\1.png", "a/1.png").at(0), Contains("with / in place of"));
-  CHECK_THAT(notes("images/1.png", "1.png").at(0), Contains("by the file's name without its folders"));
-  CHECK(notes("x", "y").empty());
 }
 
 // Worked by hand: CheXpert's way of writing findings.

@@ -5,54 +5,15 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstring>
 #include <functional>
-#include <map>
 
+#include "dicom/stored_values.hpp"
 #include "image_header.hpp"
 #include "resample.hpp"
 #include "shiftnorm/core/error.hpp"
 
 namespace shiftnorm::imaging::dicom {
 namespace {
-
-/// Stored values, whatever their cells are.
-class Stored {
- public:
-  explicit Stored(const StoredFrame& frame)
-      : bytes_(frame.values.data()),
-        cell_(static_cast<std::size_t>(frame.module.value_bytes())),
-        signed_(frame.module.is_signed) {}
-  [[nodiscard]] std::int64_t operator[](std::size_t i) const {
-    switch (cell_) {
-      case 1: return signed_ ? std::int64_t{read<std::int8_t>(i)} : std::int64_t{read<std::uint8_t>(i)};
-      case 2: return signed_ ? std::int64_t{read<std::int16_t>(i)} : std::int64_t{read<std::uint16_t>(i)};
-      default: return signed_ ? std::int64_t{read<std::int32_t>(i)} : std::int64_t{read<std::uint32_t>(i)};
-    }
-  }
-
- private:
-  template <class T>
-  [[nodiscard]] T read(std::size_t i) const {
-    T value;
-    std::memcpy(&value, bytes_ + i * cell_, sizeof(T));
-    return value;
-  }
-  const std::byte* bytes_;
-  std::size_t cell_;
-  bool signed_;
-};
-
-double modality_value(const FrameRules& rules, std::int64_t stored) {
-  if (!rules.modality_table) return rules.slope * static_cast<double>(stored) + rules.intercept;
-  const LookupTable& table = *rules.modality_table;
-  const auto last = static_cast<std::int64_t>(table.entries.size()) - 1;
-  return table.entries[static_cast<std::size_t>(std::clamp<std::int64_t>(stored - table.first, 0, last))];
-}
-
-bool is_padding(const FrameRules& rules, std::int64_t stored) {
-  return rules.padding_low && stored >= *rules.padding_low && stored <= *rules.padding_high;
-}
 
 /// What `f` gives for every value of the frame, `stride` apart. Frames of up to 16 bits have few different values, so
 /// that each from the least to the most is worked out once.
@@ -318,41 +279,6 @@ double apply_table(const LookupTable& table, double m) {
   // Clamped as a double first: a modality value may lie outside every integer type.
   const double at = std::clamp(std::round(m) - static_cast<double>(table.first), 0.0, last);
   return static_cast<double>(table.entries[static_cast<std::size_t>(at)]) / (std::ldexp(1.0, table.bits) - 1.0);
-}
-
-ValueCounts count_values(const Frame& frame) {
-  const Stored stored(frame.stored);
-  const auto n = static_cast<std::size_t>(frame.stored.module.frame_values());
-  std::map<double, std::int64_t> counts;
-  if (frame.stored.module.value_bytes() <= 2) {
-    const std::int64_t low = frame.stored.module.is_signed ? -32768 : 0;
-    std::vector<std::int64_t> histogram(65536);
-    for (std::size_t i = 0; i < n; ++i) ++histogram[static_cast<std::size_t>(stored[i] - low)];
-    for (std::size_t v = 0; v < histogram.size(); ++v) {
-      const std::int64_t s = static_cast<std::int64_t>(v) + low;
-      if (histogram[v] > 0 && !is_padding(frame.rules, s)) counts[modality_value(frame.rules, s)] += histogram[v];
-    }
-  } else {
-    for (std::size_t i = 0; i < n; ++i)
-      if (!is_padding(frame.rules, stored[i])) ++counts[modality_value(frame.rules, stored[i])];
-  }
-  return {counts.begin(), counts.end()};
-}
-
-double percentile(const ValueCounts& counts, double percent) {
-  std::int64_t n = 0;
-  for (const auto& [value, count] : counts) n += count;
-  if (n == 0) return 0.0;
-  const double position = percent / 100.0 * static_cast<double>(n - 1);
-  const auto below = static_cast<std::int64_t>(std::floor(position));
-  const auto value_at = [&](std::int64_t rank) {
-    std::int64_t seen = 0;
-    for (const auto& [value, count] : counts)
-      if ((seen += count) > rank) return value;
-    return counts.back().first;
-  };
-  const double first = value_at(below), second = value_at(std::min(below + 1, n - 1));
-  return first + (second - first) * (position - static_cast<double>(below));
 }
 
 SettledVoi settle(const Voi& voi, const std::string& modality) {
