@@ -107,7 +107,7 @@ ExitCode export_checkpoint(const Options& options, Console& console) {
   files.write();
 
   for (const std::string& assumed : model.assumptions) console.warn(assumed);
-  tell_assumed(console, model.assumed(), model.assumptions);
+  toolkit::tell_assumed(console.events(), model.assumed(), model.assumptions);
   for (const std::string& note : toolkit::notes_on_cohort(source.data.patients)) console.warn(note);
   const std::string origin = file ? fmt::format(" from the statistics of {} images", source.images) : std::string();
   console.say(fmt::format("{}: {}{}{}\n", out.string(), mode.name, origin, conversion(exported)));

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/parse.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/exec/instruction_set.hpp"
 
@@ -50,17 +50,10 @@ Json plan_json(const std::vector<exec::PlanStep>& steps) {
 
 Shape sample_shape(const std::string& text) {
   std::vector<std::int64_t> extents;
-  const char *at = text.data(), *const end = at + text.size();
-  for (bool more = true; more;) {
-    std::int64_t extent = 0;
-    const auto [stop, error] = std::from_chars(at, end, extent);
-    if (error != std::errc{} || extent < 1 || (stop != end && *stop != ','))
+  for (const std::string& part : split(text, ','))
+    if (!parse_whole(part, extents.emplace_back()) || extents.back() < 1)
       throw ConfigError(
           fmt::format("--sample = {}; expected the extents of one image such as 3,224,224", printable(text)));
-    extents.push_back(extent);
-    more = stop != end;
-    at = stop + (more ? 1 : 0);
-  }
   return Shape(std::move(extents));
 }
 

@@ -235,7 +235,6 @@ toolkit::SessionOptions session_options_of(const Options& options) {
   toolkit::SessionOptions session;
   session.checkpoint = options.positional();
   session.network = network_of(options);
-  if (!options.has("data")) throw ConfigError("--data: missing; expected the folder or array file of the images");
   session.data.path = options.text("data");
   if (options.has("preprocess")) session.preprocess = preprocess_of(options);
   session.data.dataset.reader =
@@ -243,7 +242,6 @@ toolkit::SessionOptions session_options_of(const Options& options) {
   session.data.dataset.layout = options.text("layout");
   if (options.has("layout")) from_option("layout", [&] { imaging::check_layout(session.data.dataset.layout); });
   read_table_options(options, session.data.dataset);
-  if (options.has("domain")) session.data.dataset.keep = {options.text("domain")};
   if (options.has("max-images") && options.text("max-images") != "auto")
     session.data.dataset.limit.images = options.integer("max-images", 0, 1);
   session.data.dataset.limit.seed = seed_of(options);
@@ -302,11 +300,6 @@ void set_identities(const Options& options, const imaging::Dataset& data, Output
   files.set_private(path, toolkit::identities_csv(data));
   console.warn(fmt::format("{}: tells which path each id stands for, and paths may name patients; its mode is 0600",
                            path.filename().string()));
-}
-
-void tell_assumed(Console& console, const std::vector<std::string>& assumed, const std::vector<std::string>& warned) {
-  for (const std::string& one : assumed)
-    if (std::ranges::find(warned, one) == warned.end()) console.info(one);
 }
 
 void warn_of_bad(Console& console, std::span<const results::BadFile> bad) {

@@ -63,8 +63,6 @@ inline constexpr OptionSpec kToInference{"to-inference", "",
                                          "else it is refused, as its runtime would "
                                          "ignore what is written"};
 
-/// Says on stderr what was assumed about a network and is not among the warnings.
-void tell_assumed(Console& console, const std::vector<std::string>& assumed, const std::vector<std::string>& warned);
 /// Says on stderr which files were bad, the first few by name.
 void warn_of_bad(Console& console, std::span<const results::BadFile> bad);
 /// Exit code 4 with its line when too many were bad, else 0.

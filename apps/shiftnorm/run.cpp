@@ -71,7 +71,7 @@ ExitCode run_alone(const config::Config& config, const RunPlace& place, toolkit:
   }
   const results::RunResults& results = outcome.results;
   for (const std::string& note : outcome.notes) console.warn(note);
-  tell_assumed(console, results.assumptions, outcome.notes);
+  toolkit::tell_assumed(console.events(), results.assumptions, outcome.notes);
   warn_of_bad(console, results.bad);
   if (results.label_counts) console.info(report::labels_line(*results.label_counts));
   if (const std::string line = report::classes_line(outcome.dataset->classes()); !line.empty() && results.maps.empty())

@@ -15,11 +15,9 @@ using container::Json;
 // A thousand classes squared, per mode, make a file that nobody reads; predictions.csv carries the same.
 constexpr std::size_t kMostConfusionClasses = 100;
 
-Json undefined(const std::string& reason) { return Json::object({{"value", Json()}, {"reason", reason}}); }
-
 Json score_json(const metrics::Score& score) {
   if (score.value && std::isfinite(*score.value)) return Json::object({{"value", *score.value}});
-  return undefined(!score.reason.empty() ? score.reason : score.value ? "the value is not finite" : "undefined");
+  return Json::object({{"value", Json()}, {"reason", reason_of(score)}});
 }
 
 /// Of a metric or a comparison. `drawn` tells what resamples were free to change, where there were any.

@@ -22,8 +22,7 @@ void add_comparison(const ModeReport& mode, ScoreRecord& score) {
   }
   score.test = paired->test;
   score.p = paired->p;
-  const bool explained = !paired->interval;
-  if (score.reason.empty() && explained) score.reason = "versus source: " + reason_of(*paired);
+  if (score.reason.empty() && !paired->interval) score.reason = "versus source: " + reason_of(*paired);
 }
 
 void add_scores(const View& view, const ModeReport& mode, RunRecord& record) {

@@ -63,10 +63,13 @@ std::vector<MetricResult> told_metrics(const View& view, const std::vector<Metri
   return out;
 }
 
-std::string reason_of(const MetricResult& result) {
-  const metrics::Score& score = result.score;
-  if (score.value && std::isfinite(*score.value)) return result.reason.empty() ? "no interval was made" : result.reason;
+std::string reason_of(const metrics::Score& score) {
   return !score.reason.empty() ? score.reason : score.value ? "the value is not finite" : "undefined";
+}
+
+std::string reason_of(const MetricResult& result) {
+  if (!result.score.value || !std::isfinite(*result.score.value)) return reason_of(result.score);
+  return result.reason.empty() ? "no interval was made" : result.reason;
 }
 
 std::string reason_of(const Comparison& comparison) {

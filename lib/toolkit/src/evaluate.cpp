@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
 #include <numeric>
 #include <set>
 #include <string_view>
@@ -11,6 +10,7 @@
 #include "shiftnorm/container/json.hpp"
 #include "shiftnorm/container/safetensors.hpp"
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/stopwatch.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/toolkit/advice.hpp"
 #include "shiftnorm/toolkit/domains.hpp"
@@ -41,7 +41,7 @@ SessionOptions session_of(const EvaluateOptions& options, const adapt::Mode& mod
   SessionOptions session =
       job_session(options.session, options.checkpoint, options.architecture, options.data, options.preprocess);
   session.modes = {mode};
-  if (options.domain) session.data.dataset.keep = {options.domain->key};
+  if (options.domain) session.data.dataset.keep.push_back(options.domain->key);
   if (!options.statistics) return session;
   if (session.network.weights.empty()) session.network.weights = options.statistics->weights;
   if (!session.preprocess && !options.statistics->preprocess_steps.empty()) {
@@ -70,9 +70,9 @@ adapt::ModeResult with_statistics(const Session& session, const adapt::Mode& mod
   } catch (const Error&) {
     rethrow_at("--stats");
   }
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   result.outputs = session.engine->infer(result.statistics, session.images, progress);
-  result.seconds.evaluate = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  result.seconds.evaluate = watch.seconds();
   return result;
 }
 

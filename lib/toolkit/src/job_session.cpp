@@ -1,7 +1,5 @@
 #include "job_session.hpp"
 
-#include <algorithm>
-
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/toolkit/run.hpp"
 
@@ -20,8 +18,7 @@ SessionOptions job_session(SessionOptions session, const std::filesystem::path& 
 
 void tell_of_session(const Session& session, const Events& events) {
   for (const std::string& note : session.notes) events.warn(note);
-  for (const std::string& assumed : session.model.assumed())
-    if (std::ranges::find(session.notes, assumed) == session.notes.end()) events.tell(assumed);
+  tell_assumed(events, session.model.assumed(), session.notes);
 }
 
 }  // namespace shiftnorm::toolkit

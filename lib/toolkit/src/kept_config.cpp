@@ -18,9 +18,9 @@ bool keeps_back(const imaging::Dataset& data, imaging::Ids ids) {
 
 bool source_keeps_back(const config::Config& config, const RunOptions& options) {
   if (!config.source) return false;
-  const config::DataConfig source = *session_options(config, options).source;
-  const auto open = [&] { return imaging::open_dataset(source.path.string(), source.dataset); };
-  const std::unique_ptr<imaging::Dataset> data = options.cache->dataset(source_key(config), open);
+  const config::DataConfig& source = *config.source;
+  const std::unique_ptr<imaging::Dataset> data = options.cache->dataset(
+      source_key(config), [&] { return imaging::open_dataset(source.path.string(), source.dataset); });
   return keeps_back(*data, source.dataset.ids);
 }
 

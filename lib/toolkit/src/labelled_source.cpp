@@ -15,10 +15,11 @@
 
 namespace shiftnorm::toolkit {
 
-std::optional<metrics::Predictions> labelled_source(const config::DataConfig& sample, const config::Config& config,
-                                                    Session& session, const RunOptions& options, const std::string& run,
+std::optional<metrics::Predictions> labelled_source(const config::Config& config, Session& session,
+                                                    const RunOptions& options, const std::string& run,
                                                     const Progress& progress) {
   if (!session.classifies() || session.outputs == config::OutputKind::sigmoid) return std::nullopt;
+  const config::DataConfig& sample = *config.source;
   imaging::DatasetOptions wanted = sample.dataset;
   wanted.classes = config.classes;
   wanted.labelled = true;

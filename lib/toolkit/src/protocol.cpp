@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <iterator>
 #include <numeric>
 #include <span>
 
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/random.hpp"
+#include "shiftnorm/core/stopwatch.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/stats/statistics_file.hpp"
 #include "shiftnorm/toolkit/domains.hpp"
@@ -52,9 +52,6 @@ std::vector<std::vector<std::size_t>> members_of(const Groups& groups) {
   for (std::size_t i = 0; i < groups.of.size(); ++i) members[groups.of[i]].push_back(i);
   return members;
 }
-
-using Clock = std::chrono::steady_clock;
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 std::vector<std::size_t> range(std::size_t begin, std::size_t end) {
   std::vector<std::size_t> out(end - begin);
@@ -185,15 +182,15 @@ Streamed stream(adapt::Engine& engine, const adapt::Mode& mode, std::int64_t bat
     progress.check();
     const std::size_t end = std::min(images.count, begin + size);
     const adapt::Images now = subset(images, range(begin, end));
-    auto start = Clock::now();
+    const Stopwatch predicting;
     append(engine.infer(state.current(), now, quiet), before);
-    seconds.evaluate += seconds_since(start);
-    start = Clock::now();
+    seconds.evaluate += predicting.seconds();
+    const Stopwatch measuring;
     state.measure(begin, end, quiet);
-    seconds.adapt += seconds_since(start);
-    start = Clock::now();
+    seconds.adapt += measuring.seconds();
+    const Stopwatch again;
     append(engine.infer(state.current(), now, quiet), out.after);
-    seconds.evaluate += seconds_since(start);
+    seconds.evaluate += again.seconds();
     progress.tell("stream", static_cast<std::int64_t>(end), static_cast<std::int64_t>(images.count));
   }
   out.result = std::move(state).result();

@@ -213,14 +213,17 @@ AdaptedDomains recalibrate_domains(const RecalibrateOptions& options, const conf
     throw ConfigError(
         "--max-images = auto: reads until one estimate has settled, and --domain makes several; expected a number");
   SessionOptions wanted = session_of(options);
-  wanted.data.dataset.keep = {by.key};
+  wanted.data.dataset.keep.push_back(by.key);
   AdaptedDomains out{.session = opened(wanted, options),
                      .mode = options.mode,
                      .small_cohort = options.small_cohort,
                      .to_inference = options.to_inference};
   out.domains = find_domains(out.session, by);
-  for (std::size_t d = 0; d < out.domains.names.size(); ++d)
-    check_patients(options, data_facts(out.session, out.domains, d, {}).patients, out.domains.names[d]);
+  std::vector<std::optional<std::int64_t>> patients;
+  for (std::size_t d = 0; d < out.domains.names.size(); ++d) {
+    patients.push_back(data_facts(out.session, out.domains, d, {}).patients);
+    check_patients(options, patients[d], out.domains.names[d]);
+  }
   out.treated = treatments(options.mode, out.domains, by);
   out.results = out.session.engine->run_domains(out.treated, out.session.images, false, options.events.progress);
   std::vector<adapt::LeftOut> left_out;
@@ -229,9 +232,7 @@ AdaptedDomains recalibrate_domains(const RecalibrateOptions& options, const conf
   out.bad = bad_files(out.session, left_out);
   if (adapt::measures(options.mode.policy)) out.notes = notes_on_batches(options.mode, out.session.labels());
   for (std::size_t d = 0; d < out.treated.size(); ++d) {
-    for (std::string& note :
-         notes_on_cohort(data_facts(out.session, out.domains, d, {}).patients, out.domains.names[d]))
-      out.notes.push_back(std::move(note));
+    for (std::string& note : notes_on_cohort(patients[d], out.domains.names[d])) out.notes.push_back(std::move(note));
     const adapt::Mode& mode = out.treated[d].mode;
     if (mode.policy != options.mode.policy)
       out.notes.push_back(fmt::format("domain '{}' has {} images: blend with a prior of {:g} images in place of {}",

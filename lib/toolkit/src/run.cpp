@@ -135,9 +135,7 @@ RunOutcome run_experiment(const config::Config& config, const RunOptions& option
   if (config.evaluate.label_free) {
     std::optional<metrics::Predictions> source;
     const std::size_t told = session.notes.size();
-    if (config.source)
-      source =
-          labelled_source(*session_options(config, options).source, config, session, options, results.id, progress);
+    if (config.source) source = labelled_source(config, session, options, results.id, progress);
     outcome.notes.insert(outcome.notes.end(), session.notes.begin() + static_cast<std::ptrdiff_t>(told),
                          session.notes.end());
     advise(results, session, source);

@@ -75,8 +75,8 @@ std::string run_key(const config::Config& config, const RunOptions& options) {
   SharedKeys keys;
   keys.fill(config);
   const SessionOptions session = session_options(config, options);
-  const RestoredModel model =
-      options.cache->model(keys.model, [&] { return restore(session.checkpoint, session.network); });
+  const RestoredModel& model =
+      options.cache->kept_model(keys.model, [&] { return restore(session.checkpoint, session.network); });
   check_folded(model, session);
   Sha256 hash;
   hash.add(fmt::format("results {}\nprogram {}\nisa {}\nlibraries {}\nmodel {}\n", results::kResultsSchema, version(),

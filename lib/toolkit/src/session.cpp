@@ -5,13 +5,13 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 
 #include "array_axes.hpp"
 #include "shiftnorm/container/json.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/file.hpp"
 #include "shiftnorm/core/hash.hpp"
+#include "shiftnorm/core/stopwatch.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/toolkit/export.hpp"
 #include "shiftnorm/toolkit/session_cache.hpp"
@@ -25,10 +25,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMaxProvenanceBytes = 1 << 20;
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 /// The preprocessing that an earlier recalibration recorded beside this very file.
 std::optional<imaging::Pipeline> recorded_pipeline(const fs::path& checkpoint, const std::string& sha256) {
@@ -242,7 +238,7 @@ Session open_session(const SessionOptions& options, const Progress& progress) {
 }
 
 Session open_session(RestoredModel model, const SessionOptions& options, const Progress& progress) {
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   Session session;
   session.model = std::move(model);
   check_folded(session.model, options);
@@ -315,7 +311,7 @@ Session open_session(RestoredModel model, const SessionOptions& options, const P
   session.images.load = [store_of = session.store.get()](std::size_t index, std::span<float> dst) {
     store_of->load(index, dst);
   };
-  session.load_seconds = seconds_since(start);
+  session.load_seconds = watch.seconds();
   return session;
 }
 

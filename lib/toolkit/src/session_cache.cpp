@@ -13,7 +13,10 @@ constexpr std::size_t kMostModels = 4, kMostDatasets = 4;
 }  // namespace
 
 RestoredModel SessionCache::model(const std::string& key, const Restore& restore) {
-  if (key.empty()) return restore();
+  return key.empty() ? restore() : kept_model(key, restore);
+}
+
+const RestoredModel& SessionCache::kept_model(const std::string& key, const Restore& restore) {
   if (const auto found = models_.find(key); found != models_.end()) return found->second;
   if (models_.size() >= kMostModels) models_.clear();
   return models_.emplace(key, restore()).first->second;

@@ -30,7 +30,8 @@ struct View {
 /// The metrics of a report or, where nothing was scored, those that would be by default, each without a value and with
 /// the reason.
 [[nodiscard]] std::vector<MetricResult> told_metrics(const View& view, const std::vector<MetricResult>& metrics);
-/// Why there is no value or no interval; why there is no difference or no interval of it.
+/// Why there is no value; no value or no interval; why there is no difference or no interval of it.
+[[nodiscard]] std::string reason_of(const metrics::Score& score);
 [[nodiscard]] std::string reason_of(const MetricResult& result);
 [[nodiscard]] std::string reason_of(const Comparison& comparison);
 /// Why value_of is empty.

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "shiftnorm/core/progress.hpp"
 
@@ -20,5 +22,12 @@ struct Events {
     if (warning) warning(line);
   }
 };
+
+/// What was assumed about a network and is not among the warnings.
+inline void tell_assumed(const Events& events, const std::vector<std::string>& assumed,
+                         const std::vector<std::string>& warned) {
+  for (const std::string& one : assumed)
+    if (std::find(warned.begin(), warned.end(), one) == warned.end()) events.tell(one);
+}
 
 }  // namespace shiftnorm::toolkit

@@ -30,6 +30,8 @@ class SessionCache {
   using Compile = std::function<std::shared_ptr<adapt::Engine>()>;
 
   [[nodiscard]] RestoredModel model(const std::string& key, const Restore& restore);
+  /// The same for who only looks at it: weights are not copied. The key is not empty; there until the next network.
+  [[nodiscard]] const RestoredModel& kept_model(const std::string& key, const Restore& restore);
   [[nodiscard]] std::unique_ptr<imaging::Dataset> dataset(const std::string& key, const Open& open);
   /// Whose samples: of each only the last are kept.
   enum class Part { target, source };
