@@ -6,6 +6,8 @@ target_compile_options(shiftnorm_warnings INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual -Wcast-align
   -Wno-missing-field-initializers  # designated initialisers leave the rest at its default on purpose
   -Wno-restrict  # GCC 12 reports std::string operator+ falsely (its bug 105651)
+  # Where sources are compiled together, each is an included file to GCC, whose private types it warns of.
+  $<$<BOOL:${CMAKE_UNITY_BUILD}>:-Wno-subobject-linkage>
   $<$<BOOL:${SHIFTNORM_WERROR}>:-Werror>)
 
 if(SHIFTNORM_SANITIZE)

@@ -23,12 +23,6 @@ std::vector<std::string> job(const std::string& command, std::vector<std::string
   return arguments;
 }
 
-Json json_of(const Call& call) {
-  INFO(call.err);
-  REQUIRE(call.exit == 0);
-  return container::parse_json(call.out);
-}
-
 }  // namespace
 
 TEST_CASE("run leaves a whole run folder whose configuration runs again to the same scores", "[cli]") {

@@ -21,19 +21,12 @@ using test::Call;
 
 namespace {
 
-std::vector<std::string> recalibrate(std::vector<std::string> more, const std::string& network = "net.safetensors",
-                                     const std::string& data = "images") {
+std::vector<std::string> recalibration(std::vector<std::string> more, const std::string& network = "net.safetensors",
+                                       const std::string& data = "images") {
   std::vector<std::string> arguments{"recalibrate", network, "--arch",       "cifar_resnet20",
                                      "--data",      data,    "--preprocess", "cifar10"};
   arguments.insert(arguments.end(), more.begin(), more.end());
   return arguments;
-}
-
-Call done(const test::Workplace& place, const std::vector<std::string>& arguments) {
-  Call call = test::shiftnorm(place.path(), arguments);
-  INFO(call.err);
-  REQUIRE(call.exit == 0);
-  return call;
 }
 
 constexpr std::array<std::string_view, 5> kEstimators{"population", "batch-mean", "ema", "ema-reset", "dua"};
@@ -94,7 +87,7 @@ TEST_CASE("an interrupted recalibration keeps what it has and goes on with --res
                                std::vector<std::string>{"--semantics", "batch", "--estimator", "ema", "--batch", "8"});
   const auto with = [&](std::vector<std::string> more) {
     more.insert(more.begin(), method.begin(), method.end());
-    return recalibrate(more);
+    return recalibration(more);
   };
   done(place, with({"--out", "whole", "--stats-out", "whole.bnstats", "--quiet"}));
   // Half of the work by one thread, so that some level or group is behind it: several threads have that many begun.
@@ -109,8 +102,8 @@ TEST_CASE("an interrupted recalibration keeps what it has and goes on with --res
   CHECK_FALSE(std::filesystem::exists(place / "part"));
   test::check_refused(place, {"stats", "show", "part.interrupted"}, 3, "is of an estimate that was interrupted");
   test::check_refused(place,
-                      recalibrate({"--policy", "blend", "--prior-images", "4", "--semantics", "batch", "--batch", "3",
-                                   "--out", "part", "--resume", "--quiet"}),
+                      recalibration({"--policy", "blend", "--prior-images", "4", "--semantics", "batch", "--batch", "3",
+                                     "--out", "part", "--resume", "--quiet"}),
                       2, "part.interrupted: is of an estimate with other options");
   done(place, with({"--out", "part", "--stats-out", "part.bnstats", "--quiet", "--resume"}));
   CHECK(read_file(place / "part") == read_file(place / "whole"));
@@ -120,21 +113,21 @@ TEST_CASE("an interrupted recalibration keeps what it has and goes on with --res
 
 TEST_CASE("with --max-images auto as many images are read as the layers need", "[cli]") {
   const test::Workplace place(10);
-  done(place,
-       recalibrate({"--max-images", "auto", "--out", "auto", "--stats-out", "auto.bnstats", "--quiet", "--seed", "5"}));
+  done(place, recalibration(
+                  {"--max-images", "auto", "--out", "auto", "--stats-out", "auto.bnstats", "--quiet", "--seed", "5"}));
   const Json provenance = container::parse_json(as_text(read_file(place / "auto.provenance.json")));
   const std::int64_t images = provenance.at("images").as_integer();
   CHECK((images == 32 || images == 64 || images == 100));
   CHECK_THAT(provenance.at("drawn").as_string(), Contains("auto: ") && Contains("seed 5"));
   // Law: the same as asking for that many.
-  done(place, recalibrate({"--max-images", std::to_string(images), "--out", "asked", "--quiet", "--seed", "5"}));
+  done(place, recalibration({"--max-images", std::to_string(images), "--out", "asked", "--quiet", "--seed", "5"}));
   CHECK(read_file(place / "asked") == read_file(place / "auto"));
   CHECK_THAT(done(place, {"stats", "show", "auto.bnstats", "--json"}).out, Contains("\"drawn\": \"auto: "));
-  test::check_refused(place, recalibrate({"--max-images", "auto", "--policy", "disabled", "--out", "x"}), 2,
+  test::check_refused(place, recalibration({"--max-images", "auto", "--policy", "disabled", "--out", "x"}), 2,
                       "--max-images = auto: needs");
-  test::check_refused(place,
-                      recalibrate({"--max-images", "auto", "--semantics", "batch", "--estimator", "ema", "--out", "x"}),
-                      2, "--max-images = auto: needs");
+  test::check_refused(
+      place, recalibration({"--max-images", "auto", "--semantics", "batch", "--estimator", "ema", "--out", "x"}), 2,
+      "--max-images = auto: needs");
   test::check_refused(place,
                       {"evaluate", "net.safetensors", "--arch", "cifar_resnet20", "--data", "images", "--preprocess",
                        "cifar10", "--max-images", "auto"},
@@ -143,30 +136,30 @@ TEST_CASE("with --max-images auto as many images are read as the layers need", "
 
 TEST_CASE("few images, pure batches and what batch-mean loses are told", "[cli]") {
   const test::Workplace place(4);
-  const Call few = done(place, recalibrate({"--max-images", "1", "--out", "one"}));
+  const Call few = done(place, recalibration({"--max-images", "1", "--out", "one"}));
   CHECK_THAT(few.err, Contains("one image does not tell whether the statistics have settled"));
-  const Call pure = done(place, recalibrate({"--semantics", "batch", "--estimator", "batch-mean", "--batch", "4",
-                                             "--shuffle", "off", "--out", "pure", "--json"}));
+  const Call pure = done(place, recalibration({"--semantics", "batch", "--estimator", "batch-mean", "--batch", "4",
+                                               "--shuffle", "off", "--out", "pure", "--json"}));
   CHECK_THAT(pure.err, Contains("10 of 10 batches hold images of one class alone"));
   CHECK_THAT(pure.err, Contains("batch-mean loses about 1/4 of the variance between images"));
   const Json settling = container::parse_json(pure.out).at("settling");
   CHECK(settling.at("layers").as_array().size() == 19);
   CHECK(settling.at("layers").as_array()[0].at("error").as_number() > 0);
   const Call ragged = done(
-      place, recalibrate({"--semantics", "batch", "--estimator", "batch-mean", "--batch", "16", "--out", "ragged"}));
+      place, recalibration({"--semantics", "batch", "--estimator", "batch-mean", "--batch", "16", "--out", "ragged"}));
   CHECK_THAT(ragged.err, Contains("counts the last batch of 8 image(s) as much as one of 16"));
 }
 
 TEST_CASE("inspect shows how far measured statistics lie from a checkpoint's own", "[cli]") {
   const test::Workplace place;
-  done(place, recalibrate({"--stats-out", "s.bnstats"}));  // --out may be left out
+  done(place, recalibration({"--stats-out", "s.bnstats"}));  // --out may be left out
   const Json drift =
       container::parse_json(done(place, {"inspect", "net.safetensors", "--stats", "s.bnstats", "--json"}).out)
           .at("drift");
   REQUIRE(drift.as_array().size() == 19);
   CHECK(drift.as_array()[2].at("symmetric_kl").as_number() > 0);
   CHECK_THAT(done(place, {"inspect", "net.safetensors", "--stats", "s.bnstats"}).out, Contains("variance ratio"));
-  test::check_refused(place, recalibrate({}), 2, "--out: missing");
+  test::check_refused(place, recalibration({}), 2, "--out: missing");
 }
 
 TEST_CASE("a file without running statistics is an explicit case", "[cli]") {
@@ -177,13 +170,13 @@ TEST_CASE("a file without running statistics is an explicit case", "[cli]") {
   CHECK(seen.at("batchnorms").as_array()[0].at("statistics").as_string() == "absent");
   CHECK_THAT(done(place, {"inspect", "bare.safetensors", "--arch", "cifar_resnet20"}).out,
              Contains("no source statistics"));
-  test::check_refused(place, recalibrate({"--out", "x", "--quiet"}, "bare.safetensors"), 2,
+  test::check_refused(place, recalibration({"--out", "x", "--quiet"}, "bare.safetensors"), 2,
                       "bare.safetensors: its BatchNorms keep no running statistics");
   test::check_refused(
       place,
-      recalibrate({"--policy", "blend", "--prior-images", "16", "--stats-out", "x", "--quiet"}, "bare.safetensors"), 2,
-      "no source statistics: the file holds none");
-  done(place, recalibrate({"--stats-out", "s.bnstats", "--quiet"}, "bare.safetensors"));
+      recalibration({"--policy", "blend", "--prior-images", "16", "--stats-out", "x", "--quiet"}, "bare.safetensors"),
+      2, "no source statistics: the file holds none");
+  done(place, recalibration({"--stats-out", "s.bnstats", "--quiet"}, "bare.safetensors"));
   const std::vector<std::string> evaluate{"evaluate", "bare.safetensors", "--arch",  "cifar_resnet20", "--data",
                                           "images",   "--preprocess",     "cifar10", "--json"};
   const auto with = [&](std::vector<std::string> more) {
@@ -199,6 +192,6 @@ TEST_CASE("a file without running statistics is an explicit case", "[cli]") {
   arrays.erase("bn1.running_mean");
   std::vector<std::pair<std::string, Array>> damaged(arrays.begin(), arrays.end());
   write_file(place / "damaged.safetensors", container::write_safetensors(damaged));
-  test::check_refused(place, recalibrate({"--out", "x", "--quiet"}, "damaged.safetensors"), 3,
+  test::check_refused(place, recalibration({"--out", "x", "--quiet"}, "damaged.safetensors"), 3,
                       "1 missing (bn1.running_mean)");
 }

@@ -11,13 +11,6 @@ using container::Json;
 
 namespace {
 
-std::string done(const test::Workplace& place, const std::vector<std::string>& arguments) {
-  const test::Call call = test::shiftnorm(place.path(), arguments);
-  INFO(call.err);
-  REQUIRE(call.exit == 0);
-  return call.out;
-}
-
 std::size_t occurrences(const std::string& text, std::string_view part) {
   std::size_t count = 0;
   for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
@@ -33,7 +26,7 @@ const std::vector<std::string> kRecalibrate{"recalibrate", "net.safetensors", "-
 std::string recalibrate(const test::Workplace& place, const std::string& out) {
   std::vector<std::string> arguments = kRecalibrate;
   arguments.push_back(out);
-  return done(place, arguments);
+  return done(place, arguments).out;
 }
 
 }  // namespace
@@ -43,7 +36,7 @@ TEST_CASE("export and recalibrate write ONNX where the name asks for it", "[cli]
   const test::Workplace place;
   CHECK_THAT(recalibrate(place, "a.onnx"), Catch::Matchers::StartsWith("a.onnx: adabn from 20 images") &&
                                                Catch::Matchers::EndsWith(", converted from safetensors to ONNX\n"));
-  CHECK(done(place, {"export", "net.safetensors", "--stats", "s.bnstats", "--fold", "--out", "f.onnx"}) ==
+  CHECK(done(place, {"export", "net.safetensors", "--stats", "s.bnstats", "--fold", "--out", "f.onnx"}).out ==
         "f.onnx: adabn from the statistics of 20 images, converted from safetensors to ONNX, BatchNorms folded\n");
   const std::string plain = bytes_of(place / "a.onnx"), folded = bytes_of(place / "f.onnx");
   CHECK(occurrences(plain, "BatchNormalization") == 19);
@@ -70,7 +63,7 @@ TEST_CASE("statistics of a described network ask for its description", "[cli]") 
 
 TEST_CASE("a network converts without statistics, under its own or none", "[cli]") {
   const test::Workplace place;
-  CHECK(done(place, {"export", "net.safetensors", "--arch", "cifar_resnet20", "--out", "a.onnx"}) ==
+  CHECK(done(place, {"export", "net.safetensors", "--arch", "cifar_resnet20", "--out", "a.onnx"}).out ==
         "a.onnx: source, converted from safetensors to ONNX\n");
   done(place, {"export", "net.safetensors", "--arch", "cifar_resnet20", "--out", "copy.bin"});
   CHECK(read_file(place / "copy.bin") == read_file(place / "net.safetensors"));

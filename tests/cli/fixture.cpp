@@ -79,6 +79,21 @@ void Workplace::write_yaml(const std::string& name, const std::string& modes, co
                  modes + "\nevaluate: {interval: {resamples: 200}}\n" + more);
 }
 
+Call done(const Workplace& place, std::vector<std::string> arguments) {
+  Call call = shiftnorm(place.path(), std::move(arguments));
+  INFO(call.err);
+  REQUIRE(call.exit == 0);
+  return call;
+}
+
+container::Json json_of(const Call& call) {
+  INFO(call.err);
+  REQUIRE(call.exit == 0);
+  return container::parse_json(call.out);
+}
+
+container::Json json_at(const std::filesystem::path& file) { return container::parse_json(as_text(read_file(file))); }
+
 void check_refused(const Workplace& place, const std::vector<std::string>& arguments, int exit,
                    const std::string& line) {
   const std::vector<std::string> before = files_below(place.path());

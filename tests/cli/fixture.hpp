@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "process.hpp"
+#include "shiftnorm/container/json.hpp"
 #include "support/shared_data.hpp"
 
 namespace shiftnorm::test {
@@ -23,6 +25,13 @@ class Workplace {
  private:
   TempDir dir_;
 };
+
+/// The call, which ends with exit code 0.
+Call done(const Workplace& place, std::vector<std::string> arguments);
+/// What such a call with --json printed.
+[[nodiscard]] container::Json json_of(const Call& call);
+/// The document in a file.
+[[nodiscard]] container::Json json_at(const std::filesystem::path& file);
 
 /// The call fails with this exit code and says so in one line that holds `line`; no file appears or goes.
 void check_refused(const Workplace& place, const std::vector<std::string>& arguments, int exit,

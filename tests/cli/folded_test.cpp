@@ -12,13 +12,6 @@ using container::Json;
 
 namespace {
 
-test::Call done(const test::Workplace& place, const std::vector<std::string>& arguments) {
-  test::Call call = test::shiftnorm(place.path(), arguments);
-  INFO(call.err);
-  REQUIRE(call.exit == 0);
-  return call;
-}
-
 /// The workplace's network as ONNX with its BatchNorms folded away.
 void write_folded(const test::Workplace& place) {
   done(place, {"export", "net.safetensors", "--arch", "cifar_resnet20", "--fold", "--out", "f.onnx"});

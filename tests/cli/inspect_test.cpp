@@ -20,14 +20,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Json json_of(const Call& call) {
-  INFO(call.err);
-  REQUIRE(call.exit == 0);
-  return container::parse_json(call.out);
-}
-
 /// Three CR images of two patients and stations, an ultrasound image, and one cut short. 12 bits, values 0 to 255.
-void put_archive(const fs::path& root) {
+void put_mixed_archive(const fs::path& root) {
   fs::create_directories(root);
   std::vector<std::uint16_t> values;
   for (std::uint16_t p = 0; p < 256; ++p) values.push_back(p);
@@ -62,7 +56,7 @@ std::int64_t sum(const Json& counts) {
 // Oracle: how the archive is made.
 TEST_CASE("inspect counts what a DICOM archive holds", "[cli]") {
   const test::Workplace place(0);
-  put_archive(place / "archive");
+  put_mixed_archive(place / "archive");
   const Json json = json_of(test::shiftnorm(place.path(), {"inspect", "archive", "--json"}));
   const Json& counts = json.at("counts");
   CHECK(counts.at("images").as_integer() == 4);
@@ -92,7 +86,7 @@ TEST_CASE("inspect counts what a DICOM archive holds", "[cli]") {
 
 TEST_CASE("inspect names sites only when told to", "[cli]") {
   const test::Workplace place(0);
-  put_archive(place / "archive");
+  put_mixed_archive(place / "archive");
   const Call hidden =
       test::shiftnorm(place.path(), {"inspect", "archive", "--domain", "StationName", "--log-level", "debug"});
   CHECK(hidden.exit == 0);
@@ -106,7 +100,7 @@ TEST_CASE("inspect names sites only when told to", "[cli]") {
 // Law: voi `bits` divides by 4095, so nothing may lie outside [0, 255/4095]; one channel from grey images.
 TEST_CASE("inspect shows the intensities that a network gets", "[cli]") {
   const test::Workplace place(0);
-  put_archive(place / "archive");
+  put_mixed_archive(place / "archive");
   write_file(place / "steps.yaml", "- {voi: bits}\n- {to_float: {}}\n");
   const Json json =
       json_of(test::shiftnorm(place.path(), {"inspect", "archive", "--preprocess", "steps.yaml", "--json"}));
@@ -121,7 +115,7 @@ TEST_CASE("inspect shows the intensities that a network gets", "[cli]") {
 // Pixels of patients: docs/reference/dicom.md#privacy.
 TEST_CASE("the page of inspect holds no picture unless asked, and none of ultrasound", "[cli]") {
   const test::Workplace place(0);
-  put_archive(place / "archive");
+  put_mixed_archive(place / "archive");
   REQUIRE(test::shiftnorm(place.path(), {"inspect", "archive", "--html", "plain.html"}).exit == 0);
   const std::string plain(as_text(read_file(place / "plain.html")));
   CHECK(count(plain, "<img") == 0);

@@ -12,17 +12,9 @@ using namespace shiftnorm;
 using Catch::Matchers::Contains;
 using container::Json;
 using test::Call;
+using test::json_at;
 
 namespace {
-
-Json json_at(const std::filesystem::path& path) { return container::parse_json(as_text(read_file(path))); }
-
-Call done(const test::Workplace& place, const std::vector<std::string>& arguments) {
-  Call call = test::shiftnorm(place.path(), arguments);
-  INFO(call.err);
-  REQUIRE(call.exit == 0);
-  return call;
-}
 
 Json run(const test::Workplace& place, const std::vector<std::string>& more = {}) {
   std::vector<std::string> arguments{"run", "x.yaml", "--out", "out", "--quiet"};

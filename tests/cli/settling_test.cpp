@@ -55,9 +55,9 @@ void write_images(const std::filesystem::path& file, std::int64_t count) {
                        std::pair{std::string("x"), Array::from_floats({count, 2, kRows, kColumns}, values)}}));
 }
 
-struct Place {
+struct SettlingPlace {
   test::TempDir dir;
-  explicit Place(std::int64_t images) {
+  explicit SettlingPlace(std::int64_t images) {
     write_network(dir.path() / "net.onnx");
     write_images(dir.path() / "images.safetensors", images);
   }
@@ -80,7 +80,7 @@ struct Place {
 //   weights:   1, and v1 / f with f a thousandth of the layer's mean variance.
 // By itself channel 1 would not have settled (0.18), with an equal weight neither would the layer (0.13).
 TEST_CASE("a nearly constant channel far from the file's mean does not unsettle its layer", "[cli]") {
-  const Place place(32);
+  const SettlingPlace place(32);
   const Json layer = container::parse_json(place.recalibrate({}).out).at("settling").at("layers").as_array().at(0);
   const double v0 = 1 + 1.0 / 16, v1 = std::pow(double{kStep} / 2, 2), floor = 1e-3 * (v0 + v1) / 2, share = v1 / floor;
   const double error = std::sqrt((1 / (16 * 31 * v0) + share / 31) / (1 + share));
@@ -96,7 +96,7 @@ TEST_CASE("a nearly constant channel far from the file's mean does not unsettle 
 // By the figure above 32 images are enough, whichever are drawn: k of one kind and 32 - k of the other spread least
 // when a kind is missing and most when k = 16. If the channel counted as much as the other, 64 would be taken.
 TEST_CASE("max-images auto stops at 32 images in spite of a nearly constant channel", "[cli]") {
-  const Place place(512);
+  const SettlingPlace place(512);
   const std::string seed = GENERATE("1", "2", "3");
   const test::Call call = place.recalibrate({"--max-images", "auto", "--seed", seed});
   const Json told = container::parse_json(call.out);

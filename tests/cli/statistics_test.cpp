@@ -22,12 +22,6 @@ std::vector<std::string> recalibrate(const std::string& data, const std::string&
   return arguments;
 }
 
-Json json_of(const Call& call) {
-  INFO(call.err);
-  REQUIRE(call.exit == 0);
-  return container::parse_json(call.out);
-}
-
 void check_done(const test::Workplace& place, const std::vector<std::string>& arguments) {
   const Call call = test::shiftnorm(place.path(), arguments);
   INFO(call.err);

@@ -11,10 +11,9 @@ using namespace shiftnorm;
 using Catch::Matchers::Contains;
 using container::Json;
 using test::Call;
+using test::json_at;
 
 namespace {
-
-Json json_at(const std::filesystem::path& file) { return container::parse_json(as_text(read_file(file))); }
 
 std::map<std::string, std::filesystem::file_time_type> result_times(const std::filesystem::path& folder) {
   std::map<std::string, std::filesystem::file_time_type> times;

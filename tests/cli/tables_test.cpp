@@ -26,12 +26,6 @@ std::vector<std::string> job(const std::string& command, const std::string& data
   return arguments;
 }
 
-Json json_of(const Call& call) {
-  INFO(call.err);
-  REQUIRE(call.exit == 0);
-  return container::parse_json(call.out);
-}
-
 /// The images of the workplace, two a class: those named 0 come from scanner "  A", those named 1 from "a " and, for
 /// the last two classes, from "B b".
 std::string table_of_images(const std::string& prefix) {

@@ -12,7 +12,7 @@ using config::parse_pipeline;
 
 namespace {
 
-std::string error_of(const std::string& yaml) {
+std::string pipeline_error(const std::string& yaml) {
   try {
     (void)parse_pipeline(yaml, "p.yaml");
   } catch (const ConfigError& e) {
@@ -21,7 +21,7 @@ std::string error_of(const std::string& yaml) {
   return {};
 }
 
-struct Case {
+struct PipelineCase {
   std::string yaml, error;
 };
 
@@ -83,7 +83,7 @@ TEST_CASE("every preset survives being written and read", "[experiment]") {
 }
 
 TEST_CASE("steps are refused with their place", "[experiment]") {
-  const Case c = GENERATE(values<Case>({
+  const PipelineCase c = GENERATE(values<PipelineCase>({
       {"[{resise: 3}, {to_float: {}}]", "p.yaml:1:3: preprocess[0].resise is no key; nearest is 'resize'"},
       {"[{resize: 0}, {to_float: {}}]", "p.yaml:1:11: preprocess[0].resize = 0; expected an integer from 1 to 16384"},
       {"[{resize: 8, interpolation: cubic}, {to_float: {}}]",
@@ -104,5 +104,5 @@ TEST_CASE("steps are refused with their place", "[experiment]") {
        "p.yaml:1:21: preprocess[0].to_float.scale = inf; expected a number of at least 1e-30"},
       {"{resize: 8}", "p.yaml:1:1: preprocess = a map; expected a preset's name or a list of steps"},
   }));
-  CHECK(error_of(c.yaml) == c.error);
+  CHECK(pipeline_error(c.yaml) == c.error);
 }

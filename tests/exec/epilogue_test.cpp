@@ -16,14 +16,14 @@ namespace {
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
-struct Case {
+struct EpilogueCase {
   const char* name;
   Ints input;
   std::int64_t outputs, kernel, stride, groups;
   bool fuses = false;
 };
 
-ConvolutionShape shape_of(const Case& c) {
+ConvolutionShape shape_of(const EpilogueCase& c) {
   const std::size_t axes = c.input.size() - 2;
   Ints output{1, c.outputs};
   for (std::size_t i = 0; i < axes; ++i) output.push_back((c.input[i + 2] - 1) / c.stride + 1);
@@ -78,26 +78,26 @@ std::vector<std::int64_t> different(const Layout& layout, std::span<const float>
 
 TEST_CASE("A convolution with an epilogue has the bits of convolution and normalisation", "[exec][isa]") {
   limit_once();
-  const auto c = GENERATE(values<Case>({{"1 x 1", {1, 96, 9, 11}, 48, 1, 1, 1},
-                                        {"1 x 1 of few channels", {1, 16, 30, 30}, 96, 1, 1, 1, true},
-                                        {"1 x 1 of uneven channels", {1, 24, 23, 24}, 152, 1, 1, 1, true},
-                                        {"1 x 1 to one block and a half", {1, 144, 14, 17}, 24, 1, 1, 1},
-                                        {"1 x 1 to two blocks and a half", {1, 75, 9, 15}, 39, 1, 1, 1},
-                                        {"1 x 1 to half a block", {1, 24, 13, 13}, 7, 1, 1, 1, true},
-                                        {"1 x 1 of few pixels", {1, 19, 2, 1}, 16, 1, 1, 1, true},
-                                        {"1 x 1 along one axis", {1, 40, 513}, 40, 1, 1, 1, true},
-                                        {"3 x 3", {1, 64, 14, 14}, 64, 3, 1, 1},
-                                        {"3 x 3, odd channels", {1, 19, 10, 10}, 37, 3, 1, 1},
-                                        {"grouped", {1, 64, 10, 10}, 64, 3, 1, 2},
-                                        {"depthwise", {1, 32, 28, 28}, 32, 3, 1, 32, true},
-                                        {"depthwise, a remainder", {1, 16, 9, 17}, 16, 3, 1, 16, true},
-                                        {"depthwise, strided", {1, 96, 15, 15}, 96, 3, 2, 96, true},
-                                        {"depthwise, even and strided", {1, 16, 30, 28}, 16, 3, 2, 16, true},
-                                        {"depthwise 5 x 5", {1, 48, 14, 14}, 48, 5, 1, 48, true},
-                                        {"depthwise 5 x 5, strided", {1, 16, 20, 29}, 16, 5, 2, 16, true},
-                                        {"depthwise, odd channels", {1, 24, 10, 10}, 24, 3, 1, 24, true},
-                                        {"depthwise, small", {1, 19, 3, 2}, 19, 5, 1, 19, true},
-                                        {"first layer, three channels", {1, 3, 32, 32}, 32, 3, 2, 1}}));
+  const auto c = GENERATE(values<EpilogueCase>({{"1 x 1", {1, 96, 9, 11}, 48, 1, 1, 1},
+                                                {"1 x 1 of few channels", {1, 16, 30, 30}, 96, 1, 1, 1, true},
+                                                {"1 x 1 of uneven channels", {1, 24, 23, 24}, 152, 1, 1, 1, true},
+                                                {"1 x 1 to one block and a half", {1, 144, 14, 17}, 24, 1, 1, 1},
+                                                {"1 x 1 to two blocks and a half", {1, 75, 9, 15}, 39, 1, 1, 1},
+                                                {"1 x 1 to half a block", {1, 24, 13, 13}, 7, 1, 1, 1, true},
+                                                {"1 x 1 of few pixels", {1, 19, 2, 1}, 16, 1, 1, 1, true},
+                                                {"1 x 1 along one axis", {1, 40, 513}, 40, 1, 1, 1, true},
+                                                {"3 x 3", {1, 64, 14, 14}, 64, 3, 1, 1},
+                                                {"3 x 3, odd channels", {1, 19, 10, 10}, 37, 3, 1, 1},
+                                                {"grouped", {1, 64, 10, 10}, 64, 3, 1, 2},
+                                                {"depthwise", {1, 32, 28, 28}, 32, 3, 1, 32, true},
+                                                {"depthwise, a remainder", {1, 16, 9, 17}, 16, 3, 1, 16, true},
+                                                {"depthwise, strided", {1, 96, 15, 15}, 96, 3, 2, 96, true},
+                                                {"depthwise, even and strided", {1, 16, 30, 28}, 16, 3, 2, 16, true},
+                                                {"depthwise 5 x 5", {1, 48, 14, 14}, 48, 5, 1, 48, true},
+                                                {"depthwise 5 x 5, strided", {1, 16, 20, 29}, 16, 5, 2, 16, true},
+                                                {"depthwise, odd channels", {1, 24, 10, 10}, 24, 3, 1, 24, true},
+                                                {"depthwise, small", {1, 19, 3, 2}, 19, 5, 1, 19, true},
+                                                {"first layer, three channels", {1, 3, 32, 32}, 32, 3, 2, 1}}));
   const ConvolutionShape shape = shape_of(c);
   Ints extents{c.outputs, c.input[1] / c.groups};
   for (std::size_t i = 2; i < c.input.size(); ++i) extents.push_back(c.kernel);
@@ -143,17 +143,17 @@ TEST_CASE("A convolution with an epilogue has the bits of convolution and normal
 
 TEST_CASE("A convolution with a prologue has the bits of normalisation and convolution", "[exec][isa]") {
   limit_once();
-  const auto c = GENERATE(values<Case>({{"to half a block", {1, 32, 12, 12}, 8, 1, 1, 1},
-                                        {"to one block", {1, 32, 40, 41}, 16, 1, 1, 1},
-                                        {"to one block and a half", {1, 144, 14, 17}, 24, 1, 1, 1},
-                                        {"to two blocks", {1, 192, 28, 28}, 32, 1, 1, 1},
-                                        {"to four blocks", {1, 384, 14, 14}, 64, 1, 1, 1},
-                                        {"to five blocks", {1, 200, 16, 8}, 80, 1, 1, 1},
-                                        {"to six blocks", {1, 576, 14, 14}, 96, 1, 1, 1},
-                                        {"odd channels", {1, 75, 131}, 37, 1, 1, 1},
-                                        {"depthwise", {1, 40, 28, 28}, 40, 3, 1, 40},
-                                        {"depthwise, strided", {1, 32, 28, 27}, 32, 3, 2, 32},
-                                        {"depthwise 5 x 5", {1, 19, 17, 16}, 19, 5, 1, 19}}));
+  const auto c = GENERATE(values<EpilogueCase>({{"to half a block", {1, 32, 12, 12}, 8, 1, 1, 1},
+                                                {"to one block", {1, 32, 40, 41}, 16, 1, 1, 1},
+                                                {"to one block and a half", {1, 144, 14, 17}, 24, 1, 1, 1},
+                                                {"to two blocks", {1, 192, 28, 28}, 32, 1, 1, 1},
+                                                {"to four blocks", {1, 384, 14, 14}, 64, 1, 1, 1},
+                                                {"to five blocks", {1, 200, 16, 8}, 80, 1, 1, 1},
+                                                {"to six blocks", {1, 576, 14, 14}, 96, 1, 1, 1},
+                                                {"odd channels", {1, 75, 131}, 37, 1, 1, 1},
+                                                {"depthwise", {1, 40, 28, 28}, 40, 3, 1, 40},
+                                                {"depthwise, strided", {1, 32, 28, 27}, 32, 3, 2, 32},
+                                                {"depthwise 5 x 5", {1, 19, 17, 16}, 19, 5, 1, 19}}));
   const ConvolutionShape shape = shape_of(c);
   const std::int64_t block = channel_block();
   Ints extents{c.outputs, c.input[1] / c.groups};
@@ -191,13 +191,13 @@ TEST_CASE("A convolution with a prologue has the bits of normalisation and convo
 }
 
 TEST_CASE("Where fetching ahead does not pay, a convolution reads its source as it is", "[exec]") {
-  const auto c = GENERATE(values<Case>({{"many outputs", {1, 384, 14, 14}, 112, 1, 1, 1},
-                                        {"as many as inputs", {1, 64, 14, 14}, 64, 1, 1, 1},
-                                        {"few pixels", {1, 960, 7, 7}, 96, 1, 1, 1},
-                                        {"3 x 3", {1, 64, 14, 14}, 16, 3, 1, 1},
-                                        {"depthwise, few pixels", {1, 960, 7, 7}, 960, 3, 1, 960},
-                                        {"depthwise, large", {1, 32, 56, 56}, 32, 3, 1, 32},
-                                        {"strided", {1, 64, 28, 28}, 16, 1, 2, 1}}));
+  const auto c = GENERATE(values<EpilogueCase>({{"many outputs", {1, 384, 14, 14}, 112, 1, 1, 1},
+                                                {"as many as inputs", {1, 64, 14, 14}, 64, 1, 1, 1},
+                                                {"few pixels", {1, 960, 7, 7}, 96, 1, 1, 1},
+                                                {"3 x 3", {1, 64, 14, 14}, 16, 3, 1, 1},
+                                                {"depthwise, few pixels", {1, 960, 7, 7}, 960, 3, 1, 960},
+                                                {"depthwise, large", {1, 32, 56, 56}, 32, 3, 1, 32},
+                                                {"strided", {1, 64, 28, 28}, 16, 1, 2, 1}}));
   const Shape weights_shape{c.outputs, c.input[1] / c.groups, c.kernel, c.kernel};
   const Tensor weights(weights_shape, random_floats(static_cast<std::size_t>(weights_shape.elements()), 3));
   CAPTURE(c.name);
@@ -209,9 +209,9 @@ TEST_CASE("A convolution takes in the factors of its inputs", "[exec][isa]") {
   limit_once();
   // Oracle: the product and the convolution one after the other. Each product of three is rounded twice in both, in
   // another order: at most 2 * 2^-24 of it, and sums of as many terms are rounded as often.
-  const auto c = GENERATE(values<Case>({{"few inputs", {1, 32, 28, 9}, 16, 1, 1, 1},
-                                        {"one block and a half", {1, 96, 14, 14}, 24, 1, 1, 1},
-                                        {"an odd number", {1, 37, 11, 13}, 40, 1, 1, 1}}));
+  const auto c = GENERATE(values<EpilogueCase>({{"few inputs", {1, 32, 28, 9}, 16, 1, 1, 1},
+                                                {"one block and a half", {1, 96, 14, 14}, 24, 1, 1, 1},
+                                                {"an odd number", {1, 37, 11, 13}, 40, 1, 1, 1}}));
   const ConvolutionShape shape = shape_of(c);
   const std::int64_t block = channel_block();
   const Shape weights_shape{c.outputs, c.input[1], 1, 1};

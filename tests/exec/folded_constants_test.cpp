@@ -10,7 +10,7 @@ using namespace shiftnorm::test;
 
 namespace {
 
-struct Case {
+struct FoldedCase {
   const char* op;
   std::vector<Shape> floats;   ///< operands that are activations, or float constants
   std::vector<Ints> integers;  ///< those behind them, constants either way
@@ -20,7 +20,7 @@ struct Case {
 }  // namespace
 
 TEST_CASE("Constants are folded to what the plain loops compute", "[exec]") {
-  const auto c = GENERATE(values<Case>({
+  const auto c = GENERATE(values<FoldedCase>({
       {"Transpose", {{2, 3, 4}}, {}, {{"perm", Ints{2, 0, 1}}}},
       {"Transpose", {{2, 3, 4}}, {}, {}},
       {"Slice", {{5, 6}}, {{4, 0}, {-10, 6}, {0, 1}, {-2, 3}}, {}},

@@ -29,7 +29,7 @@ void check_against_reference(Graph& g, std::vector<ValueId> outputs) {
 }
 void check_against_reference(Graph& g, ValueId output) { check_against_reference(g, std::vector{output}); }
 
-struct Case {
+struct ConvolutionCase {
   const char* name;
   Ints input, weights, strides, pads, dilations;
   std::int64_t group;
@@ -38,7 +38,7 @@ struct Case {
 }  // namespace
 
 TEST_CASE("Convolutions agree with plain loops", "[exec]") {
-  const auto c = GENERATE(values<Case>(
+  const auto c = GENERATE(values<ConvolutionCase>(
       {{"first layer, three channels", {1, 3, 21, 17}, {16, 3, 7, 7}, {2, 2}, {3, 3, 3, 3}, {1, 1}, 1},
        {"first layer, one channel", {1, 1, 20, 20}, {8, 1, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1},
        {"first layer, five channels", {1, 5, 9, 9}, {7, 5, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1},

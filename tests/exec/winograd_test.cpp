@@ -16,12 +16,12 @@ using exec::ConvolutionShape;
 
 namespace {
 
-struct Case {
+struct WinogradCase {
   std::int64_t inputs, outputs, height, width;
   std::vector<std::int64_t> pads;  ///< top, left, bottom, right
 };
 
-ConvolutionShape shape_of(const Case& c) {
+ConvolutionShape shape_of(const WinogradCase& c) {
   const std::int64_t down = c.height + c.pads[0] + c.pads[2] - 2, across = c.width + c.pads[1] + c.pads[3] - 2;
   return {{1, c.inputs, c.height, c.width},
           {1, c.outputs, down, across},
@@ -72,15 +72,15 @@ struct Limited {
 }  // namespace
 
 TEST_CASE("Winograd's convolutions agree with the definition on every instruction set", "[exec]") {
-  const auto c = GENERATE(values<Case>({{16, 16, 32, 32, {1, 1, 1, 1}},
-                                        {48, 32, 13, 9, {1, 1, 1, 1}},
-                                        {19, 37, 8, 17, {1, 1, 1, 1}},
-                                        {64, 8, 4, 4, {1, 1, 1, 1}},
-                                        {8, 24, 3, 5, {2, 2, 2, 2}},
-                                        {16, 16, 11, 6, {0, 0, 0, 0}},
-                                        {16, 40, 7, 7, {0, 2, 1, 0}},
-                                        {16, 16, 2, 2, {7, 5, 6, 8}},  // whole tiles of padding
-                                        {256, 64, 20, 30, {1, 1, 1, 1}}}));
+  const auto c = GENERATE(values<WinogradCase>({{16, 16, 32, 32, {1, 1, 1, 1}},
+                                                {48, 32, 13, 9, {1, 1, 1, 1}},
+                                                {19, 37, 8, 17, {1, 1, 1, 1}},
+                                                {64, 8, 4, 4, {1, 1, 1, 1}},
+                                                {8, 24, 3, 5, {2, 2, 2, 2}},
+                                                {16, 16, 11, 6, {0, 0, 0, 0}},
+                                                {16, 40, 7, 7, {0, 2, 1, 0}},
+                                                {16, 16, 2, 2, {7, 5, 6, 8}},  // whole tiles of padding
+                                                {256, 64, 20, 30, {1, 1, 1, 1}}}));
   const bool with_bias = GENERATE(false, true);
   const ConvolutionShape s = shape_of(c);
   const std::vector<float> x = random_floats(static_cast<std::size_t>(s.src.elements()), 5);

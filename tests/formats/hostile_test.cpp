@@ -15,13 +15,13 @@ using test::TorchFile;
 
 namespace {
 
-Checkpoint parse(const std::vector<std::byte>& bytes) { return parse_checkpoint(bytes, "evil.pth"); }
+Checkpoint parse_hostile(const std::vector<std::byte>& bytes) { return parse_checkpoint(bytes, "evil.pth"); }
 
 void check_refused(const PickleBuilder& pickle, const std::string& message) {
   const TorchFile file;
   for (const auto& bytes : {file.zip_around(pickle.finish()), file.legacy_around(pickle.finish()), pickle.finish()}) {
-    CHECK_THROWS_AS(parse(bytes), FormatError);
-    CHECK_THROWS_WITH(parse(bytes), Contains(message));
+    CHECK_THROWS_AS(parse_hostile(bytes), FormatError);
+    CHECK_THROWS_WITH(parse_hostile(bytes), Contains(message));
   }
 }
 
@@ -60,7 +60,7 @@ TEST_CASE("Names are made printable") {
 
 // Law: as above, for protocol 0.
 TEST_CASE("A text pickle that names os.system is refused by that name") {
-  CHECK_THROWS_WITH(parse(test::bytes_of("cos\nsystem\n(S'echo pwned'\ntR.")),
+  CHECK_THROWS_WITH(parse_hostile(test::bytes_of("cos\nsystem\n(S'echo pwned'\ntR.")),
                     Contains("evil.pth: the pickle names 'os.system'"));
 }
 
@@ -116,7 +116,7 @@ TEST_CASE("Lying lengths in a pickle are refused before memory is taken") {
       {"\x95\xff\xff\xff\xff\xff\xff\xff\x7f"s, "frame of 9223372036854775807 bytes"},
       {"cos"s, "the line has no end"},
   }));
-  CHECK_THROWS_WITH(parse(TorchFile().zip_around(PickleBuilder().raw(code).finish())), Contains(message));
+  CHECK_THROWS_WITH(parse_hostile(TorchFile().zip_around(PickleBuilder().raw(code).finish())), Contains(message));
 }
 
 // Laws: neither depth nor cycles cost stack; values and references are counted, so that memory stays below 200 MB.
@@ -125,36 +125,36 @@ TEST_CASE("Bombs go off within their bounds") {
   const TorchFile file;
   SECTION("lists 100000 deep") {
     const auto pickle = PickleBuilder().raw(repeat("]", 100000)).raw(repeat("a", 99999)).finish();
-    CHECK_THROWS_WITH(parse(file.zip_around(pickle)), Contains("evil.pth: holds no dict"));
+    CHECK_THROWS_WITH(parse_hostile(file.zip_around(pickle)), Contains("evil.pth: holds no dict"));
   }
   SECTION("dicts 10000 deep") {
     PickleBuilder pickle;
     for (int i = 0; i < 10000; ++i) pickle.op('}').text("k");
     pickle.none().raw(repeat("s", 10000));
-    CHECK_THROWS_WITH(parse(file.legacy_around(pickle.finish())), Contains("evil.pth: holds a dict of k"));
+    CHECK_THROWS_WITH(parse_hostile(file.legacy_around(pickle.finish())), Contains("evil.pth: holds a dict of k"));
   }
   SECTION("a dict that holds itself") {
-    CHECK_THROWS_WITH(parse(file.zip_around(PickleBuilder().raw("}q\x01").text("k").raw("h\x01s").finish())),
+    CHECK_THROWS_WITH(parse_hostile(file.zip_around(PickleBuilder().raw("}q\x01").text("k").raw("h\x01s").finish())),
                       Contains("holds a dict of k"));
   }
   SECTION("marks without end") {
-    CHECK_THROWS_WITH(parse(file.zip_around(PickleBuilder().raw(repeat("(", 5000000)).finish())),
+    CHECK_THROWS_WITH(parse_hostile(file.zip_around(PickleBuilder().raw(repeat("(", 5000000)).finish())),
                       Contains("more than 4194304 references"));
   }
   SECTION("values without end") {
-    CHECK_THROWS_WITH(parse(file.zip_around(PickleBuilder().raw(repeat("]", 1100000)).finish())),
+    CHECK_THROWS_WITH(parse_hostile(file.zip_around(PickleBuilder().raw(repeat("]", 1100000)).finish())),
                       Contains("more than 1048576 values"));
   }
   SECTION("a list copied again and again") {
     PickleBuilder pickle;
     pickle.global("builtins", "list").raw("q\x01]q\x02(").raw(repeat("N", 100000)).raw("eK\x01");
     pickle.raw(repeat("0h\x01h\x02\x85R", 10000));
-    CHECK_THROWS_WITH(parse(file.zip_around(pickle.finish())), Contains("more than 4194304 references"));
+    CHECK_THROWS_WITH(parse_hostile(file.zip_around(pickle.finish())), Contains("more than 4194304 references"));
   }
   SECTION("a call of a call of a call") {
     PickleBuilder pickle;
     pickle.global("a", "b").raw(repeat(")R", 100000));
-    CHECK_THROWS_WITH(parse(file.zip_around(pickle.finish())), Contains("the pickle names 'a.b'"));
+    CHECK_THROWS_WITH(parse_hostile(file.zip_around(pickle.finish())), Contains("the pickle names 'a.b'"));
   }
   SECTION("objects that hold themselves") {
     PickleBuilder pickle;
@@ -165,7 +165,7 @@ TEST_CASE("Bombs go off within their bounds") {
             "h\x01sb(h\x01h\x01uh\x01"
             "ah\x01\x85")
         .op('0');
-    CHECK_THROWS_AS(parse(file.zip_around(pickle.finish())), FormatError);
+    CHECK_THROWS_AS(parse_hostile(file.zip_around(pickle.finish())), FormatError);
   }
   SECTION("one large dict under a thousand names, of an object and of dicts that hold it") {
     TorchFile many;
@@ -182,7 +182,7 @@ TEST_CASE("Bombs go off within their bounds") {
     pickle.op('u').global("a", "b").raw(")\x81(");
     for (int i = 0; i < 300000; ++i) pickle.raw("\x8c\x06").raw(std::to_string(100000 + i)).raw("h\x01");
     pickle.op('u');
-    CHECK(parse(many.zip_around(pickle.finish())).tensors.size() == 20000);
+    CHECK(parse_hostile(many.zip_around(pickle.finish())).tensors.size() == 20000);
   }
   SECTION("a long name above many dicts") {
     TorchFile many;
@@ -195,13 +195,13 @@ TEST_CASE("Bombs go off within their bounds") {
       pickle.op('s');
     }
     pickle.op('u').op('s');
-    CHECK(parse(many.zip_around(pickle.finish())).sets.chosen.size() < 10000);
+    CHECK(parse_hostile(many.zip_around(pickle.finish())).sets.chosen.size() < 10000);
   }
   SECTION("one storage unfolded by many views") {
     TorchFile many;
     const std::size_t s = many.add_floats("0", std::vector<float>(100000));
     for (int i = 0; i < 1000; ++i) many.views.push_back({"t" + std::to_string(i), s, 0, {100000}, {1}});
-    CHECK_THROWS_WITH(parse(many.zip()), Contains("unfold to more than 4 times the file"));
+    CHECK_THROWS_WITH(parse_hostile(many.zip()), Contains("unfold to more than 4 times the file"));
   }
   // Each takes well under a second; the bound is for runaways, on a busy machine and under sanitizers.
   CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(20));
@@ -235,7 +235,7 @@ TEST_CASE("Objects that share what they are made of are refused") {
     CAPTURE(object);
     PickleBuilder pickle;
     pickle.global("a", "b").raw("q\x02").raw(shared).raw("q\x01](").raw(repeat(object, 1000)).op('e');
-    CHECK_THROWS_WITH(parse(file.zip_around(pickle.finish())), Contains("more than 4194304 references"));
+    CHECK_THROWS_WITH(parse_hostile(file.zip_around(pickle.finish())), Contains("more than 4194304 references"));
   }
   SECTION("and are counted as they are looked through, where it grew afterwards") {
     const auto [shared, object, grow] = GENERATE_COPY(table<std::string, std::string, std::string>({
@@ -255,7 +255,8 @@ TEST_CASE("Objects that share what they are made of are refused") {
     PickleBuilder pickle;
     pickle.global("a", "b").raw("q\x02").raw(shared).raw("q\x01](").raw(repeat(object, 1000)).raw("eh\x01");
     pickle.raw(grow).byte(0x86);
-    CHECK_THROWS_WITH(parse(file.zip_around(pickle.finish())), Contains("objects share more values than those of any"));
+    CHECK_THROWS_WITH(parse_hostile(file.zip_around(pickle.finish())),
+                      Contains("objects share more values than those of any"));
   }
 }
 
@@ -284,7 +285,8 @@ TEST_CASE("Sets of modules that hold each other twice are refused together") {
   pickle.op('e').op('0').op(']').mark();
   for (int i = 0; i < 1000; ++i) module(nothing, [&] { pickle.text("net" + std::to_string(i)).raw("h\x01"); });
   pickle.op('e');
-  CHECK_THROWS_WITH(parse(file.zip_around(pickle.finish())), Contains("sets of weights name more than any networks"));
+  CHECK_THROWS_WITH(parse_hostile(file.zip_around(pickle.finish())),
+                    Contains("sets of weights name more than any networks"));
   CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(60));
 }
 
@@ -293,7 +295,7 @@ TEST_CASE("Damaged PyTorch files never crash the reader") {
   TorchFile file;
   const std::size_t s = file.add_floats("0", {1, 2, 3, 4});
   file.views = {{"w", s, 0, {2, 2}, {2, 1}}, {"b", s, 1, {2}, {2}}};
-  const auto read = [](const std::vector<std::byte>& bytes) { (void)parse(bytes); };
+  const auto read = [](const std::vector<std::byte>& bytes) { (void)parse_hostile(bytes); };
   CHECK(test::accepted_when_damaged(file.legacy(), read) == 0);
   CHECK(test::accepted_when_damaged(file.zip(), read) == 0);
 }
@@ -302,9 +304,10 @@ TEST_CASE("Damaged PyTorch files never crash the reader") {
 TEST_CASE("Damaged safetensors files never crash the reader") {
   const std::vector<std::pair<std::string, Array>> arrays{{"w", Array(DType::f32, {2, 2})}};
   const auto file = container::write_safetensors(arrays);
-  CHECK(test::accepted_when_damaged(file, [](const std::vector<std::byte>& bytes) { (void)parse(bytes); }) == 0);
+  CHECK(test::accepted_when_damaged(file, [](const std::vector<std::byte>& bytes) { (void)parse_hostile(bytes); }) ==
+        0);
   const auto lying = test::ByteWriter().u64(std::uint64_t{1} << 60U).text("{}").bytes();
-  CHECK_THROWS_WITH(parse(lying), Contains("evil.pth: safetensors: header of 1152921504606846976 bytes"));
+  CHECK_THROWS_WITH(parse_hostile(lying), Contains("evil.pth: safetensors: header of 1152921504606846976 bytes"));
 }
 
 // Law: sizes are compared with the file; an archive holds one checkpoint.
@@ -313,9 +316,9 @@ TEST_CASE("Archives that lie are refused") {
   zip.members.push_back({"a/data.pkl", PickleBuilder().none().finish(), true});
   zip.members.push_back({"a/data/0", test::bytes_of("0123"), true});
   zip.members[1].claimed_size = std::uint64_t{1} << 31U;
-  CHECK_THROWS_WITH(parse(zip.build()), Contains("evil.pth: ") && Contains("the file is truncated"));
+  CHECK_THROWS_WITH(parse_hostile(zip.build()), Contains("evil.pth: ") && Contains("the file is truncated"));
   zip.members[1].claimed_size.reset();
   zip.members[1].name = "b/data.pkl";
-  CHECK_THROWS_WITH(parse(zip.build()),
+  CHECK_THROWS_WITH(parse_hostile(zip.build()),
                     "evil.pth: the archive has 'a/data.pkl' and 'b/data.pkl'; expected one data.pkl");
 }

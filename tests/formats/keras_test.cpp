@@ -39,7 +39,7 @@ std::string replaced(std::string text, const std::string& from, const std::strin
 
 std::string config() { return std::string(test::kKerasConfig); }
 
-Checkpoint parse(std::vector<std::byte> bytes) { return parse_checkpoint(std::move(bytes), "f"); }
+Checkpoint parse_keras(std::vector<std::byte> bytes) { return parse_checkpoint(std::move(bytes), "f"); }
 
 void check_tiny(const Checkpoint& checkpoint, const std::string& gamma, const std::string& mean,
                 const std::string& variance) {
@@ -62,13 +62,13 @@ void check_tiny(const Checkpoint& checkpoint, const std::string& gamma, const st
 }  // namespace
 
 TEST_CASE("Keras: HDF5 of Keras 2 and an archive of Keras 3 give the same network") {
-  const Checkpoint old = parse(test::unpacked(test::kKeras2));
+  const Checkpoint old = parse_keras(test::unpacked(test::kKeras2));
   CHECK(old.format == "keras-h5");
   check_tiny(old, "/model_weights/bn/bn/gamma:0", "/model_weights/bn/bn/moving_mean:0",
              "/model_weights/bn/bn/moving_variance:0");
   // Keras 2.15 with TensorFlow's fused kernel, and Keras 3, which stores population variances.
   CHECK(graph::batch_norms(*old.graph)[0].stored_variance == graph::StoredVariance::sample);
-  const Checkpoint recent = parse(archive(test::kKerasConfig));
+  const Checkpoint recent = parse_keras(archive(test::kKerasConfig));
   CHECK(recent.format == "keras");
   const std::string vars = "/layers/batch_normalization/vars/";
   check_tiny(recent, vars + "0", vars + "1", vars + "2");  // without beta the numbers move up
@@ -88,7 +88,7 @@ TEST_CASE("Keras: HDF5 of Keras 2 and an archive of Keras 3 give the same networ
 
 TEST_CASE("Keras: new statistics change their own bytes, and the checksums of an archive") {
   const bool zipped = GENERATE(false, true);
-  const Checkpoint before = parse(zipped ? archive(test::kKerasConfig) : test::unpacked(test::kKeras2));
+  const Checkpoint before = parse_keras(zipped ? archive(test::kKerasConfig) : test::unpacked(test::kKeras2));
   const graph::BatchNorm bn = graph::batch_norms(*before.graph)[0];
   const std::string mean = before.graph->value(bn.mean).name, variance = before.graph->value(bn.variance).name;
   const std::vector<Patch> patches{{mean, {-1, 0.1}}, {variance, {0, 7}}};
@@ -99,13 +99,13 @@ TEST_CASE("Keras: new statistics change their own bytes, and the checksums of an
   for (std::size_t i = 0; i < before.bytes.size(); ++i) changed += files[0].bytes[i] != before.bytes[i] ? 1 : 0;
   CHECK(changed > 0);
   CHECK(changed <= 16 + (zipped ? 8 : 0));  // four floats; CRC-32 in the local header and in the directory
-  const Checkpoint after = parse(files[0].bytes);
+  const Checkpoint after = parse_keras(files[0].bytes);
   CHECK(after.find(mean)->values.to_float() == std::vector<float>{-1, 0.1f});
   CHECK(after.find(variance)->values.to_float() == std::vector<float>{0, 7});
 }
 
 TEST_CASE("Keras: values that no network can use are not written") {
-  const Checkpoint checkpoint = parse(test::unpacked(test::kKeras2));
+  const Checkpoint checkpoint = parse_keras(test::unpacked(test::kKeras2));
   const graph::BatchNorm bn = graph::batch_norms(*checkpoint.graph)[0];
   const std::string mean = checkpoint.graph->value(bn.mean).name, variance = checkpoint.graph->value(bn.variance).name;
   const auto write = [&](const Patch& patch) { return write_checkpoint(checkpoint, std::vector<Patch>{patch}, "x"); };
@@ -121,7 +121,7 @@ TEST_CASE("Keras: values that no network can use are not written") {
 }
 
 TEST_CASE("Keras: weights compressed inside an archive are read but not written back") {
-  const Checkpoint checkpoint = parse(archive(test::kKerasConfig, true));
+  const Checkpoint checkpoint = parse_keras(archive(test::kKerasConfig, true));
   check_tiny(checkpoint, "/layers/batch_normalization/vars/0", "/layers/batch_normalization/vars/1",
              "/layers/batch_normalization/vars/2");
   CHECK_THROWS_AS(write_checkpoint(checkpoint, std::vector<Patch>{{"/layers/batch_normalization/vars/1", {1, 2}}}, "x"),
@@ -129,7 +129,7 @@ TEST_CASE("Keras: weights compressed inside an archive are read but not written 
 }
 
 TEST_CASE("Keras: extents that the input leaves open are those of the images") {
-  const Checkpoint checkpoint = parse(archive(replaced(config(), "[null, 2, 2, 1]", "[null, null, null, 1]")));
+  const Checkpoint checkpoint = parse_keras(archive(replaced(config(), "[null, 2, 2, 1]", "[null, null, null, 1]")));
   REQUIRE(checkpoint.build);
   CHECK(*checkpoint.graph->value(checkpoint.graph->input()).shape == Shape{1, 1, 224, 224});
   const graph::Graph graph = graph_for(checkpoint, Shape{1, 1, 5, 7});
@@ -138,7 +138,7 @@ TEST_CASE("Keras: extents that the input leaves open are those of the images") {
   CHECK(graph::batch_norms(graph).size() == 1);
   CHECK_THROWS_WITH(graph_for(checkpoint, Shape{1, 3, 5, 7}), Contains("is given [1, 3, 5, 7]; expected [1, 1, 0, 0]"));
   // One extent is fixed.
-  const Checkpoint half = parse(archive(replaced(config(), "[null, 2, 2, 1]", "[null, null, 2, 1]")));
+  const Checkpoint half = parse_keras(archive(replaced(config(), "[null, 2, 2, 1]", "[null, null, 2, 1]")));
   CHECK(*half.graph->value(half.graph->input()).shape == Shape{1, 1, 224, 2});
 }
 
@@ -162,8 +162,8 @@ TEST_CASE("Keras: what a model asks for and cannot have is named with its layer"
       {"\"channels_last\"", "\"sideways\"", "'data_format' is 'sideways'"},
   }));
   CAPTURE(by);
-  CHECK_THROWS_AS(parse(archive(replaced(config(), from, by))), Error);
-  CHECK_THROWS_WITH(parse(archive(replaced(config(), from, by))), Contains(message));
+  CHECK_THROWS_AS(parse_keras(archive(replaced(config(), from, by))), Error);
+  CHECK_THROWS_WITH(parse_keras(archive(replaced(config(), from, by))), Contains(message));
 }
 
 TEST_CASE("Keras: functional models that make no sense are refused") {
@@ -172,13 +172,13 @@ TEST_CASE("Keras: functional models that make no sense are refused") {
       {"class_name": "ReLU", "name": "a", "config": {"name": "a"}, "inbound_nodes": [[["b", 0, 0]]]},
       {"class_name": "ReLU", "name": "b", "config": {"name": "b"}, "inbound_nodes": [[["a", 0, 0]]]}],
       "input_layers": [["in", 0, 0]], "output_layers": [["b", 0, 0]]}})";
-  CHECK_THROWS_WITH(parse(archive(head)), Contains("waits for what is never computed"));
-  CHECK_THROWS_WITH(parse(archive(replaced(head, "[\"b\", 0, 0]", "[\"c\", 0, 0]"))),
+  CHECK_THROWS_WITH(parse_keras(archive(head)), Contains("waits for what is never computed"));
+  CHECK_THROWS_WITH(parse_keras(archive(replaced(head, "[\"b\", 0, 0]", "[\"c\", 0, 0]"))),
                     Contains("there is no layer 'c'"));
-  CHECK_THROWS_WITH(parse(archive(replaced(head, "[\"b\", 0, 0]", "[\"in\", 0, 5]"))),
+  CHECK_THROWS_WITH(parse_keras(archive(replaced(head, "[\"b\", 0, 0]", "[\"in\", 0, 5]"))),
                     Contains("layer 'in' has no output 5"));
-  CHECK_THROWS_WITH(parse(archive(replaced(head, "\"name\": \"b\", \"config\": {\"name\": \"b\"}",
-                                           "\"name\": \"a\", \"config\": {\"name\": \"a\"}"))),
+  CHECK_THROWS_WITH(parse_keras(archive(replaced(head, "\"name\": \"b\", \"config\": {\"name\": \"b\"}",
+                                                 "\"name\": \"a\", \"config\": {\"name\": \"a\"}"))),
                     Contains("two layers have the name 'a'"));
 }
 
@@ -187,11 +187,11 @@ TEST_CASE("Keras: archives and HDF5 files that are something else") {
   zip.members.push_back({"metadata.json", test::bytes_of("{}")});
   zip.members.push_back({"config.json", test::bytes_of("{}")});
   zip.members.push_back({"model.weights.npz", test::bytes_of("x")});
-  CHECK_THROWS_AS(parse(zip.build()), UnsupportedError);
-  CHECK_THROWS_WITH(parse(zip.build()), Contains("f: a Keras archive without 'model.weights.h5'"));
-  CHECK_THROWS_AS(parse(test::unpacked(test::kHdf5Odd)), FormatError);
-  CHECK_THROWS_WITH(parse(test::unpacked(test::kHdf5Odd)), Contains("f: is an HDF5 file without a Keras model"));
-  CHECK_THROWS_WITH(parse(archive(std::string(100000, '['))), Contains("config.json: JSON"));
+  CHECK_THROWS_AS(parse_keras(zip.build()), UnsupportedError);
+  CHECK_THROWS_WITH(parse_keras(zip.build()), Contains("f: a Keras archive without 'model.weights.h5'"));
+  CHECK_THROWS_AS(parse_keras(test::unpacked(test::kHdf5Odd)), FormatError);
+  CHECK_THROWS_WITH(parse_keras(test::unpacked(test::kHdf5Odd)), Contains("f: is an HDF5 file without a Keras model"));
+  CHECK_THROWS_WITH(parse_keras(archive(std::string(100000, '['))), Contains("config.json: JSON"));
 }
 
 TEST_CASE("Keras: weights by themselves wait for their architecture") {
@@ -219,7 +219,7 @@ TEST_CASE("Keras: damaged files never crash the reader") {
     std::vector<std::byte> damaged = whole;
     damaged[i] ^= std::byte{0xff};
     try {
-      (void)parse(damaged);
+      (void)parse_keras(damaged);
     } catch (const Error&) {
       ++refused;
     }

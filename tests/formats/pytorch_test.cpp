@@ -13,7 +13,7 @@ namespace {
 
 const std::vector<float> kSix{0, 1, 2, 3, 4, 5};
 
-Checkpoint parse(const std::vector<std::byte>& bytes) { return parse_checkpoint(bytes, "net.pth"); }
+Checkpoint parse_torch(const std::vector<std::byte>& bytes) { return parse_checkpoint(bytes, "net.pth"); }
 
 }  // namespace
 
@@ -30,7 +30,7 @@ TEST_CASE("Views of a shared storage are made dense, with their origins") {
                 {"empty", s, 6, {0, 7}, {7, 1}},
                 {"odd_stride", s, 0, {3, 1}, {2, INT64_MAX}}};
   const auto bytes = file.build(zip);
-  const Checkpoint checkpoint = parse(bytes);
+  const Checkpoint checkpoint = parse_torch(bytes);
   CHECK(checkpoint.format == (zip ? "pytorch-zip" : "pytorch-legacy"));
   CHECK(checkpoint.file_name == "net.pth");
   CHECK(checkpoint.sha256.size() == 64);
@@ -71,7 +71,7 @@ TEST_CASE("Every storage type is read as its dtype") {
   file.storages.push_back({"0", type, 1, std::vector<std::byte>(size_of(dtype), std::byte{1})});
   file.views = {{"x", 0, 0, {1}, {1}}};
   for (const bool zip : {false, true}) {
-    const Checkpoint checkpoint = parse(file.build(zip));
+    const Checkpoint checkpoint = parse_torch(file.build(zip));
     CHECK(checkpoint.tensors[0].values.dtype() == dtype);
     CHECK(checkpoint.tensors[0].values.bytes()[0] == std::byte{1});
   }
@@ -86,7 +86,7 @@ TEST_CASE("Old storages with view metadata are followed") {
   pickle.mark().text("storage").global("torch", "FloatStorage").text("0").text("cpu").integer(6);
   pickle.mark().text("view").integer(2).integer(3).op('t').op('t').op('Q');
   pickle.integer(1).integers({2}).integers({1}).op('t').op('R').op('u');
-  const Checkpoint checkpoint = parse(file.legacy_around(pickle.finish()));
+  const Checkpoint checkpoint = parse_torch(file.legacy_around(pickle.finish()));
   CHECK(checkpoint.tensors[0].values.to_float() == std::vector<float>{3, 4});
 }
 
@@ -110,8 +110,8 @@ TEST_CASE("A view outside its storage is refused") {
   TorchFile file;
   file.add_floats("0", kSix);
   file.views = {view};
-  CHECK_THROWS_AS(parse(file.build(zip)), FormatError);
-  CHECK_THROWS_WITH(parse(file.build(zip)), Contains("net.pth: tensor 'x': ") && Contains(message));
+  CHECK_THROWS_AS(parse_torch(file.build(zip)), FormatError);
+  CHECK_THROWS_WITH(parse_torch(file.build(zip)), Contains("net.pth: tensor 'x': ") && Contains(message));
 }
 
 // Law: pickle and container must agree.
@@ -119,82 +119,82 @@ TEST_CASE("Storages that are not as the pickle says are refused") {
   TorchFile file = test::one_vector("x", kSix);
   SECTION("too short in the archive") {
     file.storages[0].bytes.resize(20);
-    CHECK_THROWS_WITH(parse(file.zip()), "net.pth: tensor 'x': storage '0' has 20 bytes; expected 24");
+    CHECK_THROWS_WITH(parse_torch(file.zip()), "net.pth: tensor 'x': storage '0' has 20 bytes; expected 24");
   }
   SECTION("truncated in the legacy container") {
     file.storages[0].bytes.resize(20);
-    CHECK_THROWS_WITH(parse(file.legacy()), Contains("20 bytes are left; expected 24: the file is truncated"));
+    CHECK_THROWS_WITH(parse_torch(file.legacy()), Contains("20 bytes are left; expected 24: the file is truncated"));
   }
   SECTION("absent from the archive") {
     TorchFile other = test::one_vector("x", kSix);
     other.storages[0].key = "1";
-    CHECK_THROWS_WITH(parse(other.zip_around(file.object(false))),
+    CHECK_THROWS_WITH(parse_torch(other.zip_around(file.object(false))),
                       "net.pth: tensor 'x': the archive has no member for storage '0'");
-    CHECK_THROWS_WITH(parse(other.legacy_around(file.object(true))),
+    CHECK_THROWS_WITH(parse_torch(other.legacy_around(file.object(true))),
                       "net.pth: PyTorch file: storage '1' belongs to nothing");
   }
   SECTION("another count in the legacy container") {
     TorchFile other = test::one_vector("x", {1, 2, 3});
-    CHECK_THROWS_WITH(parse(other.legacy_around(file.object(true))),
+    CHECK_THROWS_WITH(parse_torch(other.legacy_around(file.object(true))),
                       "net.pth: PyTorch file: storage '0' has 3 elements; expected 6");
   }
   SECTION("counts that overflow") {
     for (const std::int64_t count : {INT64_MAX, INT64_MAX / 4 + 1, std::int64_t{-1}}) {
       file.storages[0].count = count;
-      CHECK_THROWS_AS(parse(file.zip()), FormatError);
-      CHECK_THROWS_AS(parse(file.legacy()), FormatError);
+      CHECK_THROWS_AS(parse_torch(file.zip()), FormatError);
+      CHECK_THROWS_AS(parse_torch(file.legacy()), FormatError);
     }
   }
   SECTION("two types") {
     file.storages.push_back(file.storages[0]);
     file.storages[1].type = "IntStorage";
     file.views.push_back({"y", 1, 0, {1}, {1}});
-    CHECK_THROWS_WITH(parse(file.legacy()),
+    CHECK_THROWS_WITH(parse_torch(file.legacy()),
                       "net.pth: pickle: storage '0' is 6 float32 and 6 int32; expected one of them");
   }
   SECTION("damaged in the archive") {
     auto bytes = file.zip();
-    bytes[parse(bytes).tensors[0].origin->offset] ^= std::byte{1};
-    CHECK_THROWS_WITH(parse(bytes), Contains("net.pth: tensor 'x': member 'archive/data/0' has CRC"));
+    bytes[parse_torch(bytes).tensors[0].origin->offset] ^= std::byte{1};
+    CHECK_THROWS_WITH(parse_torch(bytes), Contains("net.pth: tensor 'x': member 'archive/data/0' has CRC"));
   }
 }
 
 TEST_CASE("Big-endian files are unsupported") {
   TorchFile file = test::one_vector("x", kSix);
   file.byteorder = "big";
-  CHECK_THROWS_AS(parse(file.zip()), UnsupportedError);
-  CHECK_THROWS_WITH(parse(file.zip()), "net.pth: numbers are big-endian; supported is little-endian");
+  CHECK_THROWS_AS(parse_torch(file.zip()), UnsupportedError);
+  CHECK_THROWS_WITH(parse_torch(file.zip()), "net.pth: numbers are big-endian; supported is little-endian");
   file.byteorder = "little";
-  CHECK_NOTHROW(parse(file.zip()));
+  CHECK_NOTHROW(parse_torch(file.zip()));
   file.little_endian = false;
-  CHECK_THROWS_AS(parse(file.legacy()), UnsupportedError);
+  CHECK_THROWS_AS(parse_torch(file.legacy()), UnsupportedError);
 }
 
 TEST_CASE("Storages of unknown elements are passed over where that needs no size") {
   TorchFile file = test::one_vector("x", kSix);
   file.storages.push_back({"1", "Float8Storage", 3, std::vector<std::byte>(3)});
   file.views.push_back({"y", 1, 0, {3}, {1}});
-  CHECK(parse(file.zip()).tensors.at(0).values.to_float() == kSix);
-  CHECK(parse(file.zip()).unread.at(0).name == "y");
-  CHECK_THROWS_AS(parse(file.legacy()), UnsupportedError);
-  CHECK_THROWS_WITH(parse(file.legacy()),
+  CHECK(parse_torch(file.zip()).tensors.at(0).values.to_float() == kSix);
+  CHECK(parse_torch(file.zip()).unread.at(0).name == "y");
+  CHECK_THROWS_AS(parse_torch(file.legacy()), UnsupportedError);
+  CHECK_THROWS_WITH(parse_torch(file.legacy()),
                     "net.pth: storage '1': nobody here knows how large the elements of a 'torch.Float8Storage' are");
 }
 
 TEST_CASE("What torch can save and we cannot read is named") {
   TorchFile file = test::one_vector("x", kSix);
   file.storages[0].type = "ComplexFloatStorage";
-  CHECK_THROWS_AS(parse(file.zip()), UnsupportedError);
-  CHECK_THROWS_WITH(parse(file.zip()),
+  CHECK_THROWS_AS(parse_torch(file.zip()), UnsupportedError);
+  CHECK_THROWS_WITH(parse_torch(file.zip()),
                     Contains("net.pth: tensor 'x': the elements of a 'torch.ComplexFloatStorage' are not supported"));
   test::PickleBuilder pickle;
   pickle.op('}').text("x").global("torch._utils", "_rebuild_sparse_tensor").op(')').op('R').op('s');
-  CHECK_THROWS_AS(parse(file.zip_around(pickle.finish())), UnsupportedError);
-  CHECK_THROWS_WITH(parse(file.zip_around(pickle.finish())),
+  CHECK_THROWS_AS(parse_torch(file.zip_around(pickle.finish())), UnsupportedError);
+  CHECK_THROWS_WITH(parse_torch(file.zip_around(pickle.finish())),
                     Contains("tensor 'x': tensors made by 'torch._utils._rebuild_sparse_tensor' are not supported"));
   test::PickleBuilder module;
   module.global("torch.nn.modules.container", "Sequential").op(')').byte(0x81);
-  CHECK_THROWS_WITH(parse(file.zip_around(module.finish())),
+  CHECK_THROWS_WITH(parse_torch(file.zip_around(module.finish())),
                     "net.pth: the pickle names 'torch.nn.modules.container.Sequential'; only tensors, containers and "
                     "numbers are read");
 }

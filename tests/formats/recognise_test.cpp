@@ -14,7 +14,7 @@ using Catch::Matchers::Contains;
 
 namespace {
 
-Checkpoint parse(const std::vector<std::byte>& bytes) { return parse_checkpoint(bytes, "f"); }
+Checkpoint parse_any(const std::vector<std::byte>& bytes) { return parse_checkpoint(bytes, "f"); }
 
 std::vector<std::byte> zip_of(const std::string& member) {
   test::ZipBuilder zip;
@@ -53,8 +53,8 @@ TEST_CASE("What is known but not read is unsupported, by name") {
       {test::bytes_of(std::string(40, '\0') + "\x57\xfb\x80\x8b\x24\x75\x47\xdb"),
        "f: is the index of a TensorFlow checkpoint"},
   }));
-  CHECK_THROWS_AS(parse(bytes), UnsupportedError);
-  CHECK_THROWS_WITH(parse(bytes), Contains(message));
+  CHECK_THROWS_AS(parse_any(bytes), UnsupportedError);
+  CHECK_THROWS_WITH(parse_any(bytes), Contains(message));
 }
 
 TEST_CASE("A folder in the place of a file is named as what it is") {
@@ -73,13 +73,13 @@ TEST_CASE("A folder in the place of a file is named as what it is") {
 }
 
 TEST_CASE("Anything else is no checkpoint") {
-  CHECK_THROWS_AS(parse({}), FormatError);
-  CHECK_THROWS_WITH(parse({}), "f: is empty; expected a checkpoint");
-  CHECK_THROWS_AS(parse(test::bytes_of("hello")), FormatError);
-  CHECK_THROWS_WITH(parse(test::bytes_of("hello")),
+  CHECK_THROWS_AS(parse_any({}), FormatError);
+  CHECK_THROWS_WITH(parse_any({}), "f: is empty; expected a checkpoint");
+  CHECK_THROWS_AS(parse_any(test::bytes_of("hello")), FormatError);
+  CHECK_THROWS_WITH(parse_any(test::bytes_of("hello")),
                     "f: is no checkpoint of a known format; expected PyTorch (torch.save), safetensors, ONNX or Keras");
-  CHECK_THROWS_AS(parse(zip_of("readme.txt")), FormatError);
-  CHECK_THROWS_WITH(parse(zip_of("readme.txt")),
+  CHECK_THROWS_AS(parse_any(zip_of("readme.txt")), FormatError);
+  CHECK_THROWS_WITH(parse_any(zip_of("readme.txt")),
                     "f: is a zip archive without data.pkl; expected what torch.save writes");
   CHECK_THROWS_WITH(read_checkpoint("/nonexistent/net.pth"), "net.pth: no such file");
 }

@@ -19,12 +19,6 @@ namespace {
 
 Array integers(const Shape& shape, const std::vector<std::int64_t>& values) { return Array::from_int64(shape, values); }
 
-std::vector<std::int32_t> labels(const Dataset& data) {
-  std::vector<std::int32_t> out;
-  for (const Sample& sample : data.samples()) out.push_back(sample.label);
-  return out;
-}
-
 /// A folder with one array file in it.
 struct OneFile {
   TempDir dir;

@@ -18,17 +18,9 @@ using Catch::Matchers::StartsWith;
 
 namespace {
 
-std::string refusal(std::vector<std::byte> file) {
-  return error_of<Error>([&] { static_cast<void>(decode_image(std::move(file))); });
-}
-
 std::vector<std::byte> cut(std::vector<std::byte> file, std::size_t bytes) {
   file.resize(file.size() - bytes);
   return file;
-}
-
-void set(std::vector<std::byte>& file, std::size_t at, std::initializer_list<int> values) {
-  for (const int v : values) file.at(at++) = static_cast<std::byte>(v);
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ Frame frame_of(const TinyObject& tiny) {
   return {object.frame(0), object.rules(0), nullptr};
 }
 
-std::vector<float> shown(const TinyObject& tiny, const Voi& voi = {.rule = VoiRule::file}) {
+std::vector<float> values_shown(const TinyObject& tiny, const Voi& voi = {.rule = VoiRule::file}) {
   return show(frame_of(tiny), voi).reals;
 }
 
@@ -78,32 +78,32 @@ TEST_CASE("The file's window is applied to rescaled values, MONOCHROME1 once", "
   tiny.text(kSlope, "DS", "0.5").text(kIntercept, "DS", "-10").text(kCentre, "DS", "40").text(kWidth, "DS", "80");
   tiny.text(kFunction, "CS", "LINEAR_EXACT");
   // Modality values -10, 40, 90, 140.
-  check_near(shown(tiny), {0.0, 0.5, 1.0, 1.0});
-  check_near(shown(tiny, {.rule = VoiRule::none}), {-10, 40, 90, 140});
+  check_near(values_shown(tiny), {0.0, 0.5, 1.0, 1.0});
+  check_near(values_shown(tiny, {.rule = VoiRule::none}), {-10, 40, 90, 140});
   tiny.text(kPhotometric, "CS", "MONOCHROME1");
-  check_near(shown(tiny), {1.0, 0.5, 0.0, 0.0});
-  check_near(shown(tiny, {.rule = VoiRule::none}), {-10, 40, 90, 140});
+  check_near(values_shown(tiny), {1.0, 0.5, 0.0, 0.0});
+  check_near(values_shown(tiny, {.rule = VoiRule::none}), {-10, 40, 90, 140});
   // Angiography: the rescale is not for display.
   tiny.text(kModality, "CS", "XA").text(kPhotometric, "CS", "MONOCHROME2");
-  check_near(shown(tiny), {0.0, 1.0, 1.0, 1.0});
+  check_near(values_shown(tiny), {0.0, 1.0, 1.0, 1.0});
 }
 
 // Oracle: worked by hand; numpy.percentile for the rule without a window.
 TEST_CASE("Windows come in pairs; an unusable one leads to the rule without a window", "[imaging]") {
   TinyObject tiny = grey({0, 1000, 2000, 4000});
   tiny.text(kCentre, "DS", "500\\1000").text(kWidth, "DS", "1000\\2000").text(kFunction, "CS", "LINEAR_EXACT");
-  check_near(shown(tiny), {0.0, 1.0, 1.0, 1.0});
-  check_near(shown(tiny, {.rule = VoiRule::file, .index = 1}), {0.0, 0.5, 1.0, 1.0});
+  check_near(values_shown(tiny), {0.0, 1.0, 1.0, 1.0});
+  check_near(values_shown(tiny, {.rule = VoiRule::file, .index = 1}), {0.0, 0.5, 1.0, 1.0});
   tiny.text(kCentre, "DS", "500").text(kWidth, "DS", "0");
   CHECK(frame_of(tiny).rules.remarks == std::vector<std::string>{"a window that cannot be used"});
   // Percentiles 0.5 and 99.5 of four values, as numpy: 0.015 and 2.985 of the way: 15 and 3970.
-  check_near(shown(tiny), {0.0, (1000 - 15.0) / 3955, (2000 - 15.0) / 3955, 1.0});
+  check_near(values_shown(tiny), {0.0, (1000 - 15.0) / 3955, (2000 - 15.0) / 3955, 1.0});
 }
 
 // Oracle: PS3.5 6.2: the same number in another value representation is the same number.
 TEST_CASE("Numbers are read in whatever value representation they stand", "[imaging]") {
   constexpr std::uint32_t kRows = 0x00280010, kColumns = 0x00280011, kAllocated = 0x00280100, kFrames = 0x00280008;
-  const std::vector<float> wanted = shown(grey({0, 1000, 2000, 4095}), {.rule = VoiRule::bits});
+  const std::vector<float> wanted = values_shown(grey({0, 1000, 2000, 4095}), {.rule = VoiRule::bits});
   TinyObject tiny = grey({0, 1000, 2000, 4095});
   const auto [vr, one, four, bits] = GENERATE(table<std::string, std::string, std::string, std::string>({
       {"UL", little(1, 4), little(4, 4), little(16, 4)},
@@ -119,11 +119,11 @@ TEST_CASE("Numbers are read in whatever value representation they stand", "[imag
   tiny.raw(kRows, vr, one).raw(kColumns, vr, four).raw(kAllocated, vr, bits);
   // Of an unknown kind it would be read as the text that it should be.
   if (vr != "UN") tiny.raw(kFrames, vr, one);
-  CHECK(shown(tiny, {.rule = VoiRule::bits}) == wanted);
+  CHECK(values_shown(tiny, {.rule = VoiRule::bits}) == wanted);
   // A number that is none, negative or no whole one.
   const auto refused = [&](const std::string& other, const std::string& value) {
     tiny.raw(kRows, other, value);
-    CHECK_THROWS_AS(shown(tiny), Fault);
+    CHECK_THROWS_AS(values_shown(tiny), Fault);
   };
   refused("SS", little(0xffff, 2));
   refused("DS", "1.5 ");
@@ -138,7 +138,7 @@ TEST_CASE("Windows, rescale and padding too", "[imaging]") {
   tiny.raw(kSlope, "FD", little(0x3fe0000000000000, 8)).raw(kIntercept, "FD", little(0xc024000000000000, 8));
   tiny.raw(kCentre, "FD", little(0x4044000000000000, 8)).raw(kWidth, "FD", little(0x4054000000000000, 8));
   tiny.text(kFunction, "CS", "LINEAR_EXACT").raw(kPadding, "UL", little(300, 4));
-  check_near(shown(tiny), {0.0, 0.5, 1.0, 0.0});
+  check_near(values_shown(tiny), {0.0, 0.5, 1.0, 0.0});
 }
 
 // Oracle: PS3.3 C.11.1: a sequence without a table maps nothing; what stands elsewhere holds.
@@ -150,30 +150,30 @@ TEST_CASE("Sequences with empty items say nothing", "[imaging]") {
   tiny.text(kFunction, "CS", "LINEAR_EXACT");
   const std::string inside = GENERATE_COPY(std::string(), item(""), item(no_values));
   tiny.raw(kModalityLut, "SQ", inside).raw(kVoiLut, "SQ", inside);
-  check_near(shown(tiny), {0.0, 0.5, 1.0, 1.0});
+  check_near(values_shown(tiny), {0.0, 0.5, 1.0, 1.0});
   tiny.raw(kShared, "SQ", item(element(kFrameVoi, "SQ", inside)));
-  check_near(shown(tiny), {0.0, 0.5, 1.0, 1.0});
+  check_near(values_shown(tiny), {0.0, 0.5, 1.0, 1.0});
   if (!inside.empty())
     CHECK(frame_of(tiny).rules.remarks ==
           std::vector<std::string>{"a Modality LUT sequence without a table: not applied"});
   // A table that is there and cannot be read is a fault.
   tiny.raw(kModalityLut, "SQ", item(element(0x00283002, "US", little(4, 2))));
-  CHECK_THROWS_AS(shown(tiny), Fault);
+  CHECK_THROWS_AS(values_shown(tiny), Fault);
 }
 
 // Oracle: worked by hand: 100, 200 and 300 are 0, 1/2 and 1.
 TEST_CASE("Padding is black and takes no part in any scale", "[imaging]") {
   TinyObject tiny = grey({5, 6, 7, 100, 200, 300});
   tiny.number(kPadding, 7).number(kPaddingLimit, 5);  // either order
-  check_near(shown(tiny, {.rule = VoiRule::minmax}), {0, 0, 0, 0.0, 0.5, 1.0});
+  check_near(values_shown(tiny, {.rule = VoiRule::minmax}), {0, 0, 0, 0.0, 0.5, 1.0});
   tiny.text(kPhotometric, "CS", "MONOCHROME1");
-  check_near(shown(tiny, {.rule = VoiRule::minmax}), {0, 0, 0, 1.0, 0.5, 0.0});
-  check_near(shown(grey({77, 77, 77}), {.rule = VoiRule::minmax}), {0, 0, 0});
+  check_near(values_shown(tiny, {.rule = VoiRule::minmax}), {0, 0, 0, 1.0, 0.5, 0.0});
+  check_near(values_shown(grey({77, 77, 77}), {.rule = VoiRule::minmax}), {0, 0, 0});
 }
 
 // Oracle: the formulas by hand: 819 of 4095 is 1/5.
 TEST_CASE("Bits, several windows, 8 bits and equalisation", "[imaging]") {
-  check_near(shown(grey({0, 819, 4095}), {.rule = VoiRule::bits}), {0.0, 0.2, 1.0});
+  check_near(values_shown(grey({0, 819, 4095}), {.rule = VoiRule::bits}), {0.0, 0.2, 1.0});
   const Image three = show(frame_of(grey({0, 100})), {.rule = VoiRule::window,
                                                       .windows = {{50, 100, VoiFunction::linear_exact},
                                                                   {100, 100, VoiFunction::linear_exact},

@@ -36,7 +36,7 @@ TinyObject object(const std::string& uid, std::uint16_t level, const std::string
   return tiny;
 }
 
-std::shared_ptr<const Dataset> open(const fs::path& folder, const TempDir& key, DatasetOptions options = {}) {
+std::shared_ptr<const Dataset> open_archive(const fs::path& folder, const TempDir& key, DatasetOptions options = {}) {
   options.key_folder = key.path();
   return open_dataset(folder.string(), options);
 }
@@ -57,7 +57,7 @@ TEST_CASE("A folder of DICOM objects is told by content; what is no image is ski
   std::vector<std::byte> cut = object("1.5", 1).bytes();
   cut.resize(cut.size() - 3);
   put(dir.path() / "b" / "cut", cut);
-  const auto data = open(dir.path(), key, {.threads = 2});
+  const auto data = open_archive(dir.path(), key, {.threads = 2});
   CHECK(data->reader() == Reader::dicom);
   REQUIRE(data->samples().size() == 2);
   CHECK(data->samples()[0].id.size() == 16);
@@ -88,15 +88,15 @@ TEST_CASE("A folder of DICOM objects is told by content; what is no image is ski
 TEST_CASE("Ids are keyed: the same under one key, others under another, and the key is the owner's", "[imaging]") {
   const TempDir dir, key, other;
   put(dir.path() / "1", object("1.1", 1).bytes());
-  const std::string id = open(dir.path(), key)->samples()[0].id;
-  CHECK(open(dir.path(), key)->samples()[0].id == id);
-  CHECK(open(dir.path(), other)->samples()[0].id != id);
-  CHECK(open(dir.path(), other)->fingerprint() == open(dir.path(), key)->fingerprint());
+  const std::string id = open_archive(dir.path(), key)->samples()[0].id;
+  CHECK(open_archive(dir.path(), key)->samples()[0].id == id);
+  CHECK(open_archive(dir.path(), other)->samples()[0].id != id);
+  CHECK(open_archive(dir.path(), other)->fingerprint() == open_archive(dir.path(), key)->fingerprint());
   const fs::path file = key.path() / ".shiftnorm" / "key";
   CHECK(fs::file_size(file) == 32);
   CHECK(fs::status(file).permissions() == (fs::perms::owner_read | fs::perms::owner_write));
   fs::permissions(file, fs::perms::group_read, fs::perm_options::add);
-  CHECK_THAT(error_of<ConfigError>([&] { open(dir.path(), key); }), Contains("mode 0600"));
+  CHECK_THAT(error_of<ConfigError>([&] { open_archive(dir.path(), key); }), Contains("mode 0600"));
 }
 
 // Oracle: the two objects by hand.
@@ -106,15 +106,15 @@ TEST_CASE("Attributes select objects, folders label them", "[imaging]") {
   put(dir.path() / "well" / "2", object("1.2", 2).text(kView, "CS", "LL").bytes());
   DatasetOptions options;
   options.dicom.label_folders = true;
-  const auto both = open(dir.path(), key, options);
+  const auto both = open_archive(dir.path(), key, options);
   CHECK(both->classes() == std::vector<std::string>{"ill", "well"});
   CHECK(both->samples()[1].label == 1);
   options.dicom.where = {{"ViewPosition", {"AP", "pa"}}};
-  const auto one = open(dir.path(), key, options);
+  const auto one = open_archive(dir.path(), key, options);
   REQUIRE(one->samples().size() == 1);
   CHECK(one->skipped_files()[0].reason == "where");
   options.dicom.where = {{"NoSuchThing", {"1"}}};
-  CHECK_THAT(error_of<ConfigError>([&] { open(dir.path(), key, options); }), Contains("NoSuchThing"));
+  CHECK_THAT(error_of<ConfigError>([&] { open_archive(dir.path(), key, options); }), Contains("NoSuchThing"));
 }
 
 // Oracle: the five objects by hand.
@@ -138,45 +138,46 @@ TEST_CASE("The value of an attribute labels objects", "[imaging]") {
   options.dicom.label.tag = "ViewPosition";
   SECTION("through a map, by the whole text or one of its parts, whatever the case") {
     options.dicom.label.map = {{"AP", "frontal"}, {"pa", "frontal"}, {"LL", "side"}, {"RL", "side"}};
-    const auto data = open(dir.path(), key, options);
+    const auto data = open_archive(dir.path(), key, options);
     CHECK(data->classes() == std::vector<std::string>{"frontal", "side"});
     CHECK(labels(*data) == std::vector<std::int32_t>{0, 0, 1, -1, 0});
     CHECK(counts(*data) == std::vector<std::int64_t>{4, 1, 1, 0});
     CHECK(data->label_counts()->file == "ViewPosition");
     options.limit.per_class = 1;
-    CHECK(labels(*open(dir.path(), key, options)) == std::vector<std::int32_t>{0, 1});
+    CHECK(labels(*open_archive(dir.path(), key, options)) == std::vector<std::int32_t>{0, 1});
   }
   SECTION("beside filters and attributes that are kept") {
     options.dicom.label.map = {{"PA", "1"}, {"AP", "0"}};
     options.dicom.where = {{"ViewPosition", {"PA", "AP"}}};
     options.dicom.keep = {"Modality"};
-    const auto data = open(dir.path(), key, options);
+    const auto data = open_archive(dir.path(), key, options);
     CHECK(data->classes() == std::vector<std::string>{"0", "1"});
     CHECK(labels(*data) == std::vector<std::int32_t>{1, 0, 1});
     CHECK(data->samples()[0].attributes.at("Modality") == "CR");
   }
   SECTION("as it stands, where no value names anybody") {
-    const auto data = open(dir.path(), key, options);
+    const auto data = open_archive(dir.path(), key, options);
     CHECK(data->classes() == std::vector<std::string>{"LL", "PA", "PA\\OBLIQUE", "ap"});
     CHECK(labels(*data) == std::vector<std::int32_t>{1, 3, 0, -1, 2});
     options.classes = {"PA", "LL"};
-    CHECK_THAT(error_of<ConfigError>([&] { open(dir.path(), key, options); }), Contains("none of the classes"));
+    CHECK_THAT(error_of<ConfigError>([&] { open_archive(dir.path(), key, options); }), Contains("none of the classes"));
     options.dicom.label.tag = "InstitutionName";
-    CHECK_THAT(error_of<ConfigError>([&] { open(dir.path(), key, options); }), Contains("expected a map"));
+    CHECK_THAT(error_of<ConfigError>([&] { open_archive(dir.path(), key, options); }), Contains("expected a map"));
   }
   SECTION("unless it says two things") {
     options.dicom.label.map = {{"PA", "frontal"}, {"OBLIQUE", "oblique"}};
-    CHECK_THAT(error_of<FormatError>([&] { open(dir.path(), key, options); }),
+    CHECK_THAT(error_of<FormatError>([&] { open_archive(dir.path(), key, options); }),
                Contains("1 images have values of several classes"));
     options.dicom.label.map = {{"PA", "frontal"}, {" pa", "side"}};
-    CHECK_THAT(error_of<ConfigError>([&] { open(dir.path(), key, options); }), Contains("'side' and 'frontal'"));
+    CHECK_THAT(error_of<ConfigError>([&] { open_archive(dir.path(), key, options); }),
+               Contains("'side' and 'frontal'"));
   }
   SECTION("a table beside them does not label them") {
     options.dicom.label.map = {{"PA", "1"}, {"AP", "0"}};
     options.labels.file = key.path() / "t.csv";
     options.keep = {"scanner"};
     write_file(options.labels.file, std::string_view("SOPInstanceUID,label,scanner\n1.1,x,a\n1.2,y,b\n"));
-    const auto data = open(dir.path(), key, options);
+    const auto data = open_archive(dir.path(), key, options);
     CHECK(labels(*data) == std::vector<std::int32_t>{1, 0, -1, -1, 1});
     CHECK(data->samples()[1].attributes.at("scanner") == "b");
     CHECK(data->label_counts()->matched == 3);
@@ -184,7 +185,7 @@ TEST_CASE("The value of an attribute labels objects", "[imaging]") {
   }
   SECTION("which other data have not") {
     write_file(key.path() / "t.csv", std::string_view("path,label\n"));
-    CHECK_THAT(error_of<ConfigError>([&] { open(key.path() / "t.csv", key, options); }),
+    CHECK_THAT(error_of<ConfigError>([&] { open_archive(key.path() / "t.csv", key, options); }),
                Contains("holds no DICOM objects"));
   }
 }
@@ -201,7 +202,7 @@ TEST_CASE("Linked folders are read once, and what is not is counted", "[imaging]
   fs::create_symlink(elsewhere.path() / "gone", dir.path() / "gone.dcm");
   fs::create_symlink(dir.path() / "a" / "1", dir.path() / "same");
   REQUIRE(::mkfifo((dir.path() / "pipe").c_str(), 0600) == 0);
-  const auto data = open(dir.path(), key);
+  const auto data = open_archive(dir.path(), key);
   REQUIRE(data->samples().size() == 2);
   CHECK(data->samples()[0].keys.at("path") == "a/1");
   CHECK(data->samples()[1].keys.at("path") == "a/linked/2");
@@ -213,7 +214,7 @@ TEST_CASE("Linked folders are read once, and what is not is counted", "[imaging]
   // Links alone are found too.
   const TempDir links;
   fs::create_directory_symlink(dir.path() / "a", links.path() / "cohort");
-  CHECK(open(links.path(), key)->samples().size() == 2);
+  CHECK(open_archive(links.path(), key)->samples().size() == 2);
 }
 
 // Oracle: PS3.10 7.1 and what is left out of it; DCMTK 3.6.7 (dcmdump +fo) and pydicom 2.3.1 (force=True) read these.
@@ -225,9 +226,9 @@ TEST_CASE("Objects without a preamble are read alone and in folders", "[imaging]
   put(dir.path() / "3", object("1.3", 3).implicit_data_set());
   for (const char* name : {"1", "2", "3"}) {
     INFO(name);
-    CHECK(open(dir.path() / name, key)->samples().size() == 1);
+    CHECK(open_archive(dir.path() / name, key)->samples().size() == 1);
   }
-  const auto data = open(dir.path(), key);
+  const auto data = open_archive(dir.path(), key);
   CHECK(data->samples().size() == 3);
   CHECK(data->notes({}) == std::vector<std::string>{"1 object: no preamble",
                                                     "2 objects: no preamble and no meta header",
@@ -237,14 +238,14 @@ TEST_CASE("Objects without a preamble are read alone and in folders", "[imaging]
   TinyObject told = object("1.5", 5).without(0x00080016).meta(0x00020002, "1.2.840.10008.5.1.4.1.1.1");
   put(dir.path() / "5", told.bytes());
   put(dir.path() / "6", object("1.6", 6).without(0x00080016).text(0x00080060, "CS", "SEG").bytes());
-  const auto more = open(dir.path(), key);
+  const auto more = open_archive(dir.path(), key);
   CHECK(more->samples().size() == 5);
   CHECK(more->notes({}).at(0) == "1 files skipped: 1 sop-class");
   CHECK(more->notes({}).at(1) == "2 objects: no SOP class");
   // Text that begins with the same two bytes is none.
   const TempDir other;
   put(other.path() / "x", std::string("\x08\0\x10\0 and so on, as no data set does", 35));
-  CHECK_THROWS_AS(open(other.path() / "x", key), UnsupportedError);
+  CHECK_THROWS_AS(open_archive(other.path() / "x", key), UnsupportedError);
 }
 
 // Oracle: the four objects, counted by hand.
@@ -256,7 +257,7 @@ TEST_CASE("Where nothing is left the reasons are counted", "[imaging]") {
   std::vector<std::byte> cut = object("1.5", 1).bytes();
   cut.resize(cut.size() - 3);
   put(dir.path() / "4", cut);
-  CHECK_THAT(error_of<FormatError>([&] { open(dir.path(), key); }),
+  CHECK_THAT(error_of<FormatError>([&] { open_archive(dir.path(), key); }),
              Contains("3 skipped (2 for-processing, 1 sop-class), 1 bad (1 truncated; the first is truncated: "));
 }
 
@@ -272,7 +273,7 @@ TEST_CASE("What may not be read is bad, not another kind of file", "[imaging]") 
   put(dir.path() / "ward" / "3", object("1.3", 3).bytes());
   fs::permissions(dir.path() / "2", fs::perms::none);
   fs::permissions(dir.path() / "ward", fs::perms::none);
-  const auto data = open(dir.path(), key);
+  const auto data = open_archive(dir.path(), key);
   fs::permissions(dir.path() / "ward", fs::perms::owner_all);
   CHECK(data->samples().size() == 1);
   std::set<std::string> reasons;
@@ -285,7 +286,7 @@ TEST_CASE("What may not be read is bad, not another kind of file", "[imaging]") 
 TEST_CASE("A file that is replaced after listing is a fault of its own", "[imaging]") {
   const TempDir dir, key;
   put(dir.path() / "1", object("1.1", 1).bytes());
-  const auto data = open(dir.path(), key);
+  const auto data = open_archive(dir.path(), key);
   put(dir.path() / "1", object("1.1", 2).text(kView, "CS", "PA").bytes());
   CHECK_THAT(error_of<FormatError>([&] { data->decode(0); }), Contains("changed-while-read"));
 }
@@ -295,7 +296,7 @@ TEST_CASE("A scale meant for 8-bit files is refused where values lie in [0, 1]",
   const TempDir dir, key;
   put(dir.path() / "1", object("1.1", 1).bytes());
   CHECK_THAT(error_of<ConfigError>([&] {
-               SampleStore(open(dir.path(), key), {"custom", {ToFloat{255.0}}}, {1, 2, 2}, {}, {});
+               SampleStore(open_archive(dir.path(), key), {"custom", {ToFloat{255.0}}}, {1, 2, 2}, {}, {});
              }),
              Contains("to_float scale = 255"));
 }
@@ -334,7 +335,7 @@ TEST_CASE("The archive of the conformance set is listed as it says", "[imaging][
   const auto shared = shiftnorm::test::shared_data("The archive of the conformance set is listed as it says");
   if (!shared) return;
   const TempDir key;
-  const auto data = open(*shared / "data" / "dicom" / "tree", key, {.threads = 2});
+  const auto data = open_archive(*shared / "data" / "dicom" / "tree", key, {.threads = 2});
   CHECK(data->samples().size() == 33 - 2 - 1);
   std::set<std::string> patients;
   for (const Sample& sample : data->samples()) patients.insert(sample.patient);

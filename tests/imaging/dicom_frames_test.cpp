@@ -15,7 +15,6 @@ using Catch::Matchers::Contains;
 
 namespace {
 
-constexpr const char* kBaseline = "1.2.840.10008.1.2.4.50";
 constexpr const char* kRle = "1.2.840.10008.1.2.5";
 constexpr const char* kWrongTable = "the table of frame offsets is wrong; frames begin where images do";
 

@@ -19,7 +19,6 @@ using Catch::Matchers::Contains;
 
 namespace {
 
-constexpr const char* kBaseline = "1.2.840.10008.1.2.4.50";
 constexpr const char* kExtended = "1.2.840.10008.1.2.4.51";
 constexpr const char* kLossless = "1.2.840.10008.1.2.4.70";
 

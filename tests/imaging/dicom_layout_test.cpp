@@ -14,9 +14,6 @@ using namespace shiftnorm::imaging::test;
 
 namespace {
 
-constexpr const char* kBaseline = "1.2.840.10008.1.2.4.50";
-constexpr std::uint32_t kPixels = 0x7fe00010;
-
 TinyObject native() { return {2, 2, {1, 2, 3, 4000}}; }
 
 TinyObject packed() {

@@ -3,8 +3,6 @@
 namespace shiftnorm::imaging::test {
 namespace {
 
-constexpr std::uint32_t kPixels = 0x7fe00010;
-
 std::vector<std::byte> bytes_of(const std::string& text) {
   const auto* begin = reinterpret_cast<const std::byte*>(text.data());
   return {begin, begin + text.size()};

@@ -8,6 +8,9 @@
 
 namespace shiftnorm::imaging::test {
 
+inline constexpr const char* kBaseline = "1.2.840.10008.1.2.4.50";  ///< JPEG Baseline
+inline constexpr std::uint32_t kPixels = 0x7fe00010;                ///< Pixel Data
+
 /// A DICOM object written by hand from PS3.5: explicit little endian, elements in order of their tags.
 class TinyObject {
  public:

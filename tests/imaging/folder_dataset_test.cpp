@@ -24,12 +24,6 @@ std::vector<std::string> ids(const Dataset& data) {
   return out;
 }
 
-std::vector<std::int32_t> labels(const Dataset& data) {
-  std::vector<std::int32_t> out;
-  for (const Sample& sample : data.samples()) out.push_back(sample.label);
-  return out;
-}
-
 void put_flat(const fs::path& path, std::uint8_t level = 9) { put(path, flat_bmp(2, 3, level)); }
 
 }  // namespace

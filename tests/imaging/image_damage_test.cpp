@@ -18,17 +18,9 @@ using Catch::Matchers::StartsWith;
 
 namespace {
 
-std::string refusal(const std::vector<std::byte>& file) {
-  return error_of<Error>([&] { static_cast<void>(decode_image(file)); });
-}
-
 std::vector<std::byte> bytes_of(std::string_view text) {
   const auto bytes = as_bytes(text);
   return {bytes.begin(), bytes.end()};
-}
-
-void set(std::vector<std::byte>& file, std::size_t at, std::initializer_list<int> values) {
-  for (const int v : values) file.at(at++) = static_cast<std::byte>(v);
 }
 
 struct Outcome {

@@ -51,12 +51,6 @@ Strings paths(const Dataset& data) {
   return out;
 }
 
-std::vector<std::int32_t> labels(const Dataset& data) {
-  std::vector<std::int32_t> out;
-  for (const Sample& sample : data.samples()) out.push_back(sample.label);
-  return out;
-}
-
 }  // namespace
 
 TEST_CASE("A table of labels beside a folder", "[imaging]") {

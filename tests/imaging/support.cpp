@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "decode_image.hpp"
 #include "goldens.hpp"
 #include "shiftnorm/container/zip.hpp"
+#include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/file.hpp"
 #include "shiftnorm/core/hash.hpp"
 #include "support/npy_file.hpp"
@@ -107,6 +109,20 @@ std::vector<std::byte> npz(const std::vector<std::pair<std::string, Array>>& arr
   file.raw(directory.bytes()).number(0x06054b50, 4).number(0, 4).number(arrays.size(), 2).number(arrays.size(), 2);
   file.number(directory.size(), 4).number(at, 4).number(0, 2);
   return file.bytes();
+}
+
+std::string refusal(std::vector<std::byte> file) {
+  return error_of<Error>([&] { static_cast<void>(decode_image(std::move(file))); });
+}
+
+void set(std::vector<std::byte>& file, std::size_t at, std::initializer_list<int> values) {
+  for (const int v : values) file.at(at++) = static_cast<std::byte>(v);
+}
+
+std::vector<std::int32_t> labels(const Dataset& data) {
+  std::vector<std::int32_t> out;
+  for (const Sample& sample : data.samples()) out.push_back(sample.label);
+  return out;
 }
 
 }  // namespace shiftnorm::imaging::test

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,5 +43,12 @@ std::string error_of(Call call) {
   }
   return {};
 }
+
+/// Why decode_image() refuses the file; empty if it does not.
+[[nodiscard]] std::string refusal(std::vector<std::byte> file);
+/// Overwrites the bytes from `at` on.
+void set(std::vector<std::byte>& file, std::size_t at, std::initializer_list<int> values);
+/// The label of every sample.
+[[nodiscard]] std::vector<std::int32_t> labels(const Dataset& data);
 
 }  // namespace shiftnorm::imaging::test

@@ -8,23 +8,23 @@
 using namespace shiftnorm;
 using namespace shiftnorm::toolkit;
 using Catch::Matchers::Contains;
-using Numbers = std::vector<std::uint32_t>;
+using GroupNumbers = std::vector<std::uint32_t>;
 using Texts = std::vector<std::string>;
 
 // Oracle: worked by hand.
 TEST_CASE("images are grouped by what they have in common", "[experiment]") {
   const Groups patients = grouped(Texts{"p", "q", "p", "", ""}, false);
-  CHECK(patients.of == Numbers{0, 1, 0, 2, 2});
+  CHECK(patients.of == GroupNumbers{0, 1, 0, 2, 2});
   CHECK(patients.count == 3);
-  CHECK(grouped(Texts{"x", "", "x", ""}, true).of == Numbers{0, 1, 0, 2});
-  CHECK(single(3).of == Numbers{0, 1, 2});
-  CHECK(among(patients, std::vector<std::size_t>{4, 1, 3}).of == Numbers{0, 1, 0});
+  CHECK(grouped(Texts{"x", "", "x", ""}, true).of == GroupNumbers{0, 1, 0, 2});
+  CHECK(single(3).of == GroupNumbers{0, 1, 2});
+  CHECK(among(patients, std::vector<std::size_t>{4, 1, 3}).of == GroupNumbers{0, 1, 0});
   CHECK_FALSE(among(Groups{}, std::vector<std::size_t>{4}).known());
 
   // 0 and 2 by patient, 2 and 3 by pixels: one group; 1 alone; 4 joins 3 by patient.
   const Groups pixels = grouped(Texts{"a", "b", "c", "c", "e"}, true);
   const Groups both = united(patients, pixels);
-  CHECK(both.of == Numbers{0, 1, 0, 0, 0});
+  CHECK(both.of == GroupNumbers{0, 1, 0, 0, 0});
   CHECK(both.count == 2);
   CHECK(united(Groups{}, pixels).of == pixels.of);
   CHECK(united(pixels, Groups{}).of == pixels.of);

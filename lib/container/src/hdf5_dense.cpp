@@ -12,7 +12,7 @@ namespace shiftnorm::container::hdf5 {
 namespace {
 
 constexpr std::size_t kMaxRecords = std::size_t{1} << 20U;
-constexpr unsigned kMaxDepth = 16;
+constexpr unsigned kMaxHeapDepth = 16;
 
 /// Bytes that hold any number up to `limit`.
 unsigned bytes_for(std::uint64_t limit) { return static_cast<unsigned>(std::bit_width(limit) + 7) / 8; }
@@ -30,7 +30,7 @@ class RecordTree {
     reader.skip(2);  // split and merge percent
     const std::uint64_t root = reader.u64();
     const std::uint64_t count = reader.u16();
-    if (record_size_ < 4 || node_size_ < kPrefix + record_size_ || depth > kMaxDepth)
+    if (record_size_ < 4 || node_size_ < kPrefix + record_size_ || depth > kMaxHeapDepth)
       throw FormatError(
           fmt::format("a B-tree with nodes of {} bytes, records of {} and depth {}", node_size_, record_size_, depth));
     std::uint64_t most = (node_size_ - kPrefix) / record_size_, total = most;
@@ -129,7 +129,7 @@ class FractalHeap {
 
   [[nodiscard]] Bytes find(std::uint64_t block, std::uint64_t begin, unsigned rows, std::uint64_t offset,
                            std::uint64_t length, unsigned depth) const {
-    if (depth > kMaxDepth) throw FormatError("a heap deeper than any file");
+    if (depth > kMaxHeapDepth) throw FormatError("a heap deeper than any file");
     ByteReader reader = open_at(file_, block, "FHIB");
     reader.skip(1 + 8 + offset_bytes_);
     for (unsigned row = 0; row < rows; ++row) {

@@ -13,7 +13,7 @@ namespace shiftnorm::container {
 namespace {
 
 constexpr std::string_view kMagic = "\x93NUMPY";
-constexpr std::uint64_t kMaxHeader = 1U << 16U;
+constexpr std::uint64_t kMaxNpyHeader = 1U << 16U;
 
 void swap_bytes(std::span<std::byte> bytes, std::size_t width) {
   for (std::size_t i = 0; i + width <= bytes.size(); i += width)
@@ -48,8 +48,8 @@ std::string_view read_header_text(ByteReader& reader) {
   if (major < 1 || major > 3 || minor != 0)
     throw UnsupportedError(fmt::format("npy: format version {}.{}; supported are 1.0, 2.0 and 3.0", major, minor));
   const std::uint64_t size = major == 1 ? reader.u16() : reader.u32();
-  if (size > kMaxHeader)
-    throw FormatError(fmt::format("npy: header of {} bytes; expected at most {}", size, kMaxHeader));
+  if (size > kMaxNpyHeader)
+    throw FormatError(fmt::format("npy: header of {} bytes; expected at most {}", size, kMaxNpyHeader));
   return reader.take_text(size);
 }
 

@@ -24,7 +24,7 @@ struct TypeName {
   std::string_view name;
   DType dtype;
 };
-constexpr std::array kTypes{
+constexpr std::array kTypeNames{
     TypeName{"F64", DType::f64},         TypeName{"F32", DType::f32},         TypeName{"F16", DType::f16},
     TypeName{"BF16", DType::bf16},       TypeName{"I64", DType::i64},         TypeName{"I32", DType::i32},
     TypeName{"I16", DType::i16},         TypeName{"I8", DType::i8},           TypeName{"U64", DType::u64},
@@ -34,13 +34,14 @@ constexpr std::array kTypes{
 };
 
 DType dtype_of(const std::string& name) {
-  for (const TypeName& type : kTypes)
+  for (const TypeName& type : kTypeNames)
     if (type.name == name) return type.dtype;
   throw UnsupportedError(fmt::format("element type '{}' is not supported", printable(name)));
 }
 
 std::string_view name_of_type(DType dtype) {
-  return std::find_if(kTypes.begin(), kTypes.end(), [dtype](const TypeName& t) { return t.dtype == dtype; })->name;
+  return std::find_if(kTypeNames.begin(), kTypeNames.end(), [dtype](const TypeName& t) { return t.dtype == dtype; })
+      ->name;
 }
 
 SafetensorsEntry read_header_entry(const std::string& name, const Json& json, std::uint64_t data_begin,

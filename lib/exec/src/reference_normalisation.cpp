@@ -10,14 +10,14 @@
 namespace shiftnorm::exec {
 namespace {
 
-struct Moments {
+struct MeanAndVariance {
   double mean = 0, variance = 0;
 };
 
 /// Of values x[offset(i)], i < n, in two passes.
 template <class Offset>
-Moments moments(const float* x, std::int64_t n, Offset offset) {
-  Moments m;
+MeanAndVariance moments(const float* x, std::int64_t n, Offset offset) {
+  MeanAndVariance m;
   for (std::int64_t i = 0; i < n; ++i) m.mean += static_cast<double>(x[offset(i)]);
   m.mean /= static_cast<double>(n);
   for (std::int64_t i = 0; i < n; ++i) {
@@ -174,7 +174,7 @@ void run_instance_norm(const ReferenceCall& call) {
   const auto epsilon = static_cast<double>(call.node.number("epsilon", 1e-5f));
   for (std::int64_t i = 0; i < shape[0] * shape[1]; ++i) {
     const float* x = call.in[0].data + i * plane;
-    const Moments m = moments(x, plane, [](std::int64_t p) { return p; });
+    const MeanAndVariance m = moments(x, plane, [](std::int64_t p) { return p; });
     const double scale = static_cast<double>(call.in[1].data[i % shape[1]]) / std::sqrt(m.variance + epsilon),
                  shift = static_cast<double>(call.in[2].data[i % shape[1]]);
     for (std::int64_t p = 0; p < plane; ++p)
@@ -192,7 +192,7 @@ void run_layer_norm(const ReferenceCall& call) {
                                   shift = call.has(2) ? broadcast_strides(call.in[2].shape, line) : scale;
   for (std::int64_t o = 0; n > 0 && o < shape.elements() / n; ++o) {
     const float* x = call.in[0].data + o * n;
-    const Moments m = moments(x, n, [](std::int64_t i) { return i; });
+    const MeanAndVariance m = moments(x, n, [](std::int64_t i) { return i; });
     const double inverse = 1.0 / std::sqrt(m.variance + epsilon);
     const auto put = [&](std::size_t k, double v) {
       if (call.out.size() > k && call.out[k].data != nullptr) call.out[k].data[o] = static_cast<float>(v);
@@ -243,8 +243,8 @@ void run_mean_variance(const ReferenceCall& call) {
     reduced[graph::axis_of(axis, shape.rank())] = true;
   const std::vector<std::int64_t> inner = offsets(shape, reduced, true), outer = offsets(shape, reduced, false);
   for (const std::int64_t base : outer) {
-    const Moments m = moments(call.in[0].data + base, static_cast<std::int64_t>(inner.size()),
-                              [&](std::int64_t i) { return inner[static_cast<std::size_t>(i)]; });
+    const MeanAndVariance m = moments(call.in[0].data + base, static_cast<std::int64_t>(inner.size()),
+                                      [&](std::int64_t i) { return inner[static_cast<std::size_t>(i)]; });
     // The definition's guard against a variance of 0.
     const double deviation = std::sqrt(m.variance) + 1e-9;
     for (const std::int64_t i : inner)

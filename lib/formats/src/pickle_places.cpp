@@ -9,7 +9,7 @@ namespace {
 
 using pickle::Dict, pickle::Heap, pickle::Id, pickle::Object, pickle::Sequence;
 
-constexpr std::size_t kMaxDepth = 64, kMaxPath = 4096, kMaxAgain = 4096;
+constexpr std::size_t kMaxPickleDepth = 64, kMaxPath = 4096, kMaxAgain = 4096;
 
 bool worth_a_place(const Heap& heap, Id id) {
   const pickle::Value& value = heap.at(id);
@@ -80,7 +80,7 @@ std::vector<Place> places_in(const Heap& heap, Id root, const std::function<bool
     const Place parent = places[i];
     if (parent.again) continue;
     budget.spend(extent(heap, parent.id));
-    if (parent.depth >= kMaxDepth || !open(parent.id)) continue;
+    if (parent.depth >= kMaxPickleDepth || !open(parent.id)) continue;
     const auto add = [&](Place place) {
       if (!worth_a_place(heap, place.id)) return;
       place.parent = i;

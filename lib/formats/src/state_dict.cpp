@@ -67,7 +67,7 @@ constexpr std::array<std::string_view, 38> kWeights{"state_dict",
                                                     "target_encoder",
                                                     "target"};
 // Parts of names under which tensors are no weights.
-constexpr std::array<std::string_view, 6> kOthers{"optim", "sched", "scaler", "rng", "param_groups", "callback"};
+constexpr std::array<std::string_view, 6> kOtherContents{"optim", "sched", "scaler", "rng", "param_groups", "callback"};
 constexpr std::size_t kUnnamed = kWeights.size(), kMaxRanks = 8, kMaxCandidates = 4096, kMaxOtherSets = 64;
 constexpr std::size_t kShownKeys = 12;
 
@@ -90,7 +90,7 @@ struct Candidate {
 };
 
 bool holds_other_things(std::string_view name) {
-  return std::any_of(kOthers.begin(), kOthers.end(),
+  return std::any_of(kOtherContents.begin(), kOtherContents.end(),
                      [name](std::string_view part) { return name.find(part) != std::string_view::npos; });
 }
 

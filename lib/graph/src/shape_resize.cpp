@@ -13,10 +13,10 @@ namespace {
 
 using Extents = std::vector<std::int64_t>;
 
-constexpr double kLongest = 1099511627776.0;  // 2^40: no axis of an activation is longer
+constexpr double kLongestAxis = 1099511627776.0;  // 2^40: no axis of an activation is longer
 
 std::int64_t extent_of(double v, const ResizeAxis& axis) {
-  if (!(v >= 0) || v > kLongest) throw ShapeError(fmt::format("Resize of an extent of {} to {}", axis.in, v));
+  if (!(v >= 0) || v > kLongestAxis) throw ShapeError(fmt::format("Resize of an extent of {} to {}", axis.in, v));
   return static_cast<std::int64_t>(v);
 }
 

@@ -77,21 +77,21 @@ constexpr int kMostScans = 500;
 
 /// One reading of libjpeg's. Each step is false where libjpeg gave up: it then jumps back to that step, so that no step
 /// may hold anything that has a destructor.
-class Reading {
+class JpegReading {
  public:
-  explicit Reading(std::span<const std::byte> file) : file_(file) {
+  explicit JpegReading(std::span<const std::byte> file) : file_(file) {
     info_.err = jpeg_std_error(&errors_);
     info_.client_data = this;
     errors_.error_exit = give_up;
     errors_.emit_message = [](j_common_ptr info, int level) {
       if (level < 0 && std::ranges::find(kLosses, info->err->msg_code) != kLosses.end())
-        static_cast<Reading*>(info->client_data)->lossy_ = true;
+        static_cast<JpegReading*>(info->client_data)->lossy_ = true;
     };
     errors_.output_message = [](j_common_ptr) {};
   }
-  Reading(const Reading&) = delete;
-  Reading& operator=(const Reading&) = delete;
-  ~Reading() { jpeg_destroy_decompress(&info_); }
+  JpegReading(const JpegReading&) = delete;
+  JpegReading& operator=(const JpegReading&) = delete;
+  ~JpegReading() { jpeg_destroy_decompress(&info_); }
 
   /// Up to the frame header: then info() tells the size and the components.
   [[nodiscard]] bool read_header() {
@@ -129,7 +129,7 @@ class Reading {
 
  private:
   [[noreturn]] static void give_up(j_common_ptr info) {
-    std::longjmp(static_cast<Reading*>(info->client_data)->failed_, 1);
+    std::longjmp(static_cast<JpegReading*>(info->client_data)->failed_, 1);
   }
 
   std::span<const std::byte> file_;
@@ -152,7 +152,7 @@ void copy_inks(std::span<const std::uint8_t> row, std::uint16_t* to) {
 
 Image decode_jpeg(std::span<const std::byte> file) {
   const Extent header = read_header(file);
-  Reading reading(file);
+  JpegReading reading(file);
   if (!reading.read_header()) undecodable();
   const jpeg_decompress_struct& info = reading.info();
   if (info.image_height != header.height || info.image_width != header.width)

@@ -59,9 +59,9 @@ std::vector<Bytes> pixel_chunks(Bytes bytes) {
 
 /// One reading of libpng's. Each step is false where libpng gave up: it then jumps back to that step, so that no step
 /// may hold anything that has a destructor.
-class Reading {
+class PngReading {
  public:
-  explicit Reading(std::vector<Bytes> chunks) : chunks_(std::move(chunks)) {
+  explicit PngReading(std::vector<Bytes> chunks) : chunks_(std::move(chunks)) {
     png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, this, give_up, [](png_structp, png_const_charp) {});
     if (png_ != nullptr) info_ = png_create_info_struct(png_);
     if (info_ == nullptr) {
@@ -69,15 +69,15 @@ class Reading {
       throw MachineError("no memory for reading a PNG");
     }
   }
-  Reading(const Reading&) = delete;
-  Reading& operator=(const Reading&) = delete;
-  ~Reading() { png_destroy_read_struct(&png_, &info_, nullptr); }
+  PngReading(const PngReading&) = delete;
+  PngReading& operator=(const PngReading&) = delete;
+  ~PngReading() { png_destroy_read_struct(&png_, &info_, nullptr); }
 
   /// Up to the first pixels: then the properties below hold, and rows come as bytes, or 16-bit numbers of the machine.
   [[nodiscard]] bool read_header() {
     if (setjmp(failed_) != 0) return false;
     png_set_read_fn(png_, this, [](png_structp png, png_bytep to, std::size_t n) {
-      static_cast<Reading*>(png_get_io_ptr(png))->feed(to, n);
+      static_cast<PngReading*>(png_get_io_ptr(png))->feed(to, n);
     });
     // Sizes are checked already, by their product.
     png_set_user_limits(png_, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
@@ -127,7 +127,7 @@ class Reading {
     return *reinterpret_cast<const unsigned char*>(&one) == 1;
   }
   [[noreturn]] static void give_up(png_structp png, png_const_charp text) {
-    auto& self = *static_cast<Reading*>(png_get_error_ptr(png));
+    auto& self = *static_cast<PngReading*>(png_get_error_ptr(png));
     std::strncpy(self.reason_.data(), text, self.reason_.size() - 1);
     std::longjmp(self.failed_, 1);
   }
@@ -157,7 +157,7 @@ class Reading {
   std::size_t row_bytes_ = 0;
 };
 
-[[noreturn]] void undecodable(const Reading& reading) {
+[[noreturn]] void undecodable(const PngReading& reading) {
   throw FormatError(fmt::format("PNG data cannot be decoded: {}", printable(reading.reason())));
 }
 
@@ -175,7 +175,7 @@ void copy_colours(const std::byte* row, std::int64_t width, std::span<const png_
 }  // namespace
 
 Image decode_png(std::span<const std::byte> file) {
-  Reading reading(pixel_chunks(file));
+  PngReading reading(pixel_chunks(file));
   if (!reading.read_header()) undecodable(reading);
   const bool indexed = reading.colour_type() == PNG_COLOR_TYPE_PALETTE, wide = reading.bits() == 16;
   const bool grey = !indexed && (reading.colour_type() & PNG_COLOR_MASK_COLOR) == 0;

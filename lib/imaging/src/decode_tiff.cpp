@@ -48,13 +48,13 @@ struct Remarks {
 };
 
 /// A file in memory for libtiff, which gets it as a mapping.
-struct Source {
+struct TiffSource {
   std::span<const std::byte> bytes;
   std::uint64_t at = 0;
 
-  static Source& of(thandle_t handle) { return *static_cast<Source*>(handle); }
+  static TiffSource& of(thandle_t handle) { return *static_cast<TiffSource*>(handle); }
   static tmsize_t read(thandle_t handle, void* to, tmsize_t n) {
-    Source& self = of(handle);
+    TiffSource& self = of(handle);
     if (n <= 0 || self.at >= self.bytes.size()) return 0;
     const auto now = std::min(static_cast<std::size_t>(n), self.bytes.size() - static_cast<std::size_t>(self.at));
     std::memcpy(to, self.bytes.data() + self.at, now);
@@ -63,7 +63,7 @@ struct Source {
   }
   static tmsize_t write(thandle_t, void*, tmsize_t) { return 0; }
   static toff_t seek(thandle_t handle, toff_t to, int whence) {
-    Source& self = of(handle);
+    TiffSource& self = of(handle);
     self.at = whence == SEEK_SET ? to : whence == SEEK_CUR ? self.at + to : self.bytes.size() + to;
     return self.at;
   }
@@ -79,9 +79,9 @@ struct Source {
 };
 
 /// One reading of libtiff's.
-class Reading {
+class TiffReading {
  public:
-  Reading(std::span<const std::byte> file, const TiffDirectory& directory) : source_{file}, directory_(directory) {
+  TiffReading(std::span<const std::byte> file, const TiffDirectory& directory) : source_{file}, directory_(directory) {
     const std::unique_ptr<TIFFOpenOptions, decltype(&TIFFOpenOptionsFree)> options(TIFFOpenOptionsAlloc(),
                                                                                    TIFFOpenOptionsFree);
     if (options == nullptr) throw MachineError("no memory for reading a TIFF");
@@ -89,8 +89,9 @@ class Reading {
     TIFFOpenOptionsSetErrorHandlerExtR(options.get(), Remarks::error, &remarks_);
     TIFFOpenOptionsSetWarningHandlerExtR(options.get(), Remarks::warning, &remarks_);
     // c: strips stay as the file has them.
-    tiff_.reset(TIFFClientOpenExt("TIFF", "rc", &source_, Source::read, Source::write, Source::seek, Source::close,
-                                  Source::size, Source::map, Source::unmap, options.get()));
+    tiff_.reset(TIFFClientOpenExt("TIFF", "rc", &source_, TiffSource::read, TiffSource::write, TiffSource::seek,
+                                  TiffSource::close, TiffSource::size, TiffSource::map, TiffSource::unmap,
+                                  options.get()));
     if (tiff_ == nullptr) fail();
     check_agreement();
     remarks_ = {};                                  // unknown tags and their like: what counts was read alike
@@ -170,7 +171,7 @@ class Reading {
     if (!same) throw FormatError("TIFF directory can be read in two ways: its tags contradict each other");
   }
 
-  Source source_;
+  TiffSource source_;
   const TiffDirectory& directory_;
   Remarks remarks_;
   std::unique_ptr<TIFF, Close> tiff_;
@@ -219,7 +220,7 @@ Image turn_upright(Image stored, int orientation) {
 }
 
 /// libtiff's own way to RGB: for YCbCr that no JPEG decoder turns, as PIL has it.
-Image read_ycbcr(Reading& reading, const TiffDirectory& directory) {
+Image read_ycbcr(TiffReading& reading, const TiffDirectory& directory) {
   Image image{.height = directory.height, .width = directory.width, .channels = 3};
   std::vector<std::uint32_t> colours(static_cast<std::size_t>(image.height * image.width));
   reading.read_colours(colours);
@@ -231,7 +232,7 @@ Image read_ycbcr(Reading& reading, const TiffDirectory& directory) {
 }
 
 /// Strip by strip or tile by tile.
-Image read_samples(Reading& reading, const TiffDirectory& directory) {
+Image read_samples(TiffReading& reading, const TiffDirectory& directory) {
   TiffSamples samples(directory);
   const std::int64_t h = directory.block_height, w = directory.block_width;
   const std::size_t row_bytes = reading.row_bytes();
@@ -258,7 +259,7 @@ Image read_samples(Reading& reading, const TiffDirectory& directory) {
 
 Image decode_tiff(std::span<const std::byte> file) {
   const TiffDirectory directory = read_tiff_directory(file);
-  Reading reading(file, directory);
+  TiffReading reading(file, directory);
   const bool by_jpeg = directory.compression == COMPRESSION_JPEG && !directory.planes_apart;
   Image image = directory.colour == TiffColour::ycbcr && !by_jpeg ? read_ycbcr(reading, directory)
                                                                   : read_samples(reading, directory);

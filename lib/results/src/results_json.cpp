@@ -283,7 +283,7 @@ Json labels_json(const RunResults& run) {
 }
 
 /// Which domains the data have; scores stand with the modes.
-Json domains_json(const RunResults& run) {
+Json domain_records_json(const RunResults& run) {
   if (run.domain_key.empty() || run.modes.empty()) return {};
   Json list = Json::array();
   for (const DomainReport& domain : run.modes.front().domains)
@@ -300,7 +300,7 @@ Json target_json(const View& view) {
                        {"patients", value_or_null(run.patients)},
                        {"repeated_pixels", run.repeated},
                        {"labels", labels_json(run)},
-                       {"domain", domains_json(run)},
+                       {"domain", domain_records_json(run)},
                        {"fingerprint", text_or_null(run.fingerprint)}});
 }
 

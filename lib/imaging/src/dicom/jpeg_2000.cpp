@@ -10,13 +10,13 @@ namespace shiftnorm::imaging::dicom {
 namespace {
 
 /// A codestream in memory, as OpenJPEG reads it.
-struct Source {
+struct Codestream {
   std::span<const std::byte> bytes;
   std::size_t at = 0;
 };
 
 OPJ_SIZE_T read_some(void* buffer, OPJ_SIZE_T count, void* user) {
-  auto& source = *static_cast<Source*>(user);
+  auto& source = *static_cast<Codestream*>(user);
   const std::size_t n = std::min<std::size_t>(count, source.bytes.size() - source.at);
   if (n == 0) return static_cast<OPJ_SIZE_T>(-1);
   std::memcpy(buffer, source.bytes.data() + source.at, n);
@@ -25,7 +25,7 @@ OPJ_SIZE_T read_some(void* buffer, OPJ_SIZE_T count, void* user) {
 }
 
 OPJ_OFF_T skip_some(OPJ_OFF_T count, void* user) {
-  auto& source = *static_cast<Source*>(user);
+  auto& source = *static_cast<Codestream*>(user);
   if (count < 0) return -1;
   const std::size_t n = std::min<std::size_t>(static_cast<std::size_t>(count), source.bytes.size() - source.at);
   source.at += n;
@@ -33,7 +33,7 @@ OPJ_OFF_T skip_some(OPJ_OFF_T count, void* user) {
 }
 
 OPJ_BOOL seek_to(OPJ_OFF_T position, void* user) {
-  auto& source = *static_cast<Source*>(user);
+  auto& source = *static_cast<Codestream*>(user);
   if (position < 0 || static_cast<std::size_t>(position) > source.bytes.size()) return OPJ_FALSE;
   source.at = static_cast<std::size_t>(position);
   return OPJ_TRUE;
@@ -49,7 +49,7 @@ std::vector<std::byte> decode_jpeg_2000(std::span<const std::byte> stream, const
   const Jpeg2000Stream found = scan_jpeg_2000(stream);
   check_geometry(found.facts, module);
 
-  Source source{found.codestream};
+  Codestream source{found.codestream};
   const CHandle<opj_stream_t, opj_stream_destroy> input(opj_stream_default_create(OPJ_TRUE));
   const CHandle<opj_codec_t, opj_destroy_codec> codec(opj_create_decompress(OPJ_CODEC_J2K));
   if (!input || !codec) throw MachineError("OpenJPEG cannot start: memory is short");
