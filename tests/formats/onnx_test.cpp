@@ -218,7 +218,7 @@ TEST_CASE("A fixed number of images becomes one, in targets too") {
       OnnxBuilder({32, 2, 2, 2}).integers("target", {32, 8}).node("Reshape", {"x", "target"}, {"y"}).parse();
   CHECK(*net.graph->value(net.graph->input()).shape == Shape{1, 2, 2, 2});
   CHECK(*net.graph->value(net.graph->outputs()[0]).shape == Shape{1, 8});
-  CHECK(!net.sizeless);
+  CHECK(!net.dynamic_shape);
 }
 
 TEST_CASE("Shape arithmetic is computed, for any size that is free") {
@@ -228,9 +228,9 @@ TEST_CASE("Shape arithmetic is computed, for any size that is free") {
   builder.node("Reshape", {"x", "target"}, {"y"});
   const Checkpoint net = builder.parse();
   CHECK(only(net).op == "Reshape");
-  REQUIRE(net.sizeless);
-  CHECK(net.sizeless->input == std::vector<std::int64_t>{1, 2, 0, 0});
-  const graph::Graph small = resolve(*net.sizeless, Shape{1, 2, 5, 7});
+  REQUIRE(net.dynamic_shape);
+  CHECK(net.dynamic_shape->input == std::vector<std::int64_t>{1, 2, 0, 0});
+  const graph::Graph small = resolve(*net.dynamic_shape, Shape{1, 2, 5, 7});
   CHECK(*small.value(small.outputs()[0]).shape == Shape{1, 70});
 }
 

@@ -76,7 +76,7 @@ Checkpoint parse(std::vector<std::byte> bytes, std::string file_name, const Read
     checkpoint.sha256 = sha256_hex(bytes);
     checkpoint.tensors = std::move(contents.tensors);
     checkpoint.graph = std::move(contents.graph);
-    checkpoint.sizeless = std::move(contents.sizeless);
+    checkpoint.dynamic_shape = std::move(contents.dynamic_shape);
     checkpoint.companions = std::move(contents.companions);
     checkpoint.build = std::move(contents.build);
     checkpoint.no_graph = std::move(contents.no_graph);

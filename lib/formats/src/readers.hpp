@@ -20,7 +20,7 @@ struct Contents {
   Shape input = Shape{0};
   std::string no_graph = {};
   std::vector<OutputFile> companions = {};
-  std::optional<Sizeless> sizeless = std::nullopt;
+  std::optional<DynamicShapeGraph> dynamic_shape = std::nullopt;
   std::vector<NormSettings> norms = {};
   std::vector<ModuleName> modules = {};
   std::vector<ModuleChain> chains = {};
@@ -46,11 +46,11 @@ struct Neighbours {
 
 /// Calls `use` with the network's own size or, where that is open, with common ones until one works.
 /// Errors  those of the last size tried.
-void with_common_sizes(const Sizeless& network, const std::function<void(const Shape& input)>& use);
+void with_common_sizes(const DynamicShapeGraph& network, const std::function<void(const Shape& input)>& use);
 
 /// What a description of a network gives.
 struct Description {
-  Sizeless network;
+  DynamicShapeGraph network;
   std::vector<NamedTensor> values = {};
 };
 

@@ -71,7 +71,7 @@ Shape wanted_shape(const RestoredModel& model) {
   // Keras: extents that the model leaves open are the samples'.
   std::vector<std::int64_t> own = model.fixed_sample();
   if (model.checkpoint.build && !own.empty()) return Shape(std::move(own));
-  if (model.architecture.empty() && !model.sizeless) return made_for;
+  if (model.architecture.empty() && !model.dynamic_shape) return made_for;
   std::vector<std::int64_t> open(made_for.rank(), 0);
   open[0] = made_for[0];
   return Shape(std::move(open));

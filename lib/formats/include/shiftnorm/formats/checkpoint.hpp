@@ -58,7 +58,7 @@ struct OutputFile {
 };
 
 /// A network that takes inputs of several sizes; graph::resolve() makes it one for a size.
-struct Sizeless {
+struct DynamicShapeGraph {
   graph::Graph graph;               ///< its input has no shape
   std::vector<std::int64_t> input;  ///< of one image, N = 1; 0: any extent
   std::int64_t batch = 1;           ///< the number of images that constants in the graph count
@@ -70,10 +70,10 @@ struct Sizeless {
 };
 
 /// The network for inputs of one size. Errors  UnsupportedError if it mixes images; as graph::resolve.
-[[nodiscard]] graph::Graph resolve(const Sizeless& network, const Shape& input);
+[[nodiscard]] graph::Graph resolve(const DynamicShapeGraph& network, const Shape& input);
 /// The network at its own size or, where that is free, at the first common one that it works at.
 /// Errors  those of the last size tried.
-[[nodiscard]] graph::Graph resolve(const Sizeless& network);
+[[nodiscard]] graph::Graph resolve(const DynamicShapeGraph& network);
 
 /// What a reader is told beside the file.
 struct ReadOptions {
@@ -118,7 +118,7 @@ struct Checkpoint {
   /// Only for formats that hold an architecture. All its parameters are bound; those that can be written back are named
   /// as their tensor, and so are the vectors of every BatchNorm that has them.
   std::optional<graph::Graph> graph;
-  std::optional<Sizeless> sizeless;  ///< the same network, where its input may have other sizes
+  std::optional<DynamicShapeGraph> dynamic_shape;  ///< the same network, where its input may have other sizes
   /// Where the file leaves extents of its input open: this builds the same network for any input of one image, with no
   /// parameters bound yet. `graph` is for a common size, or for a file that says nothing at all about its input has
   /// extents of 0 and cannot run. Empty where the input has one size.
@@ -150,7 +150,7 @@ struct Checkpoint {
 /// A network without its weights, from a file that describes one.
 struct Architecture {
   std::string format, file_name;    ///< as those of Checkpoint
-  Sizeless network;                 ///< float parameters are unbound, named as the weights files of its framework do
+  DynamicShapeGraph network;        ///< float parameters are unbound, named as the weights files of its framework do
   std::vector<NamedTensor> values;  ///< what the file itself holds for them, if it holds any
 };
 
