@@ -37,10 +37,10 @@ Json data_json(const DataPlan& data) {
 
 Json cost_json(const adapt::Cost& cost) {
   const auto number = [](std::uint64_t bytes) { return static_cast<std::int64_t>(bytes); };
-  return Json::object({{"frontier_bytes", number(cost.frontier_bytes)},
+  return Json::object({{"carried_bytes", number(cost.carried_bytes)},
                        {"moved_bytes", number(cost.moved_bytes)},
                        {"working_bytes", number(cost.local_bytes)},
-                       {"scratch_bytes", cost.spills ? number(cost.frontier_bytes) : 0}});
+                       {"scratch_bytes", cost.spills ? number(cost.carried_bytes) : 0}});
 }
 
 Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
@@ -123,8 +123,8 @@ std::string mode_text(const ModePlan& mode) {
 
 std::string memory_text(const adapt::Cost& cost) {
   const std::string working = toolkit::in_bytes(cost.local_bytes);
-  if (cost.frontier_bytes == 0) return fmt::format("{} of working memory, no scratch file", working);
-  const std::string held = toolkit::in_bytes(cost.frontier_bytes);
+  if (cost.carried_bytes == 0) return fmt::format("{} of working memory, no scratch file", working);
+  const std::string held = toolkit::in_bytes(cost.carried_bytes);
   if (!cost.spills)
     return fmt::format("{} between the layers and {} of working memory, no scratch file", held, working);
   return fmt::format(

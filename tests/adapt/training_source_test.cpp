@@ -64,7 +64,7 @@ TEST_CASE("the source of a layer in training mode is each batch's own statistics
   CHECK(source.statistics[1].mean == marked.source()[1].mean);  // which the file set to inference mode would use
   for (const Mode& mode : {Mode{}, Mode{.semantics = Semantics::source}, Mode{.policy = Policy::disabled}, by_batch(5)})
     CHECK(outputs(marked, mode) == outputs(plain, mode));
-  CHECK(marked.cost({.policy = Policy::source}, 10, true).frontier_bytes > 0);
+  CHECK(marked.cost({.policy = Policy::source}, 10, true).carried_bytes > 0);
 }
 
 TEST_CASE("domains of such a source do not share batches", "[adapt]") {

@@ -83,7 +83,7 @@ TEST_CASE("a dry run is the YAML with the plan as its comments", "[cli]") {
   test::check_refused(place, {"run", "r.yaml", "--dry-run", "--set", "data.classes=[x, y]"}, 2, "expected");
 }
 
-// The frontier of 20 images is larger than what is left of 1 MB. Oracle: the same command without a limit.
+// What is carried for 20 images is larger than what is left of 1 MB. Oracle: the same command without a limit.
 TEST_CASE("a scratch file is told before the work, and changes no bit", "[cli]") {
   const test::Workplace place;
   place.write_yaml("r.yaml", "[source, adabn]");

@@ -302,8 +302,8 @@ TEST_CASE("What is cheap to compute again is not carried when carrying costs", "
                             tight = exec::Sweeper(plan, {1, 1, ""}).estimate(r);
   constexpr std::size_t kChannel = kImages * 12 * 12 * sizeof(float);
   // The parts lie in their concatenation, so that the most is carried with the expansion beside it.
-  CHECK(roomy.frontier_bytes == (64 + 160) * kChannel);
-  CHECK(tight.frontier_bytes <= roomy.frontier_bytes - 80 * kChannel);
+  CHECK(roomy.carried_bytes == (64 + 160) * kChannel);
+  CHECK(tight.carried_bytes <= roomy.carried_bytes - 80 * kChannel);
   CHECK(tight.moved_bytes < roomy.moved_bytes);
 }
 
@@ -312,9 +312,9 @@ TEST_CASE("A sweep stops when asked and says what it takes beforehand", "[exec]"
   const auto plan = std::make_shared<exec::Plan>(g);
   exec::Sweeper sweeper(plan, {2, 1, ""});
   exec::SweepRequest r = inference(g, *plan, kImages);
-  CHECK(sweeper.estimate(r).frontier_bytes == 0);  // plain inference carries nothing
+  CHECK(sweeper.estimate(r).carried_bytes == 0);  // plain inference carries nothing
   for (std::size_t i = 0; i < r.levels.size(); ++i) r.levels[i] = plan->sets()[i].level;
-  CHECK(sweeper.estimate(r).frontier_bytes >= kImages * 16 * 12 * 12 * sizeof(float));
+  CHECK(sweeper.estimate(r).carried_bytes >= kImages * 16 * 12 * 12 * sizeof(float));
   CHECK(sweeper.estimate(r).spills);
   std::atomic<bool> cancelled = true;
   r.load = [](std::size_t i, std::span<float> dst) { std::ranges::copy(image(i), dst.begin()); };

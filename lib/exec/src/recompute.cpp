@@ -12,7 +12,7 @@ namespace {
 /// takes about as long as so many operations of a convolution (measured on two cores with AVX-512).
 constexpr double kFloat = 15;
 
-/// Floats in the frontier at every action.
+/// Floats that are carried at every action.
 Indexed<ActionIndex, std::size_t> carried(const Program& program, const Cut& cut, const Pieces& pieces) {
   ActionIndex last(0);
   for (const Life& life : pieces.life) last = std::max(last, life.last.next());
@@ -68,7 +68,7 @@ class Choice {
     first_most_ = now.most;
     Trial best = now;
     const double first_work = now.work;
-    // Several values together make the largest frontier, one after the other: each step takes the one that eases the
+    // Several values together make the peak, one after the other: each step takes the one that eases the
     // crowd most for its work, and the best of all stages is kept.
     constexpr int kStages = 64;
     for (int stage = 0; stage < kStages; ++stage) {

@@ -30,7 +30,7 @@ Schedule make_schedule(const Program& program, const std::vector<std::int64_t>& 
                     std::move(cut.parts),
                     std::move(cut.made_of),
                     std::move(placement.places),
-                    placement.frontier_floats,
+                    placement.carried_floats,
                     placement.local_floats,
                     0,
                     0,
@@ -42,8 +42,8 @@ Schedule make_schedule(const Program& program, const std::vector<std::int64_t>& 
       touched.insert(action.src.begin(), action.src.end());
     }
     for (const InstanceIndex id : touched)
-      if (schedule.places[id].frontier)
-        schedule.frontier_traffic += static_cast<std::size_t>(program.values[schedule.origin[id]].layout.floats());
+      if (schedule.places[id].carried)
+        schedule.carried_traffic += static_cast<std::size_t>(program.values[schedule.origin[id]].layout.floats());
   }
   for (const ProgramStep& step : program.steps)
     schedule.scratch_bytes = std::max(schedule.scratch_bytes, step.kernel->scratch_bytes());

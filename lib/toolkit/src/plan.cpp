@@ -136,7 +136,7 @@ double RunPlan::network_seconds() const {
 adapt::Cost RunPlan::largest() const {
   adapt::Cost most;
   for (const ModePlan& mode : modes) {
-    most.frontier_bytes = std::max(most.frontier_bytes, mode.cost.frontier_bytes);
+    most.carried_bytes = std::max(most.carried_bytes, mode.cost.carried_bytes);
     most.moved_bytes = std::max(most.moved_bytes, mode.cost.moved_bytes);
     most.local_bytes = std::max(most.local_bytes, mode.cost.local_bytes);
     most.spills = most.spills || mode.cost.spills;
@@ -192,7 +192,7 @@ std::optional<std::string> note_on_spill(adapt::Engine& engine, const adapt::Mod
       "measuring {} images holds {} between the layers, more than the memory for it: a scratch file of that size in "
       "the "
       "temporary folder, {} written and read{}; fewer images, or a larger --memory, need less",
-      images.count, in_bytes(cost.frontier_bytes), in_bytes(cost.moved_bytes), time);
+      images.count, in_bytes(cost.carried_bytes), in_bytes(cost.moved_bytes), time);
 }
 
 std::string in_bytes(std::uint64_t bytes) {

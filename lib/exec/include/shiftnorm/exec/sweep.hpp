@@ -54,16 +54,16 @@ struct SweepRequest {
 
 struct SweepOptions {
   int threads = 1;
-  std::uint64_t memory = 0;  ///< bytes for the frontier before it is backed by a scratch file; 0: half of what is free
+  std::uint64_t memory = 0;  ///< bytes of carried activations before a scratch file backs them; 0: half of what is free
   std::string scratch_directory;  ///< empty: the system's temporary folder
 };
 
 /// What a sweep will take, known before it starts.
 struct SweepEstimate {
-  std::uint64_t frontier_bytes = 0;  ///< for all images carried at once
-  std::uint64_t local_bytes = 0;     ///< working memory of all threads
-  std::uint64_t moved_bytes = 0;     ///< written to the frontier and read from it in the whole sweep
-  bool spills = false;               ///< the frontier goes to a scratch file
+  std::uint64_t carried_bytes = 0;  ///< for all images carried at once
+  std::uint64_t local_bytes = 0;    ///< working memory of all threads
+  std::uint64_t moved_bytes = 0;    ///< of carried activations written and read in the whole sweep
+  bool spills = false;              ///< carried activations go to a scratch file
 };
 
 /// Runs sweeps of one plan on a fixed team of threads.

@@ -52,8 +52,8 @@ struct RunPlan {
 /// own. Errors  as run_experiment(), for what those few images show.
 [[nodiscard]] RunPlan plan_run(const config::Config& config, const RunOptions& options, const Progress& progress);
 
-/// Told before a measurement whose frontier goes to a scratch file; nothing if it does not. The time is that of a few
-/// of the images, without waiting for the disk.
+/// The note before a measurement whose carried activations go to a scratch file; nothing if they do not. The time is
+/// that of a few of the images, without waiting for the disk.
 [[nodiscard]] std::optional<std::string> note_on_spill(adapt::Engine& engine, const adapt::Mode& mode,
                                                        const adapt::Images& images, bool outputs,
                                                        const Progress& progress);
