@@ -51,7 +51,7 @@ Graph dense_network() {
   return g;
 }
 
-/// An inverted residual: convolutions that take their normalisation with them once it is settled.
+/// An inverted residual: convolutions that take their normalisation with them once it is finalized.
 Graph separable_network() {
   Graph g;
   const ValueId x =
@@ -85,7 +85,7 @@ struct Setting {
   std::uint64_t memory = 0;
 };
 
-/// Layerwise: each level settled to its own measured mean and population variance, gamma 1 and beta 0.
+/// Layerwise: each level finalized with its own measured mean and population variance, gamma 1 and beta 0.
 Measured layerwise(const Graph& g, const Setting& setting) {
   const auto plan = std::make_shared<exec::Plan>(g);
   exec::Sweeper sweeper(plan, {setting.threads, setting.memory, ""});
@@ -97,8 +97,8 @@ Measured layerwise(const Graph& g, const Setting& setting) {
   r.output = [&](std::size_t i, std::size_t, std::span<const float> row) {
     out.outputs[i].assign(row.begin(), row.end());
   };
-  r.settle = [&](std::size_t, std::int64_t, std::span<const exec::LevelMoments> moments,
-                 std::span<exec::Affine> affines) {
+  r.finalize_level = [&](std::size_t, std::int64_t, std::span<const exec::LevelMoments> moments,
+                         std::span<exec::Affine> affines) {
     for (const exec::LevelMoments& m : moments) {
       std::vector<double> scale, shift, mean = m.moments.mean(),
                                         variance = m.moments.variance(stats::Divisor::population);
@@ -180,8 +180,8 @@ TEST_CASE("What several BatchNorms see of the same concatenated values is measur
   const exec::Plan plan(g);
   std::vector<std::int64_t> levels;
   for (const graph::BatchNorm& set : plan.sets()) levels.push_back(set.level);
-  const bool settled = GENERATE(true, false);
-  const exec::Schedule schedule = exec::make_schedule(plan.program(), levels, settled, 1, 0);
+  const bool layerwise = GENERATE(true, false);
+  const exec::Schedule schedule = exec::make_schedule(plan.program(), levels, layerwise, 1, 0);
   std::vector<std::int64_t> measured;  // channels, in the order of sets
   for (const exec::Segment& segment : schedule.segments)
     for (const exec::Action& action : segment.actions)
@@ -196,12 +196,12 @@ TEST_CASE("An evaluation has the bits of a sweep that measures the same layers",
   const auto plan = std::make_shared<exec::Plan>(g);
   const auto outputs = [&](bool measured) {
     exec::SweepRequest r = inference(g, *plan, kImages);
-    r.settled = false;
+    r.layerwise = false;
     for (std::int64_t& level : r.levels) level = measured ? 1 : 0;
     std::vector<std::vector<float>> out(kImages);
     r.load = [](std::size_t i, std::span<float> dst) { std::ranges::copy(image(i), dst.begin()); };
     r.output = [&](std::size_t i, std::size_t, std::span<const float> row) { out[i].assign(row.begin(), row.end()); };
-    r.settle = [](auto&&...) {};
+    r.finalize_level = [](auto&&...) {};
     exec::Sweeper(plan, {1, 0, ""}).run(r, {});
     return out;
   };
@@ -246,8 +246,8 @@ TEST_CASE("Groups do not see each other and end in order", "[exec]") {
     std::mutex mutex;
     std::map<std::pair<std::size_t, std::size_t>, std::vector<double>> means;
     std::vector<std::size_t> ended;
-    r.settle = [&](std::size_t group, std::int64_t, std::span<const exec::LevelMoments> moments,
-                   std::span<exec::Affine>) {
+    r.finalize_level = [&](std::size_t group, std::int64_t, std::span<const exec::LevelMoments> moments,
+                           std::span<exec::Affine>) {
       const std::lock_guard lock(mutex);
       for (const exec::LevelMoments& m : moments) means[{group, m.set}] = m.moments.mean();
     };
@@ -272,7 +272,7 @@ TEST_CASE("A non-finite activation names its layer and image", "[exec]") {
     std::ranges::copy(image(i), dst.begin());
     if (i == 7) dst[100] = std::numeric_limits<float>::infinity();
   };
-  r.settle = [](std::size_t, std::int64_t, std::span<const exec::LevelMoments>, std::span<exec::Affine>) {};
+  r.finalize_level = [](std::size_t, std::int64_t, std::span<const exec::LevelMoments>, std::span<exec::Affine>) {};
   CHECK_THROWS_WITH(sweeper.run(r, {}), Contains("layer 'bn0'") && Contains("image 7"));
 }
 
@@ -318,6 +318,6 @@ TEST_CASE("A sweep stops when asked and says what it takes beforehand", "[exec]"
   CHECK(sweeper.estimate(r).spills);
   std::atomic<bool> cancelled = true;
   r.load = [](std::size_t i, std::span<float> dst) { std::ranges::copy(image(i), dst.begin()); };
-  r.settle = [](std::size_t, std::int64_t, std::span<const exec::LevelMoments>, std::span<exec::Affine>) {};
+  r.finalize_level = [](std::size_t, std::int64_t, std::span<const exec::LevelMoments>, std::span<exec::Affine>) {};
   CHECK_THROWS_AS(sweeper.run(r, {{}, &cancelled}), Interrupted);
 }

@@ -28,7 +28,7 @@ bool CarryPlans::runs_side_by_side(const GroupSizes& groups) const {
 }
 
 const CarryPlan& CarryPlans::plan(const SweepRequest& request, std::uint64_t limit) {
-  const Question question{request.levels, request.settled, request.output ? request.outputs : 0, sizes_of(request)};
+  const Question question{request.levels, request.layerwise, request.output ? request.outputs : 0, sizes_of(request)};
   constexpr std::size_t kKept = 8;
   const auto known = std::ranges::find(plans_, question, &std::pair<Question, CarryPlan>::first);
   if (known != plans_.end()) return known->second;
@@ -41,7 +41,7 @@ CarryPlan CarryPlans::plan_for(const Question& q, std::uint64_t limit) const {
   const std::size_t images = q.groups.largest * (side_by_side ? workers_ : 1);
   CarryPlan out;
   for (const double cost : {0.0, kMemoryCost, kDiskCost}) {
-    out = {make_schedule(program_, q.levels, q.settled, q.outputs, cost), {}, 0, side_by_side};
+    out = {make_schedule(program_, q.levels, q.layerwise, q.outputs, cost), {}, 0, side_by_side};
     out.group_bytes = q.groups.largest * out.schedule.carried_floats * sizeof(float);
     out.estimate.carried_bytes = images * out.schedule.carried_floats * sizeof(float);
     out.estimate.local_bytes = workers_ * (out.schedule.local_floats * sizeof(float) + out.schedule.scratch_bytes);

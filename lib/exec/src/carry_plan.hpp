@@ -34,7 +34,7 @@ class CarryPlans {
   };
   struct Question {
     std::vector<std::int64_t> levels;
-    bool settled = true;
+    bool layerwise = true;
     std::size_t outputs = 0;
     GroupSizes groups;
     friend bool operator==(const Question&, const Question&) = default;

@@ -51,7 +51,7 @@ inline constexpr InstanceIndex kInputInstance{0};
 
 /// recomputed[value]: it is not kept beyond its segment; segments that need it later compute it again, from what is
 /// kept. Other arguments: make_schedule().
-[[nodiscard]] Cut cut_program(const Program& program, const std::vector<std::int64_t>& level, bool settled,
+[[nodiscard]] Cut cut_program(const Program& program, const std::vector<std::int64_t>& level, bool layerwise,
                               std::size_t outputs, const Indexed<ValueIndex, bool>& recomputed);
 
 /// When an instance lives: from its first action to its last, and in which segments they are.

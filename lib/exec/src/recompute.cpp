@@ -41,11 +41,11 @@ double work_of(const Program& program, const Cut& cut) {
 
 class Choice {
  public:
-  Choice(const Program& program, const std::vector<std::int64_t>& level, bool settled, std::size_t outputs,
+  Choice(const Program& program, const std::vector<std::int64_t>& level, bool layerwise, std::size_t outputs,
          bool join_parts, double carried_cost)
       : program_(program),
         level_(level),
-        settled_(settled),
+        layerwise_(layerwise),
         outputs_(outputs),
         join_parts_(join_parts),
         carried_cost_(carried_cost),
@@ -101,7 +101,7 @@ class Choice {
 
   [[nodiscard]] Trial attempt(Indexed<ValueIndex, bool> recomputed) const {
     Trial trial;
-    Cut cut = cut_program(program_, level_, settled_, outputs_, recomputed);
+    Cut cut = cut_program(program_, level_, layerwise_, outputs_, recomputed);
     const Lives lives = lifetimes(cut);
     const Pieces pieces = pieces_of(program_, cut, lives, join_parts_);
     const Indexed<ActionIndex, std::size_t> floats = carried(program_, cut, pieces);
@@ -154,7 +154,7 @@ class Choice {
 
   const Program& program_;
   const std::vector<std::int64_t>& level_;
-  bool settled_;
+  bool layerwise_;
   std::size_t outputs_;
   bool join_parts_;
   double carried_cost_;
@@ -170,8 +170,8 @@ std::size_t most_carried(const Program& program, const Cut& cut, const Pieces& p
 }
 
 Indexed<ValueIndex, bool> choose_recomputed(const Program& program, const std::vector<std::int64_t>& level,
-                                            bool settled, std::size_t outputs, bool join_parts, double carried_cost) {
-  return Choice(program, level, settled, outputs, join_parts, carried_cost).run();
+                                            bool layerwise, std::size_t outputs, bool join_parts, double carried_cost) {
+  return Choice(program, level, layerwise, outputs, join_parts, carried_cost).run();
 }
 
 }  // namespace shiftnorm::exec

@@ -12,7 +12,7 @@ namespace shiftnorm::exec {
 /// bits every time, so that results do not depend on it. carried_cost: what a byte carried for an image costs, in
 /// floating-point operations; 0: nothing is recomputed.
 [[nodiscard]] Indexed<ValueIndex, bool> choose_recomputed(const Program& program,
-                                                          const std::vector<std::int64_t>& level, bool settled,
+                                                          const std::vector<std::int64_t>& level, bool layerwise,
                                                           std::size_t outputs, bool join_parts, double carried_cost);
 
 /// The most floats of an image that are carried at a time.

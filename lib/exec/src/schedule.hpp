@@ -27,10 +27,10 @@ struct Schedule {
   Tail tail;                        ///< of the last segment
 };
 
-/// level[set]: 0 when it is not measured, else its level, from 1. `settled`: later levels wait for earlier ones (each
+/// level[set]: 0 when it is not measured, else its level, from 1. `layerwise`: later levels wait for earlier ones (each
 /// level is a segment); otherwise everything is measured in one go. `outputs`: how many of the
 /// program's outputs are wanted, from the first. carried_cost: as choose_recomputed().
-[[nodiscard]] Schedule make_schedule(const Program& program, const std::vector<std::int64_t>& level, bool settled,
+[[nodiscard]] Schedule make_schedule(const Program& program, const std::vector<std::int64_t>& level, bool layerwise,
                                      std::size_t outputs, double carried_cost);
 
 }  // namespace shiftnorm::exec

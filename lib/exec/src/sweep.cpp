@@ -199,12 +199,12 @@ class Sweep {
           },
           [&](std::size_t w) { run_tail(memory_[w], affines); });
       if (workers_.stopped()) return;
-      if (segment.level > 0) settle(g, segment, moments, known, affines);
+      if (segment.level > 0) finalize_level(g, segment, moments, known, affines);
     }
   }
 
-  void settle(std::size_t g, const Segment& segment, std::vector<Moments>& moments, Moments& known,
-              std::vector<Affine>& affines) {
+  void finalize_level(std::size_t g, const Segment& segment, std::vector<Moments>& moments, Moments& known,
+                      std::vector<Affine>& affines) {
     for (auto& [part, pooled] : moments.front()) {
       for (std::size_t w = 1; w < moments.size(); ++w) pooled.merge(moments[w].at(part));
       pooled.hand_on();
@@ -216,7 +216,7 @@ class Sweep {
       const bool own = parts.size() == 1 && sets_with_[parts.front()] == 1;
       pooled.push_back(own ? known.at(parts.front()).take(set) : side_by_side(set, parts, known));
     }
-    request_.settle(g, segment.level, pooled, affines);
+    request_.finalize_level(g, segment.level, pooled, affines);
   }
 
   [[nodiscard]] std::vector<float> pivot_of(PartIndex part) const {
