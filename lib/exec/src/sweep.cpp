@@ -207,7 +207,7 @@ class Sweep {
                       std::vector<Affine>& affines) {
     for (auto& [part, pooled] : moments.front()) {
       for (std::size_t w = 1; w < moments.size(); ++w) pooled.merge(moments[w].at(part));
-      pooled.hand_on();
+      pooled.flush();
     }
     known.merge(moments.front());
     std::vector<LevelMoments> pooled;
