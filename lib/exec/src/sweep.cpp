@@ -249,7 +249,7 @@ class Sweep {
       request_.load(image, {address(kInputInstance, carried, mine), floats});
     }
     const bool ends = request_.output && &segment == &schedule_.segments.back();
-    const std::span<const float> ahead = first_read(segment, next);
+    const std::span<const float> after = first_read(segment, next);
     const std::size_t alone = ends ? schedule_.tail.first : segment.actions.size();
     for (std::size_t a = 0; a < alone; ++a) {
       const Action& action = segment.actions[a];
@@ -260,7 +260,7 @@ class Sweep {
       mine.src.clear();
       for (const InstanceIndex src : action.src) mine.src.push_back(address(src, carried, mine));
       KernelArguments all = arguments(action, mine.src, address(action.value, carried, mine), affines, mine);
-      all.ahead = {ahead, a == 0};
+      all.prefetch = {after, a == 0};
       step_of(action).kernel->run(all);
     }
     if (!ends) return;
