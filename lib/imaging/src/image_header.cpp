@@ -31,7 +31,7 @@ bool begins_pnm(std::string_view text) {
   return kSpace.find(text[2]) != kSpace.npos && kNext.find(text[3]) != kNext.npos;
 }
 
-/// What people have among their pictures and this room does not decode.
+/// Formats that people have among their pictures and this module does not decode.
 struct Other {
   std::size_t at;
   std::string_view bytes, name;

@@ -96,7 +96,7 @@ std::string hash_of(const stats::Statistics& statistics) {
 
 Json or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
 Json or_null(const std::optional<std::int64_t>& value) { return value ? Json(*value) : Json(); }
-/// What was assumed, without the name of the user's file: what is adapted may leave the house.
+/// What was assumed, without the name of the user's file: an adapted checkpoint may leave the institution.
 std::vector<std::string> assumed_of(const RestoredModel& model) {
   const std::string& name = model.checkpoint.file_name;
   std::vector<std::string> texts = model.assumed();

@@ -70,7 +70,7 @@ struct FrameRules {
 };
 
 /// What the rest of the program may know of an object: the allow list of docs/reference/dicom.md#privacy. Identifiers
-/// leave this room only as keyed hashes.
+/// leave this module only as keyed hashes.
 struct ObjectFacts {
   std::string sop_class, transfer_syntax, modality, photometric;
   std::string sop_instance, series, study, accession, patient, issuer, study_date, birth_date, sex;
