@@ -71,7 +71,7 @@ Json plan_json(const config::Config& config, const RunPlan& plan, const fs::path
          {"measured_images", mode.measured},
          {"evaluated_images", mode.evaluated},
          {"taken_over",
-          Json::object({{"adapt", text_or_null(mode.taken.adapt)}, {"evaluate", text_or_null(mode.taken.evaluate)}})},
+          Json::object({{"adapt", text_or_null(mode.reused.adapt)}, {"evaluate", text_or_null(mode.reused.evaluate)}})},
          {"memory", cost_json(mode.cost)},
          {"seconds", Json::object({{"adapt", mode.adapt_seconds}, {"evaluate", mode.evaluate_seconds}})}}));
   for (const std::string& file : files_of(config)) files.push(file);
@@ -110,11 +110,11 @@ std::string mode_text(const ModePlan& mode) {
   if (mode.measured > 0)
     add(fmt::format("measures {} images ({}, {})", mode.measured, adapt::name_of(mode.mode.semantics),
                     adapt::name_of(mode.mode.estimator)));
-  if (!mode.taken.adapt.empty()) add(fmt::format("takes the statistics measured for '{}'", mode.taken.adapt));
+  if (!mode.reused.adapt.empty()) add(fmt::format("reuses the statistics measured for '{}'", mode.reused.adapt));
   if (mode.evaluated > 0)
     add(fmt::format("evaluates {}", mode.evaluated));
-  else if (!mode.taken.evaluate.empty())
-    add(fmt::format("takes the outputs computed for '{}'", mode.taken.evaluate));
+  else if (!mode.reused.evaluate.empty())
+    add(fmt::format("reuses the outputs computed for '{}'", mode.reused.evaluate));
   else
     add("the outputs come with measuring");
   const double seconds = mode.adapt_seconds + mode.evaluate_seconds;

@@ -19,7 +19,7 @@ Json text_at(const Json& object, const char* key) {
 
 }  // namespace
 
-// Law: what the plan says a mode takes over, and computes itself, is what the run's results say of it.
+// Law: what the plan says a mode reuses, and computes itself, is what the run's results say of it.
 TEST_CASE("a dry run tells what the run then does, and writes nothing", "[cli]") {
   const test::Workplace place(3);
   place.write_yaml("r.yaml",

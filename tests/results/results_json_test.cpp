@@ -181,7 +181,7 @@ TEST_CASE("results that are read from results.json are written as the same text"
   mode.mode.batch = 8;
   mode.mode.shuffle = 7;
   mode.mode.momentum = 0.1;
-  mode.taken = {"blend16", ""};
+  mode.reused = {"blend16", ""};
   mode.note = "a note";
   mode.settling = {{{"bn1", 0.25, 0.5}, {"bn2", 0.05, std::nan("")}}, 4.5, 12};
   mode.drift = {{"bn1", 0.5, 2.0, 0.25, 1.5, 0}, {"bn2", std::nan(""), 1.0, std::nan(""), 3.0, 16}};

@@ -9,7 +9,7 @@
 namespace shiftnorm::exec {
 
 /// Channels of a BatchNorm set that are measured by themselves: all of them, or those that one part of a concatenation
-/// has. Other sets with the same part in their concatenations (DenseNet's) take over what was measured.
+/// has. Other sets with the same part in their concatenations (DenseNet's) reuse what was measured.
 struct MeasuredPart {
   SetIndex set;            ///< whose pivots it is measured around
   std::int64_t first = 0;  ///< of the set's channels

@@ -234,9 +234,9 @@ Json mode_json(const View& view, const ModeReport& report) {
   out.set("seconds", Json::object({{"adapt", report.adapt_seconds}, {"evaluate", report.evaluate_seconds}}));
   out.set("images_per_second",
           value_or_null(report.images_per_second > 0 ? std::optional(report.images_per_second) : std::nullopt));
-  if (!report.taken.adapt.empty() || !report.taken.evaluate.empty())
-    out.set("taken_over", Json::object({{"adapt", text_or_null(report.taken.adapt)},
-                                        {"evaluate", text_or_null(report.taken.evaluate)}}));
+  if (!report.reused.adapt.empty() || !report.reused.evaluate.empty())
+    out.set("taken_over", Json::object({{"adapt", text_or_null(report.reused.adapt)},
+                                        {"evaluate", text_or_null(report.reused.evaluate)}}));
   if (!report.note.empty()) out.set("note", report.note);
   if (!report.drift.empty()) out.set("drift", drift_json(report));
   if (!report.settling.layers.empty()) out.set("settling", settling_json(report.settling));

@@ -115,7 +115,7 @@ void plan_modes(const config::Config& config, const adapt::Engine& engine, const
     } else {
       mode.measured = expected[i].measures ? plan.adapt_images : 0;
       mode.evaluated = expected[i].evaluates ? plan.evaluate_images : 0;
-      mode.taken = expected[i].taken;
+      mode.reused = expected[i].reused;
     }
     const auto held = static_cast<std::size_t>(groups ? mode.evaluated : mode.measured);
     const std::size_t at_once = streaming ? std::min(held, static_cast<std::size_t>(config.protocol.batch)) : held;

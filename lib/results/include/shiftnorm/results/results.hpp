@@ -85,8 +85,8 @@ struct StreamBatch {
 };
 
 /// What a mode did not compute itself, by the name of the mode that did ("adabn", "adabn of run 0123456789ab"): equal
-/// work is done once. Empty: its own.
-struct TakenOver {
+/// work is done once. Empty: its own. JSON calls it `taken_over`, as keys are stable.
+struct ReusedFrom {
   std::string adapt, evaluate;
 };
 
@@ -97,9 +97,9 @@ struct ModeReport {
   std::vector<metrics::ClassScores> per_class;
   std::vector<std::int64_t> confusion;  ///< [truth, predicted]
   std::vector<metrics::ReliabilityBin> reliability;
-  double adapt_seconds = 0, evaluate_seconds = 0;  ///< of what was not taken over
+  double adapt_seconds = 0, evaluate_seconds = 0;  ///< of what was not reused
   double images_per_second = 0;                    ///< 0: nothing was computed
-  TakenOver taken;
+  ReusedFrom reused;
   std::vector<stats::LayerDistance> drift;  ///< from the source to the target, per layer; empty if none was measured
   Settling settling;                        ///< whether the images were enough; no layers if nothing was measured
   std::string note;                         ///< e.g. that `batch` makes an output depend on its batch mates

@@ -27,7 +27,7 @@ struct DataPlan {
 struct ModePlan {
   adapt::Mode mode;
   std::int64_t measured = 0, evaluated = 0;  ///< images that it carries through the network, once for each time
-  results::TakenOver taken;                  ///< what it will take over; two ways to equal statistics show only later
+  results::ReusedFrom reused;                ///< what it will reuse; two ways to equal statistics show only later
   adapt::Cost cost;
   double adapt_seconds = 0, evaluate_seconds = 0;
 };
