@@ -136,7 +136,7 @@ TEST_CASE("Predictions taken from the sweep are those of an evaluation", "[adapt
   }
 }
 
-// Law: threads and the order of the images within a group are no part of a result; so for every combination.
+// Law: threads and the order of the images within a group are not part of a result; so for every combination.
 TEST_CASE("Every combination gives the same bits for any number of threads", "[adapt]") {
   Engine one(tiny(), {.threads = 1}), two(tiny(), {.threads = 2}), four(tiny(), {.threads = 4});
   for (const Mode& mode : every_combination()) {

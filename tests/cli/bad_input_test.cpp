@@ -51,7 +51,7 @@ TEST_CASE("a run of bad images alone ends with exit 3 and counts the reasons", "
   test::check_refused(place,
                       {"evaluate", "net.safetensors", "--arch", "cifar_resnet20", "--data", "bad", "--preprocess",
                        "cifar10", "--quiet"},
-                      3, "; 4 are bad (3 is no image: its first bytes are of no known format, 1 ");
+                      3, "; 4 are bad (3 is not an image: its first bytes match no known format, 1 ");
 }
 
 TEST_CASE("a truncated checkpoint", "[cli]") {
@@ -118,7 +118,7 @@ TEST_CASE("only text files renamed .jpg: no data set", "[cli]") {
 TEST_CASE("an unknown YAML key and a negative batch, in the YAML and on the command line", "[cli]") {
   const test::Workplace place;
   place.write_yaml("x.yaml", "[source]", "evaluat: {}\n");
-  test::check_refused(place, {"run", "x.yaml"}, 2, "x.yaml:7:1: evaluat is no key; nearest is 'evaluate'");
+  test::check_refused(place, {"run", "x.yaml"}, 2, "x.yaml:7:1: evaluat is not a key; nearest is 'evaluate'");
   place.write_yaml("y.yaml", "[{policy: adabn, semantics: batch, estimator: batch-mean, batch: -5}]");
   test::check_refused(place, {"run", "y.yaml"}, 2, "y.yaml:5:73: modes[0].batch = -5; expected an integer from 1");
   test::check_refused(place, recalibrate("net.safetensors", {"--arch", "cifar_resnet20", "--batch", "-5"}), 2,
@@ -164,13 +164,13 @@ TEST_CASE("refusals of the command line", "[cli]") {
 }
 
 // Writing renames over its target, so that a device would be replaced by a file.
-TEST_CASE("an output that is no regular file is refused and left alone", "[cli]") {
+TEST_CASE("an output that is not a regular file is refused and left alone", "[cli]") {
   const test::Workplace place;
   REQUIRE(::mkfifo((place / "pipe").c_str(), 0600) == 0);
   test::check_refused(place,
                       {"recalibrate", "net.safetensors", "--arch", "cifar_resnet20", "--data", "images", "--preprocess",
                        "cifar10", "--quiet", "--out", "pipe"},
-                      2, "--out = pipe: is no regular file");
+                      2, "--out = pipe: is not a regular file");
   CHECK(std::filesystem::is_fifo(place / "pipe"));
 }
 

@@ -163,7 +163,7 @@ TEST_CASE("tables as they come are joined, or say what they lack", "[cli]") {
                                   {"--key", "image_id", "--label", "dx"});
   check_accuracy(ham, "100.0");
   CHECK_THAT(ham.err, Contains("column 'image_id' as path without its extension: 6 images matched"));
-  // What is missing is no third class.
+  // What is missing is not a third class.
   check_refused(place.labelled(rows("path,label", "ISIC_{i}.bmp,{c}", {"bkl", "mel", "NaN"})), 2,
                 "2 classes (bkl, mel); expected 3");
   check_refused(place.labelled("path,MEL,NV,BCC\nelsewhere/ISIC_0.bmp,1,0,0\n", {"--label", "MEL,NV,BCC"}), 2,
@@ -179,7 +179,7 @@ TEST_CASE("several findings in one column are taken apart on request", "[cli]") 
   const std::string table = rows("path,Finding Labels", "ISIC_{i}.bmp,{c}", {"Mass", "Mass|Nodule", "No Finding"});
   const Call whole = place.labelled(table, {"--label", "Finding Labels"});
   check_accuracy(whole, "100.0");
-  CHECK_THAT(whole.err, Contains("split: '|'} (--label-split '|') takes them apart"));
+  CHECK_THAT(whole.err, Contains("split: '|'} (--label-split '|') splits them"));
   const Call apart = place.labelled(table, {"--label", "Finding Labels", "--label-split", "|", "--json"});
   INFO(apart.err);
   REQUIRE(apart.exit == 0);

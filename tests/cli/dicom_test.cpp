@@ -187,15 +187,15 @@ TEST_CASE("what is wrong with an object and does not matter is said", "[cli]") {
   bytes.resize(bytes.size() + 512);
   write_file(place / "padded", bytes);
   const Call inspected = test::shiftnorm(place.path(), {"inspect", "padded", "--pixels"});
-  CHECK_THAT(inspected.out, Catch::Matchers::Contains("1 object: zeros behind the data set") &&
-                                Catch::Matchers::Contains("\n  zeros behind the data set\n"));
+  CHECK_THAT(inspected.out, Catch::Matchers::Contains("1 object: zeros after the data set") &&
+                                Catch::Matchers::Contains("\n  zeros after the data set\n"));
   CHECK_THAT(test::shiftnorm(place.path(), {"inspect", "padded", "--pixels", "--json"}).out,
-             Catch::Matchers::Contains("\"zeros behind the data set\""));
+             Catch::Matchers::Contains("\"zeros after the data set\""));
   write_file(place / "steps.yaml", kSteps);
   CHECK_THAT(test::shiftnorm(place.path(), {"evaluate", "net.safetensors", "--arch", "cifar_resnet20", "--data",
                                             "padded", "--preprocess", "steps.yaml"})
                  .err,
-             Catch::Matchers::Contains("1 object: zeros behind the data set"));
+             Catch::Matchers::Contains("1 object: zeros after the data set"));
 }
 
 TEST_CASE("attributes select DICOM objects on the command line", "[cli]") {

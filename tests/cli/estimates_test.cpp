@@ -107,11 +107,11 @@ TEST_CASE("an interrupted recalibration keeps what it has and goes on with --res
   CHECK_THAT(call.err, Contains("part.interrupted: keeps what was measured; the same command with --resume"));
   REQUIRE(std::filesystem::exists(place / "part.interrupted"));
   CHECK_FALSE(std::filesystem::exists(place / "part"));
-  test::check_refused(place, {"stats", "show", "part.interrupted"}, 3, "is of an estimate that was interrupted");
+  test::check_refused(place, {"stats", "show", "part.interrupted"}, 3, "belongs to an estimate that was interrupted");
   test::check_refused(place,
                       recalibrate({"--policy", "blend", "--prior-images", "4", "--semantics", "batch", "--batch", "3",
                                    "--out", "part", "--resume", "--quiet"}),
-                      2, "part.interrupted: is of an estimate with other options");
+                      2, "part.interrupted: belongs to an estimate with other options");
   done(place, with({"--out", "part", "--stats-out", "part.bnstats", "--quiet", "--resume"}));
   CHECK(read_file(place / "part") == read_file(place / "whole"));
   CHECK(read_file(place / "part.bnstats") == read_file(place / "whole.bnstats"));

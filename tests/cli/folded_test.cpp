@@ -153,7 +153,7 @@ TEST_CASE("a source sample of few classes is warned of", "[cli]") {
         test::write_bmp(place / (where + "/" + std::to_string(c) + "/" + std::to_string(i) + ".bmp"), 32, 32,
                         static_cast<unsigned>(50 * c + i));
     }
-    CHECK_THAT(warning(where), Catch::Matchers::Contains("the source sample leans to few classes: 6 of " +
+    CHECK_THAT(warning(where), Catch::Matchers::Contains("the source sample leans towards few classes: 6 of " +
                                                          std::to_string(6 * classes) + " images are of class '0'"));
   }
   CHECK_THAT(warning("images"), !Catch::Matchers::Contains("leans to few classes"));

@@ -98,7 +98,7 @@ TEST_CASE("a run exports from few patients only if its YAML says so", "[cli]") {
   // What the network makes of no patients at all.
   check_done(test::shiftnorm(place.path(), {"run", "x.yaml", "--out", "plain"}));
   CHECK(json_in(place / "plain/adapted.safetensors.provenance.json").at("cohort").as_string() ==
-        "not applicable: the data tell no patients");
+        "not applicable: patients are not identified");
 }
 
 TEST_CASE("the list of what ids stand for is the owner's alone, and the only one", "[cli]") {

@@ -47,8 +47,8 @@ std::vector<std::string> evaluate(const std::string& net, const std::vector<std:
 Json document(const std::filesystem::path& file) { return container::parse_json(as_text(read_file(file))); }
 
 const std::string kChoice =
-    "moco.safetensors: holds several sets of weights; module.encoder_q is used, as MoCo's own evaluation does, and not "
-    "module.encoder_k; --weights chooses";
+    "moco.safetensors: holds several sets of weights; module.encoder_q is used, as MoCo's own evaluation does, not "
+    "module.encoder_k (--weights selects another)";
 const std::string kLeft = "strides, dilations, padding and pooling are taken from the architecture";
 
 }  // namespace

@@ -84,7 +84,7 @@ TEST_CASE("every preset survives being written and read", "[experiment]") {
 
 TEST_CASE("steps are refused with their place", "[experiment]") {
   const Case c = GENERATE(values<Case>({
-      {"[{resise: 3}, {to_float: {}}]", "p.yaml:1:3: preprocess[0].resise is no key; nearest is 'resize'"},
+      {"[{resise: 3}, {to_float: {}}]", "p.yaml:1:3: preprocess[0].resise is not a key; nearest is 'resize'"},
       {"[{resize: 0}, {to_float: {}}]", "p.yaml:1:11: preprocess[0].resize = 0; expected an integer from 1 to 16384"},
       {"[{resize: 8, interpolation: cubic}, {to_float: {}}]",
        "p.yaml:1:29: preprocess[0].interpolation = cubic; expected nearest, bilinear or bicubic"},
@@ -93,9 +93,9 @@ TEST_CASE("steps are refused with their place", "[experiment]") {
       {"[{center_crop: [8]}, {to_float: {}}]",
        "p.yaml:1:16: preprocess[0].center_crop = a list; expected [height, width]"},
       {"[{to_float: {}}, {resize: 8}]",
-       "p.yaml:1:18: preprocess[1] stands after to_float; expected image steps before to_float"},
+       "p.yaml:1:18: preprocess[1] comes after to_float; expected image steps before to_float"},
       {"[{normalize: {mean: 0, std: 1}}, {to_float: {}}]",
-       "p.yaml:1:2: preprocess[0] stands before to_float; expected normalize after to_float"},
+       "p.yaml:1:2: preprocess[0] comes before to_float; expected normalize after to_float"},
       {"[{to_float: {}}, {to_float: {}}]", "p.yaml:1:18: preprocess[1] is a second to_float; expected one"},
       {"[{resize: 8}]", "p.yaml:1:1: preprocess has no to_float; expected one (scale: 1 keeps the values)"},
       {"[{to_float: {}}, {normalize: {mean: [0, 0], std: [1]}}]",

@@ -84,7 +84,7 @@ TEST_CASE("What a sweep varies is changed by --set with its key path", "[experim
 }
 
 TEST_CASE("every run of a sweep is checked before any is started", "[experiment]") {
-  check_error("sweep: {sead: [1]}\n", "x.yaml:6:9: sead is no key; nearest is 'seed'");
+  check_error("sweep: {sead: [1]}\n", "x.yaml:6:9: sead is not a key; nearest is 'seed'");
   check_error("sweep: {seed: [1, no]}\n", "x.yaml:6:19: seed = no; expected an integer of at least 0");
   check_error("sweep: {data.target.shift: [{fog: 6}]}\n",
               "x.yaml:6:35: data.target.shift.fog = 6; expected an integer from 1 to 5");
@@ -92,7 +92,7 @@ TEST_CASE("every run of a sweep is checked before any is started", "[experiment]
   check_error("sweep: {seed: []}\n", "x.yaml:6:15: sweep.seed = a list; expected a list of one or more");
   check_error("sweep: [1]\n", "x.yaml:6:8: sweep = a list; expected keys with lists, e.g. seed: [1, 2]");
   check_error("sweep: {name: [a, b]}\n",
-              "x.yaml:6:9: sweep.name: changes nothing that a run finds out; expected another key");
+              "x.yaml:6:9: sweep.name: does not change what a run finds out; expected another key");
   check_error("sweep: {data.target: [{path: a}], data.target.shift: [{fog: 1}]}\n",
               "x.yaml:6:35: sweep.data.target.shift: one of it and data.target is inside the other; expected one of "
               "them");

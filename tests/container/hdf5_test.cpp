@@ -200,7 +200,7 @@ TEST_CASE("HDF5: a file in a file, and one that is cut short") {
   std::vector<std::byte> bytes = unpacked(test::kHdf5Earliest);
   std::vector<std::byte> behind(512);
   behind.insert(behind.end(), bytes.begin(), bytes.end());
-  CHECK_THROWS_WITH(Hdf5(behind), "HDF5: begins at byte 512, behind a user block, which is not read");
+  CHECK_THROWS_WITH(Hdf5(behind), "HDF5: begins at byte 512, after a user block, which is not supported");
   bytes.pop_back();
   CHECK_THROWS_WITH(Hdf5(bytes), Contains("the file is truncated"));
 }

@@ -82,13 +82,13 @@ TEST_CASE("Pickles that make no sense are refused") {
        "a key without a value"},
       {"K\x01(K\x02"
        "e",
-       "appends to what is no list"},
+       "appends to something that is not a list"},
       {")K\x02"
        "a",
-       "appends to what is no list"},
-      {"]K\x01K\x02s", "sets items of what is no dict"},
+       "appends to something that is not a list"},
+      {"]K\x01K\x02s", "sets items of something that is not a dict"},
       {"h\x07", "memo 7 was never written"},
-      {"K\x01)R", "calls what is no known name"},
+      {"K\x01)R", "calls something that is not a known name"},
       {"ctorch\nFloatStorage\n)R", "calls a type"},
       {"ctorch._utils\n_rebuild_tensor_v2\n)R", "a tensor of 0 arguments"},
       {"ctorch._utils\n_rebuild_tensor_v2\n(K\x01K\x01K\x01K\x01tR", "a tensor without a storage"},

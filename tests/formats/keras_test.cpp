@@ -172,7 +172,7 @@ TEST_CASE("Keras: functional models that make no sense are refused") {
       {"class_name": "ReLU", "name": "a", "config": {"name": "a"}, "inbound_nodes": [[["b", 0, 0]]]},
       {"class_name": "ReLU", "name": "b", "config": {"name": "b"}, "inbound_nodes": [[["a", 0, 0]]]}],
       "input_layers": [["in", 0, 0]], "output_layers": [["b", 0, 0]]}})";
-  CHECK_THROWS_WITH(parse(archive(head)), Contains("waits for what is never computed"));
+  CHECK_THROWS_WITH(parse(archive(head)), Contains("depends on a value that is never computed"));
   CHECK_THROWS_WITH(parse(archive(replaced(head, "[\"b\", 0, 0]", "[\"c\", 0, 0]"))),
                     Contains("there is no layer 'c'"));
   CHECK_THROWS_WITH(parse(archive(replaced(head, "[\"b\", 0, 0]", "[\"in\", 0, 5]"))),

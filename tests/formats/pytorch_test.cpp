@@ -102,7 +102,7 @@ TEST_CASE("A view outside its storage is refused") {
       {{"x", 0, 5, {2}, {-1}}, "strides [-1] for shape [2]; expected one per axis, none negative"},
       {{"x", 0, 0, {2, 3}, {1}}, "expected one per axis"},
       {{"x", 0, 0, {-2}, {1}}, "axis 0 has extent -2"},
-      {{"x", 0, 0, {std::int64_t{1} << 40U, std::int64_t{1} << 40U}, {0, 0}}, "more elements than 64 bits count"},
+      {{"x", 0, 0, {std::int64_t{1} << 40U, std::int64_t{1} << 40U}, {0, 0}}, "more elements than 64 bits can count"},
       {{"x", 0, 0, {std::int64_t{1} << 40U}, {0}}, "unfold to more than 4 times the file"},
       {{"x", 0, 0, {std::int64_t{1} << 32U, 2}, {std::int64_t{1} << 40U, 1}}, "leaves its storage"},
       {{"x", 0, INT64_MAX, {1}, {1}}, "leaves its storage"},
@@ -131,7 +131,7 @@ TEST_CASE("Storages that are not as the pickle says are refused") {
     CHECK_THROWS_WITH(parse(other.zip_around(file.object(false))),
                       "net.pth: tensor 'x': the archive has no member for storage '0'");
     CHECK_THROWS_WITH(parse(other.legacy_around(file.object(true))),
-                      "net.pth: PyTorch file: storage '1' belongs to nothing");
+                      "net.pth: PyTorch file: storage '1' belongs to no tensor");
   }
   SECTION("another count in the legacy container") {
     TorchFile other = test::one_vector("x", {1, 2, 3});
@@ -178,7 +178,7 @@ TEST_CASE("Storages of unknown elements are passed over where that needs no size
   CHECK(parse(file.zip()).unread.at(0).name == "y");
   CHECK_THROWS_AS(parse(file.legacy()), UnsupportedError);
   CHECK_THROWS_WITH(parse(file.legacy()),
-                    "net.pth: storage '1': nobody here knows how large the elements of a 'torch.Float8Storage' are");
+                    "net.pth: storage '1': the element size of a 'torch.Float8Storage' is unknown");
 }
 
 TEST_CASE("What torch can save and we cannot read is named") {

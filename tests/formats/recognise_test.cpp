@@ -40,7 +40,7 @@ TEST_CASE("What is known but not read is unsupported, by name") {
       {zip_of("model.weights.h5"), "f: is a Keras archive (.keras) without its config.json and metadata.json"},
       {zip_of("x.npy"), "f: is a NumPy archive (.npz); expected a checkpoint"},
       {test::ByteWriter().text(std::string(512, '\0')).text("\x89HDF\r\n\x1a\n").bytes(),
-       "f: HDF5: begins at byte 512, behind a user block, which is not read"},
+       "f: HDF5: begins at byte 512, after a user block, which is not supported"},
       {test::TarBuilder().add("a/x.pth", {}).add("b", {}).finish(),
        "f: is a tar archive of a/x.pth, b, without the 'storages' of torch 0.1; unpack it first"},
       {test::bytes_of("\x1f\x8b\x08"), "f: is compressed by gzip (a packed folder, .tar.gz?), which is not read"},
@@ -76,8 +76,9 @@ TEST_CASE("Anything else is no checkpoint") {
   CHECK_THROWS_AS(parse({}), FormatError);
   CHECK_THROWS_WITH(parse({}), "f: is empty; expected a checkpoint");
   CHECK_THROWS_AS(parse(test::bytes_of("hello")), FormatError);
-  CHECK_THROWS_WITH(parse(test::bytes_of("hello")),
-                    "f: is no checkpoint of a known format; expected PyTorch (torch.save), safetensors, ONNX or Keras");
+  CHECK_THROWS_WITH(
+      parse(test::bytes_of("hello")),
+      "f: is not a checkpoint of a known format; expected PyTorch (torch.save), safetensors, ONNX or Keras");
   CHECK_THROWS_AS(parse(zip_of("readme.txt")), FormatError);
   CHECK_THROWS_WITH(parse(zip_of("readme.txt")),
                     "f: is a zip archive without data.pkl; expected what torch.save writes");

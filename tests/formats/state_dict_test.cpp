@@ -54,7 +54,7 @@ TEST_CASE("The weights are found under the name that trainers give them, never t
 }
 
 // Oracle: what the authors' own evaluation loads: YOLOv5's attempt_load() takes `ema` before `model`; timm's
-// validate.py without --use-ema and torchvision's train.py --test-only without --model-ema take what is no average;
+// validate.py without --use-ema and torchvision's train.py --test-only without --model-ema take what is not an average;
 // DINO's eval_*.py take the teacher; Real-ESRGAN's inference takes params_ema.
 TEST_CASE("Of several sets of weights the one that its authors evaluate is chosen, whatever their order") {
   const auto [chosen, other] = GENERATE(table<std::string, std::string>({{"ema", "model"},
@@ -227,7 +227,7 @@ TEST_CASE("A tensor of a kind that is not read is kept apart from those that are
   CHECK(checkpoint.unread[0].name == "a");
   CHECK_THAT(checkpoint.unread[0].why, Contains("the elements of a 'torch.ComplexFloatStorage' are not supported"));
   CHECK_THAT(checkpoint.unread[1].why, Contains("tensors made by 'torch._utils._rebuild_qtensor' are not supported"));
-  CHECK(checkpoint.unread[2].why == "is made by 'mylib.Scaled', which is not read; expected a tensor");
+  CHECK(checkpoint.unread[2].why == "is made by 'mylib.Scaled', which is not supported; expected a tensor");
 }
 
 TEST_CASE("Names of the same numbers are told") {

@@ -100,7 +100,7 @@ TEST_CASE("Image arrays in every layout", "[imaging]") {
              Contains("last.npy: array of shape [2, 1, 2, 3] with layout NHW"));
 }
 
-// Law: what is no image keeps its shape and values.
+// Law: what is not an image keeps its shape and values.
 TEST_CASE("Whole numbers of other shapes and types are no images", "[imaging]") {
   const auto plain = [](const Array& array, const DatasetOptions& options = {}) {
     const OneFile file("x.npy", array);

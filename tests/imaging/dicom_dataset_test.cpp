@@ -229,9 +229,9 @@ TEST_CASE("Objects without a preamble are read alone and in folders", "[imaging]
   }
   const auto data = open(dir.path(), key);
   CHECK(data->samples().size() == 3);
-  CHECK(data->notes({}) == std::vector<std::string>{"1 object: no preamble",
-                                                    "2 objects: no preamble and no meta header",
-                                                    "2 objects: the transfer syntax is not told: taken as it looks"});
+  CHECK(data->notes({}) ==
+        std::vector<std::string>{"1 object: no preamble", "2 objects: no preamble and no meta header",
+                                 "2 objects: no transfer syntax is given: it is inferred from the data"});
   // A class is needed where nothing else says what it is, and the meta header's will do.
   put(dir.path() / "4", without_class.bytes());
   TinyObject told = object("1.5", 5).without(0x00080016).meta(0x00020002, "1.2.840.10008.5.1.4.1.1.1");

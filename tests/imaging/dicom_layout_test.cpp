@@ -61,7 +61,7 @@ TEST_CASE("What lies behind the data set does not matter", "[imaging]") {
   const std::string item_end = bare(0xfffee00d, 0), sequence_end = bare(0xfffee0dd, 0);
   for (const TinyObject& tiny : {native(), packed()}) {
     CHECK(reason(with(tiny.bytes(), std::string(512, '\0'))) == "none");
-    CHECK(remarks(with(tiny.bytes(), std::string(512, '\0'))) == std::vector<std::string>{"zeros behind the data set"});
+    CHECK(remarks(with(tiny.bytes(), std::string(512, '\0'))) == std::vector<std::string>{"zeros after the data set"});
     CHECK(remarks(with(tiny.bytes(), std::string(1, '\0'))).empty());
     const auto delimited = with(tiny.bytes(), sequence_end + item_end + sequence_end + std::string(6, '\0'));
     CHECK(reason(delimited) == "none");

@@ -59,11 +59,11 @@ TEST_CASE("Class folders, nested files, other files, hidden files and links", "[
   CHECK(labels(*data) == std::vector<std::int32_t>{0, 0, 0, 1, 1, 1, 2});
   CHECK(data->skipped() == 4);  // .hidden.bmp, notes.txt, readme.md, the image beside the classes
   CHECK(data->selection_notes() ==
-        std::vector<std::string>{"1 hidden files and folders, or such as systems make, are left out",
-                                 "1 images lie beside the class folders and are of no class; they are left out"});
+        std::vector<std::string>{"1 hidden or system files and folders are left out",
+                                 "1 images lie beside the class folders and belong to no class; they are left out"});
   CHECK(data->decode(0).pixels == std::vector<std::uint16_t>(18, 9));
   CHECK_THAT(error_of<FormatError>([&] { return data->decode(2); }),
-             Catch::StartsWith("is no image: its first bytes are of no known format; expected JPEG"));
+             Catch::StartsWith("is not an image: its first bytes match no known format; expected JPEG"));
   CHECK_THAT(error_of<Error>([&] { return data->array(0); }), Contains("expected decode()"));
 }
 
@@ -172,8 +172,8 @@ TEST_CASE("Links to folders are followed once, and none is dropped unsaid", "[im
   CHECK(loops->classes() == std::vector<std::string>{"a", "b", "c"});
   CHECK(loops->samples().size() == 3);
   CHECK(loops->selection_notes() ==
-        std::vector<std::string>{"2 links to folders that are there already, or to one above them, are left out",
-                                 "1 links lead nowhere; expected files or folders that are there"});
+        std::vector<std::string>{"2 links to folders already seen, or to one above them, are left out",
+                                 "1 broken links; expected existing files or folders"});
 }
 
 // Law: a draw depends on the seed alone and keeps the order.
@@ -253,7 +253,7 @@ TEST_CASE("What cannot be opened is said in one line", "[imaging]") {
   };
   CHECK(text("missing") == "missing: no such file or folder; expected a data set");
   fs::create_directory(dir.path() / "empty");
-  CHECK(text("empty") == "empty: holds no image; expected JPEG, PNG, TIFF, BMP, WebP or PPM files (0 other files)");
+  CHECK(text("empty") == "empty: contains no image; expected JPEG, PNG, TIFF, BMP, WebP or PPM files (0 other files)");
   put(dir.path() / "table.xls", "?");
   CHECK_THAT(text("table.xls"), Contains("table.xls: is no known data set"));
   CHECK_THAT(text("table.xls", Reader::folder), Contains("reader 'folder' expects a folder"));

@@ -75,7 +75,7 @@ TEST_CASE("A table of labels beside a folder", "[imaging]") {
   CHECK(counts->labels_without_image == 1);
   CHECK(counts->ambiguous == 0);
   CHECK(data->samples()[0].attributes.empty());
-  // Labels are no part of what provenance records.
+  // Labels are not part of what provenance records.
   CHECK(data->fingerprint() == open_dataset((folder.dir.path() / "set").string(), {})->fingerprint());
 }
 
@@ -99,8 +99,8 @@ TEST_CASE("Extra columns, patients, where and limit", "[imaging]") {
   CHECK(data->samples()[1].patient == key.id("patient", std::string("\0p2", 3)));
   CHECK(data->samples()[3].patient.empty());
   CHECK(data->decode(3).height == 2);
-  CHECK(data->selection_notes() ==
-        Strings{"1 images without a patient in the table; they count as one", "4 of 5 samples are chosen by scanner"});
+  CHECK(data->selection_notes() == Strings{"1 images without a patient in the table; they count as one",
+                                           "4 of 5 samples are selected by scanner"});
 
   options.limit.per_class = 1;
   CHECK(paths(*folder.open(options, text)) == Strings{"a/2.bmp", "b/1.bmp"});
@@ -159,7 +159,7 @@ TEST_CASE("Classes of a table: given, numbers, or sorted names", "[imaging]") {
   given.classes = {"well", "sick", "never"};
   CHECK(labels(*folder.open(given, "path,label\na/1.bmp,sick\n"))[0] == 1);
   CHECK_THAT(error_of<ConfigError>([&] { return folder.open(given, "path,label\na/1.bmp,ill\n"); }),
-             Contains("labels.csv: label 'ill' is none of the classes; expected one of well, sick, never"));
+             Contains("labels.csv: label 'ill' is not one of the classes; expected one of well, sick, never"));
   // A table without labels leaves those of the folders, and the classes are theirs.
   given.classes = {"c", "b", "a"};
   const auto folders = folder.open(given, "path,scanner\na/1.bmp,A\n");
@@ -204,13 +204,13 @@ TEST_CASE("Columns of any name tell images by path, file name or what is before 
   // A table that names none of the images is none of theirs, and says what would nearly fit.
   const std::string none = error_of<ConfigError>([&] { return open("path,label\nelsewhere/b.bmp,1\n"); });
   CHECK_THAT(none, Contains("t.csv: none of its 1 rows names one of the 3 images by column 'path'"));
-  CHECK_THAT(none, Contains("by the file's name without its folders"));
+  CHECK_THAT(none, Contains("by file name without folders"));
   CHECK_THAT(error_of<ConfigError>([&] { return open("path,site\nq.bmp,1\n"); }), Contains("none of its 1 rows"));
 
   // A name of several files means none of them; their paths do.
   put(dir.path() / "set" / "y" / "b.bmp", flat_bmp(2, 2, 9));
   CHECK(error_of<FormatError>([&] { return open("file,label\nb.bmp,1\n", {"file"}); }) ==
-        "t.csv: 1 rows name images by their file name, and each is that of several images; expected their paths below "
+        "t.csv: 1 rows name images by their file name, which several images share; expected paths below "
         "the data's folder");
   CHECK(open("path,label\nc.bmp,1\nx/b.bmp,0\n")->label_counts()->matched == 2);
 }
@@ -240,7 +240,7 @@ TEST_CASE("What is missing is no label, no finding, no patient and no value to g
   CHECK(labels(*folder.open(given, "path,label\na/1.bmp,EU\na/2.bmp,NA\n"))[1] == 0);
   CHECK(folder.open({}, "path,label\na/1.bmp,None\na/2.bmp,Mild\n")->classes() == Strings{"Mild", "None"});
   CHECK(folder.open({}, "path,label\na/1.bmp,NA\na/2.bmp,\n")->selection_notes() ==
-        Strings{"labels.csv: no image has a label; all that is there is missing (empty, NaN, NA, null)"});
+        Strings{"labels.csv: no image has a label; every value is missing (empty, NaN, NA, null)"});
 }
 
 // Oracle: DataFrame({"label": [0, 10, None]}).to_csv() writes 0.0, 10.0 and nothing.
@@ -350,7 +350,7 @@ TEST_CASE("A table that is the data set", "[imaging]") {
 TEST_CASE("Labels that cannot be relied on are refused", "[imaging]") {
   const Folder folder;
   CHECK(error_of<FormatError>([&] { return folder.open({}, "path,label\na/1.bmp,x\nb/1.bmp,x\na/1.bmp,y\n"); }) ==
-        "labels.csv: lines 2 and 4 have one key and differ in 'label'; expected one value for it");
+        "labels.csv: lines 2 and 4 have the same key and differ in 'label'; expected one value for it");
   CHECK(folder.open({}, "path,label\na/1.bmp,x\na/1.bmp,x\n")->label_counts()->matched == 1);
   DatasetOptions named;
   named.labels.label = "lable";
@@ -389,13 +389,13 @@ TEST_CASE("Several findings, known or not", "[imaging]") {
   CHECK(folder.open(options, text)->samples()[0].findings == Known{1, -1, 0});
   options.classes = {"Nodule", "Mass"};
   CHECK_THAT(error_of<ConfigError>([&] { return folder.open(options, text); }),
-             Contains("labels.csv: column 'Edema' is none of the classes; expected one of Nodule, Mass"));
+             Contains("labels.csv: column 'Edema' is not one of the classes; expected one of Nodule, Mass"));
   options.classes.clear();
   CHECK_THAT(error_of<FormatError>([&] { return folder.open(options, "path,Edema,Nodule\na/1.bmp,yes,0\n"); }),
              Contains("labels.csv: line 2: column 'Edema' holds no finding; expected 0 or 1") && !Contains("yes"));
   CHECK_THAT(
       error_of<FormatError>([&] { return folder.open(options, "path,Edema,Nodule\na/1.bmp,1,0\na/1.bmp,1,1\n"); }),
-      Contains("lines 2 and 3 have one key and differ in 'Nodule'"));
+      Contains("lines 2 and 3 have the same key and differ in 'Nodule'"));
   options.labels.findings = {"Edema", "Noduel"};
   CHECK_THAT(error_of<ConfigError>([&] { return folder.open(options, text); }), Contains("nearest is 'Nodule'"));
 }
@@ -411,5 +411,5 @@ TEST_CASE("The tables of the conformance tree", "[imaging]") {
   CHECK(key("labels_by_path.csv").key.size() == 1);
   CHECK(key("labels_by_patient_date.csv").key.size() == 2);
   CHECK_THAT(error_of<FormatError>([&] { return join_table(key("labels_conflicting.csv"), {}, {}); }),
-             Contains("lines 2 and 3 have one key and differ in 'label'"));
+             Contains("lines 2 and 3 have the same key and differ in 'label'"));
 }

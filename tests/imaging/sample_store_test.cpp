@@ -113,7 +113,7 @@ TEST_CASE("A file that changed after loading is an error that names it", "[imagi
   CHECK(error_of<FormatError>([&] { return loaded(store, 0); }) == "1.bmp: no such file");
 }
 
-// Oracle: the files as they are made here: two that are no image, one that is cut off, one of another size.
+// Oracle: the files as they are made here: two that are not images, one that is cut off, one of another size.
 TEST_CASE("No usable sample is an error that counts the reasons", "[imaging]") {
   const TempDir dir;
   put(dir.path() / "1.jpg", "no image");

@@ -111,7 +111,7 @@ TEST_CASE("The bootstrap is the same for any number of threads", "[metrics]") {
 // Law: where no interval can be had there is a reason.
 TEST_CASE("No interval where the metric is undefined or there is one image, and the reason", "[metrics]") {
   const Predictions one{2, {0}, {1, 0}}, broken{2, {0, 1}, {std::nan(""), 1, 0, 1}};
-  CHECK(confidence_interval(metric("accuracy"), one, {}).reason == "one image does not tell how the score varies");
+  CHECK(confidence_interval(metric("accuracy"), one, {}).reason == "one image does not show how the score varies");
   CHECK_THAT(confidence_interval(metric("nll"), broken, {}).reason, Catch::Contains("no probabilities"));
   CHECK(confidence_interval(metric("accuracy"), broken, {}).interval);
   const PairedEstimate paired = paired_difference(metric("nll"), broken, broken, {});
@@ -361,7 +361,7 @@ TEST_CASE("Clusters are drawn whole", "[metrics]") {
 
   options.clusters.assign(twice.images(), 0);
   CHECK(confidence_interval(metric("accuracy"), twice, options).reason ==
-        "one cluster does not tell how the score varies");
+        "one cluster does not show how the score varies");
   options.clusters[3] = 2;
   CHECK_THROWS_WITH(confidence_interval(metric("accuracy"), twice, options), "bootstrap: cluster 1 of 3 has no image");
   options.clusters.resize(4);

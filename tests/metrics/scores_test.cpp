@@ -134,12 +134,12 @@ TEST_CASE("compute() takes any rows, with repetition", "[metrics]") {
 TEST_CASE("A score that has no meaning gives its reason", "[metrics]") {
   const Predictions one_class{2, {0, 0}, {0.5, 0.5, 0.4, 0.6}};
   CHECK(score(metric("auroc"), one_class).reason == "no class with images of it and images of others");
-  CHECK(score(metric("cohen_kappa"), {2, {0, 0}, {1, 0, 1, 0}}).reason == "one class alone was seen and predicted");
+  CHECK(score(metric("cohen_kappa"), {2, {0, 0}, {1, 0, 1, 0}}).reason == "only one class was seen and predicted");
   CHECK(score(metric("top5_accuracy"), test::formula_data(1)).reason ==
         "fewer classes than it takes to be among the first");
   const Predictions unknown{2, {0, 1}, {std::nan(""), 0.5, 0.4, 0.6}};
   for (const char* name : {"auroc", "cohen_kappa"})
-    CHECK(score(metric(name), unknown).reason == "some images have outputs that are no numbers");
+    CHECK(score(metric(name), unknown).reason == "some images have outputs that are not numbers");
 }
 
 // Oracle: worked by hand: one of two images is right, of the other nothing is known.
@@ -150,7 +150,7 @@ TEST_CASE("What a NaN leaves defined", "[metrics]") {
   for (const char* name : {"nll", "ece", "brier"}) {
     CHECK_FALSE(score(metric(name), p).value);
     CHECK(score(metric(name), p).reason ==
-          "1 of 2 images have outputs that are no probabilities (NaN, or outside 0 to 1)");
+          "1 of 2 images have outputs that are not probabilities (NaN, or outside 0 to 1)");
   }
 }
 

@@ -317,7 +317,7 @@ class Plain(Pulling):
             ((), {"peer": "ORTHANC@no-such-host.invalid:104"}, 5, "peer: no such host"),
             (("--timeout", "2"), {"peer": f"ORTHANC@127.0.0.1:{self.server.http}"}, 5, "peer: "),
             ((), {"peer": "ORTHANC"}, 2, "--peer: is no address"),
-            ((), {"query": ["PatientNam=Quixote"]}, 2, "--query: PatientNam: is no key of a query (nearest is 'PatientName')"),
+            ((), {"query": ["PatientNam=Quixote"]}, 2, "--query: PatientNam: is not a query key (nearest is 'PatientName')"),
             ((), {"query": ["Quixote"]}, 2, "--query: a condition without KEY="),
             ((), {"query": []}, 2, "--query: no condition"),
             ((), {"query": ["StudyDate=April"]}, 2, "--query: StudyDate: a value that cannot be matched"),

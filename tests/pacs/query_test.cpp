@@ -39,7 +39,7 @@ TEST_CASE("a wrong query is refused without its value") {
       {{}, "no condition"},
       {{"Secret^Name"}, "without KEY="},
       {{"=Secret"}, "without KEY="},
-      {{"PatientNames=Secret"}, "PatientNames: is no key of a query (nearest is 'PatientName')"},
+      {{"PatientNames=Secret"}, "PatientNames: is not a query key (nearest is 'PatientName')"},
       {{"PatientID=Secret", "0010,0020=Secret"}, "PatientID: given twice"},
       {{"PatientID="}, "PatientID: a value that cannot be matched; expected one after the '='"},
       {{"PatientID=Secret\\Secret"}, "UIDs alone may be several"},

@@ -217,7 +217,7 @@ class Made:
         behind, bare = b"", False
         odd = rng.choice(["", "", "zeros", "delimiter", "padding", "no preamble", "bare", "rows", "lut", "no class", "frames"])
         if odd == "zeros":
-            behind, said = b"\0" * rng.choice([2, 200, 512]), "zeros behind the data set"
+            behind, said = b"\0" * rng.choice([2, 200, 512]), "zeros after the data set"
         elif odd == "delimiter":
             behind, said = b"\xfe\xff\xdd\xe0\0\0\0\0", "a delimiter behind the data set"
             if not d.is_little_endian:

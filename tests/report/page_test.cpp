@@ -138,6 +138,6 @@ TEST_CASE("The page tells what was said without labels from what labels show", "
                              "<div>\n<h3>Without labels</h3>"));
   unlabelled.recommendation->mode.reset();
   CHECK_THAT(report::report_html(unlabelled),
-             Catch::Contains("<h2>Which mode is better cannot be told: there are no labels"));
+             Catch::Contains("<h2>Which mode is better cannot be determined: there are no labels"));
   CHECK(unbalanced(report::report_html(unlabelled)).empty());
 }

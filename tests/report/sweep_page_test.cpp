@@ -106,7 +106,7 @@ TEST_CASE("A sweep's page is well formed, whatever varies", "[report]") {
       score.difference.reset();
     }
   const std::string without = report::sweep_html(unlabelled);
-  CHECK_THAT(without, Contains("The images have no labels: which mode is better cannot be told here."));
+  CHECK_THAT(without, Contains("The images have no labels: which mode is better cannot be determined here."));
   CHECK_THAT(without,
              Contains("<h2>Recommended without labels: source in 1, adabn in 8, cannot tell in 1 of 10 runs.</h2>"));
   CHECK(without.find("<b>8") == std::string::npos);

@@ -113,7 +113,7 @@ TEST_CASE("results.json gives a reason for each null of a score", "[report]") {
 TEST_CASE("results.json turns what is undefined into null with a reason", "[report]") {
   results::RunResults run = test::sample_run(2);
   run.modes[4].metrics[2].score = {std::nullopt,
-                                   "3 of 500 images have outputs that are no probabilities (NaN, or outside 0 to 1)"};
+                                   "3 of 500 images have outputs that are not probabilities (NaN, or outside 0 to 1)"};
   run.modes[4].metrics[3].score = {std::numeric_limits<double>::quiet_NaN(), {}};
   run.modes[5].per_class[0].precision = {std::nullopt, "never predicted"};
   const Json json = container::parse_json(results::results_json(run));

@@ -95,7 +95,7 @@ TEST_CASE("a file that is no store is told", "[experiment]") {
   const test::TempDir dir;
   const auto opened = [&](const std::string& name) { ResultsStore(dir.path() / name, Access::read); };
   CHECK_THROWS_WITH(opened("none.sqlite"),
-                    Catch::Matchers::Equals("none.sqlite: is not there; expected a store that a run has written"));
+                    Catch::Matchers::Equals("none.sqlite: does not exist; expected a store that a run has written"));
   write_file(dir.path() / "text.sqlite", std::string(5000, 'x'));
   CHECK_THROWS_AS(opened("text.sqlite"), FormatError);
   CHECK_THROWS_WITH(opened("text.sqlite"), Catch::Matchers::Contains("expected a store of results"));

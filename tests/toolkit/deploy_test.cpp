@@ -43,7 +43,7 @@ TEST_CASE("the name of the file decides what an export holds", "[experiment]") {
                     Contains("which 'a.bin' cannot hold; expected a name that ends in .onnx"));
 }
 
-// What cannot be compared must not pass for equal: the outputs of this network are no numbers.
+// What cannot be compared must not pass for equal: the outputs of this network are not numbers.
 TEST_CASE("a folded network whose outputs do not agree is not written", "[experiment]") {
   const test::TempDir dir;
   toolkit::RestoredModel model = network(dir);

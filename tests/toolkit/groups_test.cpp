@@ -49,7 +49,7 @@ TEST_CASE("fewer than eleven patients are too few, where patients are known", "[
   CHECK(notes_on_cohort(30).empty());
   CHECK(notes_on_cohort(std::nullopt).empty());
   CHECK_THAT(notes_on_cohort(29).at(0), Contains("only 29 patients: the output may reveal individuals"));
-  CHECK(cohort_text(std::nullopt) == "not applicable: the data tell no patients");
+  CHECK(cohort_text(std::nullopt) == "not applicable: patients are not identified");
   CHECK(cohort_text(10) == "small, allowed by the user");
   CHECK(cohort_text(11) == "sufficient");
 }

@@ -131,7 +131,7 @@ TEST_CASE("without patients a split goes by image", "[experiment]") {
   CHECK(split.adapt.size() == 3);
   CHECK(split.evaluate.size() == 9);
   CHECK(std::ranges::count(split.adapt, 0U) == std::ranges::count(split.adapt, 7U));
-  CHECK_THROWS_WITH(split_images(session, held_out("patient"), 5), Contains("the data tell no patients"));
+  CHECK_THROWS_WITH(split_images(session, held_out("patient"), 5), Contains("patients are not identified"));
   CHECK_THROWS_AS(split_images(session, held_out("site"), 5), ConfigError);  // image 7 is of the other site
   CHECK(split_images(Place("id,label,site").session(), held_out("site"), 5).adapt.size() == 6);
 }

@@ -253,7 +253,7 @@ TEST_CASE("a file without a head gives features, and says so", "[experiment]") {
 TEST_CASE("what no weights tell of an architecture is told as assumed", "[experiment]") {
   CHECK(assumed(restored(behind("")), "strides") ==
         "net.safetensors as cifar_resnet20: strides, dilations, padding and pooling are taken from the architecture; "
-        "no weights tell them");
+        "weights do not show them");
 }
 
 TEST_CASE("a network is built again for another size with its own weights and head", "[experiment]") {

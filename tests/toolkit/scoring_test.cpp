@@ -79,7 +79,7 @@ TEST_CASE("a finding that no image tells has no score, with the reason", "[exper
   const results::ModeReport report = scorer.report({}, outputs(2, {.9f, .5f, .2f, .5f}));
   CHECK(value(report.metrics, "auroc") == Approx(1));
   CHECK_FALSE(report.findings.at(1).metrics.at(0).score.value);
-  CHECK(report.findings[1].metrics[0].score.reason == "no image tells it");
+  CHECK(report.findings[1].metrics[0].score.reason == "no image states it");
 }
 
 // 5 positives of 200: the issue's own case. DeLong is defined, and a free draw without a positive voids nothing.

@@ -56,7 +56,7 @@ std::vector<stats::Statistics> measure_layerwise(BoundNetwork& network, const Mo
   return targets;
 }
 
-/// Group by group, none of images of two domains: batches that are normalised by themselves, or chunks of images under
+/// Group by group, none of images of two domains: batches that are normalised separately, or chunks of images under
 /// the source statistics. `reached` holds what the first groups gave.
 class GroupMeasurement {
  public:

@@ -8,7 +8,7 @@
 
 namespace shiftnorm::exec {
 
-/// Channels of a BatchNorm set that are measured by themselves: all of them, or those that one part of a concatenation
+/// Channels of a BatchNorm set that are measured separately: all of them, or those that one part of a concatenation
 /// has. Other sets with the same part in their concatenations (DenseNet's) reuse what was measured.
 struct MeasuredPart {
   SetIndex set;            ///< whose pivots it is measured around

@@ -31,7 +31,7 @@ struct KernelArguments {
 
 /// What may follow a convolution while its results are still in registers: y = min(max(scale x + shift [+ residual],
 /// low), high), or another function. Every product and every sum is rounded, so that the bits are those of a
-/// normalisation by itself.
+/// separate normalisation.
 struct Epilogue {
   SetIndex set;                          ///< BatchNorm set that gives scale and shift; none: x as it is
   bool residual = false;                 ///< the last source, laid out as the result, is added

@@ -50,7 +50,7 @@ class Choice {
         join_parts_(join_parts),
         carried_cost_(carried_cost),
         none_(program.values.size(), false) {
-    // A concatenation is made of what lies there; its parts are no results that could be left out.
+    // A concatenation is made of what lies there; its parts are not results that could be left out.
     allowed_.assign(program.values.size(), true);
     allowed_[kInputValue] = false;
     for (const ProgramStep& step : program.steps) {

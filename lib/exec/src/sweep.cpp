@@ -160,7 +160,7 @@ class Sweep {
               for (std::size_t turn = next++; turn < count && !workers_.stopped();) {
                 const std::size_t ahead = turn + workers_.count(), i = position(turn);
                 if (resident < count && ahead < count) read_ahead(carried + position(ahead) * bytes, bytes);
-                // The worker's next image is known before, but for the last ones: whoever is free takes them.
+                // The worker's next image is known before, except for the last ones, which go to any free worker.
                 const bool known = next + workers_.count() < count;
                 const std::size_t following = known ? next++ : turn;
                 image(w, i, position(following < count ? following : turn));

@@ -81,7 +81,7 @@ Codec expect_codec(std::span<const std::byte> file) {
   for (const Other& other : kOthers)
     if (text.size() >= other.at && text.substr(other.at).starts_with(other.bytes))
       throw UnsupportedError(fmt::format("is {}; expected {}", other.name, kFormats));
-  throw FormatError(fmt::format("is no image: its first bytes are of no known format; expected {}", kFormats));
+  throw FormatError(fmt::format("is not an image: its first bytes match no known format; expected {}", kFormats));
 }
 
 void check_size(Codec codec, std::int64_t width, std::int64_t height) {

@@ -29,7 +29,7 @@ struct Kept {
 
 Shape shape_of(const Image& image) { return {image.channels, image.height, image.width}; }
 
-/// Counts what is done and tells so at most a thousand times.
+/// Counts what is done and reports at most a thousand times.
 class LoadProgress {
  public:
   LoadProgress(const Progress& progress, std::size_t total)
@@ -86,7 +86,7 @@ void check_input(const Shape& input, bool images) {
     throw ShapeError(fmt::format("the network takes {} channels; expected 1 or 3, as images have", input[0]));
 }
 
-/// Whole numbers of any rank have no geometry, and no largest value that would stand for 1.
+/// Whole numbers of any rank have no geometry, and no largest value that would map to 1.
 void check_numbers(const Pipeline& pipeline, bool integers) {
   if (!integers && !pipeline.steps.empty())
     throw ConfigError("floating-point arrays enter the network as they are; expected no preprocessing");

@@ -20,7 +20,7 @@ Json score_json(const metrics::Score& score) {
   return Json::object({{"value", Json()}, {"reason", reason_of(score)}});
 }
 
-/// Of a metric or a comparison. `drawn` tells what resamples were free to change, where there were any.
+/// Of a metric or a comparison. `drawn` says what resamples were free to change, where there were any.
 template <class Result>
 void add_interval(Json& json, const Result& result) {
   json.set("low", result.interval ? Json(result.interval->low) : Json());
@@ -282,7 +282,7 @@ Json labels_json(const RunResults& run) {
                        {"ambiguous", counts.ambiguous}});
 }
 
-/// Which domains the data have; scores stand with the modes.
+/// Which domains the data have; scores are with the modes.
 Json domains_json(const RunResults& run) {
   if (run.domain_key.empty() || run.modes.empty()) return {};
   Json list = Json::array();

@@ -186,7 +186,7 @@ std::optional<std::string> note_on_spill(adapt::Engine& engine, const adapt::Mod
     time = fmt::format(", about {} by {} of the images and without waiting for the disk", in_time(seconds), few.count);
   } catch (const Interrupted&) {
     throw;
-  } catch (const Error&) {  // of few images; all of them may do, and tell their own errors
+  } catch (const Error&) {  // of few images; all of them may do, and report their own errors
   }
   return fmt::format(
       "measuring {} images holds {} between the layers, more than the memory for it: a scratch file of that size in "

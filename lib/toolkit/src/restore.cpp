@@ -94,8 +94,8 @@ Shape RestoredModel::input() const {
 
 namespace {
 
-/// Weights of an ONNX file stand in initialisers and in nodes (Constant, ConstantOfShape), and what is computed from
-/// weights alone stands for them: counted is what nodes take in. Single numbers are the arithmetic's.
+/// Weights of an ONNX file are in initialisers and in nodes (Constant, ConstantOfShape), and what is computed from
+/// weights alone represents them: counted is what nodes take in. Single numbers are the arithmetic's.
 std::int64_t count_used(const graph::Graph& graph) {
   std::set<graph::ValueId> counted;
   for (const graph::BatchNorm& layer : graph::batch_norms(graph)) counted.insert({layer.mean, layer.variance});
@@ -181,7 +181,7 @@ void take_zoo(RestoredModel& model, const zoo::Architecture& known) {
           fmt::format("{}: the file has no head '{}': the outputs are the features before it, and nothing is scored",
                       as, known.head));
     model.left_to_architecture = fmt::format(
-        "{}: strides, dilations, padding and pooling are taken from the architecture; no weights tell them", as);
+        "{}: strides, dilations, padding and pooling are taken from the architecture; weights do not show them", as);
   } catch (const ConfigError&) {
     throw;
   } catch (const Error&) {
@@ -217,14 +217,14 @@ void take_description(RestoredModel& model, const std::filesystem::path& path) {
   }
 }
 
-/// Several sets that nothing tells apart: an ensemble's, a list's.
+/// Several sets that nothing distinguishes: an ensemble's, a list's.
 [[noreturn]] void ask_for_weights(const Checkpoint& checkpoint, const std::string& wanted) {
   std::vector<std::string> sets{printable(checkpoint.sets.chosen)};
   for (const std::string& other : checkpoint.sets.others) sets.push_back(printable(other));
   throw ConfigError(fmt::format(
       "{}: holds several sets of weights and {}; expected --weights (YAML: model.weights) with one of {}",
       checkpoint.file_name,
-      wanted.empty() ? "nothing tells which is meant" : fmt::format("none '{}'", printable(wanted)), join(sets, 8)));
+      wanted.empty() ? "nothing says which is meant" : fmt::format("none '{}'", printable(wanted)), join(sets, 8)));
 }
 
 }  // namespace

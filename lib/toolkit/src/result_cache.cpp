@@ -168,7 +168,7 @@ bool ResultCache::gives_outputs(const Mode& measuring) const {
   return measuring.semantics == Semantics::layerwise && any_uses(modes_, measuring);
 }
 
-/// What the engine refuses for want of source statistics is asked of it as it is.
+/// What the engine refuses for lack of source statistics is asked of it as it is.
 bool ResultCache::shareable(const Mode& mode) const {
   if (!engine_->fixed(mode)) return false;
   return engine_->source_known() || (adapt::measures(mode.policy) && !adapt::needs_source(mode));

@@ -34,8 +34,8 @@ class ResultCache {
     return engine_.get() == &engine && store_.get() == &store;
   }
 
-  /// What is asked from now on is of this run: what an earlier one did is told as such, and outputs that come out of a
-  /// measurement are kept only where one of its modes uses them. What is computed goes to `kept`, too, and what is
+  /// What is asked from now on is of this run: what an earlier one did is reported as such, and outputs that come out
+  /// of a measurement are kept only where one of its modes uses them. What is computed goes to `kept`, too, and what is
   /// there is not computed; it outlives the run. Null: nothing is kept.
   void begin_run(std::string id, std::vector<adapt::Mode> modes, const ResumeStore* kept);
 

@@ -59,7 +59,7 @@ class Runner {
   void tell_of_spills() const {
     if (!options_.tell || streaming()) return;
     const std::vector<ExpectedWork> expected = expected_work(config_.modes, !held_out());
-    // Domains are measured one beside the other: the largest by itself.
+    // Domains are measured one beside the other: the largest alone.
     const auto largest = [&](const std::vector<std::size_t>& whole) {
       return domains_ ? std::ranges::max(domains_->images, {}, &std::vector<std::size_t>::size) : whole;
     };
@@ -258,7 +258,7 @@ class Runner {
                              "statistics (semantics {})",
                              adapt::name_of(asked.semantics), adapt::name_of(mode.semantics)));
     tell_reused(std::move(done.reused));
-    if (!adapt::exportable(mode.policy)) tell(mode, "keeps nothing from batch to batch: before and after are one");
+    if (!adapt::exportable(mode.policy)) tell(mode, "keeps nothing from batch to batch: before and after are the same");
   }
 
   /// How many of each batch's images were right.

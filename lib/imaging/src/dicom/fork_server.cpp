@@ -141,11 +141,11 @@ pid_t fork_helper(const std::array<int, kPassed>& descriptors, int line, const L
 
 Reply ask(int line, const Message& message, std::span<const int> descriptors) {
   Reply reply;
-  if (!send_message(line, message, descriptors)) machine("their host is gone");
+  if (!send_message(line, message, descriptors)) machine("the process that starts them is gone");
   ssize_t n = 0;
   do n = ::recv(line, &reply, sizeof reply, 0);
   while (n < 0 && errno == EINTR);
-  if (n != static_cast<ssize_t>(sizeof reply)) machine("their host is gone");
+  if (n != static_cast<ssize_t>(sizeof reply)) machine("the process that starts them is gone");
   return reply;
 }
 

@@ -47,7 +47,7 @@ class ForkServer {
   /// Ends a helper. Returns the signal that had ended it, 0 if none had. Thread-safe.
   int end_helper(pid_t pid);
 
-  /// The one of this process: made by DecoderHost or by whoever asks first.
+  /// The one of this process: made by DecoderHost or at the first call.
   [[nodiscard]] static std::shared_ptr<ForkServer> shared();
 
  private:

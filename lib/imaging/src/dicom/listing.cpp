@@ -52,7 +52,7 @@ class Lister {
         return outcome;
       }
       if (named_dcm(source))
-        outcome.bad = left(source, "not-dicom: named .dcm and no DICOM object", "not-dicom");
+        outcome.bad = left(source, "not-dicom: named .dcm but not a DICOM object", "not-dicom");
       else
         outcome.skipped = left(source, "not-dicom", "");
       return outcome;

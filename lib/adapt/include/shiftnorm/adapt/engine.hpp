@@ -103,9 +103,9 @@ class Engine {
 
   /// Measures on `adapt`, applies the policy, evaluates on `evaluate` (null: not): run_domains() with all images as one
   /// domain. An image with activations that are not finite is left out and listed.
-  /// reached: what an interrupted call for the same mode and images left here; it goes on from there, to the same bits.
-  /// After an exception it holds what was reached (empty if images had to be left out).
-  /// Errors  ConfigError for a mode with problems(), one that needs source statistics that the file lacks, and groups
+  /// reached: what an interrupted call for the same mode and images left here; it continues from there, to the same
+  /// bits. After an exception it holds what was reached (empty if images had to be left out). Errors  ConfigError for a
+  /// mode with problems(), one that needs source statistics that the file lacks, and groups
   ///         with one value per channel; FormatError without images, or if too many had to be left out; Interrupted.
   [[nodiscard]] ModeResult run(const Mode& mode, const Images& adapt, const Images* evaluate, const Progress& progress,
                                stats::Statistics* reached = nullptr);

@@ -17,7 +17,7 @@ namespace shiftnorm::toolkit {
 /// What a data set holds after `where` and `limit`, as listed: no image has been decoded.
 struct DataPlan {
   std::int64_t images = 0, skipped = 0, labelled = 0;
-  std::optional<std::int64_t> patients;                       ///< where images tell theirs
+  std::optional<std::int64_t> patients;                       ///< where they are identified
   std::vector<std::pair<std::string, std::int64_t>> classes;  ///< in the order of the outputs; findings: those present
   bool tells_patients = false;                                ///< or may: the run folder then names no path of it
   std::vector<std::string> notes;

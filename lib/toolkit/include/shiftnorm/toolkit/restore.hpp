@@ -46,7 +46,7 @@ struct RestoredModel {
   std::int64_t parameters = 0;                   ///< floating-point numbers of the file without running statistics
   /// What was taken for granted where neither file nor user said, one line each: every command warns of them.
   std::vector<std::string> assumptions;
-  std::string left_to_architecture;  ///< what no file of weights tells, in one line; empty: the file describes itself
+  std::string left_to_architecture;  ///< what no file of weights states, in one line; empty: the file describes itself
 
   /// Name in the file of a parameter; empty if the file does not hold it.
   [[nodiscard]] std::string name_in_file(graph::ValueId id) const;
@@ -82,7 +82,7 @@ struct RestoredModel {
 void fit_input(RestoredModel& model, const Shape& sample);
 
 /// Floating-point numbers of the file without running statistics: what PyTorch counts as parameters. ONNX: those that
-/// the network's nodes use, wherever they stand.
+/// the network's nodes use, wherever they are.
 [[nodiscard]] std::int64_t count_parameters(const formats::Checkpoint& checkpoint);
 
 }  // namespace shiftnorm::toolkit
