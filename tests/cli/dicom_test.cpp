@@ -139,6 +139,7 @@ TEST_CASE("an attribute of DICOM objects is their label", "[cli]") {
   test::check_refused(place, {"inspect", "archive", "--label-tag", "Modality", "--label-map", "CR"}, 2, "VALUE=CLASS");
 }
 
+// Oracle: the archive as it is made: one image, and no marker in any output.
 TEST_CASE("inspect takes one object for data, and masks whom it counts", "[cli]") {
   const test::Workplace place(0);
   put_archive(place / "archive");
@@ -198,6 +199,7 @@ TEST_CASE("what is wrong with an object and does not matter is said", "[cli]") {
              Catch::Matchers::Contains("1 object: zeros after the data set"));
 }
 
+// Oracle: the archive as it is made.
 TEST_CASE("attributes select DICOM objects on the command line", "[cli]") {
   const test::Workplace place(0);
   put_archive(place / "archive");

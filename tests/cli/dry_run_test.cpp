@@ -66,6 +66,7 @@ TEST_CASE("a dry run tells what the run then does, and writes nothing", "[cli]")
     CHECK(std::filesystem::exists(place / "real" / file.as_string()));
 }
 
+// Oracle: the 20 images of the workplace; the YAML that is printed runs again to the same text.
 TEST_CASE("a dry run is the YAML with the plan as its comments", "[cli]") {
   const test::Workplace place;
   place.write_yaml("r.yaml", "[source, adabn]");

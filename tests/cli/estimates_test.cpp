@@ -48,6 +48,7 @@ void write_without_statistics(const test::Workplace& place) {
 
 }  // namespace
 
+// Oracle: the names that adapt lists.
 TEST_CASE("every policy, semantics and estimator is listed by --help and taken by options and YAML alike", "[cli]") {
   const test::Workplace place(1);
   const std::string help = done(place, {"recalibrate", "--help"}).out,
@@ -141,13 +142,14 @@ TEST_CASE("with --max-images auto as many images are read as the layers need", "
                       2, "--max-images = auto: is for recalibrate");
 }
 
+// Oracle: docs/reference/estimators.md: batches of 4 images of one class, 1/4 of the variance.
 TEST_CASE("few images, pure batches and what batch-mean loses are told", "[cli]") {
   const test::Workplace place(4);
   const Call few = done(place, recalibrate({"--max-images", "1", "--out", "one"}));
-  CHECK_THAT(few.err, Contains("one image does not tell whether the statistics have settled"));
+  CHECK_THAT(few.err, Contains("one image does not show whether the statistics have settled"));
   const Call pure = done(place, recalibrate({"--semantics", "batch", "--estimator", "batch-mean", "--batch", "4",
                                              "--shuffle", "off", "--out", "pure", "--json"}));
-  CHECK_THAT(pure.err, Contains("10 of 10 batches hold images of one class alone"));
+  CHECK_THAT(pure.err, Contains("10 of 10 batches hold images of only one class"));
   CHECK_THAT(pure.err, Contains("batch-mean loses about 1/4 of the variance between images"));
   const Json settling = container::parse_json(pure.out).at("settling");
   CHECK(settling.at("layers").as_array().size() == 19);
@@ -157,6 +159,7 @@ TEST_CASE("few images, pure batches and what batch-mean loses are told", "[cli]"
   CHECK_THAT(ragged.err, Contains("counts the last batch of 8 image(s) as much as one of 16"));
 }
 
+// Oracle: 19 BatchNorms; statistics of random weights and of images differ.
 TEST_CASE("inspect shows how far measured statistics lie from a checkpoint's own", "[cli]") {
   const test::Workplace place;
   done(place, recalibrate({"--stats-out", "s.bnstats"}));  // --out may be left out
@@ -169,6 +172,7 @@ TEST_CASE("inspect shows how far measured statistics lie from a checkpoint's own
   test::check_refused(place, recalibrate({}), 2, "--out: missing");
 }
 
+// Oracle: docs/reference/estimators.md#files-without-source-statistics.
 TEST_CASE("a file without running statistics is an explicit case", "[cli]") {
   const test::Workplace place;
   write_without_statistics(place);

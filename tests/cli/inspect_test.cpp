@@ -90,6 +90,7 @@ TEST_CASE("inspect counts what a DICOM archive holds", "[cli]") {
   CHECK(json.at("histograms").at("after").as_array().empty());
 }
 
+// Law: no marker of a site in any output unless it is asked for.
 TEST_CASE("inspect names sites only when told to", "[cli]") {
   const test::Workplace place(0);
   put_archive(place / "archive");
@@ -119,6 +120,7 @@ TEST_CASE("inspect shows the intensities that a network gets", "[cli]") {
 }
 
 // Pixels of patients: docs/reference/dicom.md#privacy.
+// Law: no picture unless asked for; none of ultrasound.
 TEST_CASE("the page of inspect holds no picture unless asked, and none of ultrasound", "[cli]") {
   const test::Workplace place(0);
   put_archive(place / "archive");
@@ -138,6 +140,7 @@ TEST_CASE("the page of inspect holds no picture unless asked, and none of ultras
   test::check_refused(place, {"inspect", "archive", "--thumbnails", "9"}, 2, "expected --html FILE beside it");
 }
 
+// Oracle: by hand: 20 images of 32 x 32 x 3 values.
 TEST_CASE("inspect looks into folders and arrays alike", "[cli]") {
   const test::Workplace place;
   const Json folder = json_of(test::shiftnorm(
@@ -167,6 +170,7 @@ TEST_CASE("inspect says the same with any number of threads", "[cli]") {
   CHECK(with("1") == with("3"));
 }
 
+// Oracle: the recalibration before: adabn from 20 images.
 TEST_CASE("inspect shows where an adapted checkpoint comes from", "[cli]") {
   const test::Workplace place;
   REQUIRE(test::shiftnorm(place.path(), {"recalibrate", "net.safetensors", "--arch", "cifar_resnet20", "--data",
@@ -222,6 +226,7 @@ TEST_CASE("inspect says which BatchNorms of an ONNX file are in training mode", 
   CHECK_THAT(test::shiftnorm(place.path(), {"inspect", "plain.onnx"}).out, !Catch::Contains("  mode\n"));
 }
 
+// Oracle: torchvision's ResNet-50: 25 557 032 parameters.
 TEST_CASE("inspect counts parameters that nodes hold", "[cli]") {
   const auto shared = test::shared_data("inspect counts parameters that nodes hold");
   if (!shared) return;

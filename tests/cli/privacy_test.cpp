@@ -220,6 +220,7 @@ TEST_CASE("no command writes or prints what names a person, a place or a date", 
   check_files(place, {"x.yaml", "MARKER^LABELS.csv", "MARKER-AMBIGUOUS.csv", "MARKER-FOREIGN.csv"});
 }
 
+// Law: no marker of the table leaves, in any output of any command.
 TEST_CASE("a table that names patients has its paths and patients kept back", "[cli]") {
   const test::Workplace place(0);
   std::string list = "path,label,patient,institution\n";

@@ -53,6 +53,7 @@ const std::string kLeft = "strides, dilations, padding and pooling are taken fro
 
 }  // namespace
 
+// Oracle: decision 0038: MoCo's encoder_q; the other set stays as it is.
 TEST_CASE("a choice among sets of weights is told by every command and kept in the records", "[cli]") {
   const test::Workplace place;
   write_two_sets(place);
@@ -88,6 +89,7 @@ TEST_CASE("a choice among sets of weights is told by every command and kept in t
   CHECK(document(place / "runs/x/results.json").at("model").at("assumptions").as_array().at(0).as_string() == kChoice);
 }
 
+// Law: the set that was not chosen keeps its values.
 TEST_CASE("the option --weights takes another set, and its statistics belong to it", "[cli]") {
   const test::Workplace place;
   write_two_sets(place);
@@ -114,6 +116,7 @@ TEST_CASE("the option --weights takes another set, and its statistics belong to 
                       "moco.safetensors: has no set of weights 'teacher'; expected module.encoder_k, module.encoder_q");
 }
 
+// Oracle: the tensor put in.
 TEST_CASE("left-over tensors are refused by name unless they are allowed", "[cli]") {
   const test::Workplace place;
   Tensors tensors = network(place);
@@ -131,6 +134,7 @@ TEST_CASE("left-over tensors are refused by name unless they are allowed", "[cli
             .exit == 0);
 }
 
+// Oracle: ResNet-20 has 64 features; 20 images.
 TEST_CASE("without a head features come and labels are refused", "[cli]") {
   const test::Workplace place;
   Tensors tensors = network(place);

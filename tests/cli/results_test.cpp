@@ -80,6 +80,6 @@ TEST_CASE("results lists, filters, compares and exports what runs found out", "[
   test::check_refused(place, {"results", "--where", "seed"}, 2, "--where = seed; expected KEY=VALUE");
   test::check_refused(place, {"results", "--format", "xml"}, 2, "--format = xml; expected one of table, csv");
   test::check_refused(place, {"results", "--compare", "nobody"}, 2, "is neither a mode nor a run of the store");
-  test::check_refused(place, {"results", "--store", "none.sqlite"}, 3, "none.sqlite: is not there");
+  test::check_refused(place, {"results", "--store", "none.sqlite"}, 3, "none.sqlite: does not exist");
   test::check_refused(place, {"results", "--store", "net.safetensors"}, 3, "net.safetensors: ");
 }

@@ -25,6 +25,7 @@ std::map<std::string, std::filesystem::file_time_type> result_times(const std::f
 
 }  // namespace
 
+// Oracle: by hand: 3 shifts by 2 seeds, two of the shifts the same: 6 runs, 4 of them different.
 TEST_CASE("a sweep runs every cell once and sums up", "[cli]") {
   const test::Workplace place;
   place.write_yaml("s.yaml", "[source, adabn]",
@@ -72,6 +73,7 @@ TEST_CASE("a sweep runs every cell once and sums up", "[cli]") {
   CHECK(result_times(place / "runs" / "s").size() == 6);
 }
 
+// Law: what was finished is not computed again; in the end all six runs are there.
 TEST_CASE("a sweep that is killed goes on where it stopped", "[cli]") {
   const int signal = GENERATE(SIGINT, SIGKILL);
   const test::Workplace place(20);
@@ -113,6 +115,7 @@ Json timeless(const Json& value) {
 
 }  // namespace
 
+// Oracle: the same run without an interruption.
 TEST_CASE("a run that is killed goes on behind the modes that were done", "[cli]") {
   const int signal = GENERATE(SIGINT, SIGKILL);
   const test::Workplace place(20);
@@ -149,6 +152,7 @@ TEST_CASE("a run that is killed goes on behind the modes that were done", "[cli]
   CHECK(after == before);
 }
 
+// Law: what is kept belongs to one run: another seed or configuration finds nothing.
 TEST_CASE("what is kept of an unfinished run is not kept for another", "[cli]") {
   const test::Workplace place(20);
   place.write_yaml("r.yaml", "[source, disabled, adabn]");
@@ -173,6 +177,7 @@ TEST_CASE("what is kept of an unfinished run is not kept for another", "[cli]") 
   CHECK_FALSE(std::filesystem::exists(place / ".part.unfinished"));
 }
 
+// Law: a sweep is checked whole before its first run.
 TEST_CASE("a sweep with an impossible cell is refused whole", "[cli]") {
   const test::Workplace place;
   place.write_yaml("s.yaml", "[source]", "sweep: {data.target.limit.per_class: [1, 2]}\n");
@@ -180,6 +185,7 @@ TEST_CASE("a sweep with an impossible cell is refused whole", "[cli]") {
   test::check_refused(place, {"run", "s.yaml", "--set", "model.checkpoint=none.th"}, 3, "none.th");
 }
 
+// Law: a finished run's files keep their times; another seed is another run.
 TEST_CASE("run --resume does not compute a finished run again", "[cli]") {
   const test::Workplace place;
   place.write_yaml("r.yaml");
@@ -193,6 +199,7 @@ TEST_CASE("run --resume does not compute a finished run again", "[cli]") {
   CHECK(container::parse_json(other.out).at("id") != container::parse_json(first.out).at("id"));
 }
 
+// Oracle: by hand: each run, mode and stage ends once.
 TEST_CASE("progress as JSON names the run, the mode and the stage", "[cli]") {
   const test::Workplace place;
   // Other images: on the same ones the second run would take everything over from the first.

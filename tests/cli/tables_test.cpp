@@ -50,6 +50,7 @@ std::string table_of_images(const std::string& prefix) {
 
 }  // namespace
 
+// Oracle: the same images as a folder.
 TEST_CASE("a table is a data set, and labels for a folder", "[cli]") {
   const test::Workplace place;
   write_file(place / "list.csv", table_of_images("images/"));
@@ -82,6 +83,7 @@ TEST_CASE("a table is a data set, and labels for a folder", "[cli]") {
                       "--where: 'finding'; expected COLUMN=VALUE");
 }
 
+// Oracle: table_of_images(), by hand: 20 images of 10 patients, and one row more.
 TEST_CASE("inspect counts what a table says", "[cli]") {
   const test::Workplace place;
   write_file(place / "labels.csv", table_of_images("") + "k/0.bmp;a;x;x;pz\r\n");
@@ -96,6 +98,7 @@ TEST_CASE("inspect counts what a table says", "[cli]") {
   CHECK(list.at("counts").at("formats").at("bmp").as_integer() == 20);
 }
 
+// Oracle: the recalibration of each domain's images alone.
 TEST_CASE("recalibrate writes a file for each domain, each that of the domain alone", "[cli]") {
   const test::Workplace place;
   write_file(place / "list.csv", table_of_images("images/"));
@@ -144,6 +147,7 @@ TEST_CASE("recalibrate writes a file for each domain, each that of the domain al
   CHECK(provenance.at("images").as_integer() == 2);
 }
 
+// Oracle: table_of_images(), by hand: 18 images and 2.
 TEST_CASE("evaluate and run score each domain under its own statistics", "[cli]") {
   const test::Workplace place;
   write_file(place / "labels.csv", table_of_images(""));

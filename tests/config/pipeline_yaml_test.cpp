@@ -73,6 +73,7 @@ TEST_CASE("the voi step is read, written and checked", "[experiment]") {
     CHECK_THROWS_AS(voi(bad), ConfigError);
 }
 
+// Law: a round trip.
 TEST_CASE("every preset survives being written and read", "[experiment]") {
   for (const std::string& name : imaging::preset_names()) {
     const imaging::Pipeline preset = imaging::preset(name);
@@ -82,6 +83,7 @@ TEST_CASE("every preset survives being written and read", "[experiment]") {
   }
 }
 
+// Oracle: lines and columns counted by hand, from 1.
 TEST_CASE("steps are refused with their place", "[experiment]") {
   const Case c = GENERATE(values<Case>({
       {"[{resise: 3}, {to_float: {}}]", "p.yaml:1:3: preprocess[0].resise is not a key; nearest is 'resize'"},

@@ -143,6 +143,7 @@ TEST_CASE("write_file gives the permissions that any new file gets") {
 }
 
 // A writer that reads the umask by setting it would leave it changed when two of them meet.
+// Law: the umask after is the one before; a file holds what one writer wrote, whole.
 TEST_CASE("Many threads write at once and leave the process as it was") {
   const test::TempDir folder;
   const mode_t before = ::umask(022);

@@ -43,6 +43,7 @@ TEST_CASE("Shape refuses a product that 64 bits do not hold") {
 }
 
 // A zero extent must not hide the others: the product of a part of the axes (elements_from) has to be safe as well.
+// Oracle: products worked by hand: any axis left out, the rest must still fit 64 bits.
 TEST_CASE("Shape refuses an overflow beside a zero extent, wherever the zero stands") {
   CHECK_THROWS_AS((Shape{0, kBig, kBig}), ShapeError);
   CHECK_THROWS_AS((Shape{kBig, 0, kBig}), ShapeError);

@@ -78,6 +78,7 @@ TEST_CASE("Every storage type is read as its dtype") {
 }
 
 // As torch.save wrote views before PyTorch 0.4: the storage's own view metadata (key, offset, size).
+// Oracle: elements 2 to 4 of the storage, by hand.
 TEST_CASE("Old storages with view metadata are followed") {
   TorchFile file;
   file.add_floats("0", kSix);
@@ -159,6 +160,7 @@ TEST_CASE("Storages that are not as the pickle says are refused") {
   }
 }
 
+// Oracle: the byte order that the file states.
 TEST_CASE("Big-endian files are unsupported") {
   TorchFile file = test::one_vector("x", kSix);
   file.byteorder = "big";
@@ -170,6 +172,7 @@ TEST_CASE("Big-endian files are unsupported") {
   CHECK_THROWS_AS(parse(file.legacy()), UnsupportedError);
 }
 
+// Oracle: the storages put in: one of floats, one of a type without a known size.
 TEST_CASE("Storages of unknown elements are passed over where that needs no size") {
   TorchFile file = test::one_vector("x", kSix);
   file.storages.push_back({"1", "Float8Storage", 3, std::vector<std::byte>(3)});
@@ -181,6 +184,7 @@ TEST_CASE("Storages of unknown elements are passed over where that needs no size
                     "net.pth: storage '1': the element size of a 'torch.Float8Storage' is unknown");
 }
 
+// Oracle: the type, the function and the class put into each pickle.
 TEST_CASE("What torch can save and we cannot read is named") {
   TorchFile file = test::one_vector("x", kSix);
   file.storages[0].type = "ComplexFloatStorage";

@@ -68,6 +68,7 @@ TEST_CASE("Real and signed numbers of a TIFF stay what they are", "[imaging]") {
 }
 
 // Nobody can tell what stands for white in such a file.
+// Oracle: by hand: -50 / 200 and 100 / 200.
 TEST_CASE("Real numbers outside [0, 1] need a scale", "[imaging]") {
   Image image{.height = 1, .width = 2, .channels = 1, .bits = 0, .reals = {0.25f, 1.0f}};
   const Pipeline plain{"custom", {ToFloat{}}}, scaled{"custom", {ToFloat{200.0}}}, none{"custom", {}};

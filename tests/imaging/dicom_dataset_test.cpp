@@ -160,7 +160,7 @@ TEST_CASE("The value of an attribute labels objects", "[imaging]") {
     CHECK(data->classes() == std::vector<std::string>{"LL", "PA", "PA\\OBLIQUE", "ap"});
     CHECK(labels(*data) == std::vector<std::int32_t>{1, 3, 0, -1, 2});
     options.classes = {"PA", "LL"};
-    CHECK_THAT(error_of<ConfigError>([&] { open(dir.path(), key, options); }), Contains("none of the classes"));
+    CHECK_THAT(error_of<ConfigError>([&] { open(dir.path(), key, options); }), Contains("not one of the classes"));
     options.dicom.label.tag = "InstitutionName";
     CHECK_THAT(error_of<ConfigError>([&] { open(dir.path(), key, options); }), Contains("expected a map"));
   }

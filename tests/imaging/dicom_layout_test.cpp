@@ -84,6 +84,7 @@ TEST_CASE("Compressed pixels of which nothing says how are not guessed", "[imagi
 }
 
 // The only item of group 7FE0 that fragments may follow is (7FE0,0010).
+// Oracle: PS3.5 A.4: only (7FE0,0010) is encapsulated.
 TEST_CASE("Other elements of group 7FE0 are elements like any", "[imaging]") {
   const std::string fragments = item("") + item("xx") + bare(0xfffee0dd, 0);
   for (const std::uint32_t number : {0x0000U, 0x0001U, 0x0002U, 0x0003U, 0x0007U, 0x000fU, 0x0020U, 0xffffU}) {

@@ -149,6 +149,7 @@ bool fits(const std::string& outcome, const Row& row) {
 
 }  // namespace
 
+// Oracle: manifest.csv, as above.
 TEST_CASE("Every row of the DICOM conformance manifest comes out as it says", "[imaging][golden]") {
   const auto shared = shared_data("Every row of the DICOM conformance manifest comes out as it says");
   if (!shared) return;

@@ -51,12 +51,13 @@ TEST_CASE("Keys besides the path, of one or several columns", "[imaging]") {
              !Contains("428"));
 }
 
+// Oracle: the one difference between key and path in each case.
 TEST_CASE("Keys are compared as they are written, and near misses are told", "[imaging]") {
   const auto notes = [](const char* key, const char* sample) {
     return joined("path,label\n" + std::string(key) + ",x\n", {Sample{sample}}).notes;
   };
   CHECK(notes("A/1.PNG", "a/1.png") ==
-        Strings{"t.csv: 1 more images would have a row if upper and lower case were one; keys are compared as they are "
+        Strings{"t.csv: 1 more images would have a row if case were ignored; keys are compared as they are "
                 "written"});
   CHECK_THAT(notes("12", "0012").at(0), Contains("without leading zeros"));
   CHECK_THAT(notes("a\\1.png", "a/1.png").at(0), Contains("with / in place of"));

@@ -59,6 +59,7 @@ std::vector<std::int32_t> labels(const Dataset& data) {
 
 }  // namespace
 
+// Oracle: counted by hand from the table and the folder's five images.
 TEST_CASE("A table of labels beside a folder", "[imaging]") {
   const Folder folder;
   const auto data = folder.open({},
@@ -79,6 +80,7 @@ TEST_CASE("A table of labels beside a folder", "[imaging]") {
   CHECK(data->fingerprint() == open_dataset((folder.dir.path() / "set").string(), {})->fingerprint());
 }
 
+// Oracle: the rows of the table, by hand.
 TEST_CASE("Extra columns, patients, where and limit", "[imaging]") {
   const Folder folder;
   const char* text =
@@ -106,12 +108,13 @@ TEST_CASE("Extra columns, patients, where and limit", "[imaging]") {
   CHECK(paths(*folder.open(options, text)) == Strings{"a/2.bmp", "b/1.bmp"});
   options.where = {{"scanner", {"D"}}};
   CHECK_THAT(error_of<FormatError>([&] { return folder.open(options, text); }),
-             Contains("none of 5 samples has the values asked for of scanner"));
+             Contains("none of 5 samples has the requested values of scanner"));
   options.where = {{"scaner", {"D"}}};
   CHECK_THAT(error_of<ConfigError>([&] { return folder.open(options, text); }),
              Contains("the samples have no 'scaner'; nearest is 'scanner'"));
 }
 
+// Oracle: ProjectKey, which has its own tests.
 TEST_CASE("What images are called: their path, or a keyed hash of it", "[imaging]") {
   const Folder folder;
   DatasetOptions options;
@@ -149,6 +152,7 @@ TEST_CASE("Samples of the same values are told, whatever file they came in", "[i
   CHECK(data->content(3).empty());
 }
 
+// Oracle: docs/guide.md: numbers, given names, or names in alphabetical order.
 TEST_CASE("Classes of a table: given, numbers, or sorted names", "[imaging]") {
   const Folder folder;
   CHECK(folder.open({}, "path,label\na/1.bmp,10\na/2.bmp,9\nb/1.bmp,0\n")->classes().size() == 11);
@@ -197,9 +201,9 @@ TEST_CASE("Columns of any name tell images by path, file name or what is before 
   check(*open("x/a 1.bmp\t0\r\nx/b.bmp\t1\r\nc.bmp\t2\r\n", {}, "val.txt"), "");
   check(*open("x/a 1.bmp,0\nx/b.bmp,1\nc.bmp,2\n"), "");
   CHECK_THAT(error_of<FormatError>([&] { return open("a.bmp,0,1,0\n"); }),
-             Contains("t.csv: line 1 begins with the name of an image") && Contains("before the 4 columns"));
+             Contains("t.csv: line 1 begins with an image's name") && Contains("before the 4 columns"));
   CHECK_THAT(error_of<FormatError>([&] { return open("a.bmp 0 1 0\n"); }),
-             Contains("several values between blanks; expected a first line of column names"));
+             Contains("several values separated by blanks; expected a first line of column names"));
 
   // A table that names none of the images is none of theirs, and says what would nearly fit.
   const std::string none = error_of<ConfigError>([&] { return open("path,label\nelsewhere/b.bmp,1\n"); });
@@ -281,7 +285,7 @@ TEST_CASE("Findings in one column, parted by a separator or in a list", "[imagin
   CHECK(known(*folder.open(options, text), 1) == Known{1, 0, 1});
   options.labels.none.clear();
   CHECK_THAT(error_of<ConfigError>([&] { return folder.open(options, text); }),
-             Contains("labels.csv: finding 'No Finding' is none of the classes") && Contains("--label-none"));
+             Contains("labels.csv: finding 'No Finding' is not one of the classes") && Contains("--label-none"));
   options.classes.clear();
   const auto lists = folder.open(options,
                                  "path,Finding Labels\na/1.bmp,\"['a', 'b']\"\na/2.bmp,[]\nb/1.bmp,['b' 'c']\n"
@@ -305,6 +309,7 @@ TEST_CASE("Findings in one column, parted by a separator or in a list", "[imagin
   CHECK(hint("a/1.bmp,x\na/2.bmp,y|z\n").empty());  // one such value may be a name
 }
 
+// Oracle: the rows of the table, by hand.
 TEST_CASE("A table that is the data set", "[imaging]") {
   const Folder folder;
   const std::string where =
@@ -347,6 +352,7 @@ TEST_CASE("A table that is the data set", "[imaging]") {
   CHECK(labels(*val) == std::vector<std::int32_t>{1, 0});
 }
 
+// Oracle: the flaw of each table, lines counted by hand.
 TEST_CASE("Labels that cannot be relied on are refused", "[imaging]") {
   const Folder folder;
   CHECK(error_of<FormatError>([&] { return folder.open({}, "path,label\na/1.bmp,x\nb/1.bmp,x\na/1.bmp,y\n"); }) ==
@@ -392,7 +398,7 @@ TEST_CASE("Several findings, known or not", "[imaging]") {
              Contains("labels.csv: column 'Edema' is not one of the classes; expected one of Nodule, Mass"));
   options.classes.clear();
   CHECK_THAT(error_of<FormatError>([&] { return folder.open(options, "path,Edema,Nodule\na/1.bmp,yes,0\n"); }),
-             Contains("labels.csv: line 2: column 'Edema' holds no finding; expected 0 or 1") && !Contains("yes"));
+             Contains("labels.csv: line 2: column 'Edema' is not a finding; expected 0 or 1") && !Contains("yes"));
   CHECK_THAT(
       error_of<FormatError>([&] { return folder.open(options, "path,Edema,Nodule\na/1.bmp,1,0\na/1.bmp,1,1\n"); }),
       Contains("lines 2 and 3 have the same key and differ in 'Nodule'"));
@@ -400,6 +406,7 @@ TEST_CASE("Several findings, known or not", "[imaging]") {
   CHECK_THAT(error_of<ConfigError>([&] { return folder.open(options, text); }), Contains("nearest is 'Nodule'"));
 }
 
+// Oracle: the README of that tree, which says what each table is.
 TEST_CASE("The tables of the conformance tree", "[imaging]") {
   const auto tree = shiftnorm::test::shared_data("The tables of the conformance tree");
   if (!tree) return;

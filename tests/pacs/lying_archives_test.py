@@ -284,13 +284,13 @@ class LyingArchives(unittest.TestCase):
             self.extra = connection.store("1.2.9.9")
             return honest(connection, identifier)
         self.archive.get = more
-        self.pull(says="1 objects came that were not asked for")
+        self.pull(says="1 objects arrived that were not requested")
         self.assertEqual(self.extra, 0xA900)
         self.assertEqual(len(self.objects()), 2)
 
     def test_uids_that_are_none(self):
         self.archive.studies[0][0x0020000D] = "../../" + SECRET
-        self.pull(expect=5, says="a UID that is none")
+        self.pull(expect=5, says="an invalid UID")
 
     def test_a_deeply_nested_answer(self):
         sequence = struct.pack("<HHI", 8, 0x1140, 0xFFFFFFFF) + struct.pack("<HHI", 0xFFFE, 0xE000, 0xFFFFFFFF)

@@ -316,7 +316,7 @@ class Plain(Pulling):
             ((), {"peer": f"ORTHANC@127.0.0.1:{free_ports(1)[0]}"}, 5, "peer: no connection"),
             ((), {"peer": "ORTHANC@no-such-host.invalid:104"}, 5, "peer: no such host"),
             (("--timeout", "2"), {"peer": f"ORTHANC@127.0.0.1:{self.server.http}"}, 5, "peer: "),
-            ((), {"peer": "ORTHANC"}, 2, "--peer: is no address"),
+            ((), {"peer": "ORTHANC"}, 2, "--peer: is not the address"),
             ((), {"query": ["PatientNam=Quixote"]}, 2, "--query: PatientNam: is not a query key (nearest is 'PatientName')"),
             ((), {"query": ["Quixote"]}, 2, "--query: a condition without KEY="),
             ((), {"query": []}, 2, "--query: no condition"),

@@ -136,6 +136,7 @@ TEST_CASE("An archive has a report, an index, labels and two damaged files", "[p
   CHECK(listed.size() == 32 + 2 + 1);
 }
 
+// Law: the archive is a function of its options.
 TEST_CASE("The same options give the same archive, another seed other pictures", "[phantom]") {
   const TempDir a, b, c;
   phantom::ArchiveOptions options = small();

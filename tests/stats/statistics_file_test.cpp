@@ -220,7 +220,7 @@ TEST_CASE("The same images do not merge twice", "[stats]") {
   NamedStatistics nameless = b;
   nameless.file.fingerprints.clear();
   CHECK(merged(std::vector{a, nameless}).images == 6);
-  CHECK_THROWS_WITH(merged(std::vector{b, nameless}), Contains("the very sums of b"));
+  CHECK_THROWS_WITH(merged(std::vector{b, nameless}), Contains("exactly the sums of b"));
 }
 
 // Law: what the parts agree on is said once, and what they differ in is said of both.

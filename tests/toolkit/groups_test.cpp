@@ -30,6 +30,7 @@ TEST_CASE("images are grouped by what they have in common", "[experiment]") {
   CHECK(united(pixels, Groups{}).of == pixels.of);
 }
 
+// Oracle: worked by hand.
 TEST_CASE("what lies on both sides of a split is counted", "[experiment]") {
   const Groups patients = grouped(Texts{"p", "q", "p", "r", "q"}, false);
   const auto both = [&](std::vector<std::size_t> a, std::vector<std::size_t> b) { return shared(patients, a, b); };
@@ -39,6 +40,7 @@ TEST_CASE("what lies on both sides of a split is counted", "[experiment]") {
   CHECK(shared({}, std::vector<std::size_t>{0}, std::vector<std::size_t>{1}) == 0);
 }
 
+// Oracle: the limit of docs/reference/dicom.md#privacy, 11.
 TEST_CASE("fewer than eleven patients are too few, where patients are known", "[experiment]") {
   CHECK_NOTHROW(check_cohort(std::nullopt, false));
   CHECK_NOTHROW(check_cohort(11, false));

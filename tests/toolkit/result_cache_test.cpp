@@ -52,6 +52,7 @@ struct Carried {
 
 }  // namespace
 
+// Oracle: each mode in a run of its own.
 TEST_CASE("modes that share work have the bits of modes that do not", "[experiment]") {
   const Place place;
   const std::vector<std::string> modes{
@@ -237,6 +238,7 @@ TEST_CASE("a run goes on from what stopped calls kept", "[experiment]") {
   CHECK(run_with(config, &memory.callbacks, {}).statistics == whole.statistics);
 }
 
+// Oracle: the runs alone; images loaded are counted.
 TEST_CASE("labelled source images are carried through the network once for all runs of a sweep", "[experiment]") {
   const Place place;
   test::write_random_arrays(place.dir.path() / "s.npy", 10, 32);

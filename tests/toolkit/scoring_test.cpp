@@ -69,6 +69,7 @@ TEST_CASE("several findings, some not known: each by itself and their mean", "[e
   CHECK(other.versus_source[0].test == "bootstrap");
 }
 
+// Oracle: by hand: the other finding's ranking is perfect.
 TEST_CASE("a finding that no image tells has no score, with the reason", "[experiment]") {
   Scorer scorer;
   scorer.evaluate.metrics = {"auroc"};
@@ -83,6 +84,7 @@ TEST_CASE("a finding that no image tells has no score, with the reason", "[exper
 }
 
 // 5 positives of 200: the issue's own case. DeLong is defined, and a free draw without a positive voids nothing.
+// Law: an interval holds its value. Oracle: the method and test of docs/guide.md#scores for each metric.
 TEST_CASE("an AUROC of few positives has its interval and DeLong's test", "[experiment]") {
   Scorer scorer;
   scorer.evaluate.metrics = {"auroc", "average_precision", "ece", "accuracy"};
@@ -159,6 +161,7 @@ TEST_CASE("images of one patient are resampled together", "[experiment]") {
   CHECK(b.versus_source[0].test == "clustered bootstrap");
 }
 
+// Oracle: by hand: right, wrong, not labelled, right.
 TEST_CASE("subgroups are scored by themselves", "[experiment]") {
   Scorer scorer;
   scorer.evaluate.metrics = {"accuracy"};

@@ -141,7 +141,7 @@ void check_values(const Checkpoint& checkpoint, const Patch& patch) {
       variance && std::any_of(patch.values.begin(), patch.values.end(), [](double v) { return v < 0; });
   if (!finite || negative)
     throw FormatError(fmt::format("{}: '{}': given {}; expected finite numbers{}", printable(checkpoint.file_name),
-                                  printable(patch.name), finite ? "a negative variance" : "what is not a finite number",
+                                  printable(patch.name), finite ? "a negative variance" : "a value that is not finite",
                                   variance ? " of 0 or more" : ""));
 }
 
