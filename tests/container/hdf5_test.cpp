@@ -85,7 +85,7 @@ TEST_CASE("HDF5: groups, texts and datasets, of the oldest and the newest layout
   const Hdf5Dataset count = file.dataset(at(file, {"model_weights", "count"}));
   CHECK(count.shape.rank() == 0);
   CHECK(file.values(count).to_int64() == std::vector<std::int64_t>{7});
-  CHECK_THROWS_WITH(file.dataset(weights), "HDF5: is no dataset");
+  CHECK_THROWS_WITH(file.dataset(weights), "HDF5: is not a dataset");
 }
 
 // Oracle: what make_hdf5_files.py put in with h5py.

@@ -85,8 +85,8 @@ TEST_CASE("Of several sets of weights the one that its authors evaluate is chose
   CHECK(checkpoint.sets.others == std::vector<std::string>{other});
   CHECK(checkpoint.sets.told);
   REQUIRE(checkpoint.assumptions.size() == 1);
-  CHECK(checkpoint.assumptions[0] ==
-        "of several sets of weights in the file, '" + chosen + "' is used, not '" + other + "'; --weights chooses");
+  CHECK(checkpoint.assumptions[0] == "of several sets of weights in the file, '" + chosen + "' is used, not '" + other +
+                                         "' (--weights selects another)");
 }
 
 // Oracle: the path by hand: the longest part of it that the file has.

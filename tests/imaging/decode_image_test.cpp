@@ -95,10 +95,10 @@ TEST_CASE("A bitmap decodes to its own numbers", "[imaging]") {
 // Law: content decides, names do not.
 TEST_CASE("What is no image is refused by its content", "[imaging]") {
   const auto prose = as_bytes("Some notes about the patients.");
-  CHECK_THAT(refusal({prose.begin(), prose.end()}), StartsWith("is no image"));
+  CHECK_THAT(refusal({prose.begin(), prose.end()}), StartsWith("is not an image"));
   CHECK_THAT(refusal({}), StartsWith("is empty"));
   const auto letters = as_bytes("BMW is a car maker, and this is no bitmap.");
-  CHECK_THAT(refusal({letters.begin(), letters.end()}), StartsWith("is no image"));
+  CHECK_THAT(refusal({letters.begin(), letters.end()}), StartsWith("is not an image"));
 }
 
 // Law: a picture of which a pixel is missing is bad.

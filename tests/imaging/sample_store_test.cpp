@@ -67,7 +67,7 @@ TEST_CASE("Bad samples are listed and left out, in order, whatever the threads a
       CHECK(store.sample(2).label == 1);
       REQUIRE(store.bad().size() == 3);
       CHECK(store.bad()[0].id == "a/2.jpg");
-      CHECK_THAT(store.bad()[0].reason, Contains("is no image"));
+      CHECK_THAT(store.bad()[0].reason, Contains("is not an image"));
       CHECK(store.bad()[1].id == "b/4.jpg");
       CHECK(store.bad()[1].reason == "JPEG file is truncated: it has no end-of-image marker");
       CHECK(store.bad()[2].id == "b/5.bmp");
@@ -127,10 +127,11 @@ TEST_CASE("No usable sample is an error that counts the reasons", "[imaging]") {
   put(dir.path() / "3.bmp", cut);
   const auto text = [&] { return error_of<Error>([&] { SampleStore(open(dir.path()), kPlain, {3, 8, 8}, {}, {}); }); };
   CHECK_THAT(text(), Contains("none of 3 samples is usable: 1.jpg: is not an image"));
-  CHECK_THAT(text(), Contains("; 3 are bad (2 is no image") && Contains(", 1 "));
+  CHECK_THAT(text(), Contains("; 3 are bad (2 is not an image") && Contains(", 1 "));
   put(dir.path() / "4.bmp", flat_bmp(2, 2, 1));
   // What can be mended with other options is told first.
-  CHECK_THAT(text(), Contains("none of 4 samples is usable: 4.bmp: is 2 x 2") && Contains("4 are bad (2 is no image"));
+  CHECK_THAT(text(),
+             Contains("none of 4 samples is usable: 4.bmp: is 2 x 2") && Contains("4 are bad (2 is not an image"));
 }
 
 // Oracle: the one file put in, which is text.

@@ -112,12 +112,12 @@ TEST_CASE("The bootstrap is the same for any number of threads", "[metrics]") {
 TEST_CASE("No interval where the metric is undefined or there is one image, and the reason", "[metrics]") {
   const Predictions one{2, {0}, {1, 0}}, broken{2, {0, 1}, {std::nan(""), 1, 0, 1}};
   CHECK(confidence_interval(metric("accuracy"), one, {}).reason == "one image does not show how the score varies");
-  CHECK_THAT(confidence_interval(metric("nll"), broken, {}).reason, Catch::Contains("no probabilities"));
+  CHECK_THAT(confidence_interval(metric("nll"), broken, {}).reason, Catch::Contains("not probabilities"));
   CHECK(confidence_interval(metric("accuracy"), broken, {}).interval);
   const PairedEstimate paired = paired_difference(metric("nll"), broken, broken, {});
   CHECK_FALSE(paired.difference);
   CHECK_FALSE(paired.p);
-  CHECK_THAT(paired.interval.reason, Catch::Contains("no probabilities"));
+  CHECK_THAT(paired.interval.reason, Catch::Contains("not probabilities"));
   // All images alike: nothing tells how the NLL varies.
   const Predictions alike{2, {0, 1}, {0.5, 0.5, 0.5, 0.5}};
   CHECK_THAT(confidence_interval(metric("nll"), alike, {}).reason, Catch::StartsWith("all resamples score alike"));

@@ -321,7 +321,7 @@ class LyingArchives(unittest.TestCase):
                 connection.write_pdu(4, struct.pack(">IBB", len(part) + 2, context, header) + part)
             raise Parted
         self.archive.get = half
-        self.pull(expect=5, says="broke off")
+        self.pull(expect=5, says="aborted the association")
         self.assertEqual(self.objects(), [])
 
     def test_falling_silent(self):

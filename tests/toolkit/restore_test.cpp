@@ -130,7 +130,7 @@ TEST_CASE("of several sets of weights one is chosen by a rule, which is told", "
   const auto name = [](const std::string& prefix) { return prefix.substr(0, prefix.size() - 1); };
   const std::string told = assumed(model, "several sets of weights");
   CHECK_THAT(told, StartsWith("net.safetensors: holds several sets of weights; " + name(c.chosen) + " is used, "));
-  CHECK_THAT(told, Contains(c.because) && Contains("and not " + name(c.other) + "; --weights chooses"));
+  CHECK_THAT(told, Contains(c.because) && Contains("not " + name(c.other) + " (--weights selects another)"));
 
   const RestoredModel other = restored(tensors, {.architecture = kNet, .weights = name(c.other)});
   CHECK(mean_of_first(other) == c.other + "bn1.running_mean");
@@ -246,7 +246,7 @@ TEST_CASE("the head is the file's", "[experiment]") {
     CHECK_THROWS_WITH(restored(without_head() + Tensors{{"linear.weight_g", ones({10, 1})}}),
                       Contains("head layer 'linear' has weight_g [10, 1]; expected Linear"));
     CHECK_THROWS_WITH(restored(without_head() + Tensors{{"linear.weight", ones({10, 128})}}),
-                      Contains("head layer 'linear' takes 128 values, and 64 come"));
+                      Contains("head layer 'linear' takes 128 values and is given 64"));
   }
 }
 
