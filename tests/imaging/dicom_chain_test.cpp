@@ -203,12 +203,12 @@ TEST_CASE("Percentiles are numpy's", "[imaging]") {
 
 // Oracle: the table of the guide.
 TEST_CASE("The modality decides where nothing was said", "[imaging]") {
-  CHECK(settle({}, "MR").voi.rule == VoiRule::percentile);
-  CHECK(settle({}, "DX").voi.rule == VoiRule::file);
-  CHECK(settle({}, "US").voi.rule == VoiRule::bits);
-  CHECK(settle({}, "CT").voi.windows == std::vector<VoiWindow>{{40, 400, VoiFunction::linear}});
-  CHECK_FALSE(settle({}, "CT").named);
-  CHECK(settle({.rule = VoiRule::minmax}, "CT").named);
+  CHECK(resolve_voi({}, "MR").voi.rule == VoiRule::percentile);
+  CHECK(resolve_voi({}, "DX").voi.rule == VoiRule::file);
+  CHECK(resolve_voi({}, "US").voi.rule == VoiRule::bits);
+  CHECK(resolve_voi({}, "CT").voi.windows == std::vector<VoiWindow>{{40, 400, VoiFunction::linear}});
+  CHECK_FALSE(resolve_voi({}, "CT").named);
+  CHECK(resolve_voi({.rule = VoiRule::minmax}, "CT").named);
 }
 
 // Oracle: PS3.3 C.7.6.3.1.7: the vertical spacing first.

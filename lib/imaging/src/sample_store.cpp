@@ -66,7 +66,7 @@ struct SampleStore::State {
     return apply_image_steps(pipeline, dataset->decode(index), shape[0]);
   }
   [[nodiscard]] Tensor array(std::size_t index) const;
-  void settle_shape(const Shape& input);
+  void fix_shape(const Shape& input);
   void check_normalize() const;
   void check_fit(const Shape& found) const;
   void set_reason(std::size_t index, const Error& error);
@@ -127,7 +127,7 @@ Tensor SampleStore::State::array(std::size_t index) const {
 }
 
 /// Fills the zeros of `input` from the first sample that can be read and fits.
-void SampleStore::State::settle_shape(const Shape& input) {
+void SampleStore::State::fix_shape(const Shape& input) {
   shape = input;
   shape_is_the_networks = std::ranges::find(input.extents(), 0) == input.extents().end();
   if (shape_is_the_networks) return;
@@ -269,7 +269,7 @@ SampleStore::SampleStore(std::shared_ptr<const Dataset> dataset, Pipeline pipeli
   s.kept.resize(n);
   s.reasons.resize(n);
   s.misfits.resize(n);
-  s.settle_shape(input);
+  s.fix_shape(input);
   if (s.shape.rank() > 0 && s.shape[0] != 0) s.check_normalize();
   LoadProgress done(progress, n);
   for_each_parallel(n, options.threads, [&](std::size_t i) {

@@ -237,7 +237,7 @@ class Reader {
         if (!is_model(layer.class_name)) layer.layer = add_layer(layer, prefix);
       }
     }
-    settle(pending, by_name, prefix);
+    resolve(pending, by_name, prefix);
     Outputs outputs;
     for (const Reference& output : endpoints(config.at("output_layers"))) {
       const std::optional<std::size_t> call = find(by_name, output);
@@ -258,8 +258,8 @@ class Reader {
   }
 
   /// Computes every use whose arguments are there, again and again.
-  void settle(std::vector<Pending>& pending, const std::map<std::string, Pending*>& by_name,
-              const std::string& prefix) {
+  void resolve(std::vector<Pending>& pending, const std::map<std::string, Pending*>& by_name,
+               const std::string& prefix) {
     std::size_t open = 1;
     for (int pass = 0; open > 0; ++pass) {
       open = 0;

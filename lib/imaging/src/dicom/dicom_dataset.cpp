@@ -292,7 +292,7 @@ std::vector<std::string> DicomDataset::notes(const Pipeline& pipeline) const {
   std::set<std::string> all_studies;
   for (const Found& found : objects_) {
     const ObjectFacts& facts = found.facts;
-    if (!settle(voi_of(pipeline), facts.modality).named) ++unnamed_ct;
+    if (!resolve_voi(voi_of(pipeline), facts.modality).named) ++unnamed_ct;
     all_studies.insert(facts.study);
     if (facts.patient.empty()) {
       ++without_patient;
