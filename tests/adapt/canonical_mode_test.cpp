@@ -76,7 +76,7 @@ TEST_CASE("A mode's text changes with every field", "[adapt]") {
   CHECK(canonical(renamed) == canonical(in_batches()));
 }
 
-// Law: patterns that can be told apart give texts that can, whatever stands in them.
+// Law: different patterns give different texts, whatever they contain.
 TEST_CASE("A mode's text keeps lists of patterns apart", "[adapt]") {
   std::set<std::string> texts;
   const std::vector<LayerRule> rules{{.include = {"a", "b"}},

@@ -1,4 +1,4 @@
-// What the program says of an estimate, and how it goes on with one, as a user meets it.
+// What the program says about an estimate, and how it continues one, as a user meets it.
 #include <algorithm>
 #include <array>
 #include <catch2/catch.hpp>

@@ -181,14 +181,14 @@ TEST_CASE("inspect shows where an adapted checkpoint comes from", "[cli]") {
   CHECK_THAT(test::shiftnorm(place.path(), {"inspect", "adapted.safetensors"}).out,
              Catch::Matchers::Contains("adabn, layerwise, population, from 20 images"));
   CHECK(json_of(test::shiftnorm(place.path(), {"inspect", "net.safetensors", "--json"})).at("provenance").is_null());
-  // Beside a file that it does not tell of it is not believed.
+  // Beside another file it is not believed.
   fs::copy_file(place / "adapted.safetensors.provenance.json", place / "net.safetensors.provenance.json");
   const Call other = test::shiftnorm(place.path(), {"inspect", "net.safetensors", "--json"});
   CHECK(json_of(other).at("provenance").is_null());
   CHECK_THAT(other.err, Catch::Matchers::Contains("tells of another file"));
 }
 
-// Oracle: ResNet-50's published number of parameters (torchvision); the file's weights stand in ConstantOfShape nodes.
+// Oracle: ResNet-50's published number of parameters (torchvision); the file's weights are in ConstantOfShape nodes.
 // Oracle: the attribute training_mode as it is written here (ONNX, BatchNormalization since opset 14).
 TEST_CASE("inspect says which BatchNorms of an ONNX file are in training mode", "[cli]") {
   const test::Workplace place;

@@ -207,7 +207,7 @@ TEST_CASE("no command writes or prints what names a person, a place or a date", 
   call({"run", whole, "--out", "again", "--max-bad", "10", "--resume"});
   call({"run", "x.yaml", "--out", "run8", "--set", "data.target.where={PatientID: [MARKERID77]}"}, 3);
 
-  // What goes wrong must not tell either.
+  // Errors must not reveal anything either.
   call(with({"inspect", "MARKER^ARCHIVE", "--labels", "MARKER-AMBIGUOUS.csv"}, {}), 3);
   call(with(with({"evaluate"}, job), {"--labels", "MARKER-FOREIGN.csv", "--key", "AccessionNumber"}), 2);
   call(with(with({"recalibrate"}, job), {"--where", "PatientID=MARKERID99", "--out", "n.safetensors"}), 3);

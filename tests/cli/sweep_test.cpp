@@ -99,7 +99,7 @@ TEST_CASE("a sweep that is killed goes on where it stopped", "[cli]") {
 
 namespace {
 
-/// Without what tells how long it took.
+/// Without times.
 Json timeless(const Json& value) {
   if (value.is_array()) {
     Json out = Json::array();

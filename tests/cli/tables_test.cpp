@@ -63,7 +63,7 @@ TEST_CASE("a table is a data set, and labels for a folder", "[cli]") {
   // Here the labels of the table are the folders' names.
   const Json as_joined = json_of(joined);
   CHECK(list.at("metrics") == as_joined.at("metrics"));
-  // But the table tells patients, two images each, which are resampled together.
+  // But the table identifies patients, two images each, which are resampled together.
   for (const char* metric : {"accuracy", "nll", "ece"})
     CHECK(list.at("metrics").at(metric).at("value") == folder.at("metrics").at(metric).at("value"));
   CHECK(list.at("metrics").at("nll").at("low") != folder.at("metrics").at("nll").at("low"));
@@ -188,7 +188,7 @@ TEST_CASE("evaluate and run score each domain under its own statistics", "[cli]"
   CHECK(std::filesystem::exists(place / "runs/d/domains.json"));
   const std::string page(as_text(read_file(place / "runs/d/report.html")));
   CHECK(page.find("Scores of each domain") != std::string::npos);
-  // The table tells patients: the project keeps the resolved configuration, which runs again.
+  // The table identifies patients: the project keeps the resolved configuration, which runs again.
   const std::string id = results.at("id").as_string().substr(0, 16);
   CHECK(test::shiftnorm(place.path(),
                         {"run", ".shiftnorm/runs/" + id + ".yaml", "--out", "again", "--show-domains", "--quiet"})

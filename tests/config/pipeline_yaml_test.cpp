@@ -27,7 +27,7 @@ struct Case {
 
 }  // namespace
 
-// Oracle: the steps that the preset `imagenet` stands for, written out in configs/presets/imagenet.yaml.
+// Oracle: the steps of the preset `imagenet`, written out in configs/presets/imagenet.yaml.
 TEST_CASE("a preset in full is the preset", "[experiment]") {
   const imaging::Pipeline full = parse_pipeline(
       "[{resize: 256, interpolation: bilinear, antialias: true}, {center_crop: 224}, {to_float: {scale: 255}},"
@@ -52,7 +52,7 @@ TEST_CASE("the presets are what configs/presets says", "[experiment]") {
   CHECK(compared == 7);
 }
 
-// Oracle: docs/reference/dicom.md#voi-rules; what cannot be carried out is told with its place.
+// Oracle: docs/reference/dicom.md#voi-rules; what cannot be carried out is refused with its place.
 TEST_CASE("the voi step is read, written and checked", "[experiment]") {
   const auto voi = [](const std::string& text) {
     return imaging::voi_of(parse_pipeline("[" + text + ", {to_float: {}}]", "p.yaml"));

@@ -55,7 +55,7 @@ TEST_CASE("A patch changes its own bytes and the checksums, and is read back") {
   }
 }
 
-// Law: an archive that was written back is whole, wherever its checksums stand.
+// Law: an archive that was written back is whole, wherever its checksums are.
 TEST_CASE("The CRC in a local header is mended as well") {
   test::ZipBuilder zip;
   const TorchFile source = test::one_vector("m", {1, 2});

@@ -141,7 +141,7 @@ TEST_CASE("Windows, rescale and padding too", "[imaging]") {
   check_near(shown(tiny), {0.0, 0.5, 1.0, 0.0});
 }
 
-// Oracle: PS3.3 C.11.1: a sequence without a table maps nothing; what stands elsewhere holds.
+// Oracle: PS3.3 C.11.1: a sequence without a table maps nothing; what is given elsewhere holds.
 TEST_CASE("Sequences with empty items say nothing", "[imaging]") {
   constexpr std::uint32_t kModalityLut = 0x00283000, kVoiLut = 0x00283010, kShared = 0x52009229, kFrameVoi = 0x00289132;
   const std::string no_values = element(0x00283002, "US", "") + element(0x00283006, "US", "");

@@ -78,7 +78,7 @@ TEST_CASE("What lies behind the data set does not matter", "[imaging]") {
   CHECK(reason(with(native().implicit_data_set(), std::string(100, '\0'))) == "none");
 }
 
-// Law: what nothing tells is not guessed.
+// Law: what nothing states is not guessed.
 TEST_CASE("Compressed pixels of which nothing says how are not guessed", "[imaging]") {
   CHECK(reason(packed().data_set()) == "unsupported-transfer-syntax");
 }

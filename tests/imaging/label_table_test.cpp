@@ -94,7 +94,7 @@ TEST_CASE("Extra columns, patients, where and limit", "[imaging]") {
   CHECK(paths(*data) == Strings{"a/2.bmp", "b/1.bmp", "b/2.bmp", "c/3.bmp"});
   CHECK(labels(*data) == std::vector<std::int32_t>{0, 1, 1, 0});
   CHECK(data->samples()[0].attributes == std::map<std::string, std::string>{{"scanner", "B"}});
-  // Whoever has the key can tell ids and patients again, and nobody else.
+  // Only who has the key can recompute ids of images and patients.
   const ProjectKey key(folder.dir.path());
   CHECK(data->samples()[0].id == key.id("file", "a/2.bmp"));
   CHECK(data->samples()[0].patient == key.id("patient", std::string("\0p1", 3)));

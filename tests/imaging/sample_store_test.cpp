@@ -129,7 +129,7 @@ TEST_CASE("No usable sample is an error that counts the reasons", "[imaging]") {
   CHECK_THAT(text(), Contains("none of 3 samples is usable: 1.jpg: is not an image"));
   CHECK_THAT(text(), Contains("; 3 are bad (2 is not an image") && Contains(", 1 "));
   put(dir.path() / "4.bmp", flat_bmp(2, 2, 1));
-  // What can be mended with other options is told first.
+  // What other options can mend is reported first.
   CHECK_THAT(text(),
              Contains("none of 4 samples is usable: 4.bmp: is 2 x 2") && Contains("4 are bad (2 is not an image"));
 }

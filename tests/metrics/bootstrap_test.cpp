@@ -118,7 +118,7 @@ TEST_CASE("No interval where the metric is undefined or there is one image, and 
   CHECK_FALSE(paired.difference);
   CHECK_FALSE(paired.p);
   CHECK_THAT(paired.interval.reason, Catch::Contains("not probabilities"));
-  // All images alike: nothing tells how the NLL varies.
+  // All images alike: nothing shows how the NLL varies.
   const Predictions alike{2, {0, 1}, {0.5, 0.5, 0.5, 0.5}};
   CHECK_THAT(confidence_interval(metric("nll"), alike, {}).reason, Catch::StartsWith("all resamples score alike"));
 }
@@ -139,7 +139,7 @@ TEST_CASE("A rare class is in every resample", "[metrics]") {
       CHECK(made.interval->low < made.interval->high);
     }
   }
-  // Ranks do not hang on how many positives there are, precision does.
+  // Ranks do not depend on how many positives there are, precision does.
   CHECK(confidence_interval(metric("sensitivity_at_90_specificity"), rare(5, 200), {100}).within_classes);
   CHECK_FALSE(confidence_interval(metric("average_precision"), rare(5, 200), {100}).within_classes);
   // One cluster holds all positives: every draw of clusters holds it.
@@ -380,7 +380,7 @@ TEST_CASE("The BCa interval is SciPy's", "[metrics]") {
   // 1e-12: two implementations of the normal quantile, each good to its last digits.
   CHECK(interval->low == Approx(0.0757554328977019).epsilon(1e-12));
   CHECK(interval->high == Approx(0.9610094347380275).epsilon(1e-12));
-  CHECK_FALSE(bca_interval(values, 2.0, jackknife, 0.9));  // no value above the point: no bias can be told
+  CHECK_FALSE(bca_interval(values, 2.0, jackknife, 0.9));  // no value above the point: no bias can be estimated
 }
 
 // Oracle: by hand. With acceleration a the quantile z moves to z0 + (z0 + z) / (1 - a (z0 + z)), which reaches the last
@@ -396,7 +396,7 @@ TEST_CASE("BCa where its formula has no value", "[metrics]") {
   const Interval far = bca_interval(values, 998, skewed, 1 - 1e-15).value();
   CHECK(far.high == 999);
   CHECK(far.low < far.high);
-  // No skewness to be told: bias-corrected alone. z0 = 0 at the median, so the percentiles.
+  // No skewness: only bias-corrected. z0 = 0 at the median, so the percentiles.
   const Interval plain = bca_interval(values, 499.5, alike, 0.9).value();
   CHECK(plain.low == Approx(0.05 * 999).epsilon(1e-9));
   CHECK(plain.high == Approx(0.95 * 999).epsilon(1e-9));

@@ -42,8 +42,8 @@ TEST_CASE("Scores agree with scikit-learn", "[metrics]") {
   CHECK(score(metric(name), test::formula_data(seed)).value.value() == Approx(value).epsilon(1e-12));
 }
 
-// Oracle: scikit-learn 1.2.1 (top 3: NumPy), on probabilities rounded to 1/1024, since ranks must not hang on the last
-// digit of an exponential: golden.py.
+// Oracle: scikit-learn 1.2.1 (top 3: NumPy), on probabilities rounded to 1/1024, since ranks must not depend on the
+// last digit of an exponential: golden.py.
 TEST_CASE("Scores of ranks agree with scikit-learn", "[metrics]") {
   struct Golden {
     int seed;
@@ -154,7 +154,7 @@ TEST_CASE("What a NaN leaves defined", "[metrics]") {
   }
 }
 
-// Law: the nearest name is told.
+// Law: the nearest name is suggested.
 TEST_CASE("An unknown metric is refused with the nearest name", "[metrics]") {
   CHECK(metric("ece").name == "ece");
   CHECK_THROWS_AS(metric("acuracy"), ConfigError);

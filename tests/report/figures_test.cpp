@@ -77,7 +77,7 @@ TEST_CASE("Every picture of the page is a file too", "[report]") {
   }
 }
 
-// Oracle: by hand. Both findings of class 1 stand above both of class 0 but one pair: the curve passes (0, 1/2), (1/2,
+// Oracle: by hand. Both findings of class 1 rank above both of class 0 but one pair: the curve passes (0, 1/2), (1/2,
 // 1).
 TEST_CASE("A ROC curve goes through its points", "[report]") {
   results::RunResults run;

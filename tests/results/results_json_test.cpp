@@ -90,7 +90,7 @@ TEST_CASE("results.json without labels says why there is no score", "[report]") 
   }
 }
 
-// A number that is null has its reason beside it: of an interval, of a difference, of what is told without labels.
+// A number that is null has its reason beside it: of an interval, of a difference, of what is said without labels.
 // Oracle: the reasons put in.
 TEST_CASE("results.json gives a reason for each null of a score", "[report]") {
   results::RunResults run = test::sample_run(2);

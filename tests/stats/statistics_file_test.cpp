@@ -216,7 +216,7 @@ TEST_CASE("The same images do not merge twice", "[stats]") {
   renamed.file.fingerprints = {"9"};
   CHECK_THROWS_WITH(merged(std::vector{a, renamed}),
                     Contains("renamed: has exactly the sums of a: the same images under other names"));
-  // Files without a fingerprint: only equal sums can tell.
+  // Files without a fingerprint: only equal sums show it.
   NamedStatistics nameless = b;
   nameless.file.fingerprints.clear();
   CHECK(merged(std::vector{a, nameless}).images == 6);

@@ -12,7 +12,7 @@
 
 namespace shiftnorm::test {
 
-/// Every value within its own tolerance of the one that is expected. What does not hold is told by the worst of them:
+/// Every value within its own tolerance of the one that is expected. A mismatch is described by the worst of them:
 /// index, value, expected, tolerance, and how many others are off.
 class EachNear : public Catch::MatcherBase<std::vector<double>> {
  public:

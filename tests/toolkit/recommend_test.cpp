@@ -74,8 +74,8 @@ TEST_CASE("what cannot be told is not told", "[experiment]") {
   CHECK(told(run({})).confidence == "cannot tell");
 }
 
-// Oracle: by hand: with one class everywhere nothing tells a mode that is right from one that sees nothing. One stray
-// image of 400 does not help.
+// Oracle: by hand: with one class everywhere nothing distinguishes a mode that is right from one that sees nothing. One
+// stray image of 400 does not help.
 TEST_CASE("nothing is recommended where every mode sees one class", "[experiment]") {
   const std::vector<std::size_t> other{1};
   for (const auto& classes : {kOne, other}) {

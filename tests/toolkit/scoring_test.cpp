@@ -24,7 +24,7 @@ double value(const std::vector<results::MetricResult>& metrics, const std::strin
 
 // Worked by hand: six images, two findings. Finding a is known of images 0-3, with scores .9 .2 .6 .4 and truth 1 0 0
 // 1: pairs (.9 > .2, .9 > .6, .4 > .2, .4 < .6): AUROC 3/4. Sorted .9(1) .6(0) .4(1) .2(0): AP = 1/2 + 1/2 * 2/3 = 5/6.
-// Finding b is known of images 2-5, with scores .1 .8 .3 .7 and truth 0 1 0 1: both 1. Image 6 tells nothing.
+// Finding b is known of images 2-5, with scores .1 .8 .3 .7 and truth 0 1 0 1: both 1. Image 6 states nothing.
 TEST_CASE("several findings, some not known: each by itself and their mean", "[experiment]") {
   Scorer scorer;
   scorer.evaluate.metrics = {"auroc", "average_precision"};
