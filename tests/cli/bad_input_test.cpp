@@ -143,7 +143,7 @@ TEST_CASE("refusals of the command line", "[cli]") {
     return recalibrate("net.safetensors", more);
   };
   test::check_refused(place, with({"--policy", "batch"}), 2, "policy batch: its statistics change with every batch");
-  test::check_refused(place, with({"--polcy", "adabn"}), 2, "--polcy is no option (nearest is '--policy')");
+  test::check_refused(place, with({"--polcy", "adabn"}), 2, "--polcy is not an option (nearest is '--policy')");
   test::check_refused(place, with({"--domain", "scanner"}), 2, "the samples have no 'scanner'");
   test::check_refused(place, with({"--domain", "scanner", "--resume"}), 2, "--resume: continues one estimate");
   test::check_refused(place, with({"--domain", "scanner", "--max-images", "auto"}), 2,
@@ -164,10 +164,10 @@ TEST_CASE("refusals of the command line", "[cli]") {
   test::check_refused(place, {"recalibrate", "net.safetensors", "--data", "images", "--out", "no/such/x"}, 2,
                       "its folder does not exist");
   test::check_refused(place, {"recalibrate"}, 2, "no CHECKPOINT; expected 'shiftnorm recalibrate CHECKPOINT");
-  test::check_refused(place, {"recalibrat"}, 2, "recalibrat: is no command (nearest is 'recalibrate')");
+  test::check_refused(place, {"recalibrat"}, 2, "recalibrat: is not a command (nearest is 'recalibrate')");
   test::check_refused(place, {}, 2, "no command");
   test::check_refused(place, {"run", "a.yaml", "b.yaml"}, 2, "'b.yaml' after 'a.yaml'; expected one CONFIG.yaml");
-  test::check_refused(place, {"run", "a.yaml", "--seed"}, 2, "--seed is no option");
+  test::check_refused(place, {"run", "a.yaml", "--seed"}, 2, "--seed is not an option");
   test::check_refused(place, {"run", "a.yaml", "--out"}, 2, "--out");
   test::check_refused(place, {"run", "a.yaml", "--out", "x", "--out", "y"}, 2,
                       "--out: given 2 times; expected it once");

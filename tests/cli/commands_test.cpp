@@ -198,7 +198,7 @@ TEST_CASE("every template of init is valid and never overwrites", "[cli]") {
   CHECK_FALSE(std::filesystem::exists(place / "runs"));
   const Call twice = test::shiftnorm(place.path(), {"init", name});
   CHECK(twice.exit == 2);
-  CHECK_THAT(twice.err, Catch::Matchers::Contains("is there already"));
+  CHECK_THAT(twice.err, Catch::Matchers::Contains("exists already"));
 }
 
 // Oracle: docs/reference/command-line.md, exit codes.

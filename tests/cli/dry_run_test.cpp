@@ -71,10 +71,11 @@ TEST_CASE("a dry run is the YAML with the plan as its comments", "[cli]") {
   const test::Workplace place;
   place.write_yaml("r.yaml", "[source, adabn]");
   const Call dry = test::shiftnorm(place.path(), {"run", "r.yaml", "--dry-run", "--out", "o"});
-  CHECK_THAT(dry.out, Contains("\n# target    20 images, 20 labelled, 0 skipped, patients not told; 10 classes: a 2") &&
-                          Contains("\n# mode      adabn: measures 20 images (layerwise, population)") &&
-                          Contains("\n# memory    ") && Contains("no scratch file") &&
-                          Contains("from a probe of 16 images") && Contains("\n# writes    o: config.yaml"));
+  CHECK_THAT(dry.out,
+             Contains("\n# target    20 images, 20 labelled, 0 skipped, patients not identified; 10 classes: a 2") &&
+                 Contains("\n# mode      adabn: measures 20 images (layerwise, population)") &&
+                 Contains("\n# memory    ") && Contains("no scratch file") && Contains("from a probe of 16 images") &&
+                 Contains("\n# writes    o: config.yaml"));
   write_file(place / "again.yaml", dry.out);
   // Paths of the resolved YAML hold from the run folder.
   CHECK(test::shiftnorm(place.path(), {"run", "again.yaml", "--root", "o", "--dry-run", "--out", "o"}).exit == 0);

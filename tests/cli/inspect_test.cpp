@@ -137,7 +137,7 @@ TEST_CASE("the page of inspect holds no picture unless asked, and none of ultras
   const std::string more(as_text(read_file(place / "more.html")));
   CHECK(count(more, "<img") == 3);
   CHECK_THAT(more, Catch::Matchers::Contains("1 picture not shown"));
-  test::check_refused(place, {"inspect", "archive", "--thumbnails", "9"}, 2, "expected --html FILE beside it");
+  test::check_refused(place, {"inspect", "archive", "--thumbnails", "9"}, 2, "expected --html FILE with it");
 }
 
 // Oracle: by hand: 20 images of 32 x 32 x 3 values.
@@ -185,7 +185,7 @@ TEST_CASE("inspect shows where an adapted checkpoint comes from", "[cli]") {
   fs::copy_file(place / "adapted.safetensors.provenance.json", place / "net.safetensors.provenance.json");
   const Call other = test::shiftnorm(place.path(), {"inspect", "net.safetensors", "--json"});
   CHECK(json_of(other).at("provenance").is_null());
-  CHECK_THAT(other.err, Catch::Matchers::Contains("tells of another file"));
+  CHECK_THAT(other.err, Catch::Matchers::Contains("belongs to another file"));
 }
 
 // Oracle: ResNet-50's published number of parameters (torchvision); the file's weights are in ConstantOfShape nodes.

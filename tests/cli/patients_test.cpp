@@ -111,7 +111,7 @@ TEST_CASE("the list of what ids stand for is the owner's alone, and the only one
   const Call run = test::shiftnorm(
       place.path(), {"run", "x.yaml", "--set", "data.target.path=list.csv", "--out", "out", "--identify", "who.csv"});
   check_done(run);
-  CHECK_THAT(run.err, Contains("who.csv: tells which path each id stands for"));
+  CHECK_THAT(run.err, Contains("who.csv: maps ids to paths"));
   struct stat facts {};
   REQUIRE(::stat((place / "who.csv").c_str(), &facts) == 0);
   CHECK((facts.st_mode & 0777) == 0600);
@@ -120,7 +120,7 @@ TEST_CASE("the list of what ids stand for is the owner's alone, and the only one
   const Call resumed = test::shiftnorm(place.path(), {"run", "x.yaml", "--set", "data.target.path=list.csv", "--out",
                                                       "out", "--resume", "--identify", "later.csv"});
   check_done(resumed);
-  CHECK_THAT(resumed.out, Contains("is finished already"));
+  CHECK_THAT(resumed.out, Contains("is already finished"));
   CHECK(as_text(read_file(place / "later.csv")) == list);
   REQUIRE(::stat((place / "later.csv").c_str(), &facts) == 0);
   CHECK((facts.st_mode & 0777) == 0600);

@@ -111,7 +111,7 @@ TEST_CASE("the option --weights takes another set, and its statistics belong to 
       place, {"export", "moco.safetensors", "--stats", "k.bnstats", "--weights", "encoder_q", "--out", "q.pth"}, 2,
       "--stats: statistics of the weights 'encoder_k'; expected those of 'encoder_q'");
   test::check_refused(place, {"inspect", "moco.safetensors", "--weights", "encoder_k"}, 2,
-                      "--weights = encoder_k: begins the names of a network's tensors; expected the network beside it");
+                      "--weights = encoder_k: is a prefix of a network's tensor names; expected the network too");
   test::check_refused(place, evaluate("moco.safetensors", {"--weights", "teacher"}), 2,
                       "moco.safetensors: has no set of weights 'teacher'; expected module.encoder_k, module.encoder_q");
 }

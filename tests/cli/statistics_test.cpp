@@ -145,7 +145,7 @@ TEST_CASE("statistics that must not be merged or applied are refused in one line
   test::check_refused(place, {"stats", "show", "net.safetensors"}, 3, "net.safetensors: no schema in its metadata");
   test::check_refused(place, {"stats", "show"}, 2, "stats show: 0 files; expected one");
   test::check_refused(place, {"stats", "diff", "source.bnstats"}, 2, "stats diff: 1 files; expected two");
-  test::check_refused(place, {"stats", "sum", "source.bnstats"}, 2, "stats sum: is no action");
+  test::check_refused(place, {"stats", "sum", "source.bnstats"}, 2, "stats sum: is not an action");
   test::check_refused(place, {"stats"}, 2, "stats: no show, diff or merge");
   test::check_refused(place, {"stats", "show", "source.bnstats", "--out", "x"}, 2, "--out: stats show writes no file");
 
@@ -176,7 +176,8 @@ TEST_CASE("statistics that must not be merged or applied are refused in one line
   std::filesystem::remove(place / "adapted");
   std::filesystem::remove(place / "adapted.provenance.json");
   test::check_refused(place, recalibrate("images", "x.bnstats", {"--policy", "disabled"}), 2, "measures nothing");
-  test::check_refused(place, recalibrate("images", "adapted", {}), 2, "--stats-out = adapted: is written by --out");
+  test::check_refused(place, recalibrate("images", "adapted", {}), 2,
+                      "--stats-out = adapted: is also the name of --out");
 
   std::vector<std::byte> bytes = read_file(place / "source.bnstats");
   bytes.resize(bytes.size() - 1);

@@ -84,7 +84,7 @@ TEST_CASE("a sweep that is killed goes on where it stopped", "[cli]") {
   CHECK(before.size() >= 3);
   CHECK(before.size() < 6);
   if (signal == SIGINT) {
-    CHECK_THAT(call.err, Contains("the same command with --resume goes on"));
+    CHECK_THAT(call.err, Contains("the same command with --resume continues"));
     CHECK(std::filesystem::exists(place / "runs" / "s" / "sweep.json"));
     CHECK_THAT(std::string(as_text(read_file(place / "runs" / "s" / "report.html"))), Contains("are not finished."));
   }
@@ -142,7 +142,7 @@ TEST_CASE("a run that is killed goes on behind the modes that were done", "[cli]
       test::shiftnorm(place.path(), {"run", "r.yaml", "--out", "part", "--resume", "--log-format", "json"});
   INFO(again.err);
   REQUIRE(again.exit == 0);
-  CHECK_THAT(again.err, Contains("were there already"));
+  CHECK_THAT(again.err, Contains("were done already"));
   CHECK_THAT(again.err, !Contains(R"("mode":"source")") && !Contains(R"("stage":"adapt","mode":"adabn")"));
   CHECK(timeless(json_at(place / "part" / "results.json")) == timeless(json_at(place / "whole" / "results.json")));
   for (const char* file : {"predictions.csv", "adapted.safetensors", "config.yaml", "stats/adabn.bnstats"})
@@ -167,12 +167,12 @@ TEST_CASE("what is kept of an unfinished run is not kept for another", "[cli]") 
   SECTION("other seed") {
     const Call other = test::shiftnorm(place.path(), {"run", "r.yaml", "--out", "part", "--resume", "--set", "seed=9"});
     CHECK(other.exit == 0);
-    CHECK_THAT(other.err, !Contains("were there already"));
+    CHECK_THAT(other.err, !Contains("were done already"));
   }
   SECTION("no --resume") {
     const Call fresh = test::shiftnorm(place.path(), {"run", "r.yaml", "--out", "part"});
     CHECK(fresh.exit == 0);
-    CHECK_THAT(fresh.err, !Contains("were there already"));
+    CHECK_THAT(fresh.err, !Contains("were done already"));
   }
   CHECK_FALSE(std::filesystem::exists(place / ".part.unfinished"));
 }

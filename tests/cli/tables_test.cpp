@@ -197,7 +197,7 @@ TEST_CASE("evaluate and run score each domain under its own statistics", "[cli]"
   test::check_refused(place, job("evaluate", "images", {"--domain", "scanner"}), 2,
                       "the samples have no 'scanner'; expected a table of labels with such a column");
   test::check_refused(place, job("evaluate", "images", {"--domain-min-images", "3"}), 2,
-                      "--domain-min-images: expected --domain KEY beside it");
+                      "--domain-min-images: expected --domain KEY with it");
 }
 
 // Oracle: the AUROC by its definition, over all pairs of the outputs that the program wrote.

@@ -250,7 +250,7 @@ class LyingArchives(unittest.TestCase):
 
     def test_success_without_objects(self):
         self.archive.get = lambda connection, identifier: (0, {0x00001021: 2, 0x00001022: 0})
-        self.assertEqual(self.pull(expect=4, says="2 of 2 objects did not come, in 1 series (the archive's last status is 0000 (success, it says))")["received"], 0)
+        self.assertEqual(self.pull(expect=4, says="2 of 2 objects did not arrive, in 1 series (the archive's last status is 0000 (success, it says))")["received"], 0)
 
     def test_success_with_half_of_the_objects_and_the_rest_later(self):
         def half(connection, identifier):

@@ -262,7 +262,7 @@ class Plain(Pulling):
                 break
         self.assertEqual(process.returncode, 130, out + err)
         self.check_silent(out + err)
-        self.assertIn("the same command goes on from there", err)
+        self.assertIn("the same command continues from there", err)
 
     def test_interrupted_and_resumed(self):
         for name, method in self.methods().items():
@@ -398,7 +398,7 @@ class Failing(Pulling):
                 self.assertGreaterEqual(document["objects"]["failed"], 2)
                 self.assertEqual(document["series"]["failed"], 2)
                 self.assertEqual(document["studies"]["failed"], 2)
-                self.assertIn("objects did not come, in 2 series", done.stderr)
+                self.assertIn("objects did not arrive, in 2 series", done.stderr)
                 for i in self.lost:
                     self.server.stored_file(i).write_bytes(self.kept[i])
                 self.pull(*method, out=name)
