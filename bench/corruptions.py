@@ -1,7 +1,7 @@
 """What docs/study.md says of the sweep over the common corruptions; Python's standard library alone.
 
 usage: corruptions.py SWEEP_FOLDER STUDY.md [--threads N --seconds S]
-Replaces what stands between `<!-- corruptions -->` and `<!-- end -->` in STUDY.md, writes study/corruptions.csv beside it
+Replaces what is between `<!-- corruptions -->` and `<!-- end -->` in STUDY.md, writes study/corruptions.csv beside it
 and copies the heat maps of adabn there. Sentences follow from the numbers: a sweep that says otherwise is told otherwise.
 """
 import argparse
@@ -114,7 +114,7 @@ def claims(cells, networks):
 
 
 def regret_table(cells, networks):
-    lines = ["| cells | recommendation where it tells | cannot tell | " + " | ".join(f"always {m}" for m in RECOMMENDABLE) + " |", "|---|" + "---|" * (2 + len(RECOMMENDABLE))]
+    lines = ["| cells | recommendation where it names one | cannot tell | " + " | ".join(f"always {m}" for m in RECOMMENDABLE) + " |", "|---|" + "---|" * (2 + len(RECOMMENDABLE))]
     lost = lambda c, mode: max(c.accuracy[m] for m in RECOMMENDABLE) - c.accuracy[mode]
     both = lambda values: f"{mean(values):.2f}, {max(values):.1f}" if values else "–"
     for network in networks:

@@ -63,7 +63,7 @@ class Bench:
 
 
 def growth(bench, options):
-    """Cost per image for ever more images: nothing may grow with them but the frontier."""
+    """Cost per image for ever more images: nothing may grow with them but what is carried."""
     rows = {}
     for _ in range(options.rounds):
         for count in options.images:

@@ -1,7 +1,7 @@
 """Regret of the recommendation without labels, for docs/study.md; Python's standard library alone.
 
 usage: regret.py measure SHIFTNORM DATA FOLDER ROWS.csv    runs every cell that FOLDER does not hold yet, and rewrites ROWS.csv
-       regret.py table ROWS.csv STUDY.md                   replaces what stands between `<!-- regret -->` and `<!-- end -->`
+       regret.py table ROWS.csv STUDY.md                   replaces what is between `<!-- regret -->` and `<!-- end -->`
 """
 import csv
 import json
@@ -91,7 +91,7 @@ def table(rows, page):
             groups.append((f"{title}, even classes, {name}", [c for k, c in found.items() if k[0] == network and k[1] == "even" and k[2] in shifts]))
         for name in list(SETS)[1:]:
             groups.append((f"{title}, {name}", [c for k, c in found.items() if k[:2] == (network, name)]))
-    lines = ["| cells | recommendation where it tells | cannot tell | always source | always adabn | always blend, N = 16 |", "|---|---|---|---|---|---|"]
+    lines = ["| cells | recommendation where it names one | cannot tell | always source | always adabn | always blend, N = 16 |", "|---|---|---|---|---|---|"]
     lines += [line(title, group) for title, group in groups if group]
     lines += ["", "Where it errs by 5 points or more:", "", "| cell | says | regret | accuracy, %: " + ", ".join(MODES) + " |", "|---|---|---|---|"]
     for key, cell in sorted(found.items()):

@@ -1,5 +1,5 @@
 // Measures when which treatment of BatchNorm helps, on real images: one CSV row per measurement, appended to a file, so
-// that a study that was stopped goes on where it was. scripts/study runs it and writes docs/study.md from the rows.
+// that an interrupted study continues where it was. scripts/study runs it and writes docs/study.md from the rows.
 #include <fmt/format.h>
 
 #include <algorithm>

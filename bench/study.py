@@ -1,7 +1,7 @@
 """Tables and pictures of docs/study.md from the rows that bench/study.cpp measured; Python's standard library alone.
 
 usage: study.py ROWS.csv STUDY.md
-Replaces what stands between `<!-- NAME -->` and `<!-- end -->` in STUDY.md, and writes NAME.svg beside ROWS.csv.
+Replaces what is between `<!-- NAME -->` and `<!-- end -->` in STUDY.md, and writes NAME.svg beside ROWS.csv.
 """
 import csv
 import math

@@ -46,7 +46,7 @@ std::vector<std::uint8_t> encode_jpeg_2000(std::span<const std::uint16_t> values
   const CHandle<opj_image_t, opj_image_destroy> image(opj_image_create(1, &component, OPJ_CLRSPC_GRAY));
   const CHandle<opj_codec_t, opj_destroy_codec> codec(opj_create_compress(OPJ_CODEC_J2K));
   const CHandle<opj_stream_t, opj_stream_destroy> stream(opj_stream_default_create(OPJ_FALSE));
-  if (!image || !codec || !stream) throw MachineError("OpenJPEG cannot start: memory is short");
+  if (!image || !codec || !stream) throw MachineError("OpenJPEG cannot start: out of memory");
   image->x1 = image->y1 = static_cast<OPJ_UINT32>(side);
   std::copy(values.begin(), values.end(), image->comps[0].data);
 

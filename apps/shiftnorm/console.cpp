@@ -129,7 +129,7 @@ std::string Console::log() const { return state_->log_text.str(); }
 
 void write_stdout(std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
-    throw MachineError("standard output: cannot be written to; expected room for the result");
+    throw MachineError("standard output: cannot be written to; expected space for the result");
 }
 
 }  // namespace shiftnorm::app

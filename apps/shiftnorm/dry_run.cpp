@@ -37,10 +37,10 @@ Json data_json(const DataPlan& data) {
 
 Json cost_json(const adapt::Cost& cost) {
   const auto number = [](std::uint64_t bytes) { return static_cast<std::int64_t>(bytes); };
-  return Json::object({{"frontier_bytes", number(cost.frontier_bytes)},
+  return Json::object({{"carried_bytes", number(cost.carried_bytes)},
                        {"moved_bytes", number(cost.moved_bytes)},
                        {"working_bytes", number(cost.local_bytes)},
-                       {"scratch_bytes", cost.spills ? number(cost.frontier_bytes) : 0}});
+                       {"scratch_bytes", cost.spills ? number(cost.carried_bytes) : 0}});
 }
 
 Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
@@ -71,7 +71,7 @@ Json plan_json(const config::Config& config, const RunPlan& plan, const fs::path
          {"measured_images", mode.measured},
          {"evaluated_images", mode.evaluated},
          {"taken_over",
-          Json::object({{"adapt", text_or_null(mode.taken.adapt)}, {"evaluate", text_or_null(mode.taken.evaluate)}})},
+          Json::object({{"adapt", text_or_null(mode.reused.adapt)}, {"evaluate", text_or_null(mode.reused.evaluate)}})},
          {"memory", cost_json(mode.cost)},
          {"seconds", Json::object({{"adapt", mode.adapt_seconds}, {"evaluate", mode.evaluate_seconds}})}}));
   for (const std::string& file : files_of(config)) files.push(file);
@@ -97,7 +97,7 @@ Json plan_json(const config::Config& config, const RunPlan& plan, const fs::path
 
 std::string data_text(const DataPlan& data) {
   std::string text = fmt::format("{} images, {} labelled, {} skipped", data.images, data.labelled, data.skipped);
-  text += data.patients ? fmt::format(", of {} patients", *data.patients) : ", patients not told";
+  text += data.patients ? fmt::format(", of {} patients", *data.patients) : ", patients not identified";
   if (data.classes.empty()) return text;
   std::vector<std::string> classes;
   for (const auto& [name, count] : data.classes) classes.push_back(fmt::format("{} {}", printable(name), count));
@@ -110,21 +110,21 @@ std::string mode_text(const ModePlan& mode) {
   if (mode.measured > 0)
     add(fmt::format("measures {} images ({}, {})", mode.measured, adapt::name_of(mode.mode.semantics),
                     adapt::name_of(mode.mode.estimator)));
-  if (!mode.taken.adapt.empty()) add(fmt::format("takes the statistics measured for '{}'", mode.taken.adapt));
+  if (!mode.reused.adapt.empty()) add(fmt::format("reuses the statistics measured for '{}'", mode.reused.adapt));
   if (mode.evaluated > 0)
     add(fmt::format("evaluates {}", mode.evaluated));
-  else if (!mode.taken.evaluate.empty())
-    add(fmt::format("takes the outputs computed for '{}'", mode.taken.evaluate));
+  else if (!mode.reused.evaluate.empty())
+    add(fmt::format("reuses the outputs computed for '{}'", mode.reused.evaluate));
   else
-    add("the outputs come with measuring");
+    add("the outputs come from the measurement");
   const double seconds = mode.adapt_seconds + mode.evaluate_seconds;
   return seconds > 0 ? fmt::format("{}; {}", text, toolkit::in_time(seconds)) : text;
 }
 
 std::string memory_text(const adapt::Cost& cost) {
   const std::string working = toolkit::in_bytes(cost.local_bytes);
-  if (cost.frontier_bytes == 0) return fmt::format("{} of working memory, no scratch file", working);
-  const std::string held = toolkit::in_bytes(cost.frontier_bytes);
+  if (cost.carried_bytes == 0) return fmt::format("{} of working memory, no scratch file", working);
+  const std::string held = toolkit::in_bytes(cost.carried_bytes);
   if (!cost.spills)
     return fmt::format("{} between the layers and {} of working memory, no scratch file", held, working);
   return fmt::format(
@@ -150,13 +150,12 @@ std::string plan_text(const config::Config& config, const RunPlan& plan, const f
     line("mode", fmt::format("{}: {}", printable(mode.mode.name), mode_text(mode)));
   line("memory", memory_text(plan.largest()));
   line("time",
-       fmt::format("about {}: {} to load and {} in the network, from a probe of {} images; scores and report "
-                   "come on top",
+       fmt::format("about {}: {} to load and {} in the network, from a probe of {} images; plus scores and report",
                    toolkit::in_time(plan.load_seconds + plan.network_seconds()), toolkit::in_time(plan.load_seconds),
                    toolkit::in_time(plan.network_seconds()), plan.probe_images));
   line("writes", fmt::format("{}: {}", folder.string(), join(files_of(config), 100)));
   if (keeps_config(plan))
-    line("", fmt::format("{}/{}/: the whole configuration, in the project's folder, for its owner alone",
+    line("", fmt::format("{}/{}/: the complete configuration, in the project's folder, readable only by its owner",
                          config::kProjectFolder, config::kKeptRuns));
   return text;
 }
@@ -174,7 +173,7 @@ void StandInKeys::stand_in(config::Config& config) {
     if (folder_.empty()) {
       std::string name = (fs::temp_directory_path() / "shiftnorm-XXXXXX").string();
       if (::mkdtemp(name.data()) == nullptr)
-        throw MachineError("the temporary folder cannot be written to; expected room for a key");
+        throw MachineError("the temporary folder cannot be written to; expected space for a key");
       folder_ = name;
     }
     data->dataset.key_folder = folder_;
@@ -192,7 +191,7 @@ std::optional<RunPlan> plan_of(const config::Config& config, const toolkit::RunO
 
 ExitCode dry_run(const config::Config& config, const RunPlace& place, toolkit::RunOptions job, Console& console) {
   for (const fs::path& path : {config.model.checkpoint, config.target.path})
-    if (!is_there(path)) console.warn(fmt::format("{}: is not there yet", path.filename().string()));
+    if (!is_there(path)) console.warn(fmt::format("{}: does not exist yet", path.filename().string()));
   const std::string yaml = config::resolved_yaml(config, place.folder);
   const std::optional<RunPlan> plan = plan_of(config, job, console);
   if (console.json()) {

@@ -21,7 +21,7 @@ constexpr OptionSpec kEvaluate[] = {
      "normalise-only (default: source); what it needs is measured on the same images"},
     {"stats", "F", "use the statistics of this file (.bnstats) instead of measuring; the default mode is then adabn"},
     {"classes", "A,B,..|FILE", "class names in the order of the outputs (default: the sorted folder names)"},
-    {"predictions", "OUT.csv", "write id, label, prediction and probabilities"},
+    {"predictions", "OUT.csv", "write ids, labels, predictions and probabilities"},
     {"outputs", "OUT.safetensors", "write all outputs of the network, one row per image"},
 };
 
@@ -42,14 +42,14 @@ std::optional<stats::StatisticsFile> statistics_of(const Options& options) {
   for (const std::string_view measuring : {"semantics", "estimator", "batch", "momentum", "shuffle", "domain"})
     if (options.has(measuring))
       throw ConfigError(
-          fmt::format("--{}: the statistics of --stats are measured already; expected it left out", measuring));
+          fmt::format("--{}: the statistics of --stats are measured already; expected no such option", measuring));
   return from_option("stats", [&] { return toolkit::read_statistics_file(options.text("stats")); });
 }
 
 EvaluateOptions job_of(const Options& options, Console& console) {
   if (options.text("max-images") == "auto")
     throw ConfigError(
-        "--max-images = auto: is for recalibrate, where images are read until they are enough; expected a number");
+        "--max-images = auto: is for recalibrate, which reads images until there are enough; expected a number");
   EvaluateOptions job;
   job.session = session_options_of(options);
   job.session.all_outputs = options.has("outputs");
@@ -105,7 +105,7 @@ ExitCode evaluate(const Options& options, Console& console) {
   const toolkit::Evaluated outcome = toolkit::evaluate(job);
   const results::RunResults& results = outcome.results;
   if (options.has("predictions") && !outcome.session.classifies())
-    throw ConfigError("--predictions: the network gives no vector of class scores; expected --outputs");
+    throw ConfigError("--predictions: the network's output is not a vector of class scores; expected --outputs");
   JobDocument document = document_of(results);
   document.too_many_bad = limit.exceeded({document.images, document.bad});
   for (const std::string name : {"predictions", "outputs"})
@@ -126,7 +126,7 @@ Command evaluate_command() {
   return {{"evaluate",
            "shiftnorm evaluate CHECKPOINT --data WHERE [--arch NAME | --graph FILE] [--preprocess NAME|FILE] [--mode "
            "M] [options]",
-           "Scores of one mode; without labels: predictions and their certainty.",
+           "Scores one mode; without labels: predictions and how certain they are.",
            "CHECKPOINT",
            true,
            {kEvaluate, network_options(), data_options(), table_options(), measure_options(), resource_options()},

@@ -25,14 +25,14 @@ using container::Json;
 constexpr OptionSpec kExport[] = {
     {"stats", "F", "the statistics file (.bnstats), measured on this very checkpoint (default: the file's own)"},
     {"out", "FILE", "the file to write: .onnx and .safetensors convert, any other name keeps the original's format"},
-    {"fold", "", "for deployment: take BatchNorms into the layers before them (.onnx only)"},
+    {"fold", "", "for deployment: fold BatchNorms into the layers before them (.onnx only)"},
     {"policy", "P",
      "adabn, blend, mixture, mean-only, variance-only or hybrid-decay (default: adabn; source without --stats)"},
     kToInference,
-    {"allow-small-cohort", "", "write statistics of fewer than 11 patients; the provenance says so"},
+    {"allow-small-cohort", "", "write statistics of fewer than 11 patients; the provenance records it"},
     {"prior-images", "N", "blend: the source counts as N images"},
     {"source-weight", "L", "blend: the source's weight, in [0, 1]"},
-    {"layers", "RULE", "e.g. 'layer1.*,!*.bn2,last=4,min_level=2': the layers that take part"},
+    {"layers", "RULE", "e.g. 'layer1.*,!*.bn2,last=4,min_level=2': the layers to include"},
 };
 /// What is to be written, and what is known of where it came from.
 struct Source {

@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 
 constexpr OptionSpec kInit[] = {
     {"out", "FILE", "where to write it (default: <name>.yaml here; - is standard output)"},
-    {"force", "", "replace a file that is there"},
+    {"force", "", "replace an existing file"},
 };
 
 const Template& template_of(const std::string& name) {
@@ -38,7 +38,7 @@ ExitCode init(const Options& options, Console& console) {
   toolkit::OutputFiles files;
   files.expect("--out", out);
   if (fs::exists(out) && !options.has("force"))
-    throw ConfigError(fmt::format("{}: is there already; expected a new name (--out FILE), or --force",
+    throw ConfigError(fmt::format("{}: exists already; expected a new name (--out FILE), or --force",
                                   fs::path(out).filename().string()));
   files.set(out, chosen.text);
   files.write();

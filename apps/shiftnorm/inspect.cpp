@@ -16,17 +16,17 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr OptionSpec kInspect[] = {
-    {"stats", "F", "checkpoints: how far the statistics of this file (.bnstats) lie from the checkpoint's own"},
-    {"plan", "", "checkpoints: also the kernel that carries out each step of the network here"},
-    {"sample", "C,H,W", "checkpoints: with --plan, the size of one image where the network leaves it open"},
+    {"stats", "F", "checkpoints: how far the statistics of this file (.bnstats) are from the checkpoint's own"},
+    {"plan", "", "checkpoints: also the kernel that runs each step of the network on this machine"},
+    {"sample", "C,H,W", "checkpoints: with --plan, the size of one image if the network leaves it open"},
     {"pixels", "", "data: per image format, hash of the stored values and their range"},
     {"reader", "READER", "data: auto, folder, array, table or dicom"},
     {"layout", "LAYOUT", "data: the axes of an array, e.g. NHWC, NCT or NDHWC"},
-    {"preprocess", "NAME|FILE", "data: also the intensities after this preset, or YAML list of steps"},
+    {"preprocess", "NAME|FILE", "data: also the intensities after this preset or YAML list of steps"},
     {"domain", "KEY", "data: count by this column or DICOM attribute; may be repeated", true},
     {"show-domains", "", "data: print values that identify a site, in place of domain-1, domain-2 .."},
-    {"html", "FILE", "data: the same as a page with histograms, without a pixel of the images"},
-    {"thumbnails", "N", "data: put the first N images on the page, small; never those that may show a name"},
+    {"html", "FILE", "data: write the same as a page with histograms, without pixels of the images"},
+    {"thumbnails", "N", "data: put small pictures of the first N images on the page; never those that may show a name"},
 };
 
 /// Weights have dotted names or running statistics; arrays of images have neither.
@@ -74,7 +74,7 @@ Command inspect_command() {
   return {
       {"inspect",
        "shiftnorm inspect CHECKPOINT|DATA|STATS [--arch NAME] [--stats F] [--pixels] [--preprocess NAME] [--html FILE]",
-       "What is in a file or a data set: BatchNorms and their statistics; images, labels, what would be skipped.",
+       "Shows what is in a file or a data set: BatchNorms and their statistics; images, labels, what would be skipped.",
        "CHECKPOINT, DATA or STATS",
        true,
        {kInspect, network_options(), table_options()},

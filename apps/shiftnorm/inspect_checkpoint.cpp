@@ -70,7 +70,7 @@ std::vector<Row> rows_of_model(toolkit::RestoredModel model) {
 std::vector<stats::LayerDistance> drift_of(const toolkit::RestoredModel& model, const stats::StatisticsFile& file) {
   if (!model.source_statistics)
     throw ConfigError(
-        fmt::format("--stats: {} holds no statistics (track_running_stats=False); expected some to compare",
+        fmt::format("--stats: {} holds no statistics (track_running_stats=False); expected some to compare with",
                     model.checkpoint.file_name));
   adapt::Mode pure;
   const stats::Statistics target = from_option("stats", [&] { return toolkit::applied(model, file, pure); });
@@ -87,7 +87,7 @@ Json provenance_of(const std::string& where, const formats::Checkpoint& checkpoi
     Json json = container::parse_json(as_text(read_file(path, kMaxProvenanceBytes)));
     const Json* adapted = json.find("adapted_sha256");
     if (adapted != nullptr && adapted->is_string() && adapted->as_string() == checkpoint.sha256) return json;
-    console.warn(fmt::format("{}: tells of another file than the one beside it", path.filename().string()));
+    console.warn(fmt::format("{}: belongs to another file than the one beside it", path.filename().string()));
   } catch (const Error& e) {
     console.warn(fmt::format("{}: {}", path.filename().string(), e.what()));
   }
@@ -187,7 +187,8 @@ std::string text_of(const formats::Checkpoint& checkpoint, std::int64_t paramete
     text += "training: the file's runtime normalises by each batch's own statistics and ignores those in the file\n";
   if (std::ranges::any_of(rows, &Row::folded))
     text +=
-        "folded: a convolution that seems to have a BatchNorm in its weight and bias; --source-data brings it back\n";
+        "folded: a convolution that seems to have a BatchNorm folded into its weight and bias; --source-data recovers "
+        "it\n";
   if (!rows.front().statistics)
     text +=
         "no source statistics: the file was made with track_running_stats=False; nothing can be written back to it\n";
@@ -198,8 +199,7 @@ std::string text_of(const formats::Checkpoint& checkpoint, std::int64_t paramete
 
 /// `--plan`, with the network resized to `--sample` where that is given.
 std::vector<exec::PlanStep> plan_of(std::optional<toolkit::RestoredModel>& model, const Options& options) {
-  if (!model)
-    throw ConfigError("--plan: the file holds weights only; expected the network beside it, by --arch or --graph");
+  if (!model) throw ConfigError("--plan: the file holds weights only; expected the network too, by --arch or --graph");
   if (options.has("sample")) toolkit::fit_input(*model, sample_shape(options.text("sample")));
   const std::vector<std::int64_t> sample = model->input().extents();
   if (std::ranges::find(sample, 0) != sample.end())
@@ -222,14 +222,13 @@ void inspect_checkpoint(const formats::Checkpoint& checkpoint, const Options& op
   if (with_graph) model = toolkit::restore(options.positional(), network);
   if (!model && !checkpoint.weights.empty())
     throw ConfigError(fmt::format(
-        "--weights = {}: begins the names of a network's tensors; expected the network beside it, by --arch "
-        "or --graph",
+        "--weights = {}: is a prefix of a network's tensor names; expected the network too, by --arch or --graph",
         printable(checkpoint.weights)));
   const std::vector<Row> rows = model ? rows_of_model(*model) : rows_of_names(checkpoint);
   std::optional<std::vector<stats::LayerDistance>> drift;
   if (file) drift = drift_of(*model, *file);
   if (options.has("sample") && !options.has("plan"))
-    throw ConfigError("--sample: changes nothing here; expected --plan beside it");
+    throw ConfigError("--sample: changes nothing here; expected --plan with it");
   std::optional<std::vector<exec::PlanStep>> plan;
   if (options.has("plan")) plan = plan_of(model, options);
   const std::int64_t parameters = model ? model->parameters : toolkit::count_parameters(checkpoint);

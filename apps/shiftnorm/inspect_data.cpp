@@ -58,7 +58,7 @@ Json pixels_json(const imaging::Dataset& dataset, const Findings& findings) {
 void inspect_data(const std::string& where, const Options& options, Console& console) {
   const std::int64_t thumbnails = options.integer("thumbnails", 0, 0, kMostThumbnails);
   if (thumbnails > 0 && !options.has("html"))
-    throw ConfigError("--thumbnails: pictures stand on a page; expected --html FILE beside it");
+    throw ConfigError("--thumbnails: pictures go on a page; expected --html FILE with it");
   OutputFiles files;
   if (options.has("html")) files.expect("html", options.text("html"));
   expect_identities(options, files);

@@ -22,16 +22,17 @@ constexpr OptionSpec kData[] = {
     {"source-data", "WHERE", "a small unlabelled sample like the training images, where BatchNorms were folded away"},
     {"preprocess", "NAME|FILE", "a preset's name, or a YAML file with the list of steps"},
     {"reader", "READER", "auto, folder, array, table or dicom (default: auto)"},
-    {"layout", "LAYOUT", "the axes of an array, e.g. NHWC, NCT, NTC, NDHWC or NC (default: told from the shape)"},
+    {"layout", "LAYOUT", "the axes of an array, e.g. NHWC, NCT, NTC, NDHWC or NC (default: inferred from the shape)"},
     {"quarantine", "FILE", "also write the list of bad files: id, reason, offset (CSV)"},
-    {"max-images", "N", "use N images, drawn with the seed; recalibrate: auto takes as many as it needs"},
+    {"max-images", "N", "use N images, drawn with the seed; recalibrate: auto uses as many as it needs"},
 };
 
 constexpr OptionSpec kNetwork[] = {
-    {"arch", "NAME", "architecture, for files that hold weights only (export: default the one the statistics name)"},
+    {"arch", "NAME",
+     "architecture, for files that hold weights only (export: by default the one that the statistics name)"},
     {"graph", "FILE", "file that describes the architecture instead: an ONNX model, or Keras' JSON"},
     {"weights", "PREFIX",
-     "which of several sets of weights in the file: the name it is under, or what its tensors' names begin with"},
+     "which of several sets of weights in the file: its name, or the prefix of its tensors' names"},
     {"allow-unused", "PATTERN",
      "tensors of the file that the network does not use and need not, e.g. 'projector.*'; may be repeated", true},
 };
@@ -41,34 +42,34 @@ constexpr OptionSpec kTable[] = {
     {"key", "COLUMN,..",
      "the table's columns that identify an image: paths, file names, either without extension (default: path)"},
     {"label", "COLUMN,..",
-     "the table's column of class names (default: label), or several of findings: 0, 1, or nothing where not known; "
+     "the table's column of class names (default: label), or several of findings: 0, 1, or empty where unknown; "
      "DICOM: folder takes the first folder"},
     {"label-split", "SEPARATOR", "the column holds several findings at once, such as A|B or ['A', 'B']"},
-    {"label-none", "VALUE,..", "of these findings: what stands for none, e.g. 'No Finding'"},
+    {"label-none", "VALUE,..", "of these findings: what means none, e.g. 'No Finding'"},
     {"label-tag", "KEYWORD", "DICOM: the attribute whose value is the class, e.g. ViewPosition"},
     {"label-map", "VALUE=CLASS,..", "the classes of that attribute's values; others have no label"},
     {"patient", "COLUMN", "the table's column that identifies patients (default: patient)"},
-    {"ids", "path|hash", "what outputs call the images (default: hash where patients are identified, else path)"},
-    {"identify", "FILE", "also write which path each id stands for: FILE may name patients, mode 0600"},
+    {"ids", "path|hash", "how outputs name the images (default: hash where patients are identified, else path)"},
+    {"identify", "FILE", "also write the path of each id: FILE may identify patients, mode 0600"},
     {"where", "K=V,..", "only images with one of these values in column or DICOM attribute K; may be repeated", true},
 };
 
 constexpr OptionSpec kMeasure[] = {
     {"semantics", "S",
-     "layerwise, batch or source: what the network is normalised by while it is measured (default: layerwise)"},
+     "layerwise, batch or source: how the network is normalised while it is measured (default: layerwise)"},
     {"estimator", "E",
      "population, batch-mean, ema, ema-reset or dua; all but the first with semantics batch (default: population)"},
-    {"batch", "N", "images in a batch, where batches matter (default: 64)"},
+    {"batch", "N", "images per batch, where batches matter (default: 64)"},
     {"momentum", "P", "PyTorch's p, for estimators that use it (default: the layer's own)"},
     {"shuffle", "SEED|on|off", "order of the batches; on: by the seed (default: on)"},
-    {"seed", "S", "seed of everything drawn (default: 0)"},
+    {"seed", "S", "seed of everything random (default: 0)"},
     {"prior-images", "N", "blend: the source counts as N images"},
     {"source-weight", "L", "blend: the source's weight, in [0, 1]"},
-    {"domain", "KEY", "statistics for each value of this column by itself, each image under its own"},
+    {"domain", "KEY", "separate statistics for each value of this column; each image uses its own"},
     {"domain-min-images", "N", "with fewer, a domain falls back to blend (default: 32)"},
     {"domain-prior-images", "N", "of that blend: the source counts as N images (default: 16)"},
     {"show-domains", "", "print the names of domains that identify a site"},
-    {"layers", "RULE", "e.g. 'layer1.*,!*.bn2,last=4,min_level=2': the layers that take part"},
+    {"layers", "RULE", "e.g. 'layer1.*,!*.bn2,last=4,min_level=2': the layers to include"},
 };
 
 constexpr OptionSpec kResources[] = {
@@ -103,10 +104,10 @@ std::map<std::string, std::string> parse_label_map(const std::string& text) {
 
 void read_label_options(const Options& options, imaging::DatasetOptions& dataset) {
   if (options.has("label-map") && !options.has("label-tag"))
-    throw ConfigError("--label-map: expected --label-tag KEYWORD beside it");
+    throw ConfigError("--label-map: expected --label-tag KEYWORD with it");
   if (options.has("label-tag")) {
     if (options.has("label"))
-      throw ConfigError("--label-tag: says what the label is, and so does --label; expected one");
+      throw ConfigError("--label-tag: defines the label, and so does --label; expected one of them");
     dataset.dicom.label.tag = options.text("label-tag");
     if (options.has("label-map"))
       dataset.dicom.label.map = from_option("label-map", [&] { return parse_label_map(options.text("label-map")); });
@@ -115,10 +116,10 @@ void read_label_options(const Options& options, imaging::DatasetOptions& dataset
   dataset.labels.split = options.text("label-split");
   if (options.has("label-none")) dataset.labels.none = split(options.text("label-none"), ',');
   if (options.has("label-none") && !options.has("label-split"))
-    throw ConfigError("--label-none: expected --label-split SEPARATOR beside it");
+    throw ConfigError("--label-none: expected --label-split SEPARATOR with it");
   const std::vector<std::string> labels = split(options.text("label"), ',');
   if (options.has("label-split") && (labels.size() > 1 || labels[0] == "folder"))
-    throw ConfigError("--label-split: takes one column apart; expected one column as --label");
+    throw ConfigError("--label-split: splits one column; expected one column as --label");
   if (labels.size() > 1)
     dataset.labels.findings = labels;
   else if (labels[0] == "folder")
@@ -211,7 +212,7 @@ void read_table_options(const Options& options, imaging::DatasetOptions& dataset
 std::optional<config::DomainConfig> domain_of(const Options& options) {
   if (!options.has("domain")) {
     for (const std::string_view part : {"domain-min-images", "domain-prior-images", "show-domains"})
-      if (options.has(part)) throw ConfigError(fmt::format("--{}: expected --domain KEY beside it", part));
+      if (options.has(part)) throw ConfigError(fmt::format("--{}: expected --domain KEY with it", part));
     return std::nullopt;
   }
   config::DomainConfig domain;
@@ -298,7 +299,7 @@ void set_identities(const Options& options, const imaging::Dataset& data, Output
   if (!options.has("identify")) return;
   const fs::path path = options.text("identify");
   files.set_private(path, toolkit::identities_csv(data));
-  console.warn(fmt::format("{}: tells which path each id stands for, and paths may name patients; its mode is 0600",
+  console.warn(fmt::format("{}: maps ids to paths, and paths may identify patients; its mode is 0600",
                            path.filename().string()));
 }
 
@@ -312,9 +313,8 @@ ExitCode judge_bad(Console& console, const toolkit::BadLimit& limit, std::int64_
   if (!limit.exceeded({usable, bad})) return ExitCode::done;
   console.fail(
       {ExitCode::too_many_bad,
-       fmt::format(
-           "{} of {} files were bad; expected at most {}{} (--max-bad); the outputs were written and leave them out",
-           bad, usable + bad, limit.value, limit.percent ? "%" : "")});
+       fmt::format("{} of {} files were bad; expected at most {}{} (--max-bad); the outputs were written without them",
+                   bad, usable + bad, limit.value, limit.percent ? "%" : "")});
   return ExitCode::too_many_bad;
 }
 

@@ -59,9 +59,8 @@ void tell_of_policy_name(const Options& options, std::string_view policy_option,
 [[nodiscard]] adapt::LayerRule parse_layers(const std::string& rule);
 
 inline constexpr OptionSpec kToInference{"to-inference", "",
-                                         "ONNX: write a network in training mode too, and set it to inference mode; "
-                                         "else it is refused, as its runtime would "
-                                         "ignore what is written"};
+                                         "ONNX: also write a network in training mode, set to inference mode; "
+                                         "otherwise it is refused, as its runtime would ignore what is written"};
 
 /// Says on stderr which files were bad, the first few by name.
 void warn_of_bad(Console& console, std::span<const results::BadFile> bad);

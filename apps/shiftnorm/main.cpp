@@ -22,7 +22,7 @@ int say_version() {
   const std::string_view version = shiftnorm::version();
   const bool said = std::printf("shiftnorm %.*s\n", static_cast<int>(version.size()), version.data()) > 0;
   if (said && std::fflush(stdout) == 0) return static_cast<int>(ExitCode::done);
-  std::fputs("shiftnorm: standard output: cannot be written to; expected room for the result\n", stderr);
+  std::fputs("shiftnorm: standard output: cannot be written to; expected space for the result\n", stderr);
   return static_cast<int>(ExitCode::machine);
 }
 
@@ -38,8 +38,7 @@ int main(int argc, char** argv) {
   using Main = int (*)(int, char**);
   const auto run = program == nullptr ? nullptr : reinterpret_cast<Main>(dlsym(program, "shiftnorm_main"));
   if (run != nullptr) return run(argc, argv);
-  std::fprintf(stderr, "shiftnorm: its commands cannot be loaded: %s; expected them as they were installed\n",
-               dlerror());
+  std::fprintf(stderr, "shiftnorm: its commands cannot be loaded: %s; expected an intact installation\n", dlerror());
   return static_cast<int>(ExitCode::machine);
 #endif
 }

@@ -54,8 +54,9 @@ po::options_description described(const CommandLine& line) {
     for (const OptionSpec& spec : table) known.push_back("--" + std::string(spec.name));
   for (const OptionSpec& spec : kCommon) known.push_back("--" + std::string(spec.name));
   const std::string near = nearest(given, known);
-  throw ConfigError(fmt::format("{}: {} is no option{}; expected one that 'shiftnorm {} --help' lists", line.command,
-                                printable(given), near.empty() ? "" : " (nearest is '" + near + "')", line.command));
+  throw ConfigError(fmt::format("{}: {} is not an option{}; expected one that 'shiftnorm {} --help' lists",
+                                line.command, printable(given), near.empty() ? "" : " (nearest is '" + near + "')",
+                                line.command));
 }
 
 [[noreturn]] void wrong(std::string_view name, std::string_view found, const std::string& expected) {

@@ -30,7 +30,7 @@ std::string usage() {
       "usage: shiftnorm COMMAND ...\n\nRe-estimates, compares and exports BatchNorm statistics for a new domain.\n\n";
   for (const Command& command : commands())
     text += fmt::format("  {:<12} {}\n", command.line.command, command.line.summary);
-  return text + "\nshiftnorm COMMAND --help tells more; shiftnorm --version tells the version.\n";
+  return text + "\nshiftnorm COMMAND --help shows more; shiftnorm --version prints the version.\n";
 }
 
 const Command& find_command(const std::string& name) {
@@ -40,7 +40,7 @@ const Command& find_command(const std::string& name) {
     names.emplace_back(command.line.command);
   }
   const std::string near = nearest(name, names);
-  throw ConfigError(fmt::format("{}: is no command{}; expected one of {}", printable(name),
+  throw ConfigError(fmt::format("{}: is not a command{}; expected one of {}", printable(name),
                                 near.empty() ? "" : fmt::format(" (nearest is '{}')", near), join(names)));
 }
 

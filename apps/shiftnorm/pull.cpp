@@ -19,21 +19,20 @@ constexpr OptionSpec kPull[] = {
     {"peer", "AET@HOST:PORT", "the archive"},
     {"aet", "AET", "our AE title, by which the archive knows us (default: SHIFTNORM)"},
     {"query", "KEY=VALUE",
-     "what a study or series must meet, such as Modality=DX or StudyDate=20200101-20201231; given several times: all "
-     "of "
-     "them",
+     "a condition on studies or series, such as Modality=DX or StudyDate=20200101-20201231; may be repeated, all must "
+     "hold",
      true},
-    {"out", "DIR", "where the objects go; what is complete there is not fetched again"},
-    {"method", "get|move", "C-GET, or C-MOVE to a port of ours (default: get; move if --move-port is given)"},
-    {"move-port", "N", "the port that the archive sends to with C-MOVE, as it is configured there"},
-    {"tls", "", "secure both directions"},
+    {"out", "DIR", "where the objects go; complete ones are not downloaded again"},
+    {"method", "get|move", "C-GET, or C-MOVE to a port of this machine (default: get; move if --move-port is given)"},
+    {"move-port", "N", "the port that the archive sends to with C-MOVE, as configured there"},
+    {"tls", "", "encrypt, and check the archive's certificate"},
     {"tls-key", "FILE", "our private key (PEM, without a password)"},
     {"tls-cert", "FILE", "our certificate (PEM)"},
-    {"tls-ca", "FILE", "the certificates that the archive's must be signed by (PEM)"},
-    {"max-disk", "SIZE", "what the objects in --out may take in all, such as 50G"},
+    {"tls-ca", "FILE", "the authorities that must have signed the archive's certificate (PEM)"},
+    {"max-disk", "SIZE", "the most that the objects in --out may take, such as 50G"},
     {"timeout", "S", "seconds to wait for a connection or an answer (default: 60)"},
-    {"key", "DIR", "the folder whose .shiftnorm/key makes the names (default: the working directory)"},
-    {"dry-run", "", "count what matches and fetch nothing"},
+    {"key", "DIR", "the folder with the .shiftnorm/key that names are made with (default: the working directory)"},
+    {"dry-run", "", "count what matches, download nothing"},
 };
 
 std::string required(const Options& options, std::string_view name, std::string_view expected) {
@@ -54,11 +53,12 @@ pacs::Method method_of(const Options& options) {
 std::optional<pacs::Tls> tls_of(const Options& options, pacs::Method method) {
   if (!options.has("tls")) {
     for (const char* part : {"tls-key", "tls-cert", "tls-ca"})
-      if (options.has(part)) throw ConfigError(fmt::format("--{}: nothing is secured; expected --tls with it", part));
+      if (options.has(part))
+        throw ConfigError(fmt::format("--{}: the connection is not encrypted; expected --tls with it", part));
     return std::nullopt;
   }
   if (!options.has("tls-ca"))
-    throw ConfigError("--tls: no --tls-ca; expected what the archive's certificate is signed by");
+    throw ConfigError("--tls: no --tls-ca; expected the authority that signed the archive's certificate");
   if (options.has("tls-key") != options.has("tls-cert"))
     throw ConfigError("--tls: a key without its certificate or the reverse; expected both or none");
   if (method == pacs::Method::move && !options.has("tls-key"))
@@ -119,9 +119,10 @@ ExitCode pull(const Options& options, Console& console) {
   try {
     result = pacs::pull(request, console.progress());
   } catch (const Interrupted&) {
-    console.fail(
-        {ExitCode::interrupted,
-         request.dry_run ? "interrupted" : "interrupted; what has come is kept, the same command goes on from there"});
+    console.fail({ExitCode::interrupted,
+                  request.dry_run
+                      ? "interrupted"
+                      : "interrupted; what has arrived is kept, and the same command continues from there"});
     return ExitCode::interrupted;
   }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -132,13 +133,13 @@ ExitCode pull(const Options& options, Console& console) {
                             result.series.matching, result.objects_known ? "" : "at least ", result.objects.matching));
     return ExitCode::done;
   }
-  console.say(fmt::format("{} studies, {} series, {} objects ({}) in {:.1f} s; {} objects were there before\n",
+  console.say(fmt::format("{} studies, {} series, {} objects ({}) in {:.1f} s; {} objects were already there\n",
                           result.studies.received, result.series.received, result.objects.received,
                           size_text(result.bytes), seconds, result.objects.already));
   if (result.series.failed == 0) return ExitCode::done;
   console.fail({ExitCode::too_many_bad,
-                fmt::format("pull: {} of {} objects did not come, in {} series (the archive's last status is {}); "
-                            "expected all; the same command asks for them again",
+                fmt::format("pull: {} of {} objects did not arrive, in {} series (the archive's last status is {}); "
+                            "expected all; the same command requests them again",
                             result.objects.failed, result.objects.matching, result.series.failed,
                             pacs::describe_status(result.last_failure))});
   return ExitCode::too_many_bad;
@@ -149,7 +150,7 @@ ExitCode pull(const Options& options, Console& console) {
 Command pull_command() {
   return {{"pull",
            "shiftnorm pull --peer AET@HOST:PORT --query KEY=VALUE.. --out DIR [--method move --move-port N] [--tls ..]",
-           "Fetches a cohort from a PACS (DICOM C-FIND, then C-GET or C-MOVE).",
+           "Downloads a cohort from a PACS (DICOM C-FIND, then C-GET or C-MOVE).",
            "",
            false,
            {kPull},

@@ -20,11 +20,11 @@ constexpr OptionSpec kRecalibrate[] = {
      "the adapted checkpoint, may be the original; .onnx and .safetensors convert, any other name keeps the format"},
     {"policy", "P",
      "adabn, blend, mixture, mean-only, variance-only, hybrid-decay, source, disabled, identity or normalise-only "
-     "(default: adabn); batch and instance can be evaluated, but no file holds them"},
+     "(default: adabn); batch and instance can be evaluated but not written to a file"},
     {"stats-out", "F", "also write what was measured, before the policy, as a statistics file (.bnstats)"},
-    {"allow-small-cohort", "", "write a checkpoint from fewer than 11 patients; its provenance says so"},
+    {"allow-small-cohort", "", "write a checkpoint from fewer than 11 patients; its provenance records it"},
     kToInference,
-    {"resume", "", "go on from what an interrupted call with the same options left beside --out"},
+    {"resume", "", "continue from what an interrupted call with the same options left beside --out"},
 };
 
 /// The statistics file that --stats-out asks for; the two outputs must not be one file.
@@ -37,7 +37,8 @@ std::optional<fs::path> statistics_path(const Options& options, const Recalibrat
   if (job.out.empty()) return path;
   for (const fs::path& other : {job.out, toolkit::provenance_path(job.out)})
     if (fs::weakly_canonical(path) == fs::weakly_canonical(other))
-      throw ConfigError(fmt::format("--stats-out = {}: is written by --out; expected another name", path.string()));
+      throw ConfigError(
+          fmt::format("--stats-out = {}: is also the name of --out; expected another name", path.string()));
   return path;
 }
 
@@ -153,7 +154,7 @@ Command recalibrate_command() {
   return {{"recalibrate",
            "shiftnorm recalibrate CHECKPOINT --data WHERE [--arch NAME | --graph FILE] [--preprocess NAME|FILE] "
            "[options] --out ADAPTED",
-           "One checkpoint, one data set, an adapted file of the same format. Labels are not used.",
+           "Adapts one checkpoint to one data set and writes a file of the same format. Labels are not used.",
            "CHECKPOINT",
            true,
            {kRecalibrate, network_options(), data_options(), table_options(), measure_options(), resource_options()},

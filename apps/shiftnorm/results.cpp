@@ -18,12 +18,12 @@ using results::RunRecord, results::ScoreRecord;
 
 constexpr OptionSpec kResults[] = {
     {"store", "FILE", "the store (default: runs/runs.sqlite)"},
-    {"where", "KEY=VALUE", "only runs with that setting, e.g. seed=3 or data.target.shift.fog=5; may be repeated",
+    {"where", "KEY=VALUE", "only runs with this setting, e.g. seed=3 or data.target.shift.fog=5; may be repeated",
      true},
     {"metric", "NAMES", "only these metrics, separated by commas"},
     {"modes", "NAMES", "only these modes, separated by commas"},
     {"compare", "MODE|RUN", "differences to a mode of the same run, or to the same mode of a run (name or id)"},
-    {"sort", "KEY", "order by a column; -KEY: downwards (default: oldest run first)"},
+    {"sort", "KEY", "order by a column; -KEY: descending (default: oldest run first)"},
     {"wide", "", "one row per run and metric, a column for each mode"},
     {"mean-by", "KEYS", "means over the runs that agree in these settings, e.g. model.architecture,data.target.shift"},
     {"format", "FORMAT", "table, csv, json, latex or markdown (default: table)"},
@@ -77,7 +77,7 @@ void check_known(std::string_view option, const std::string& key, const std::set
   if (known.contains(key)) return;
   const std::vector<std::string> names(known.begin(), known.end());
   const std::string near = nearest(key, names);
-  throw ConfigError(fmt::format("--{} {}: is in none of the runs{}", option, printable(key),
+  throw ConfigError(fmt::format("--{} {}: is not in any of the runs{}", option, printable(key),
                                 near.empty() ? fmt::format("; expected one of {}", printable(join(names), 400))
                                              : fmt::format("; nearest is '{}'", near)));
 }

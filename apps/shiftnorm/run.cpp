@@ -30,11 +30,11 @@ constexpr OptionSpec kRun[] = {
     {"set", "A.B=C", "change one key of the YAML; may be repeated", true},
     {"out", "DIR", "the run folder (default: runs/<name>)"},
     {"show-domains", "", "print the names of domains that identify a site"},
-    {"allow-small-cohort", "", "export from fewer than 11 patients; the provenance says so"},
-    {"identify", "FILE", "also write which path each id stands for: FILE may name patients, mode 0600"},
-    {"resume", "", "go on where an earlier call stopped; what is finished is not computed again"},
+    {"allow-small-cohort", "", "export from fewer than 11 patients; the provenance records it"},
+    {"identify", "FILE", "also write the path of each id: FILE may identify patients, mode 0600"},
+    {"resume", "", "continue where an earlier call stopped; what is finished is not computed again"},
     {"store", "FILE", "the table of all runs (default: runs/runs.sqlite; none with --out)"},
-    {"dry-run", "", "print the YAML with every default, what would be done, what it takes and writes, and stop"},
+    {"dry-run", "", "print the YAML with every default, and what would be done, needed and written; write nothing"},
 };
 ExitCode run_alone(const config::Config& config, const RunPlace& place, toolkit::RunOptions job,
                    const toolkit::BadLimit& limit, const Options& options, Console& console) {
@@ -51,7 +51,7 @@ ExitCode run_alone(const config::Config& config, const RunPlace& place, toolkit:
         set_identities(options, *toolkit::listed_target(config, job), identities, console);
         identities.write();
       }
-      console.say(fmt::format("{}: is finished already; nothing is computed again\n", config.name));
+      console.say(fmt::format("{}: is already finished; nothing is computed again\n", config.name));
       UnfinishedWork(job.folder, true).discard();
       if (console.json()) write_stdout(finished->text);
       return ExitCode::done;
@@ -65,7 +65,7 @@ ExitCode run_alone(const config::Config& config, const RunPlace& place, toolkit:
   } catch (const Interrupted&) {
     if (!work.any()) throw;
     console.fail({ExitCode::interrupted,
-                  fmt::format("interrupted; {} keeps what was computed; the same command with --resume goes on",
+                  fmt::format("interrupted; {} keeps what was computed; the same command with --resume continues",
                               work.folder().filename().string())});
     return ExitCode::interrupted;
   }
@@ -104,8 +104,7 @@ ExitCode run(const Options& options, Console& console) {
   for (config::SweepRun& one : sweep.runs)
     if (options.has("dry-run")) keys.stand_in(one.config);
   if (!sweep.keys.empty() && options.has("identify"))
-    throw ConfigError(
-        "--identify: belongs to one data set, and the runs of a sweep may have several; expected one run");
+    throw ConfigError("--identify: is for one data set, and the runs of a sweep may have several; expected one run");
   if (!sweep.keys.empty()) return run_sweep(sweep, place, job, limit, options.has("dry-run"), console);
   const config::Config& config = sweep.runs[0].config;
   if (options.has("dry-run")) return dry_run(config, place, job, console);
@@ -115,14 +114,15 @@ ExitCode run(const Options& options, Console& console) {
 }  // namespace
 
 Command run_command() {
-  return {{"run",
-           "shiftnorm run CONFIG.yaml [--root DIR] [--set A.B=C]... [--out DIR] [--resume] [--dry-run]",
-           "The experiment: restore the network, re-estimate its BatchNorms, evaluate every mode, report, export.",
-           "CONFIG.yaml",
-           true,
-           {kRun, resource_options()},
-           {}},
-          run};
+  return {
+      {"run",
+       "shiftnorm run CONFIG.yaml [--root DIR] [--set A.B=C]... [--out DIR] [--resume] [--dry-run]",
+       "Runs an experiment: restores the network, re-estimates its BatchNorms, evaluates every mode, reports, exports.",
+       "CONFIG.yaml",
+       true,
+       {kRun, resource_options()},
+       {}},
+      run};
 }
 
 }  // namespace shiftnorm::app

@@ -90,7 +90,7 @@ void write_run_folder(const fs::path& folder, const toolkit::RunOutcome& outcome
   std::error_code error;
   fs::rename(staged, target, error);
   if (error)
-    throw MachineError(fmt::format("{}: cannot be put in place: {}", target.filename().string(), error.message()));
+    throw MachineError(fmt::format("{}: cannot be moved into place: {}", target.filename().string(), error.message()));
   made.keep();
 }
 

@@ -114,7 +114,7 @@ class SweepJob {
       } catch (const Interrupted&) {
         write_summary();
         console_.fail({ExitCode::interrupted,
-                       fmt::format("interrupted; {} of {} runs are finished; the same command with --resume goes on",
+                       fmt::format("interrupted; {} of {} runs are finished; the same command with --resume continues",
                                    count(Status::finished), cells_.size())});
         return ExitCode::interrupted;
       } catch (const MachineError&) {
@@ -332,11 +332,11 @@ ExitCode run_sweep(const config::Sweep& sweep, const RunPlace& place, toolkit::R
       summary.set("seconds_left", seconds ? Json(*seconds) : Json());
       console.print(summary);
     }
-    console.say(fmt::format("{}{}: {}{}\n", work.plan(), sweep.name, counts,
-                            seconds ? fmt::format("; about {} to go, from a probe of each network, without scores and "
-                                                  "reports",
-                                                  toolkit::in_time(*seconds))
-                                    : ""));
+    console.say(
+        fmt::format("{}{}: {}{}\n", work.plan(), sweep.name, counts,
+                    seconds ? fmt::format("; about {} to go, from a probe of each network, without scores and reports",
+                                          toolkit::in_time(*seconds))
+                            : ""));
     return ExitCode::done;
   }
   toolkit::check_folder_can_be_made(place.folder);

@@ -87,10 +87,8 @@ ExitCode merge(const std::vector<std::string>& paths, const Options& options, Co
   stats::StatisticsFile total = stats::merged(parts);
   for (const stats::NamedStatistics& part : parts)
     if (part.file.fingerprints.empty())
-      console.warn(
-          fmt::format("{}: holds no fingerprint of its images; whether another part holds them too cannot be "
-                      "told",
-                      part.name));
+      console.warn(fmt::format(
+          "{}: has no fingerprint of its images; whether another part contains them too cannot be checked", part.name));
   files.set(out, stats::write_statistics(total));
   files.write();
   console.say(fmt::format("{}: {} images of {} files\n", out.string(), total.images, parts.size()));
@@ -132,10 +130,10 @@ ExitCode statistics(const Options& options, Console& console) {
   for (const Action& action : kActions) {
     if (action.name != name) continue;
     if (!action.writes && options.has("out"))
-      throw ConfigError(fmt::format("--out: stats {} writes no file; expected it left out", name));
+      throw ConfigError(fmt::format("--out: stats {} writes no file; expected no --out", name));
     return action.run({options.positionals().begin() + 1, options.positionals().end()}, options, console);
   }
-  throw ConfigError(fmt::format("stats {}: is no action; expected show, diff or merge", printable(name)));
+  throw ConfigError(fmt::format("stats {}: is not an action; expected show, diff or merge", printable(name)));
 }
 
 }  // namespace
@@ -171,7 +169,7 @@ void show_statistics(const std::string& where, Console& console) {
                               {"mean", numbers(layer.mean)},
                               {"variance", numbers(layer.variance)}}));
   }
-  text += fmt::format("error: what the estimate may be off by, in standard deviations; settled below {}\n",
+  text += fmt::format("error: how far the estimate may be off, in standard deviations; settled below {}\n",
                       stats::kSettled);
   console.say(text);
   if (console.json()) console.print(header_json(file).set("layers", std::move(layers)));
@@ -180,7 +178,7 @@ void show_statistics(const std::string& where, Console& console) {
 Command stats_command() {
   return {{"stats",
            "shiftnorm stats show A | stats diff A B | stats merge A B.. --out C",
-           "Statistics files: what is in one, the distance between two per layer, one out of several sites'.",
+           "Shows what is in a statistics file, compares two layer by layer, or merges those of several sites.",
            "show, diff or merge with statistics files",
            true,
            {kStats},

@@ -57,7 +57,7 @@ data:
     key: AccessionNumber              # or SOPInstanceUID, StudyInstanceUID, [PatientID, StudyDate], path ..
     label: finding                    # a column of class names, or a list of columns with 0 and 1: [Edema, Nodule]
     # where: {Modality: [CR, DX], ViewPosition: [PA, AP]}
-    # domain: ManufacturerModelName   # statistics for each scanner by itself
+    # domain: ManufacturerModelName   # separate statistics for each scanner
     # limit: {images: 1000}           # drawn with the seed
 
 protocol: {kind: held_out, adapt: 0.5, by: patient}   # or transductive: measured and scored on the same images
@@ -71,7 +71,7 @@ modes:                                # what BatchNorm does; `source` first, so 
 evaluate:
   metrics: [accuracy, balanced_accuracy, ece, nll]
   interval: {method: bootstrap, by: patient, resamples: 2000, level: 0.95}   # images of one patient are drawn together
-  # subgroups: [ViewPosition, ManufacturerModelName]   # scored by themselves
+  # subgroups: [ViewPosition, ManufacturerModelName]   # scored separately
 
 export: {mode: adabn, path: adapted.pth}   # of 11 patients or more; only BatchNorm vectors differ from the checkpoint
 )";
@@ -104,7 +104,7 @@ evaluate:
   metrics: [accuracy, balanced_accuracy, ece, nll]
   interval: {method: bootstrap, resamples: 2000, level: 0.95}
 
-# sweep:                              # many runs: the product of the lists, with a page and heat maps of their own
+# sweep:                              # many runs: the product of the lists, with their own page and heat maps
 #   data.target.shift: [{}, {gaussian_noise: 3}, {contrast: 3}]     # {}: the images as they are
 #   seed: [1, 2, 3]
 

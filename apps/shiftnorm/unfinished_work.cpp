@@ -63,13 +63,13 @@ toolkit::RunOutcome run_keeping(const config::Config& config, toolkit::RunOption
     toolkit::RunOutcome outcome = toolkit::run_experiment(config, job, progress);
     outcome.results.verdict = report::verdict(outcome.results);
     if (work.found() > 0)
-      console.info(fmt::format("{}: {} measurements and evaluations were there already", config.name, work.found()));
+      console.info(fmt::format("{}: {} measurements and evaluations were done already", config.name, work.found()));
     return outcome;
   } catch (const Interrupted&) {
     throw;
   } catch (const MachineError&) {
     if (work.any())
-      console.warn(fmt::format("{}: keeps what was computed; the same command with --resume goes on from there",
+      console.warn(fmt::format("{}: keeps what was computed; the same command with --resume continues from there",
                                work.folder().filename().string()));
     throw;
   } catch (const Error&) {

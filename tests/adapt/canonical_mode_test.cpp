@@ -76,7 +76,7 @@ TEST_CASE("A mode's text changes with every field", "[adapt]") {
   CHECK(canonical(renamed) == canonical(in_batches()));
 }
 
-// Law: patterns that can be told apart give texts that can, whatever stands in them.
+// Law: different patterns give different texts, whatever they contain.
 TEST_CASE("A mode's text keeps lists of patterns apart", "[adapt]") {
   std::set<std::string> texts;
   const std::vector<LayerRule> rules{{.include = {"a", "b"}},
@@ -111,6 +111,7 @@ TEST_CASE("A mode's text names what has a meaning for it, and stays as it is", "
         "layers.include=1:a,2:b*, layers.first=3 layers.last=4 layers.min-level=1 layers.max-level=2");
 }
 
+// Oracle: the two rules of docs/reference/estimators.md that the mode breaks, batches and the weight of the source.
 TEST_CASE("A mode that cannot be run is refused with its name and everything that is wrong", "[adapt]") {
   CHECK_NOTHROW(require_valid({}));
   CHECK_THROWS_WITH(require_valid({.name = "mine", .policy = Policy::blend, .batch = 0}),

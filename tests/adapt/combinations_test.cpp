@@ -72,6 +72,8 @@ std::vector<Mode> every_combination() {
 
 }  // namespace
 
+// Oracle: allowed(), the rules of docs/reference/estimators.md written a second time; 24 outputs are six images of
+// four.
 TEST_CASE("Every combination of options runs, or is refused with the reason", "[adapt]") {
   Engine engine(tiny(), {});
   std::size_t ran = 0, refused = 0;
@@ -136,7 +138,7 @@ TEST_CASE("Predictions taken from the sweep are those of an evaluation", "[adapt
   }
 }
 
-// Law: threads and the order of the images within a group are no part of a result; so for every combination.
+// Law: threads and the order of the images within a group are not part of a result; so for every combination.
 TEST_CASE("Every combination gives the same bits for any number of threads", "[adapt]") {
   Engine one(tiny(), {.threads = 1}), two(tiny(), {.threads = 2}), four(tiny(), {.threads = 4});
   for (const Mode& mode : every_combination()) {

@@ -29,16 +29,16 @@ TEST_CASE("what measuring takes is known beforehand", "[adapt]") {
   const Engine engine(chain(), {.threads = 2});
   const Cost whole = engine.cost({}, 100, true);
   CHECK(whole.moved_bytes == 100 * 4 * kValue);
-  CHECK(whole.frontier_bytes == 100 * kValue);
+  CHECK(whole.carried_bytes == 100 * kValue);
   CHECK_FALSE(whole.spills);
   // Without outputs c2's is measured and forgotten.
   CHECK(engine.cost({}, 100, false).moved_bytes == 100 * 2 * kValue);
   // Batches of 10 on two threads: two at a time.
   const Cost batches = engine.cost({.semantics = Semantics::batch, .batch = 10}, 100, false);
-  CHECK(batches.frontier_bytes == 20 * kValue);
+  CHECK(batches.carried_bytes == 20 * kValue);
   CHECK(batches.moved_bytes == 100 * 2 * kValue);
   CHECK(engine.cost({.semantics = Semantics::source}, 100, false).moved_bytes == 0);
-  CHECK(engine.cost({.policy = Policy::source}, 100, true).frontier_bytes == 0);
+  CHECK(engine.cost({.policy = Policy::source}, 100, true).carried_bytes == 0);
   CHECK(engine.cost({.policy = Policy::batch, .batch = 10}, 100, true).moved_bytes == 100 * 4 * kValue);
 
   // One byte too few for 100 images: c2's cannot be computed again, for it depends on what was measured.

@@ -54,6 +54,7 @@ const std::vector<std::vector<std::size_t>> kDomains{{0, 3, 4, 7, 9, 11}, {1, 10
 
 }  // namespace
 
+// Oracle: the engine's run on each domain's images alone.
 TEST_CASE("Domains measured in one sweep are those measured alone, bit for bit", "[adapt]") {
   const Mode mode =
       GENERATE(Mode{}, Mode{.semantics = Semantics::source}, Mode{.policy = Policy::blend, .prior_images = 4.0},
@@ -87,6 +88,7 @@ TEST_CASE("Domains measured in one sweep are those measured alone, bit for bit",
     CHECK(together.domains[0].measured[1].mean != together.domains[2].measured[1].mean);
 }
 
+// Oracle: the run of that policy on the domain's images alone.
 TEST_CASE("A domain may be treated by another policy than the rest", "[adapt]") {
   Engine engine(two_levels(), {.threads = 2});
   const Mode blend{.policy = Policy::blend, .prior_images = 16.0};
@@ -114,6 +116,7 @@ TEST_CASE("Domains that are not measured alike are refused", "[adapt]") {
   CHECK_NOTHROW(run({.policy = Policy::mean_only}));
 }
 
+// Law: domains partition the images: none is left over, shared or empty.
 TEST_CASE("Domains are all images once", "[adapt]") {
   Engine engine(two_levels(), {});
   const auto run = [&](std::vector<std::vector<std::size_t>> groups) {
@@ -127,6 +130,7 @@ TEST_CASE("Domains are all images once", "[adapt]") {
   CHECK_FALSE(run({{0, 1}, {2}}).outputs);
 }
 
+// Oracle: the run on each domain's images alone, the flawed one among them.
 TEST_CASE("An image that is not finite costs its own domain one image", "[adapt]") {
   const Mode mode = GENERATE(Mode{}, Mode{.semantics = Semantics::batch, .batch = 2, .shuffle = 9},
                              Mode{.policy = Policy::batch, .batch = 2});

@@ -6,6 +6,7 @@
 #include "shiftnorm/container/safetensors.hpp"
 #include "shiftnorm/core/file.hpp"
 #include "shiftnorm/graph/fold.hpp"
+#include "support/near.hpp"
 #include "support/shared_data.hpp"
 
 using namespace shiftnorm;
@@ -43,11 +44,8 @@ std::vector<graph::FoldedLayer> known(const graph::Graph& g, std::vector<graph::
   return layers;
 }
 
-double largest_difference(const Outputs& a, const Outputs& b) {
-  double largest = 0;
-  for (std::size_t i = 0; i < a.values.size(); ++i)
-    largest = std::max(largest, std::abs(static_cast<double>(a.values[i]) - static_cast<double>(b.values[i])));
-  return largest;
+void check_equal_logits(const Outputs& found, const Outputs& expected) {
+  CHECK_THAT(test::as_doubles(found.values), test::EachNear(test::as_doubles(expected.values), 1e-3));
 }
 
 }  // namespace
@@ -70,10 +68,10 @@ TEST_CASE("golden: a folded ResNet-20 with known source statistics adapts as the
   for (std::size_t i = 0; i < 19; ++i) CHECK(found.batch_norms()[i].level == expected.batch_norms()[i].level);
 
   const Mode source{.policy = Policy::source};
-  CHECK(largest_difference(*found.run(source, images, kSameImages, {}).outputs,
-                           *expected.run(source, images, kSameImages, {}).outputs) < 1e-3);
+  check_equal_logits(*found.run(source, images, kSameImages, {}).outputs,
+                     *expected.run(source, images, kSameImages, {}).outputs);
   const ModeResult adapted = found.run({}, images, kSameImages, {});
-  CHECK(largest_difference(*adapted.outputs, *expected.run({}, images, kSameImages, {}).outputs) < 1e-3);
+  check_equal_logits(*adapted.outputs, *expected.run({}, images, kSameImages, {}).outputs);
 
   // What a file would hold: the network without BatchNorms, with the statistics in its weights and biases. Parameters
   // keep their ids.
@@ -90,7 +88,7 @@ TEST_CASE("golden: a folded ResNet-20 with known source statistics adapts as the
   }
   Engine last(deployed, {.threads = 2});
   // As above: every weight was rounded to float32 once more.
-  CHECK(largest_difference(last.infer({}, images, {}), *adapted.outputs) < 1e-3);
+  check_equal_logits(last.infer({}, images, {}), *adapted.outputs);
 }
 
 // Oracle: golden accuracy of unfolded adabn, 52.6 % (263 of 500); issue: at most 2 points below it.

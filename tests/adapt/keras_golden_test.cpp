@@ -201,6 +201,7 @@ std::vector<std::string> texts_of(const container::Json& list) {
 
 }  // namespace
 
+// Oracle: the float64 evaluation, as above.
 TEST_CASE("golden: every Keras model gives its outputs, statistics and averages", "[golden]") {
   const auto shared = test::shared_data("golden: every Keras model gives its outputs, statistics and averages");
   if (!shared) return;
@@ -230,6 +231,7 @@ TEST_CASE("golden: every Keras model gives its outputs, statistics and averages"
   }
 }
 
+// Oracle: the settings in each golden file; docs/reference/estimators.md#stored-variance.
 TEST_CASE("golden: epsilon, momentum and stored variance of every Keras BatchNorm are the file's", "[golden]") {
   const auto shared =
       test::shared_data("golden: epsilon, momentum and stored variance of every Keras BatchNorm are the file's");

@@ -297,6 +297,8 @@ TEST_CASE("An interrupted measurement goes on to the same bits", "[adapt]") {
 }
 
 // A state_dict of track_running_stats=False: neither zeros nor ones stand in for what is not there.
+// Oracle: the same network with statistics, which these modes do not read; the others are those that
+// docs/reference/estimators.md refuses.
 TEST_CASE("Without source statistics only modes that need none run", "[adapt]") {
   graph::Graph g;
   const ValueId x = norm(g, "bn1", conv(g, "c1", g.add_input("x", Shape{1, 2, 5, 5}), 2, 3), 3);

@@ -49,6 +49,7 @@ TEST_CASE("blend weighs the source as a prior of N images", "[adapt]") {
   CHECK(apply({.policy = Policy::blend, .source_weight = 1.0})[0].mean == kSource[0].mean);
 }
 
+// Oracle: the formula of docs/reference/estimators.md#policies, worked by hand.
 TEST_CASE("mixture adds the variance between the two means", "[adapt]") {
   // 0.5 * 1 + 0.5 * 9 + 0.25 * (0 - 4)^2 = 9; the second channel's means are equal: 10.
   const auto out = apply({.policy = Policy::mixture, .source_weight = 0.5});
@@ -64,6 +65,7 @@ TEST_CASE("mean-only and variance-only take one of the two", "[adapt]") {
   CHECK(apply({.policy = Policy::variance_only})[0].variance == kTarget[0].variance);
 }
 
+// Oracle: floor(C (L-1-l) / (L-1)) channels by the distances of docs/reference/estimators.md#policies, by hand.
 TEST_CASE("hybrid-decay keeps the target where channels moved least, fewer in deeper layers", "[adapt]") {
   const auto out = apply({.policy = Policy::hybrid_decay});
   CHECK(out[0].mean == kTarget[0].mean);  // l = 0: all

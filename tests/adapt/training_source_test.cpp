@@ -47,6 +47,7 @@ Mode by_batch(std::int64_t batch) { return {.policy = Policy::batch, .batch = ba
 
 }  // namespace
 
+// Oracle: policy `batch` on a network without the mark (the law above).
 TEST_CASE("the source of a layer in training mode is each batch's own statistics", "[adapt]") {
   Engine marked(two_levels(0), {.threads = 2}), fixed(two_levels(3), {.threads = 2}),
       plain(two_levels(-1), {.threads = 2});
@@ -64,9 +65,10 @@ TEST_CASE("the source of a layer in training mode is each batch's own statistics
   CHECK(source.statistics[1].mean == marked.source()[1].mean);  // which the file set to inference mode would use
   for (const Mode& mode : {Mode{}, Mode{.semantics = Semantics::source}, Mode{.policy = Policy::disabled}, by_batch(5)})
     CHECK(outputs(marked, mode) == outputs(plain, mode));
-  CHECK(marked.cost({.policy = Policy::source}, 10, true).frontier_bytes > 0);
+  CHECK(marked.cost({.policy = Policy::source}, 10, true).carried_bytes > 0);
 }
 
+// Oracle: policy `batch` of the same domains on a network without the mark.
 TEST_CASE("domains of such a source do not share batches", "[adapt]") {
   Engine marked(two_levels(0), {.threads = 2}), plain(two_levels(-1), {.threads = 2});
   const Images images = pictures();

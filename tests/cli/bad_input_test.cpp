@@ -26,11 +26,13 @@ std::vector<std::string> recalibrate(const std::string& checkpoint, std::vector<
 
 }  // namespace
 
+// Oracle: docs/reference/command-line.md#exit-codes, and the name that was given.
 TEST_CASE("a missing checkpoint", "[cli]") {
   const test::Workplace place;
   test::check_refused(place, recalibrate("none.pth", {"--arch", "cifar_resnet20"}), 3, "none.pth");
 }
 
+// Oracle: docs/reference/command-line.md#exit-codes, and the name that was given.
 TEST_CASE("a missing data set, a missing YAML", "[cli]") {
   const test::Workplace place;
   test::check_refused(place,
@@ -51,9 +53,10 @@ TEST_CASE("a run of bad images alone ends with exit 3 and counts the reasons", "
   test::check_refused(place,
                       {"evaluate", "net.safetensors", "--arch", "cifar_resnet20", "--data", "bad", "--preprocess",
                        "cifar10", "--quiet"},
-                      3, "; 4 are bad (3 is no image: its first bytes are of no known format, 1 ");
+                      3, "; 4 are bad (3 is not an image: its first bytes match no known format, 1 ");
 }
 
+// Oracle: docs/reference/command-line.md#exit-codes: 3 for a damaged file.
 TEST_CASE("a truncated checkpoint", "[cli]") {
   const test::Workplace place;
   std::vector<std::byte> bytes = read_file(place / "net.safetensors");
@@ -63,6 +66,7 @@ TEST_CASE("a truncated checkpoint", "[cli]") {
 }
 
 // The classic attack, protocol 0: GLOBAL os.system, a tuple of one string, REDUCE. It would leave a file behind.
+// Law: nothing in a file is executed.
 TEST_CASE("a pickle that names os.system is refused by that name and runs nothing", "[cli]") {
   const test::Workplace place;
   write_file(place / "evil.pth", std::string_view("cos\nsystem\n(S'touch executed'\ntR."));
@@ -72,6 +76,7 @@ TEST_CASE("a pickle that names os.system is refused by that name and runs nothin
   CHECK_FALSE(std::filesystem::exists(place / "executed"));
 }
 
+// Oracle: the architecture that wrote the file.
 TEST_CASE("a wrong architecture, an unknown one, none", "[cli]") {
   const test::Workplace place;
   test::check_refused(place, recalibrate("net.safetensors", {"--arch", "cifar_resnet56"}), 3,
@@ -83,12 +88,14 @@ TEST_CASE("a wrong architecture, an unknown one, none", "[cli]") {
   test::check_refused(place, recalibrate("net.safetensors"), 2, "it fits cifar_resnet20");
 }
 
+// Oracle: docs/reference/command-line.md#exit-codes: 3.
 TEST_CASE("a checkpoint without BatchNorm has nothing to recalibrate", "[cli]") {
   const test::Workplace place;
   write_file(place / "text.pth", "this is no checkpoint");
   test::check_refused(place, recalibrate("text.pth", {"--arch", "cifar_resnet20"}), 3, "text.pth");
 }
 
+// Oracle: docs/reference/command-line.md#exit-codes: one bad file alone never gives 4.
 TEST_CASE("a text file renamed .jpg is left out, named and counted, and one alone never fails the run", "[cli]") {
   const test::Workplace place;
   write_file(place / "images" / "a" / "notes.jpg", "not an image\n");
@@ -109,22 +116,25 @@ TEST_CASE("a text file renamed .jpg is left out, named and counted, and one alon
   CHECK(test::shiftnorm(place.path(), {"run", "x.yaml", "--quiet", "--max-bad", "2"}).exit == 0);
 }
 
+// Oracle: docs/reference/command-line.md#exit-codes: 3.
 TEST_CASE("only text files renamed .jpg: no data set", "[cli]") {
   const test::Workplace place(0);
   write_file(place / "images" / "a" / "notes.jpg", "not an image\n");
   test::check_refused(place, recalibrate("net.safetensors", {"--arch", "cifar_resnet20"}), 3, "notes.jpg");
 }
 
+// Oracle: line and column counted by hand.
 TEST_CASE("an unknown YAML key and a negative batch, in the YAML and on the command line", "[cli]") {
   const test::Workplace place;
   place.write_yaml("x.yaml", "[source]", "evaluat: {}\n");
-  test::check_refused(place, {"run", "x.yaml"}, 2, "x.yaml:7:1: evaluat is no key; nearest is 'evaluate'");
+  test::check_refused(place, {"run", "x.yaml"}, 2, "x.yaml:7:1: evaluat is not a key; nearest is 'evaluate'");
   place.write_yaml("y.yaml", "[{policy: adabn, semantics: batch, estimator: batch-mean, batch: -5}]");
   test::check_refused(place, {"run", "y.yaml"}, 2, "y.yaml:5:73: modes[0].batch = -5; expected an integer from 1");
   test::check_refused(place, recalibrate("net.safetensors", {"--arch", "cifar_resnet20", "--batch", "-5"}), 2,
                       "--batch = -5; expected an integer from 1");
 }
 
+// Oracle: docs/reference/command-line.md: what each option may go with.
 TEST_CASE("refusals of the command line", "[cli]") {
   const test::Workplace place;
   const std::vector<std::string> arch{"--arch", "cifar_resnet20"};
@@ -133,9 +143,9 @@ TEST_CASE("refusals of the command line", "[cli]") {
     return recalibrate("net.safetensors", more);
   };
   test::check_refused(place, with({"--policy", "batch"}), 2, "policy batch: its statistics change with every batch");
-  test::check_refused(place, with({"--polcy", "adabn"}), 2, "--polcy is no option (nearest is '--policy')");
+  test::check_refused(place, with({"--polcy", "adabn"}), 2, "--polcy is not an option (nearest is '--policy')");
   test::check_refused(place, with({"--domain", "scanner"}), 2, "the samples have no 'scanner'");
-  test::check_refused(place, with({"--domain", "scanner", "--resume"}), 2, "--resume: goes on with one estimate");
+  test::check_refused(place, with({"--domain", "scanner", "--resume"}), 2, "--resume: continues one estimate");
   test::check_refused(place, with({"--domain", "scanner", "--max-images", "auto"}), 2,
                       "--max-images = auto: reads until");
   test::check_refused(place, with({"--threads", "0"}), 2, "--threads = 0; expected an integer from 1 to 1024");
@@ -154,26 +164,28 @@ TEST_CASE("refusals of the command line", "[cli]") {
   test::check_refused(place, {"recalibrate", "net.safetensors", "--data", "images", "--out", "no/such/x"}, 2,
                       "its folder does not exist");
   test::check_refused(place, {"recalibrate"}, 2, "no CHECKPOINT; expected 'shiftnorm recalibrate CHECKPOINT");
-  test::check_refused(place, {"recalibrat"}, 2, "recalibrat: is no command (nearest is 'recalibrate')");
+  test::check_refused(place, {"recalibrat"}, 2, "recalibrat: is not a command (nearest is 'recalibrate')");
   test::check_refused(place, {}, 2, "no command");
   test::check_refused(place, {"run", "a.yaml", "b.yaml"}, 2, "'b.yaml' after 'a.yaml'; expected one CONFIG.yaml");
-  test::check_refused(place, {"run", "a.yaml", "--seed"}, 2, "--seed is no option");
+  test::check_refused(place, {"run", "a.yaml", "--seed"}, 2, "--seed is not an option");
   test::check_refused(place, {"run", "a.yaml", "--out"}, 2, "--out");
   test::check_refused(place, {"run", "a.yaml", "--out", "x", "--out", "y"}, 2,
                       "--out: given 2 times; expected it once");
 }
 
 // Writing renames over its target, so that a device would be replaced by a file.
-TEST_CASE("an output that is no regular file is refused and left alone", "[cli]") {
+// Law: what is there stays what it is.
+TEST_CASE("an output that is not a regular file is refused and left alone", "[cli]") {
   const test::Workplace place;
   REQUIRE(::mkfifo((place / "pipe").c_str(), 0600) == 0);
   test::check_refused(place,
                       {"recalibrate", "net.safetensors", "--arch", "cifar_resnet20", "--data", "images", "--preprocess",
                        "cifar10", "--quiet", "--out", "pipe"},
-                      2, "--out = pipe: is no regular file");
+                      2, "--out = pipe: is not a regular file");
   CHECK(std::filesystem::is_fifo(place / "pipe"));
 }
 
+// Oracle: by hand: nine folders are left, the network has ten outputs.
 TEST_CASE("classes that do not fit the network are refused before anything is written", "[cli]") {
   const test::Workplace place;
   std::filesystem::remove_all(place / "images" / "j");

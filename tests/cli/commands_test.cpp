@@ -25,6 +25,7 @@ std::vector<std::string> job(const std::string& command, std::vector<std::string
 
 }  // namespace
 
+// Law: the configuration of a run gives the run again.
 TEST_CASE("run leaves a whole run folder whose configuration runs again to the same scores", "[cli]") {
   const test::Workplace place;
   place.write_yaml("small.yaml", "[source, adabn, disabled, {policy: batch, batch: 5}]",
@@ -56,6 +57,7 @@ TEST_CASE("run leaves a whole run folder whose configuration runs again to the s
   CHECK(test::files_below(place.path()) == files);
 }
 
+// Law: all bytes but the statistics' are the original's.
 TEST_CASE("recalibrate writes the same format, differing in statistics alone, also over the original", "[cli]") {
   const test::Workplace place;
   const std::vector<std::byte> original = read_file(place / "net.safetensors");
@@ -88,6 +90,7 @@ TEST_CASE("recalibrate writes the same format, differing in statistics alone, al
   CHECK(read_file(place / "net.safetensors") == adapted);
 }
 
+// Law: threads and order change no bit.
 TEST_CASE("statistics do not depend on threads or on the order of the images", "[cli]") {
   const test::Workplace place;
   CHECK(test::shiftnorm(place.path(), job("recalibrate", {"--out", "one", "--threads", "1", "--quiet"})).exit == 0);
@@ -105,6 +108,7 @@ TEST_CASE("statistics do not depend on threads or on the order of the images", "
   CHECK(read_file(place / "one") == read_file(place / "back"));
 }
 
+// Oracle: predictions.csv and the outputs are of the same images; a share lies in [0, 1].
 TEST_CASE("evaluate scores one mode and writes outputs and predictions", "[cli]") {
   const test::Workplace place;
   const Json json = json_of(test::shiftnorm(
@@ -138,6 +142,7 @@ TEST_CASE("evaluate scores one mode and writes outputs and predictions", "[cli]"
   for (std::size_t i = 0; i < source.size(); ++i) CHECK(source[i] == Approx(adapted[i]).margin(2e-3));
 }
 
+// Law: without labels there is no accuracy; the largest of ten probabilities is 0.1 or more.
 TEST_CASE("evaluate without labels tells confidence and entropy", "[cli]") {
   const test::Workplace place;
   const Json json = json_of(test::shiftnorm(place.path(), {"evaluate", "net.safetensors", "--arch", "cifar_resnet20",
@@ -146,6 +151,7 @@ TEST_CASE("evaluate without labels tells confidence and entropy", "[cli]") {
   CHECK(json.at("metrics").at("confidence").at("value").as_number() >= 0.1);
 }
 
+// Oracle: ResNet-20: 269 722 parameters, 19 BatchNorms.
 TEST_CASE("inspect tells a checkpoint from data", "[cli]") {
   const test::Workplace place;
   const Json bare = json_of(test::shiftnorm(place.path(), {"inspect", "net.safetensors", "--json"}));
@@ -174,6 +180,7 @@ TEST_CASE("inspect tells a checkpoint from data", "[cli]") {
   CHECK(first.at("sha256_stored").as_string().size() == 64);
 }
 
+// Law: what init writes, run accepts; a file that is there stays.
 TEST_CASE("every template of init is valid and never overwrites", "[cli]") {
   const test::Workplace place;
   const std::string name = GENERATE("imagenet", "dicom", "cifar10");
@@ -185,7 +192,7 @@ TEST_CASE("every template of init is valid and never overwrites", "[cli]") {
   CHECK_FALSE(std::filesystem::exists(place / "runs"));
   const Call twice = test::shiftnorm(place.path(), {"init", name});
   CHECK(twice.exit == 2);
-  CHECK_THAT(twice.err, Catch::Matchers::Contains("is there already"));
+  CHECK_THAT(twice.err, Catch::Matchers::Contains("exists already"));
 }
 
 // Oracle: docs/reference/command-line.md, exit codes.

@@ -125,6 +125,7 @@ const std::vector<std::string> kNames{"bkl", "mel", "nv"};
 
 }  // namespace
 
+// Oracle: folder k holds grey 20 k, which the network answers with class k.
 TEST_CASE("numeric class folders are taken in their order, and the outputs are told", "[cli]") {
   const Place place;
   std::string table = "path,label\n";
@@ -135,7 +136,7 @@ TEST_CASE("numeric class folders are taken in their order, and the outputs are t
   const Call folders = place.evaluate("net12.onnx", "numeric");
   check_accuracy(folders, "100.0");
   CHECK_THAT(folders.err, Contains("outputs by class: 0 is '0', 1 is '1', 2 is '2'") &&
-                              Contains("class folders are numbers and are taken in their order"));
+                              Contains("class folders are numbers and taken in numerical order"));
   write_file(place.dir.path() / "numeric.csv", table);
   check_accuracy(place.evaluate("net12.onnx", "numeric", {"--labels", "numeric.csv"}), "100.0");
   // The order of text, on request, is right for two of twelve: 0 and 1.
@@ -144,6 +145,7 @@ TEST_CASE("numeric class folders are taken in their order, and the outputs are t
                 "--classes: '10' is named twice");
 }
 
+// Oracle: the network above: joined rightly, every image is right.
 TEST_CASE("tables as they come are joined, or say what they lack", "[cli]") {
   const Place place;
   check_accuracy(place.labelled(rows("path,label", "ISIC_{i}.bmp,{c}", kNames)), "100.0");
@@ -163,7 +165,7 @@ TEST_CASE("tables as they come are joined, or say what they lack", "[cli]") {
                                   {"--key", "image_id", "--label", "dx"});
   check_accuracy(ham, "100.0");
   CHECK_THAT(ham.err, Contains("column 'image_id' as path without its extension: 6 images matched"));
-  // What is missing is no third class.
+  // What is missing is not a third class.
   check_refused(place.labelled(rows("path,label", "ISIC_{i}.bmp,{c}", {"bkl", "mel", "NaN"})), 2,
                 "2 classes (bkl, mel); expected 3");
   check_refused(place.labelled("path,MEL,NV,BCC\nelsewhere/ISIC_0.bmp,1,0,0\n", {"--label", "MEL,NV,BCC"}), 2,
@@ -174,12 +176,13 @@ TEST_CASE("tables as they come are joined, or say what they lack", "[cli]") {
                  "100.0");
 }
 
+// Oracle: by hand: the findings of each row.
 TEST_CASE("several findings in one column are taken apart on request", "[cli]") {
   const Place place;
   const std::string table = rows("path,Finding Labels", "ISIC_{i}.bmp,{c}", {"Mass", "Mass|Nodule", "No Finding"});
   const Call whole = place.labelled(table, {"--label", "Finding Labels"});
   check_accuracy(whole, "100.0");
-  CHECK_THAT(whole.err, Contains("split: '|'} (--label-split '|') takes them apart"));
+  CHECK_THAT(whole.err, Contains("split: '|'} (--label-split '|') splits them"));
   const Call apart = place.labelled(table, {"--label", "Finding Labels", "--label-split", "|", "--json"});
   INFO(apart.err);
   REQUIRE(apart.exit == 0);
@@ -199,12 +202,13 @@ TEST_CASE("several findings in one column are taken apart on request", "[cli]") 
   check_refused(place.labelled(table, {"--label", "a,b", "--label-split", "|"}), 2, "expected one column as --label");
 }
 
+// Oracle: the model's output of 3 x 8 x 8.
 TEST_CASE("outputs that are maps are said to be maps", "[cli]") {
   const Place place;
   const Call evaluated = place.evaluate("maps.onnx", "skin");
   INFO(evaluated.err);
   CHECK(evaluated.exit == 0);
-  CHECK_THAT(evaluated.out, Contains("the network gives [3, 8, 8] for each image and no vector of class scores"));
+  CHECK_THAT(evaluated.out, Contains("the network gives [3, 8, 8] for each image, not a vector of class scores"));
   write_file(place.dir.path() / "t.csv", rows("path,label", "ISIC_{i}.bmp,{c}", kNames));
   const auto yaml = [&](const std::string& more) {
     write_file(place.dir.path() / "x.yaml",
@@ -219,7 +223,8 @@ TEST_CASE("outputs that are maps are said to be maps", "[cli]") {
   CHECK(run.exit == 0);
   CHECK_THAT(run.out, Contains("the outputs of 2 modes are not scored") && Contains("--outputs FILE.safetensors"));
   CHECK(fs::exists(place.dir.path() / "runs" / "x" / "stats" / "adabn.bnstats"));
-  check_refused(yaml(", labels: t.csv, label: label"), 2, "no vector of class scores, so that labels score nothing");
+  check_refused(yaml(", labels: t.csv, label: label"), 2,
+                "not a vector of class scores, so labels have nothing to score");
   check_refused(place.evaluate("maps.onnx", "skin", {"--labels", "t.csv", "--label", "label"}), 2,
-                "labels score nothing");
+                "labels have nothing to score");
 }

@@ -139,6 +139,7 @@ TEST_CASE("an attribute of DICOM objects is their label", "[cli]") {
   test::check_refused(place, {"inspect", "archive", "--label-tag", "Modality", "--label-map", "CR"}, 2, "VALUE=CLASS");
 }
 
+// Oracle: the archive as it is made: one image, and no marker in any output.
 TEST_CASE("inspect takes one object for data, and masks whom it counts", "[cli]") {
   const test::Workplace place(0);
   put_archive(place / "archive");
@@ -187,17 +188,18 @@ TEST_CASE("what is wrong with an object and does not matter is said", "[cli]") {
   bytes.resize(bytes.size() + 512);
   write_file(place / "padded", bytes);
   const Call inspected = test::shiftnorm(place.path(), {"inspect", "padded", "--pixels"});
-  CHECK_THAT(inspected.out, Catch::Matchers::Contains("1 object: zeros behind the data set") &&
-                                Catch::Matchers::Contains("\n  zeros behind the data set\n"));
+  CHECK_THAT(inspected.out, Catch::Matchers::Contains("1 object: zeros after the data set") &&
+                                Catch::Matchers::Contains("\n  zeros after the data set\n"));
   CHECK_THAT(test::shiftnorm(place.path(), {"inspect", "padded", "--pixels", "--json"}).out,
-             Catch::Matchers::Contains("\"zeros behind the data set\""));
+             Catch::Matchers::Contains("\"zeros after the data set\""));
   write_file(place / "steps.yaml", kSteps);
   CHECK_THAT(test::shiftnorm(place.path(), {"evaluate", "net.safetensors", "--arch", "cifar_resnet20", "--data",
                                             "padded", "--preprocess", "steps.yaml"})
                  .err,
-             Catch::Matchers::Contains("1 object: zeros behind the data set"));
+             Catch::Matchers::Contains("1 object: zeros after the data set"));
 }
 
+// Oracle: the archive as it is made.
 TEST_CASE("attributes select DICOM objects on the command line", "[cli]") {
   const test::Workplace place(0);
   put_archive(place / "archive");

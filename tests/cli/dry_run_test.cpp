@@ -19,7 +19,7 @@ Json text_at(const Json& object, const char* key) {
 
 }  // namespace
 
-// Law: what the plan says a mode takes over, and computes itself, is what the run's results say of it.
+// Law: what the plan says a mode reuses, and computes itself, is what the run's results say of it.
 TEST_CASE("a dry run tells what the run then does, and writes nothing", "[cli]") {
   const test::Workplace place(3);
   place.write_yaml("r.yaml",
@@ -66,14 +66,16 @@ TEST_CASE("a dry run tells what the run then does, and writes nothing", "[cli]")
     CHECK(std::filesystem::exists(place / "real" / file.as_string()));
 }
 
+// Oracle: the 20 images of the workplace; the YAML that is printed runs again to the same text.
 TEST_CASE("a dry run is the YAML with the plan as its comments", "[cli]") {
   const test::Workplace place;
   place.write_yaml("r.yaml", "[source, adabn]");
   const Call dry = test::shiftnorm(place.path(), {"run", "r.yaml", "--dry-run", "--out", "o"});
-  CHECK_THAT(dry.out, Contains("\n# target    20 images, 20 labelled, 0 skipped, patients not told; 10 classes: a 2") &&
-                          Contains("\n# mode      adabn: measures 20 images (layerwise, population)") &&
-                          Contains("\n# memory    ") && Contains("no scratch file") &&
-                          Contains("from a probe of 16 images") && Contains("\n# writes    o: config.yaml"));
+  CHECK_THAT(dry.out,
+             Contains("\n# target    20 images, 20 labelled, 0 skipped, patients not identified; 10 classes: a 2") &&
+                 Contains("\n# mode      adabn: measures 20 images (layerwise, population)") &&
+                 Contains("\n# memory    ") && Contains("no scratch file") && Contains("from a probe of 16 images") &&
+                 Contains("\n# writes    o: config.yaml"));
   write_file(place / "again.yaml", dry.out);
   // Paths of the resolved YAML hold from the run folder.
   CHECK(test::shiftnorm(place.path(), {"run", "again.yaml", "--root", "o", "--dry-run", "--out", "o"}).exit == 0);
@@ -83,7 +85,7 @@ TEST_CASE("a dry run is the YAML with the plan as its comments", "[cli]") {
   test::check_refused(place, {"run", "r.yaml", "--dry-run", "--set", "data.classes=[x, y]"}, 2, "expected");
 }
 
-// The frontier of 20 images is larger than what is left of 1 MB. Oracle: the same command without a limit.
+// What is carried for 20 images is larger than what is left of 1 MB. Oracle: the same command without a limit.
 TEST_CASE("a scratch file is told before the work, and changes no bit", "[cli]") {
   const test::Workplace place;
   place.write_yaml("r.yaml", "[source, adabn]");

@@ -1,4 +1,4 @@
-// What the program says of an estimate, and how it goes on with one, as a user meets it.
+// What the program says about an estimate, and how it continues one, as a user meets it.
 #include <algorithm>
 #include <array>
 #include <catch2/catch.hpp>
@@ -41,6 +41,7 @@ void write_without_statistics(const test::Workplace& place) {
 
 }  // namespace
 
+// Oracle: the names that adapt lists.
 TEST_CASE("every policy, semantics and estimator is listed by --help and taken by options and YAML alike", "[cli]") {
   const test::Workplace place(1);
   const std::string help = done(place, {"recalibrate", "--help"}).out,
@@ -100,11 +101,11 @@ TEST_CASE("an interrupted recalibration keeps what it has and goes on with --res
   CHECK_THAT(call.err, Contains("part.interrupted: keeps what was measured; the same command with --resume"));
   REQUIRE(std::filesystem::exists(place / "part.interrupted"));
   CHECK_FALSE(std::filesystem::exists(place / "part"));
-  test::check_refused(place, {"stats", "show", "part.interrupted"}, 3, "is of an estimate that was interrupted");
+  test::check_refused(place, {"stats", "show", "part.interrupted"}, 3, "belongs to an estimate that was interrupted");
   test::check_refused(place,
                       recalibration({"--policy", "blend", "--prior-images", "4", "--semantics", "batch", "--batch", "3",
                                      "--out", "part", "--resume", "--quiet"}),
-                      2, "part.interrupted: is of an estimate with other options");
+                      2, "part.interrupted: belongs to an estimate with other options");
   done(place, with({"--out", "part", "--stats-out", "part.bnstats", "--quiet", "--resume"}));
   CHECK(read_file(place / "part") == read_file(place / "whole"));
   CHECK(read_file(place / "part.bnstats") == read_file(place / "whole.bnstats"));
@@ -134,13 +135,14 @@ TEST_CASE("with --max-images auto as many images are read as the layers need", "
                       2, "--max-images = auto: is for recalibrate");
 }
 
+// Oracle: docs/reference/estimators.md: batches of 4 images of one class, 1/4 of the variance.
 TEST_CASE("few images, pure batches and what batch-mean loses are told", "[cli]") {
   const test::Workplace place(4);
   const Call few = done(place, recalibration({"--max-images", "1", "--out", "one"}));
-  CHECK_THAT(few.err, Contains("one image does not tell whether the statistics have settled"));
+  CHECK_THAT(few.err, Contains("one image does not show whether the statistics have settled"));
   const Call pure = done(place, recalibration({"--semantics", "batch", "--estimator", "batch-mean", "--batch", "4",
                                                "--shuffle", "off", "--out", "pure", "--json"}));
-  CHECK_THAT(pure.err, Contains("10 of 10 batches hold images of one class alone"));
+  CHECK_THAT(pure.err, Contains("10 of 10 batches hold images of only one class"));
   CHECK_THAT(pure.err, Contains("batch-mean loses about 1/4 of the variance between images"));
   const Json settling = container::parse_json(pure.out).at("settling");
   CHECK(settling.at("layers").as_array().size() == 19);
@@ -150,6 +152,7 @@ TEST_CASE("few images, pure batches and what batch-mean loses are told", "[cli]"
   CHECK_THAT(ragged.err, Contains("counts the last batch of 8 image(s) as much as one of 16"));
 }
 
+// Oracle: 19 BatchNorms; statistics of random weights and of images differ.
 TEST_CASE("inspect shows how far measured statistics lie from a checkpoint's own", "[cli]") {
   const test::Workplace place;
   done(place, recalibration({"--stats-out", "s.bnstats"}));  // --out may be left out
@@ -162,6 +165,7 @@ TEST_CASE("inspect shows how far measured statistics lie from a checkpoint's own
   test::check_refused(place, recalibration({}), 2, "--out: missing");
 }
 
+// Oracle: docs/reference/estimators.md#files-without-source-statistics.
 TEST_CASE("a file without running statistics is an explicit case", "[cli]") {
   const test::Workplace place;
   write_without_statistics(place);

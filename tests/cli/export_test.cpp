@@ -49,6 +49,7 @@ TEST_CASE("export and recalibrate write ONNX where the name asks for it", "[cli]
   CHECK(occurrences(folded, provenance.at("statistics_sha256").as_string()) == 1);
 }
 
+// Law: statistics go only with the description that they were measured with.
 TEST_CASE("statistics of a described network ask for its description", "[cli]") {
   const test::Workplace place;
   done(place, {"export", "net.safetensors", "--arch", "cifar_resnet20", "--out", "g.onnx"});
@@ -61,6 +62,7 @@ TEST_CASE("statistics of a described network ask for its description", "[cli]") 
   CHECK(read_file(place / "a.safetensors") == read_file(place / "b.safetensors"));
 }
 
+// Law: without statistics a copy has the original's bytes.
 TEST_CASE("a network converts without statistics, under its own or none", "[cli]") {
   const test::Workplace place;
   CHECK(done(place, {"export", "net.safetensors", "--arch", "cifar_resnet20", "--out", "a.onnx"}).out ==
@@ -75,6 +77,7 @@ TEST_CASE("a network converts without statistics, under its own or none", "[cli]
   CHECK(after.at("conv1.weight").to_float() == before.at("conv1.weight").to_float());
 }
 
+// Oracle: an ONNX file spells its operators: ResNet-20 has 19 BatchNormalizations.
 TEST_CASE("an experiment's export converts too", "[cli]") {
   const test::Workplace place;
   place.write_yaml("e.yaml", "[source, adabn]", "export: {mode: adabn, path: adapted.onnx}\n");
@@ -82,6 +85,7 @@ TEST_CASE("an experiment's export converts too", "[cli]") {
   CHECK(occurrences(bytes_of(place / "run/adapted.onnx"), "BatchNormalization") == 19);
 }
 
+// Oracle: docs/reference/command-line.md#export.
 TEST_CASE("an export that cannot be is refused in one line", "[cli]") {
   const test::Workplace place;
   test::check_refused(place,

@@ -84,6 +84,7 @@ TEST_CASE("inspect counts what a DICOM archive holds", "[cli]") {
   CHECK(json.at("histograms").at("after").as_array().empty());
 }
 
+// Law: no marker of a site in any output unless it is asked for.
 TEST_CASE("inspect names sites only when told to", "[cli]") {
   const test::Workplace place(0);
   put_mixed_archive(place / "archive");
@@ -113,6 +114,7 @@ TEST_CASE("inspect shows the intensities that a network gets", "[cli]") {
 }
 
 // Pixels of patients: docs/reference/dicom.md#privacy.
+// Law: no picture unless asked for; none of ultrasound.
 TEST_CASE("the page of inspect holds no picture unless asked, and none of ultrasound", "[cli]") {
   const test::Workplace place(0);
   put_mixed_archive(place / "archive");
@@ -129,9 +131,10 @@ TEST_CASE("the page of inspect holds no picture unless asked, and none of ultras
   const std::string more(as_text(read_file(place / "more.html")));
   CHECK(count(more, "<img") == 3);
   CHECK_THAT(more, Catch::Matchers::Contains("1 picture not shown"));
-  test::check_refused(place, {"inspect", "archive", "--thumbnails", "9"}, 2, "expected --html FILE beside it");
+  test::check_refused(place, {"inspect", "archive", "--thumbnails", "9"}, 2, "expected --html FILE with it");
 }
 
+// Oracle: by hand: 20 images of 32 x 32 x 3 values.
 TEST_CASE("inspect looks into folders and arrays alike", "[cli]") {
   const test::Workplace place;
   const Json folder = json_of(test::shiftnorm(
@@ -161,6 +164,7 @@ TEST_CASE("inspect says the same with any number of threads", "[cli]") {
   CHECK(with("1") == with("3"));
 }
 
+// Oracle: the recalibration before: adabn from 20 images.
 TEST_CASE("inspect shows where an adapted checkpoint comes from", "[cli]") {
   const test::Workplace place;
   REQUIRE(test::shiftnorm(place.path(), {"recalibrate", "net.safetensors", "--arch", "cifar_resnet20", "--data",
@@ -171,14 +175,14 @@ TEST_CASE("inspect shows where an adapted checkpoint comes from", "[cli]") {
   CHECK_THAT(test::shiftnorm(place.path(), {"inspect", "adapted.safetensors"}).out,
              Catch::Matchers::Contains("adabn, layerwise, population, from 20 images"));
   CHECK(json_of(test::shiftnorm(place.path(), {"inspect", "net.safetensors", "--json"})).at("provenance").is_null());
-  // Beside a file that it does not tell of it is not believed.
+  // Beside another file it is not believed.
   fs::copy_file(place / "adapted.safetensors.provenance.json", place / "net.safetensors.provenance.json");
   const Call other = test::shiftnorm(place.path(), {"inspect", "net.safetensors", "--json"});
   CHECK(json_of(other).at("provenance").is_null());
-  CHECK_THAT(other.err, Catch::Matchers::Contains("tells of another file"));
+  CHECK_THAT(other.err, Catch::Matchers::Contains("belongs to another file"));
 }
 
-// Oracle: ResNet-50's published number of parameters (torchvision); the file's weights stand in ConstantOfShape nodes.
+// Oracle: ResNet-50's published number of parameters (torchvision); the file's weights are in ConstantOfShape nodes.
 // Oracle: the attribute training_mode as it is written here (ONNX, BatchNormalization since opset 14).
 TEST_CASE("inspect says which BatchNorms of an ONNX file are in training mode", "[cli]") {
   const test::Workplace place;
@@ -216,6 +220,7 @@ TEST_CASE("inspect says which BatchNorms of an ONNX file are in training mode", 
   CHECK_THAT(test::shiftnorm(place.path(), {"inspect", "plain.onnx"}).out, !Catch::Contains("  mode\n"));
 }
 
+// Oracle: torchvision's ResNet-50: 25 557 032 parameters.
 TEST_CASE("inspect counts parameters that nodes hold", "[cli]") {
   const auto shared = test::shared_data("inspect counts parameters that nodes hold");
   if (!shared) return;

@@ -9,6 +9,7 @@
 using namespace shiftnorm;
 using test::Call;
 
+// Oracle: docs/reference/command-line.md#options-of-every-command.
 TEST_CASE("every command has --help on stdout with the common options", "[cli]") {
   const test::TempDir dir;
   const std::string command = GENERATE("run", "recalibrate", "evaluate", "export", "inspect", "stats", "pull", "init");
@@ -20,6 +21,7 @@ TEST_CASE("every command has --help on stdout with the common options", "[cli]")
     CHECK_THAT(call.out, Catch::Matchers::Contains(option));
 }
 
+// Oracle: docs/reference/command-line.md.
 TEST_CASE("the program tells its commands and its version", "[cli]") {
   const test::TempDir dir;
   const Call help = test::shiftnorm(dir.path(), {"--help"});
@@ -31,6 +33,7 @@ TEST_CASE("the program tells its commands and its version", "[cli]") {
   CHECK(version.out.starts_with("shiftnorm 0."));
 }
 
+// Law: every line is a JSON event.
 TEST_CASE("with --log-format json every line of stderr is an event", "[cli]") {
   const test::Workplace place;
   place.write_yaml("x.yaml", "[source]");
@@ -49,6 +52,7 @@ TEST_CASE("with --log-format json every line of stderr is an event", "[cli]") {
   CHECK(event.at("exit").as_integer() == 3);
 }
 
+// Law: nothing is printed but warnings and errors, of which there are none.
 TEST_CASE("Option --quiet says nothing, and --dry-run --json is a document", "[cli]") {
   const test::Workplace place;
   place.write_yaml("x.yaml", "[source]");

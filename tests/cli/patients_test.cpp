@@ -47,6 +47,7 @@ void check_done(const Call& call) {
 
 }  // namespace
 
+// Oracle: docs/reference/dicom.md#privacy: 11 patients, by hand; no image counts twice.
 TEST_CASE("a checkpoint from few patients is refused unless it is asked for", "[cli]") {
   const test::Workplace place;
   write_list(place, 10);
@@ -65,7 +66,7 @@ TEST_CASE("a checkpoint from few patients is refused unless it is asked for", "[
   test::check_refused(place, from_file, 2, "10 patients; expected at least 11");
   // Nobody counts twice.
   test::check_refused(place, {"stats", "merge", "s.bnstats", "s.bnstats", "--out", "twice.bnstats"}, 2,
-                      "holds images that s.bnstats holds too");
+                      "contains images that s.bnstats contains too");
 
   write_list(place, 11);
   check_done(test::shiftnorm(place.path(), job("recalibrate", {"--semantics", "source", "--stats-out", "t.bnstats",
@@ -75,7 +76,7 @@ TEST_CASE("a checkpoint from few patients is refused unless it is asked for", "[
   CHECK(enough.at("cohort").as_string() == "sufficient");
   // The same images, however the table names them.
   test::check_refused(place, {"stats", "merge", "s.bnstats", "t.bnstats", "--out", "both.bnstats"}, 2,
-                      "holds images that s.bnstats holds too");
+                      "contains images that s.bnstats contains too");
   const Call few =
       test::shiftnorm(place.path(), {"export", "net.safetensors", "--stats", "t.bnstats", "--out", "c.pth"});
   CHECK_THAT(few.err, Contains("only 11 patients: the output may reveal individuals"));
@@ -84,6 +85,7 @@ TEST_CASE("a checkpoint from few patients is refused unless it is asked for", "[
                       2, "domain 'few': 4 patients; expected at least 11");
 }
 
+// Oracle: docs/reference/dicom.md#privacy: 11 patients, by hand.
 TEST_CASE("a run exports from few patients only if its YAML says so", "[cli]") {
   const test::Workplace place;
   write_list(place, 10);
@@ -98,9 +100,10 @@ TEST_CASE("a run exports from few patients only if its YAML says so", "[cli]") {
   // What the network makes of no patients at all.
   check_done(test::shiftnorm(place.path(), {"run", "x.yaml", "--out", "plain"}));
   CHECK(json_in(place / "plain/adapted.safetensors.provenance.json").at("cohort").as_string() ==
-        "not applicable: the data tell no patients");
+        "not applicable: patients are not identified");
 }
 
+// Law: ids stand for paths in that list alone, which only its owner may read.
 TEST_CASE("the list of what ids stand for is the owner's alone, and the only one", "[cli]") {
   const test::Workplace place(1);
   write_list(place, 10);
@@ -108,7 +111,7 @@ TEST_CASE("the list of what ids stand for is the owner's alone, and the only one
   const Call run = test::shiftnorm(
       place.path(), {"run", "x.yaml", "--set", "data.target.path=list.csv", "--out", "out", "--identify", "who.csv"});
   check_done(run);
-  CHECK_THAT(run.err, Contains("who.csv: tells which path each id stands for"));
+  CHECK_THAT(run.err, Contains("who.csv: maps ids to paths"));
   struct stat facts {};
   REQUIRE(::stat((place / "who.csv").c_str(), &facts) == 0);
   CHECK((facts.st_mode & 0777) == 0600);
@@ -117,7 +120,7 @@ TEST_CASE("the list of what ids stand for is the owner's alone, and the only one
   const Call resumed = test::shiftnorm(place.path(), {"run", "x.yaml", "--set", "data.target.path=list.csv", "--out",
                                                       "out", "--resume", "--identify", "later.csv"});
   check_done(resumed);
-  CHECK_THAT(resumed.out, Contains("is finished already"));
+  CHECK_THAT(resumed.out, Contains("is already finished"));
   CHECK(as_text(read_file(place / "later.csv")) == list);
   REQUIRE(::stat((place / "later.csv").c_str(), &facts) == 0);
   CHECK((facts.st_mode & 0777) == 0600);

@@ -207,7 +207,7 @@ TEST_CASE("no command writes or prints what names a person, a place or a date", 
   call({"run", whole, "--out", "again", "--max-bad", "10", "--resume"});
   call({"run", "x.yaml", "--out", "run8", "--set", "data.target.where={PatientID: [MARKERID77]}"}, 3);
 
-  // What goes wrong must not tell either.
+  // Errors must not reveal anything either.
   call(with({"inspect", "MARKER^ARCHIVE", "--labels", "MARKER-AMBIGUOUS.csv"}, {}), 3);
   call(with(with({"evaluate"}, job), {"--labels", "MARKER-FOREIGN.csv", "--key", "AccessionNumber"}), 2);
   call(with(with({"recalibrate"}, job), {"--where", "PatientID=MARKERID99", "--out", "n.safetensors"}), 3);
@@ -220,6 +220,7 @@ TEST_CASE("no command writes or prints what names a person, a place or a date", 
   check_files(place, {"x.yaml", "MARKER^LABELS.csv", "MARKER-AMBIGUOUS.csv", "MARKER-FOREIGN.csv"});
 }
 
+// Law: no marker of the table leaves, in any output of any command.
 TEST_CASE("a table that names patients has its paths and patients kept back", "[cli]") {
   const test::Workplace place(0);
   std::string list = "path,label,patient,institution\n";

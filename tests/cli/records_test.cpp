@@ -51,6 +51,7 @@ TEST_CASE("BCa intervals are what was asked for, computed and recorded", "[cli]"
   }
 }
 
+// Law: what was not done is null or absent.
 TEST_CASE("results say nothing of what was not done", "[cli]") {
   const test::Workplace place;
   place.write_yaml("x.yaml",
@@ -72,6 +73,7 @@ TEST_CASE("results say nothing of what was not done", "[cli]") {
   CHECK(modes[3].at("batch").as_integer() == 8);
 }
 
+// Law: what measured is recorded wherever its statistics go.
 TEST_CASE("records name the libraries that computed, also where the statistics came from elsewhere", "[cli]") {
   const test::Workplace place;
   place.write_yaml("x.yaml", "[source, adabn]", "export: {mode: adabn, path: a.safetensors}\n");
@@ -95,6 +97,7 @@ TEST_CASE("records name the libraries that computed, also where the statistics c
   CHECK(json_at(place / "c.safetensors.provenance.json").at("measured_with").is_null());
 }
 
+// Oracle: the options that were given.
 TEST_CASE("an adapted file tells how its images were chosen and changed", "[cli]") {
   const test::Workplace place(4);
   place.write_yaml("x.yaml", "[source, adabn]", "export: {mode: adabn, path: a.safetensors}\n");
@@ -120,6 +123,7 @@ TEST_CASE("an adapted file tells how its images were chosen and changed", "[cli]
 }
 
 // The rule is that of the authors' repository: decision 0050.
+// Law: the old name gives the bits of the new one; decision 0050.
 TEST_CASE("hybrid is understood, told of and recorded as what it is", "[cli]") {
   const test::Workplace place;
   const std::string note = "policy hybrid is now called hybrid-decay: it is the rule of the repository of Hybrid-TTN";

@@ -47,12 +47,13 @@ std::vector<std::string> evaluate(const std::string& net, const std::vector<std:
 Json document(const std::filesystem::path& file) { return container::parse_json(as_text(read_file(file))); }
 
 const std::string kChoice =
-    "moco.safetensors: holds several sets of weights; module.encoder_q is used, as MoCo's own evaluation does, and not "
-    "module.encoder_k; --weights chooses";
+    "moco.safetensors: holds several sets of weights; module.encoder_q is used, as MoCo's own evaluation does, not "
+    "module.encoder_k (--weights selects another)";
 const std::string kLeft = "strides, dilations, padding and pooling are taken from the architecture";
 
 }  // namespace
 
+// Oracle: decision 0038: MoCo's encoder_q; the other set stays as it is.
 TEST_CASE("a choice among sets of weights is told by every command and kept in the records", "[cli]") {
   const test::Workplace place;
   write_two_sets(place);
@@ -88,6 +89,7 @@ TEST_CASE("a choice among sets of weights is told by every command and kept in t
   CHECK(document(place / "runs/x/results.json").at("model").at("assumptions").as_array().at(0).as_string() == kChoice);
 }
 
+// Law: the set that was not chosen keeps its values.
 TEST_CASE("the option --weights takes another set, and its statistics belong to it", "[cli]") {
   const test::Workplace place;
   write_two_sets(place);
@@ -109,11 +111,12 @@ TEST_CASE("the option --weights takes another set, and its statistics belong to 
       place, {"export", "moco.safetensors", "--stats", "k.bnstats", "--weights", "encoder_q", "--out", "q.pth"}, 2,
       "--stats: statistics of the weights 'encoder_k'; expected those of 'encoder_q'");
   test::check_refused(place, {"inspect", "moco.safetensors", "--weights", "encoder_k"}, 2,
-                      "--weights = encoder_k: begins the names of a network's tensors; expected the network beside it");
+                      "--weights = encoder_k: is a prefix of a network's tensor names; expected the network too");
   test::check_refused(place, evaluate("moco.safetensors", {"--weights", "teacher"}), 2,
                       "moco.safetensors: has no set of weights 'teacher'; expected module.encoder_k, module.encoder_q");
 }
 
+// Oracle: the tensor put in.
 TEST_CASE("left-over tensors are refused by name unless they are allowed", "[cli]") {
   const test::Workplace place;
   Tensors tensors = network(place);
@@ -131,6 +134,7 @@ TEST_CASE("left-over tensors are refused by name unless they are allowed", "[cli
             .exit == 0);
 }
 
+// Oracle: ResNet-20 has 64 features; 20 images.
 TEST_CASE("without a head features come and labels are refused", "[cli]") {
   const test::Workplace place;
   Tensors tensors = network(place);

@@ -55,7 +55,7 @@ TEST_CASE("results lists, filters, compares and exports what runs found out", "[
   CHECK(both.at("source").as_number() == Approx((source_of(0) + source_of(1)) / 2).epsilon(1e-12));
   CHECK_THAT(call({"--metric", "accuracy", "--mean-by", "data.target.shift", "--format", "csv"}),
              Contains("fog,accuracy,1,") && Contains("contrast,accuracy,1,") && Contains("none,accuracy,1,"));
-  test::check_refused(place, {"results", "--mean-by", "nome"}, 2, "--mean-by nome: is in none of the runs");
+  test::check_refused(place, {"results", "--mean-by", "nome"}, 2, "--mean-by nome: is not in any of the runs");
 
   const Json compared = container::parse_json(
       call({"--metric", "accuracy", "--modes", "adabn", "--compare", "one_run", "--sort", "-value", "--json"}));
@@ -75,11 +75,11 @@ TEST_CASE("results lists, filters, compares and exports what runs found out", "[
   CHECK(everything.find(place.path().string()) == std::string::npos);
 
   test::check_refused(place, {"results", "--metric", "acuracy"}, 2,
-                      "--metric acuracy: is in none of the runs; nearest is 'accuracy'");
+                      "--metric acuracy: is not in any of the runs; nearest is 'accuracy'");
   test::check_refused(place, {"results", "--where", "sed=3"}, 2, "nearest is 'seed'");
   test::check_refused(place, {"results", "--where", "seed"}, 2, "--where = seed; expected KEY=VALUE");
   test::check_refused(place, {"results", "--format", "xml"}, 2, "--format = xml; expected one of table, csv");
   test::check_refused(place, {"results", "--compare", "nobody"}, 2, "is neither a mode nor a run of the store");
-  test::check_refused(place, {"results", "--store", "none.sqlite"}, 3, "none.sqlite: is not there");
+  test::check_refused(place, {"results", "--store", "none.sqlite"}, 3, "none.sqlite: does not exist");
   test::check_refused(place, {"results", "--store", "net.safetensors"}, 3, "net.safetensors: ");
 }

@@ -24,6 +24,7 @@ std::map<std::string, std::filesystem::file_time_type> result_times(const std::f
 
 }  // namespace
 
+// Oracle: by hand: 3 shifts by 2 seeds, two of the shifts the same: 6 runs, 4 of them different.
 TEST_CASE("a sweep runs every cell once and sums up", "[cli]") {
   const test::Workplace place;
   place.write_yaml("s.yaml", "[source, adabn]",
@@ -71,6 +72,7 @@ TEST_CASE("a sweep runs every cell once and sums up", "[cli]") {
   CHECK(result_times(place / "runs" / "s").size() == 6);
 }
 
+// Law: what was finished is not computed again; in the end all six runs are there.
 TEST_CASE("a sweep that is killed goes on where it stopped", "[cli]") {
   const int signal = GENERATE(SIGINT, SIGKILL);
   const test::Workplace place(20);
@@ -81,7 +83,7 @@ TEST_CASE("a sweep that is killed goes on where it stopped", "[cli]") {
   CHECK(before.size() >= 3);
   CHECK(before.size() < 6);
   if (signal == SIGINT) {
-    CHECK_THAT(call.err, Contains("the same command with --resume goes on"));
+    CHECK_THAT(call.err, Contains("the same command with --resume continues"));
     CHECK(std::filesystem::exists(place / "runs" / "s" / "sweep.json"));
     CHECK_THAT(std::string(as_text(read_file(place / "runs" / "s" / "report.html"))), Contains("are not finished."));
   }
@@ -96,7 +98,7 @@ TEST_CASE("a sweep that is killed goes on where it stopped", "[cli]") {
 
 namespace {
 
-/// Without what tells how long it took.
+/// Without times.
 Json timeless(const Json& value) {
   if (value.is_array()) {
     Json out = Json::array();
@@ -112,6 +114,7 @@ Json timeless(const Json& value) {
 
 }  // namespace
 
+// Oracle: the same run without an interruption.
 TEST_CASE("a run that is killed goes on behind the modes that were done", "[cli]") {
   const int signal = GENERATE(SIGINT, SIGKILL);
   const test::Workplace place(20);
@@ -138,7 +141,7 @@ TEST_CASE("a run that is killed goes on behind the modes that were done", "[cli]
       test::shiftnorm(place.path(), {"run", "r.yaml", "--out", "part", "--resume", "--log-format", "json"});
   INFO(again.err);
   REQUIRE(again.exit == 0);
-  CHECK_THAT(again.err, Contains("were there already"));
+  CHECK_THAT(again.err, Contains("were done already"));
   CHECK_THAT(again.err, !Contains(R"("mode":"source")") && !Contains(R"("stage":"adapt","mode":"adabn")"));
   CHECK(timeless(json_at(place / "part" / "results.json")) == timeless(json_at(place / "whole" / "results.json")));
   for (const char* file : {"predictions.csv", "adapted.safetensors", "config.yaml", "stats/adabn.bnstats"})
@@ -148,6 +151,7 @@ TEST_CASE("a run that is killed goes on behind the modes that were done", "[cli]
   CHECK(after == before);
 }
 
+// Law: what is kept belongs to one run: another seed or configuration finds nothing.
 TEST_CASE("what is kept of an unfinished run is not kept for another", "[cli]") {
   const test::Workplace place(20);
   place.write_yaml("r.yaml", "[source, disabled, adabn]");
@@ -162,16 +166,17 @@ TEST_CASE("what is kept of an unfinished run is not kept for another", "[cli]") 
   SECTION("other seed") {
     const Call other = test::shiftnorm(place.path(), {"run", "r.yaml", "--out", "part", "--resume", "--set", "seed=9"});
     CHECK(other.exit == 0);
-    CHECK_THAT(other.err, !Contains("were there already"));
+    CHECK_THAT(other.err, !Contains("were done already"));
   }
   SECTION("no --resume") {
     const Call fresh = test::shiftnorm(place.path(), {"run", "r.yaml", "--out", "part"});
     CHECK(fresh.exit == 0);
-    CHECK_THAT(fresh.err, !Contains("were there already"));
+    CHECK_THAT(fresh.err, !Contains("were done already"));
   }
   CHECK_FALSE(std::filesystem::exists(place / ".part.unfinished"));
 }
 
+// Law: a sweep is checked whole before its first run.
 TEST_CASE("a sweep with an impossible cell is refused whole", "[cli]") {
   const test::Workplace place;
   place.write_yaml("s.yaml", "[source]", "sweep: {data.target.limit.per_class: [1, 2]}\n");
@@ -179,6 +184,7 @@ TEST_CASE("a sweep with an impossible cell is refused whole", "[cli]") {
   test::check_refused(place, {"run", "s.yaml", "--set", "model.checkpoint=none.th"}, 3, "none.th");
 }
 
+// Law: a finished run's files keep their times; another seed is another run.
 TEST_CASE("run --resume does not compute a finished run again", "[cli]") {
   const test::Workplace place;
   place.write_yaml("r.yaml");
@@ -192,6 +198,7 @@ TEST_CASE("run --resume does not compute a finished run again", "[cli]") {
   CHECK(container::parse_json(other.out).at("id") != container::parse_json(first.out).at("id"));
 }
 
+// Oracle: by hand: each run, mode and stage ends once.
 TEST_CASE("progress as JSON names the run, the mode and the stage", "[cli]") {
   const test::Workplace place;
   // Other images: on the same ones the second run would take everything over from the first.

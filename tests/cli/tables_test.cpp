@@ -44,6 +44,7 @@ std::string table_of_images(const std::string& prefix) {
 
 }  // namespace
 
+// Oracle: the same images as a folder.
 TEST_CASE("a table is a data set, and labels for a folder", "[cli]") {
   const test::Workplace place;
   write_file(place / "list.csv", table_of_images("images/"));
@@ -56,7 +57,7 @@ TEST_CASE("a table is a data set, and labels for a folder", "[cli]") {
   // Here the labels of the table are the folders' names.
   const Json as_joined = json_of(joined);
   CHECK(list.at("metrics") == as_joined.at("metrics"));
-  // But the table tells patients, two images each, which are resampled together.
+  // But the table identifies patients, two images each, which are resampled together.
   for (const char* metric : {"accuracy", "nll", "ece"})
     CHECK(list.at("metrics").at(metric).at("value") == folder.at("metrics").at(metric).at("value"));
   CHECK(list.at("metrics").at("nll").at("low") != folder.at("metrics").at("nll").at("low"));
@@ -76,6 +77,7 @@ TEST_CASE("a table is a data set, and labels for a folder", "[cli]") {
                       "--where: 'finding'; expected COLUMN=VALUE");
 }
 
+// Oracle: table_of_images(), by hand: 20 images of 10 patients, and one row more.
 TEST_CASE("inspect counts what a table says", "[cli]") {
   const test::Workplace place;
   write_file(place / "labels.csv", table_of_images("") + "k/0.bmp;a;x;x;pz\r\n");
@@ -90,6 +92,7 @@ TEST_CASE("inspect counts what a table says", "[cli]") {
   CHECK(list.at("counts").at("formats").at("bmp").as_integer() == 20);
 }
 
+// Oracle: the recalibration of each domain's images alone.
 TEST_CASE("recalibrate writes a file for each domain, each that of the domain alone", "[cli]") {
   const test::Workplace place;
   write_file(place / "list.csv", table_of_images("images/"));
@@ -138,6 +141,7 @@ TEST_CASE("recalibrate writes a file for each domain, each that of the domain al
   CHECK(provenance.at("images").as_integer() == 2);
 }
 
+// Oracle: table_of_images(), by hand: 18 images and 2.
 TEST_CASE("evaluate and run score each domain under its own statistics", "[cli]") {
   const test::Workplace place;
   write_file(place / "labels.csv", table_of_images(""));
@@ -178,7 +182,7 @@ TEST_CASE("evaluate and run score each domain under its own statistics", "[cli]"
   CHECK(std::filesystem::exists(place / "runs/d/domains.json"));
   const std::string page(as_text(read_file(place / "runs/d/report.html")));
   CHECK(page.find("Scores of each domain") != std::string::npos);
-  // The table tells patients: the project keeps the resolved configuration, which runs again.
+  // The table identifies patients: the project keeps the resolved configuration, which runs again.
   const std::string id = results.at("id").as_string().substr(0, 16);
   CHECK(test::shiftnorm(place.path(),
                         {"run", ".shiftnorm/runs/" + id + ".yaml", "--out", "again", "--show-domains", "--quiet"})
@@ -187,7 +191,7 @@ TEST_CASE("evaluate and run score each domain under its own statistics", "[cli]"
   test::check_refused(place, job("evaluate", "images", {"--domain", "scanner"}), 2,
                       "the samples have no 'scanner'; expected a table of labels with such a column");
   test::check_refused(place, job("evaluate", "images", {"--domain-min-images", "3"}), 2,
-                      "--domain-min-images: expected --domain KEY beside it");
+                      "--domain-min-images: expected --domain KEY with it");
 }
 
 // Oracle: the AUROC by its definition, over all pairs of the outputs that the program wrote.

@@ -114,6 +114,7 @@ TEST_CASE("the schema for editors has every key of the parser and no other", "[e
   }
 }
 
+// Oracle: the tables themselves, and for enumerations of adapt the names of docs/reference/estimators.md.
 TEST_CASE("the schema for editors lists what the tables hold", "[experiment]") {
   const Json root = schema();
   const Json& mode = root.at("$defs").at("mode").at("oneOf").as_array()[1].at("properties");

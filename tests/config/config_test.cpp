@@ -30,6 +30,7 @@ const char* const kSmall =
 
 }  // namespace
 
+// Oracle: the text above and the defaults of docs/guide.md and docs/reference/estimators.md.
 TEST_CASE("a configuration is read with every default filled in", "[experiment]") {
   const Config c = parse_config(kSmall, "small.yaml", {"base", {}});
   CHECK(c.name == "small");  // the file's stem
@@ -59,6 +60,7 @@ TEST_CASE("a configuration is read with every default filled in", "[experiment]"
   CHECK(c.modes[5].layers.min_level == 2);
 }
 
+// Oracle: the values that were set.
 TEST_CASE("Overrides (--set) change the tree before it is checked, and their paths mean the working directory",
           "[experiment]") {
   const Config c = parse_config(
@@ -135,6 +137,7 @@ modes: [adabn]
   if (first.preprocess) CHECK(imaging::canonical(*second.preprocess) == imaging::canonical(*first.preprocess));
 }
 
+// Law: what the project ships is accepted by its own parser.
 TEST_CASE("the shipped experiments are valid", "[experiment]") {
   for (const auto& entry : std::filesystem::directory_iterator(test::source_root() / "configs")) {
     if (entry.path().extension() != ".yaml") continue;
@@ -143,6 +146,7 @@ TEST_CASE("the shipped experiments are valid", "[experiment]") {
   }
 }
 
+// Oracle: the run's seed, 7, and YAML 1.1's words for true and false.
 TEST_CASE("batches are shuffled on request, by the run's seed", "[experiment]") {
   const auto shuffle = [](const std::string& value) {
     return parse_config(
@@ -157,6 +161,7 @@ TEST_CASE("batches are shuffled on request, by the run's seed", "[experiment]") 
   for (const char* off : {"off", "false", "no", "'off'"}) CHECK_FALSE(shuffle(off));
 }
 
+// Oracle: the steps that were written to the file.
 TEST_CASE("a preprocessing may be a file of steps, and what the run keeps holds the steps", "[experiment]") {
   const test::TempDir dir;
   write_file(dir.path() / "steps.yaml", std::string("- {convert: RGB}\n- {to_float: {scale: 255}}\n"));
@@ -180,6 +185,7 @@ TEST_CASE("a preprocessing may be a file of steps, and what the run keeps holds 
   CHECK_THROWS_WITH(config("imagnet"), Catch::Matchers::Contains("did you mean 'imagenet'"));
 }
 
+// Oracle: the values in the text; round trip through the resolved YAML.
 TEST_CASE("a label in YAML may be a column to take apart", "[experiment]") {
   const auto config = [](const std::string& label) {
     return parse_config(
@@ -199,6 +205,7 @@ TEST_CASE("a label in YAML may be a column to take apart", "[experiment]") {
   CHECK_THROWS_WITH(config("{map: {a: b}}"), Catch::Matchers::Contains("label.tag is missing"));
 }
 
+// Oracle: the place, counted by hand.
 TEST_CASE("a class named twice is refused wherever classes are named", "[experiment]") {
   const test::TempDir dir;
   write_file(dir.path() / "names.txt", std::string("a\nb\r\na\n"));
@@ -213,6 +220,7 @@ TEST_CASE("a class named twice is refused wherever classes are named", "[experim
   CHECK_THROWS_WITH(config("names.txt"), Catch::Matchers::Contains("'a' is named twice"));
 }
 
+// Oracle: the lines that were written.
 TEST_CASE("class names come from a file, one per line", "[experiment]") {
   const test::TempDir dir;
   write_file(dir.path() / "classes.txt", "cat\r\n\nbig dog\n");
@@ -221,6 +229,7 @@ TEST_CASE("class names come from a file, one per line", "[experiment]") {
   CHECK_THROWS_WITH(config::read_classes(dir.path() / "empty.txt"), "empty.txt: no class names; expected one per line");
 }
 
+// Law: no part of a path but the last leaves: neither the folder nor the person's name in it.
 TEST_CASE("the shareable YAML names no folder", "[experiment]") {
   const Config c =
       parse_config(kSmall, "small.yaml", {"/home/Jane Doe/studies", {"data.target.path=/mnt/Jane Doe/x/"}});
@@ -229,6 +238,7 @@ TEST_CASE("the shareable YAML names no folder", "[experiment]") {
   CHECK_THAT(text, Catch::Matchers::Contains("checkpoint: a.pth") && Catch::Matchers::Contains("path: x"));
 }
 
+// Law: no value that may identify anybody leaves (docs/reference/dicom.md#privacy); labels keep their classes.
 TEST_CASE("the YAML for data of patients names no place, table or person", "[experiment]") {
   const Config c = parse_config(R"(
 model: {checkpoint: /home/Jane/a.pth}
@@ -262,6 +272,7 @@ TEST_CASE("a configuration belongs to the project that has a key", "[experiment]
   CHECK(std::filesystem::equivalent(of(dir.path() / ".shiftnorm" / "runs"), dir.path()));
 }
 
+// Oracle: the place, counted by hand; severities are 1 to 5.
 TEST_CASE("A shift that is not known or too severe is refused with its place", "[experiment]") {
   const auto with = [](const std::string& shift) {
     return "model: {checkpoint: a, architecture: cifar_resnet20}\npreprocess: cifar10\ndata: {target: {path: c, "

@@ -27,7 +27,7 @@ struct PipelineCase {
 
 }  // namespace
 
-// Oracle: the steps that the preset `imagenet` stands for, written out in configs/presets/imagenet.yaml.
+// Oracle: the steps of the preset `imagenet`, written out in configs/presets/imagenet.yaml.
 TEST_CASE("a preset in full is the preset", "[experiment]") {
   const imaging::Pipeline full = parse_pipeline(
       "[{resize: 256, interpolation: bilinear, antialias: true}, {center_crop: 224}, {to_float: {scale: 255}},"
@@ -52,7 +52,7 @@ TEST_CASE("the presets are what configs/presets says", "[experiment]") {
   CHECK(compared == 7);
 }
 
-// Oracle: docs/reference/dicom.md#voi-rules; what cannot be carried out is told with its place.
+// Oracle: docs/reference/dicom.md#voi-rules; what cannot be carried out is refused with its place.
 TEST_CASE("the voi step is read, written and checked", "[experiment]") {
   const auto voi = [](const std::string& text) {
     return imaging::voi_of(parse_pipeline("[" + text + ", {to_float: {}}]", "p.yaml"));
@@ -73,6 +73,7 @@ TEST_CASE("the voi step is read, written and checked", "[experiment]") {
     CHECK_THROWS_AS(voi(bad), ConfigError);
 }
 
+// Law: a round trip.
 TEST_CASE("every preset survives being written and read", "[experiment]") {
   for (const std::string& name : imaging::preset_names()) {
     const imaging::Pipeline preset = imaging::preset(name);
@@ -82,9 +83,10 @@ TEST_CASE("every preset survives being written and read", "[experiment]") {
   }
 }
 
+// Oracle: lines and columns counted by hand, from 1.
 TEST_CASE("steps are refused with their place", "[experiment]") {
   const PipelineCase c = GENERATE(values<PipelineCase>({
-      {"[{resise: 3}, {to_float: {}}]", "p.yaml:1:3: preprocess[0].resise is no key; nearest is 'resize'"},
+      {"[{resise: 3}, {to_float: {}}]", "p.yaml:1:3: preprocess[0].resise is not a key; nearest is 'resize'"},
       {"[{resize: 0}, {to_float: {}}]", "p.yaml:1:11: preprocess[0].resize = 0; expected an integer from 1 to 16384"},
       {"[{resize: 8, interpolation: cubic}, {to_float: {}}]",
        "p.yaml:1:29: preprocess[0].interpolation = cubic; expected nearest, bilinear or bicubic"},
@@ -93,9 +95,9 @@ TEST_CASE("steps are refused with their place", "[experiment]") {
       {"[{center_crop: [8]}, {to_float: {}}]",
        "p.yaml:1:16: preprocess[0].center_crop = a list; expected [height, width]"},
       {"[{to_float: {}}, {resize: 8}]",
-       "p.yaml:1:18: preprocess[1] stands after to_float; expected image steps before to_float"},
+       "p.yaml:1:18: preprocess[1] comes after to_float; expected image steps before to_float"},
       {"[{normalize: {mean: 0, std: 1}}, {to_float: {}}]",
-       "p.yaml:1:2: preprocess[0] stands before to_float; expected normalize after to_float"},
+       "p.yaml:1:2: preprocess[0] comes before to_float; expected normalize after to_float"},
       {"[{to_float: {}}, {to_float: {}}]", "p.yaml:1:18: preprocess[1] is a second to_float; expected one"},
       {"[{resize: 8}]", "p.yaml:1:1: preprocess has no to_float; expected one (scale: 1 keeps the values)"},
       {"[{to_float: {}}, {normalize: {mean: [0, 0], std: [1]}}]",

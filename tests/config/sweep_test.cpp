@@ -45,6 +45,7 @@ TEST_CASE("a sweep is the product of its lists, the last key fastest", "[experim
   CHECK(parsed("").keys.empty());
 }
 
+// Oracle: the map of the text; a path's last part is all that a name may hold.
 TEST_CASE("maps in a sweep change several keys together, and folders stay out of names", "[experiment]") {
   const config::Sweep sweep =
       parsed("sweep: {model: [{checkpoint: /home/someone/a.th, architecture: cifar_resnet56}]}\n");
@@ -54,6 +55,7 @@ TEST_CASE("maps in a sweep change several keys together, and folders stay out of
   CHECK(sweep.runs[0].values[0] == "checkpoint: a.th, architecture: cifar_resnet56");
 }
 
+// Law: nothing of a name in the text appears in a value or a folder (docs/reference/dicom.md#privacy).
 TEST_CASE("what may name patients stays out of a sweep's words", "[experiment]") {
   const test::TempDir dir;
   std::ofstream(dir.path() / "Jane.csv") << "path,label,patient\n";
@@ -72,6 +74,7 @@ TEST_CASE("what may name patients stays out of a sweep's words", "[experiment]")
   CHECK(words("data.target.path: [a/images.npy]") == "images.npy / path-images.npy");
 }
 
+// Oracle: the product written out by hand: 3 shifts, 2 seeds, one limit, the last key changing fastest.
 TEST_CASE("What a sweep varies is changed by --set with its key path", "[experiment]") {
   const config::Sweep sweep = config::parse_sweep(
       kBase + "sweep: {data.target.shift: [{fog: 1}], seed: [1, 2]}\n", "x.yaml",
@@ -83,8 +86,9 @@ TEST_CASE("What a sweep varies is changed by --set with its key path", "[experim
   CHECK(sweep.runs[4].config.target.shifts == std::vector<imaging::Shift>{{"contrast", 3}});
 }
 
+// Oracle: lines and columns counted by hand; 101 x 101 runs are more than 10 000.
 TEST_CASE("every run of a sweep is checked before any is started", "[experiment]") {
-  check_error("sweep: {sead: [1]}\n", "x.yaml:6:9: sead is no key; nearest is 'seed'");
+  check_error("sweep: {sead: [1]}\n", "x.yaml:6:9: sead is not a key; nearest is 'seed'");
   check_error("sweep: {seed: [1, no]}\n", "x.yaml:6:19: seed = no; expected an integer of at least 0");
   check_error("sweep: {data.target.shift: [{fog: 6}]}\n",
               "x.yaml:6:35: data.target.shift.fog = 6; expected an integer from 1 to 5");
@@ -92,7 +96,7 @@ TEST_CASE("every run of a sweep is checked before any is started", "[experiment]
   check_error("sweep: {seed: []}\n", "x.yaml:6:15: sweep.seed = a list; expected a list of one or more");
   check_error("sweep: [1]\n", "x.yaml:6:8: sweep = a list; expected keys with lists, e.g. seed: [1, 2]");
   check_error("sweep: {name: [a, b]}\n",
-              "x.yaml:6:9: sweep.name: changes nothing that a run finds out; expected another key");
+              "x.yaml:6:9: sweep.name: does not change what a run finds out; expected another key");
   check_error("sweep: {data.target: [{path: a}], data.target.shift: [{fog: 1}]}\n",
               "x.yaml:6:35: sweep.data.target.shift: one of it and data.target is inside the other; expected one of "
               "them");

@@ -56,7 +56,7 @@ TEST_CASE("Bad CSV is refused with its line", "[container]") {
   CHECK_THROWS_WITH(parse_csv(""), Contains("is empty; expected a first line"));
   CHECK_THROWS_WITH(parse_csv("a,b\n1,2\n3\n"), "line 3: 1 fields; expected 2, as the first line has");
   CHECK_THROWS_WITH(parse_csv("a,b\n1,2,3\n"), "line 2: 3 fields; expected 2, as the first line has");
-  CHECK_THROWS_WITH(parse_csv("a,b\n1,\"2\n3\n"), Contains("line 2: a quote is opened and not closed"));
+  CHECK_THROWS_WITH(parse_csv("a,b\n1,\"2\n3\n"), Contains("line 2: an opening quote is never closed"));
   CHECK_THROWS_WITH(parse_csv("a,b\n\"1\"x,2\n"), Contains("line 2: 'x,2"));
   CHECK_THROWS_WITH(parse_csv("a,b,a\n"), Contains("two columns are named 'a'"));
   CHECK_THROWS_WITH(parse_csv(std::string_view("a,b\n1,\0\n", 8)), Contains("zero byte"));

@@ -59,7 +59,7 @@ TEST_CASE("Every dtype survives a round trip through safetensors") {
   CHECK_THROWS_WITH(write_safetensors(arrays), Catch::Matchers::Contains("two tensors are called 'float64'"));
 }
 
-// Oracle: the format's README: offsets cover the data without hole or overlap, in agreement with type and shape.
+// Oracle: the format's README: offsets cover the data without gaps or overlaps, in agreement with type and shape.
 TEST_CASE("Bad safetensors headers are refused") {
   const auto [header, message] = GENERATE(table<std::string, std::string>({
       {R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})",
@@ -68,19 +68,19 @@ TEST_CASE("Bad safetensors headers are refused") {
       {R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}})", "data_offsets [8, 0]"},
       {R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[-8,0]}})", "data_offsets [-8, 0]"},
       {R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})",
-       "begins at data byte 4; expected 0, without hole or overlap"},
+       "begins at data byte 4; expected 0, without gaps or overlaps"},
       {R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", "the tensors take 4 bytes of data; the file has 8"},
       {R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})",
        "tensor 'b' begins at data byte 4; expected 8"},
       {R"({"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}})", "tensor 'a': axis 0 has extent -2"},
       {R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,8]}})",
-       "more elements than 64 bits count"},
+       "more elements than 64 bits can count"},
       {R"({"a":{"dtype":"F32","shape":[4611686018427387904],"data_offsets":[0,8]}})", "span 8 bytes"},
       {R"({"a":{"dtype":"F32","shape":[2]}})", "tensor 'a': the key 'data_offsets' is missing"},
       {R"({"a":{"dtype":"F32","shape":[2.0],"data_offsets":[0,8]}})", "expected an integer"},
       {R"({"a":1})", "tensor 'a': is an integer; expected an object"},
       {R"({"a":{},"a":{}})", "key 'a' is given twice"},
-      {R"([])", "the header is no JSON object"},
+      {R"([])", "the header is not a JSON object"},
       {R"({"__metadata__":{"a":1}})", "'__metadata__': is an integer; expected a string"},
   }));
   CAPTURE(header);

@@ -78,7 +78,7 @@ TEST_CASE("A member whose compressed data lie about their size is refused") {
   const auto [size, message] = GENERATE(table<std::uint64_t, std::string>({
       {359, "hold more than the 359 bytes promised"},
       {361, "hold 360 bytes; expected 361"},
-      {std::uint64_t{1} << 40U, "9 compressed bytes cannot hold the 1099511627776 that are promised"},
+      {std::uint64_t{1} << 40U, "9 compressed bytes cannot hold the 1099511627776 promised"},
   }));
   member.size = size;
   CHECK_THROWS_AS(read_member(file, member, UINT64_MAX), FormatError);

@@ -43,9 +43,9 @@ TEST_CASE("Array holds exactly the bytes of its shape") {
 }
 
 // Law: products are checked before memory is taken.
-TEST_CASE("Array refuses more bytes than 64 bits count, before taking memory") {
+TEST_CASE("Array refuses more bytes than 64 bits can count, before taking memory") {
   CHECK_THROWS_AS(Array(DType::f64, Shape{INT64_MAX / 4}), ShapeError);
-  CHECK_THROWS_WITH(Array(DType::f64, Shape{INT64_MAX / 4}, {}), Catch::Contains("more bytes than 64 bits count"));
+  CHECK_THROWS_WITH(Array(DType::f64, Shape{INT64_MAX / 4}, {}), Catch::Contains("more bytes than 64 bits can count"));
 }
 
 // Oracle: 0, 1 and 2 in each type; the bits of halves by IEEE 754 and the bfloat16 definition.

@@ -58,7 +58,7 @@ TEST_CASE("rethrow_at passes foreign exceptions through unchanged") {
   CHECK_THROWS_WITH(outer(std::logic_error("ours")), "ours");
 }
 
-// Law: what is told is what was given, and a set flag ends the work.
+// Law: what is reported is what was given, and a set flag ends the work.
 TEST_CASE("Progress is silent without callbacks and stops when asked") {
   std::atomic<bool> cancelled{false};
   int told = 0;

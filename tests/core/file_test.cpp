@@ -81,7 +81,7 @@ TEST_CASE("read_file tells what is wrong with a path, without its folders") {
   CHECK_THROWS_WITH(read_file(folder.path() / "sub"), "sub: is a directory; expected a regular file");
   REQUIRE(::mkfifo((folder.path() / "pipe").c_str(), 0600) == 0);
   CHECK_THROWS_WITH(read_file(folder.path() / "pipe"),
-                    "pipe: is no file; expected a regular file");  // and does not hang
+                    "pipe: is not a file; expected a regular file");  // and does not hang
   write_file(folder.path() / "big", std::string(11, 'x'));
   CHECK_THROWS_AS(read_file(folder.path() / "big", 10), FormatError);
   CHECK_THROWS_WITH(read_file(folder.path() / "big", 10), "big: has 11 bytes; expected at most 10");
@@ -103,7 +103,7 @@ TEST_CASE("write_file that fails half way leaves the old file and nothing else")
   CHECK(entries(folder.path()) == 1);
 }
 
-// Law: what is no regular file stays what it is.
+// Law: what is not a regular file stays what it is.
 TEST_CASE("write_file leaves pipes and devices alone") {
   const test::TempDir folder;
   const auto pipe = folder.path() / "pipe";
@@ -143,6 +143,7 @@ TEST_CASE("write_file gives the permissions that any new file gets") {
 }
 
 // A writer that reads the umask by setting it would leave it changed when two of them meet.
+// Law: the umask after is the one before; a file holds what one writer wrote, whole.
 TEST_CASE("Many threads write at once and leave the process as it was") {
   const test::TempDir folder;
   const mode_t before = ::umask(022);

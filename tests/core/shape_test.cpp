@@ -39,10 +39,11 @@ TEST_CASE("Shape names the axis of a negative extent") {
 TEST_CASE("Shape refuses a product that 64 bits do not hold") {
   CHECK(Shape{INT64_MAX}.elements() == INT64_MAX);
   CHECK_THROWS_AS((Shape{kBig, kBig}), ShapeError);
-  CHECK_THROWS_WITH((Shape{INT64_MAX, 2}), "shape [9223372036854775807, 2] has more elements than 64 bits count");
+  CHECK_THROWS_WITH((Shape{INT64_MAX, 2}), "shape [9223372036854775807, 2] has more elements than 64 bits can count");
 }
 
 // A zero extent must not hide the others: the product of a part of the axes (elements_from) has to be safe as well.
+// Oracle: products worked by hand: any axis left out, the rest must still fit 64 bits.
 TEST_CASE("Shape refuses an overflow beside a zero extent, wherever the zero stands") {
   CHECK_THROWS_AS((Shape{0, kBig, kBig}), ShapeError);
   CHECK_THROWS_AS((Shape{kBig, 0, kBig}), ShapeError);

@@ -52,11 +52,11 @@ Affine affine(const Layout& layout) {
 }
 
 AlignedVector<float> run(const Kernel& kernel, std::vector<const float*> src, std::span<const Affine> affines,
-                         std::size_t floats, const Ahead& ahead = {}) {
+                         std::size_t floats, const Prefetch& prefetch = {}) {
   AlignedVector<float> dst(floats, kNan);
   AlignedVector<std::byte> scratch(kernel.scratch_bytes());  // not a byte more, for the sanitizers
   const std::shared_ptr<void> state = kernel.make_worker_state();
-  kernel.run({src, dst.data(), affines, scratch.data(), state.get(), ahead});
+  kernel.run({src, dst.data(), affines, scratch.data(), state.get(), prefetch});
   return dst;
 }
 
@@ -119,7 +119,7 @@ TEST_CASE("A convolution with an epilogue has the bits of convolution and normal
   const std::vector<Affine> affines{affine(to)};
   const AlignedVector<float> between = run(*plain.kernel, {x.data()}, affines, floats);
 
-  const Ahead next{added, false};
+  const Prefetch next{added, false};
   for (const SetIndex set : {SetIndex(0), SetIndex()})
     for (const bool residual : {false, true})
       for (const int activation : {0, 1, 2, 3}) {
@@ -178,9 +178,9 @@ TEST_CASE("A convolution with a prologue has the bits of normalisation and convo
     REQUIRE(fused);
     const AlignedVector<float> between = run(*compile_normalise(terms, from), {x.data()}, affines, x.size()),
                                expected = run(*plain.kernel, {between.data()}, affines, floats);
-    // What is fetched meanwhile changes nothing, whichever image it is of.
-    for (const Ahead& ahead : {Ahead{}, Ahead{next, true}, Ahead{next, false}})
-      CHECK(different(to, expected, run(*fused, {x.data()}, affines, floats, ahead)) == std::vector<std::int64_t>{});
+    // What is prefetched changes nothing, whichever image it is of.
+    for (const Prefetch& prefetch : {Prefetch{}, Prefetch{next, true}, Prefetch{next, false}})
+      CHECK(different(to, expected, run(*fused, {x.data()}, affines, floats, prefetch)) == std::vector<std::int64_t>{});
     if (!fused->in_place(0)) continue;
     AlignedVector<float> both = x;
     AlignedVector<std::byte> scratch(fused->scratch_bytes());
@@ -190,7 +190,7 @@ TEST_CASE("A convolution with a prologue has the bits of normalisation and convo
   }
 }
 
-TEST_CASE("Where fetching ahead does not pay, a convolution reads its source as it is", "[exec]") {
+TEST_CASE("Where prefetching does not pay, a convolution reads its source as it is", "[exec]") {
   const auto c = GENERATE(values<EpilogueCase>({{"many outputs", {1, 384, 14, 14}, 112, 1, 1, 1},
                                                 {"as many as inputs", {1, 64, 14, 14}, 64, 1, 1, 1},
                                                 {"few pixels", {1, 960, 7, 7}, 96, 1, 1, 1},

@@ -19,6 +19,7 @@ struct FoldedCase {
 
 }  // namespace
 
+// Oracle: the plain loops on the same values as activations.
 TEST_CASE("Constants are folded to what the plain loops compute", "[exec]") {
   const auto c = GENERATE(values<FoldedCase>({
       {"Transpose", {{2, 3, 4}}, {}, {{"perm", Ints{2, 0, 1}}}},

@@ -9,6 +9,7 @@
 
 #include "exec/random_network.hpp"
 #include "shiftnorm/exec/reference.hpp"
+#include "support/near.hpp"
 
 using namespace shiftnorm;
 using namespace shiftnorm::test;
@@ -114,14 +115,8 @@ exec::PlanStep step_of_layer(const Graph& g) {
 void check_values(const Graph& g) {
   const std::vector<float> image = random_floats(static_cast<std::size_t>(g.value(g.input()).shape->elements()), 99);
   const auto expected = exec::run_reference(g, image).front(), found = run_compiled(g, image).front();
-  REQUIRE(found.size() == expected.size());
-  float largest = 1e-3f, difference = 0;
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    largest = std::max(largest, std::abs(expected[i]));
-    difference = std::max(difference, std::abs(found[i] - expected[i]));
-  }
   // 1e-5 of the largest: float32 sums of at most a few thousand products.
-  CHECK(difference <= 1e-5f * largest);
+  CHECK_THAT(test::as_doubles(found), test::near_largest(expected, 1e-5, 1e-3));
 }
 
 std::vector<std::string> lines() {

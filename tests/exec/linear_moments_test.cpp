@@ -85,12 +85,14 @@ void check(const Problem& p) {
 
 }  // namespace
 
+// Oracle: the convolution in double and its sums, as above.
 TEST_CASE("Moments of a 1 x 1 convolution follow from its source", "[exec][isa]") {
   limit_once();
   for (const std::int64_t inputs : {1, 8, 16, 19, 24, 33, 40})
     for (const std::int64_t pixels : {1, 49, 64, 65, 784}) check(problem(inputs, 6 * inputs, pixels));
 }
 
+// Oracle: the convolution in double and its sums, as above.
 TEST_CASE("A difference of nearly equal channels keeps the digits of its variance", "[exec][isa]") {
   limit_once();
   Problem p = problem(16, 2, 784);
@@ -107,6 +109,7 @@ TEST_CASE("A difference of nearly equal channels keeps the digits of its varianc
   CHECK(p.found().square[0] == Approx(p.expected().square[0]).epsilon(7e-7));
 }
 
+// Law: the variance of a constant is 0, but for four roundings of the mean's square.
 TEST_CASE("Constant channels have no variance", "[exec][isa]") {
   limit_once();
   Problem p = problem(24, 40, 196);

@@ -215,6 +215,7 @@ void check_against_reference(Graph& g, std::vector<ValueId> outputs) {
 
 }  // namespace
 
+// Law: an operator with a shape has a kernel and the reverse.
 TEST_CASE("Shape inference and kernels list the same operators", "[exec]") {
   std::vector<std::string> shapes, kernels;
   for (const graph::OpSpec& op : graph::operators()) shapes.emplace_back(op.op);
@@ -222,6 +223,7 @@ TEST_CASE("Shape inference and kernels list the same operators", "[exec]") {
   CHECK(shapes == kernels);
 }
 
+// Oracle: the plain loops.
 TEST_CASE("Every operator form compiles to what its plain loops give", "[exec]") {
   for (const Form& form : forms()) {
     for (const bool blocked : {true, false}) {
@@ -239,6 +241,7 @@ TEST_CASE("Every operator form compiles to what its plain loops give", "[exec]")
   }
 }
 
+// Oracle: the plain loops, which have no padding channels.
 TEST_CASE("Functions that are infinite at zero leave the padding channels finite", "[exec]") {
   const std::string op = GENERATE("Log", "Reciprocal", "Div");
   Graph g;
@@ -250,6 +253,7 @@ TEST_CASE("Functions that are infinite at zero leave the padding channels finite
   check_against_reference(g, {conv(g, "after", g.add(op, "node", in), 11, 5)});
 }
 
+// Oracle: the plain loops, whose functions are the standard library's.
 TEST_CASE("Functions hold far from zero", "[exec]") {
   for (const char* op : {"Elu", "Erf", "Exp", "Gelu", "HardSwish", "LeakyRelu", "Mish", "Selu", "Sigmoid", "Softplus",
                          "Softsign", "Tanh"}) {
@@ -262,6 +266,7 @@ TEST_CASE("Functions hold far from zero", "[exec]") {
   }
 }
 
+// Oracle: the plain loops.
 TEST_CASE("Transposed convolutions and pools of one and three axes", "[exec]") {
   Graph g;
   SECTION("one") {
@@ -287,6 +292,7 @@ TEST_CASE("Transposed convolutions and pools of one and three axes", "[exec]") {
   }
 }
 
+// Oracle: the plain loops.
 TEST_CASE("Rows against a matrix, a bias of any form, a channel shuffle, statistics behind them", "[exec]") {
   Graph g;
   SECTION("rows") {
@@ -314,6 +320,7 @@ TEST_CASE("Rows against a matrix, a bias of any form, a channel shuffle, statist
   }
 }
 
+// Oracle: the plain loops.
 TEST_CASE("Values that no image reaches are worked out once, and may be outputs", "[exec]") {
   Graph g;
   const ValueId x = g.add_input("x", Shape{1, 6});
@@ -322,6 +329,7 @@ TEST_CASE("Values that no image reaches are worked out once, and may be outputs"
   check_against_reference(g, {y, turned, g.add("Gemm", "again", {x, turned}), y});
 }
 
+// Oracle: the plain loops.
 TEST_CASE("Images may be counted along a later axis in between", "[exec]") {
   Graph g;
   const ValueId x = g.add_input("x", Shape{1, 7, 10});
@@ -332,6 +340,7 @@ TEST_CASE("Images may be counted along a later axis in between", "[exec]") {
 }
 
 // 100 000 nodes in a row: neither the call stack nor the square of the number of nodes may limit a file.
+// Oracle: an even number of negations is the identity.
 TEST_CASE("A network may be as deep as its file says", "[exec]") {
   Graph g;
   ValueId x = g.add_input("x", Shape{1, 3});
@@ -340,10 +349,12 @@ TEST_CASE("A network may be as deep as its file says", "[exec]") {
   CHECK(run_compiled(g, std::vector<float>{1, 2, 3}).front() == std::vector<float>{1, 2, 3});
 }
 
+// Law: statistics over images of a value that no image changes are none.
 TEST_CASE("A BatchNorm that no image reaches has nothing to measure", "[exec]") {
   Graph g;
   const ValueId x = g.add_input("x", Shape{1, 4});
   const ValueId constant = norm(g, "bn", g.add_parameter("c", Shape{1, 4}), 4);
   finish(g, g.add("Add", "a", {x, constant}));
-  CHECK_THROWS_WITH(exec::Plan(g), Catch::Matchers::Contains("node 'bn': BatchNormalization of a value that no image"));
+  CHECK_THROWS_WITH(exec::Plan(g), Catch::Matchers::Contains(
+                                       "node 'bn': BatchNormalization of a value that does not depend on the image"));
 }

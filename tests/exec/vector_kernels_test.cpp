@@ -98,6 +98,7 @@ void check_moments(const AlignedVector<float>& x, float pivot) {
 
 }  // namespace
 
+// Oracle: by_definition().
 TEST_CASE("Moments agree with the definition wherever data and pivot are", "[exec]") {
   const std::size_t pixels = GENERATE(1, 2, 11, 12, 13, 49, 196, 3136);
   const float mean = GENERATE(0.0f, 3.0f, -1e4f), spread = GENERATE(1.0f, 1e-3f, 1e15f);
@@ -107,6 +108,7 @@ TEST_CASE("Moments agree with the definition wherever data and pivot are", "[exe
 }
 
 // 1e-7: roundings of noise do not go the same way. 16 channels of one image.
+// Oracle: by_definition().
 TEST_CASE("Moments of noise are within 1e-7", "[exec]") {
   const AlignedVector<float> x = noise(16 * 3136, -0.7f, 2.0f);
   EachTarget([&] {
@@ -119,6 +121,7 @@ TEST_CASE("Moments of noise are within 1e-7", "[exec]") {
   });
 }
 
+// Oracle: by_definition().
 TEST_CASE("Moments bear outliers, wherever they are", "[exec]") {
   const float outlier = GENERATE(1e3f, -1e9f, 1e18f);
   AlignedVector<float> x = noise(16 * 3136, 0.2f, 1.0f);
@@ -132,6 +135,7 @@ TEST_CASE("Moments bear outliers, wherever they are", "[exec]") {
   check_moments(x, 0.0f);
 }
 
+// Law: a constant's mean is itself and its variance 0, without rounding.
 TEST_CASE("A constant channel has no variance", "[exec]") {
   const float value = GENERATE(0.0f, 0.1f, -3e38f, 1e-40f, 1e-20f);
   const AlignedVector<float> x(16 * 1000, value);
@@ -146,6 +150,7 @@ TEST_CASE("A constant channel has no variance", "[exec]") {
 }
 
 // Squares of float32 run from 2^-298 to 2^256; beyond float's range, but within double's.
+// Oracle: by_definition().
 TEST_CASE("Moments reach as far as float does", "[exec]") {
   const float spread = GENERATE(1e-42f, 1e-30f, 1e-20f, 3e18f, 1e30f, 6e37f);
   AlignedVector<float> x = noise(16 * 500, 0.0f, spread);
@@ -159,6 +164,7 @@ TEST_CASE("Moments reach as far as float does", "[exec]") {
   check_moments(x, std::numeric_limits<float>::max());
 }
 
+// Law: a sum with an infinite or undefined term is not finite, one without is.
 TEST_CASE("Infinite and undefined values surface in their channel's sums and in no other's", "[exec]") {
   const float bad = GENERATE(std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(),
                              std::numeric_limits<float>::quiet_NaN());
@@ -177,6 +183,7 @@ TEST_CASE("Infinite and undefined values surface in their channel's sums and in 
   });
 }
 
+// Oracle: the sum in long double; 11 roundings of float32 are what a pixel's partial sums cost.
 TEST_CASE("Sums over pixels agree with the definition", "[exec]") {
   const std::size_t pixels = GENERATE(1, 10, 49, 3136);
   const float spread = GENERATE(1e-40f, 1.0f, 1e38f);

@@ -74,21 +74,21 @@ TEST_CASE("Opcodes outside data are refused") {
 // Oracle: the stack of CPython's Lib/pickle.py, on which each of these raises.
 TEST_CASE("Pickles that make no sense are refused") {
   const auto [code, message] = GENERATE(table<std::string, std::string>({
-      {"", "takes more values than there are"},
-      {"R", "takes more values than there are"},
-      {"t", "takes more marks than there are"},
+      {"", "pops more values than there are"},
+      {"R", "pops more values than there are"},
+      {"t", "pops more marks than there are"},
       {"}(K\x01"
        "u",
        "a key without a value"},
       {"K\x01(K\x02"
        "e",
-       "appends to what is no list"},
+       "appends to something that is not a list"},
       {")K\x02"
        "a",
-       "appends to what is no list"},
-      {"]K\x01K\x02s", "sets items of what is no dict"},
+       "appends to something that is not a list"},
+      {"]K\x01K\x02s", "sets items of something that is not a dict"},
       {"h\x07", "memo 7 was never written"},
-      {"K\x01)R", "calls what is no known name"},
+      {"K\x01)R", "calls something that is not a known name"},
       {"ctorch\nFloatStorage\n)R", "calls a type"},
       {"ctorch._utils\n_rebuild_tensor_v2\n)R", "a tensor of 0 arguments"},
       {"ctorch._utils\n_rebuild_tensor_v2\n(K\x01K\x01K\x01K\x01tR", "a tensor without a storage"},
@@ -98,7 +98,7 @@ TEST_CASE("Pickles that make no sense are refused") {
       {"(U\x07storageK\x01K\x01K\x01K\x01tQ", "the type of a storage is none"},
       {"ctorch._tensor\n_rebuild_from_type_v2\n(ctorch._tensor\n_rebuild_from_type_v2\nNNtR",
        "is not built from a tensor"},
-      {"(", "takes more values than there are"},
+      {"(", "pops more values than there are"},
   }));
   CAPTURE(code);
   check_refused(PickleBuilder().raw(code), message);
@@ -286,7 +286,7 @@ TEST_CASE("Sets of modules that hold each other twice are refused together") {
   for (int i = 0; i < 1000; ++i) module(nothing, [&] { pickle.text("net" + std::to_string(i)).raw("h\x01"); });
   pickle.op('e');
   CHECK_THROWS_WITH(parse_hostile(file.zip_around(pickle.finish())),
-                    Contains("sets of weights name more than any networks"));
+                    Contains("sets of weights name more tensors than any real network"));
   CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(60));
 }
 

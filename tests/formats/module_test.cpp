@@ -160,7 +160,7 @@ TEST_CASE("A module of other classes gives its tensors and says what it is", "[f
     mixed.module("mynet.models", "Block", [] {});
   });
   CHECK(parse(mixed).no_graph ==
-        "a pickled module whose part '0' is of class 'mynet.models.Block', which is no stock layer");
+        "a pickled module whose part '0' is of class 'mynet.models.Block', which is not a stock layer");
 }
 
 // Law: what a layer cannot be built without is named.

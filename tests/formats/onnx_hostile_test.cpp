@@ -244,10 +244,11 @@ TEST_CASE("Names that are wished for again and again are found at once") {
 // Oracle: the ONNX IR specification: single assignment, topological order.
 TEST_CASE("Graphs that do not hold together are refused") {
   CHECK_THAT(refusal(OnnxBuilder().node("Relu", {"later"}, {"y"}).bytes()),
-             Contains("node 'y' (Relu): 'later' is given by no earlier node"));
+             Contains("node 'y' (Relu): 'later' is not produced by any earlier node"));
   CHECK_THAT(refusal(OnnxBuilder().node("Relu", {"x"}, {"y"}).node("Relu", {"x"}, {"y"}).bytes()),
              Contains("'y' is given twice"));
-  CHECK_THAT(refusal(OnnxBuilder().node("Relu", {"x"}, {"z"}).bytes()), Contains("'y' is given by no earlier node"));
+  CHECK_THAT(refusal(OnnxBuilder().node("Relu", {"x"}, {"z"}).bytes()),
+             Contains("'y' is not produced by any earlier node"));
   CHECK_THAT(refusal(OnnxBuilder().node("Relu", {}, {"y"}).bytes()), Contains("node 'y'"));
   CHECK_THAT(refusal(OnnxBuilder().node("Relu", {"x"}, {}).bytes()), Contains("has no output"));
   CHECK_THAT(refusal(OnnxBuilder().node("BatchNormalization", {"x", "x", "x", "x", "x"}, {"y"}).bytes()),

@@ -65,6 +65,7 @@ OnnxBuilder with_norm_function() {
 
 }  // namespace
 
+// Oracle: ONNX's BatchNormalization-9 and -14: several outputs, or training_mode = 1.
 TEST_CASE("BatchNormalizations in training mode are known, by attribute from opset 14 on and by outputs before") {
   const auto [opset, outputs, attribute, training] = GENERATE(table<std::int64_t, int, int, bool>({{9, 4, -1, true},
                                                                                                    {13, 1, -1, true},
@@ -101,6 +102,7 @@ TEST_CASE("BatchNormalizations in training mode are known, by attribute from ops
   }
 }
 
+// Oracle: ONNX: an empty name is an absent output; the file's batch is 7.
 TEST_CASE("An absent output asks for nothing, and a batch that the file fixes is kept") {
   OnnxBuilder builder({7, 2, 2, 2}, 9);
   builder.batch_norm("a", "x", "y");
@@ -111,6 +113,7 @@ TEST_CASE("An absent output asks for nothing, and a batch that the file fixes is
   CHECK(graph::by_batch(*net.graph, graph::batch_norms(*net.graph)[0]) == 7);
 }
 
+// Law: a description gives structure, and says nothing of how the weights' own file is run.
 TEST_CASE("A model in training mode that only describes other weights says nothing of how they are run") {
   OnnxBuilder builder = two_layers(15);
   onnx::AttributeProto& mode = *first(builder).add_attribute();
@@ -125,6 +128,7 @@ TEST_CASE("A model in training mode that only describes other weights says nothi
   CHECK(!graph::by_batch(graph, graph::batch_norms(graph)[0]));
 }
 
+// Law: a round trip of the patched vector; the file keeps its size.
 TEST_CASE("Functions are written out where they are called, and their vectors written back") {
   OnnxBuilder builder = with_norm_function();
   const Checkpoint net = builder.parse();
@@ -137,6 +141,7 @@ TEST_CASE("Functions are written out where they are called, and their vectors wr
   CHECK(parse_checkpoint(written, "f").find("bn.running_mean")->values.to_float() == std::vector<float>{7, 8});
 }
 
+// Law: a round trip; the other layer keeps its values.
 TEST_CASE("Two calls on the same vectors are two BatchNorms, told apart when they are written") {
   OnnxBuilder builder = with_norm_function();
   first(builder).set_output(0, std::string("h"));
@@ -154,6 +159,7 @@ TEST_CASE("Two calls on the same vectors are two BatchNorms, told apart when the
   CHECK(after.graph->value(now[1].mean).tensor->values[1] == 8.0f);
 }
 
+// Oracle: ONNX: a Constant inside a function belongs to every call of it.
 TEST_CASE("A vector that a function holds itself is not written") {
   OnnxBuilder builder = with_norm_function();
   onnx::FunctionProto& norm = *builder.model().mutable_functions(0);
@@ -171,9 +177,10 @@ TEST_CASE("A vector that a function holds itself is not written") {
   const std::string mean = net.graph->value(graph::batch_norms(net.graph.value()).at(0).mean).name;
   CHECK_THROWS_AS(write_checkpoint(net, std::vector<Patch>{{mean, {7, 8}}}, "out.onnx"), UnsupportedError);
   CHECK_THROWS_WITH(write_checkpoint(net, std::vector<Patch>{{mean, {7, 8}}}, "out.onnx"),
-                    Contains("stands in a function of the model"));
+                    Contains("is inside a function of the model"));
 }
 
+// Oracle: the model built without the attribute.
 TEST_CASE("The mode is set inside functions too") {
   OnnxBuilder builder = with_norm_function();
   builder.model().mutable_functions(0)->mutable_opset_import(0)->set_version(15);
@@ -188,6 +195,7 @@ TEST_CASE("The mode is set inside functions too") {
   CHECK(written == builder.bytes());
 }
 
+// Oracle: by hand: a call of itself, and 2^30 nodes.
 TEST_CASE("Functions that never end, or that double with every level, are refused") {
   OnnxBuilder builder;
   builder.batch_norm("bn", "x", "h").node("f0", {"h"}, {"y"});
@@ -228,6 +236,7 @@ TEST_CASE("Functions that never end, or that double with every level, are refuse
   }
 }
 
+// Oracle: ONNX's Softmax-11: all axes from `axis` on are one; extents by hand.
 TEST_CASE("Softmax before opset 13 keeps the images apart, whatever axis it goes over") {
   const auto op = GENERATE(std::string("Softmax"), std::string("LogSoftmax"), std::string("Hardmax"));
   const auto [axis, nodes, along] = GENERATE(
@@ -245,6 +254,7 @@ TEST_CASE("Softmax before opset 13 keeps the images apart, whatever axis it goes
                     Contains("takes all images as one, axis 0 before opset 13"));
 }
 
+// Oracle: what tf2onnx and PyTorch write, as docs/formats.md#onnx tells them apart.
 TEST_CASE("Inputs with channels last are told by what takes them") {
   struct Case {
     std::vector<std::int64_t> input;
@@ -271,6 +281,7 @@ TEST_CASE("Inputs with channels last are told by what takes them") {
   if (one.last) CHECK(net.graph->nodes().front().op == "Transpose");
 }
 
+// Oracle: the shape that was removed.
 TEST_CASE("An input without a shape is called so") {
   OnnxBuilder builder;
   builder.batch_norm("bn", "x", "y");
@@ -279,6 +290,7 @@ TEST_CASE("An input without a shape is called so") {
   CHECK_THROWS_WITH(builder.parse(), Contains("input 'x' states no shape, so that not even its rank is known"));
 }
 
+// Oracle: the two names put in.
 TEST_CASE("One value under two output names stays two outputs") {
   OnnxBuilder builder;
   builder.batch_norm("bn", "x", "y").node("Identity", {"y"}, {"z"});

@@ -47,6 +47,7 @@ const graph::Node& only(const Checkpoint& checkpoint) {
 
 }  // namespace
 
+// Oracle: the vectors that OnnxBuilder puts in; ONNX's momentum of 0.9 is PyTorch's 0.1.
 TEST_CASE("A model's BatchNorms are found and named by their vectors") {
   const Checkpoint net = OnnxBuilder().batch_norm("a", "x", "h").batch_norm("b", "h", "y").parse();
   CHECK(net.format == "onnx");
@@ -58,6 +59,7 @@ TEST_CASE("A model's BatchNorms are found and named by their vectors") {
   CHECK(net.graph->value(layers[0].variance).tensor->values[1] == 6.0f);
 }
 
+// Law: all other bytes stay; round trip.
 TEST_CASE("Values are patched where they lie, and nothing else changes") {
   const bool packed = GENERATE(false, true);
   OnnxBuilder builder;
@@ -81,6 +83,7 @@ TEST_CASE("Values are patched where they lie, and nothing else changes") {
   CHECK(values_of(model_of(written[0].bytes), "v") == std::vector<float>{5, 6});
 }
 
+// Law: only the patched layer changes; the other use keeps its values.
 TEST_CASE("A vector that has another use gets an initialiser of its own") {
   // docs/formats.md#onnx: gamma of one layer merged with the variance of another, here also directly shared.
   const std::int64_t ir = GENERATE(3, 8);
@@ -121,6 +124,7 @@ TEST_CASE("A vector that has another use gets an initialiser of its own") {
   CHECK(again.graph->value(now[1].scale).tensor->values[0] == 1.0f);
 }
 
+// Law: a round trip; halves and floats by hand.
 TEST_CASE("Vectors of Constant nodes, half precision and external data are written back") {
   OnnxBuilder builder;
   builder.raw("g", {1, 1}).raw("b", {0, 0});
@@ -148,6 +152,7 @@ TEST_CASE("Vectors of Constant nodes, half precision and external data are writt
   CHECK(again.graph->value(now[0].variance).tensor->values[1] == 10.0f);
 }
 
+// Law: the data file stays; the model has the patched values.
 TEST_CASE("External data stay as they are, and go with the model") {
   const test::TempDir dir;
   OnnxBuilder builder;
@@ -180,6 +185,7 @@ TEST_CASE("External data stay as they are, and go with the model") {
   CHECK(again.graph->value(graph::batch_norms(again.graph.value())[0].mean).tensor->values[0] == 7.0f);
 }
 
+// Oracle: ONNX's changelog of each operator.
 TEST_CASE("Older forms become the internal one") {
   SECTION("Clip's limits were attributes before 11") {
     OnnxBuilder builder({1, 2}, 7);
@@ -213,14 +219,16 @@ TEST_CASE("Older forms become the internal one") {
   }
 }
 
+// Oracle: by hand: 2 x 2 x 2 values of one image are 8.
 TEST_CASE("A fixed number of images becomes one, in targets too") {
   const Checkpoint net =
       OnnxBuilder({32, 2, 2, 2}).integers("target", {32, 8}).node("Reshape", {"x", "target"}, {"y"}).parse();
   CHECK(*net.graph->value(net.graph->input()).shape == Shape{1, 2, 2, 2});
   CHECK(*net.graph->value(net.graph->outputs()[0]).shape == Shape{1, 8});
-  CHECK(!net.sizeless);
+  CHECK(!net.dynamic_shape);
 }
 
+// Oracle: by hand: 2 x 5 x 7 = 70.
 TEST_CASE("Shape arithmetic is computed, for any size that is free") {
   OnnxBuilder builder({0, 2, 0, 0});
   builder.node("Shape", {"x"}, {"s"}).integers("zero", {0}).node("Gather", {"s", "zero"}, {"n"});
@@ -228,12 +236,13 @@ TEST_CASE("Shape arithmetic is computed, for any size that is free") {
   builder.node("Reshape", {"x", "target"}, {"y"});
   const Checkpoint net = builder.parse();
   CHECK(only(net).op == "Reshape");
-  REQUIRE(net.sizeless);
-  CHECK(net.sizeless->input == std::vector<std::int64_t>{1, 2, 0, 0});
-  const graph::Graph small = resolve(*net.sizeless, Shape{1, 2, 5, 7});
+  REQUIRE(net.dynamic_shape);
+  CHECK(net.dynamic_shape->input == std::vector<std::int64_t>{1, 2, 0, 0});
+  const graph::Graph small = resolve(*net.dynamic_shape, Shape{1, 2, 5, 7});
   CHECK(*small.value(small.outputs()[0]).shape == Shape{1, 70});
 }
 
+// Oracle: the two layers put in, whose weights the exporter merged.
 TEST_CASE("A model describes the network of a weights file") {
   const test::TempDir dir;
   OnnxBuilder builder;
@@ -251,6 +260,7 @@ TEST_CASE("A model describes the network of a weights file") {
   CHECK(unbound.size() == 8);
 }
 
+// Oracle: the node, domain and opset put in.
 TEST_CASE("What is not read is named with its node, operator, domain and opset") {
   struct Case {
     OnnxBuilder builder;

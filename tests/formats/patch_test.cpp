@@ -55,7 +55,7 @@ TEST_CASE("A patch changes its own bytes and the checksums, and is read back") {
   }
 }
 
-// Law: an archive that was written back is whole, wherever its checksums stand.
+// Law: an archive that was written back is whole, wherever its checksums are.
 TEST_CASE("The CRC in a local header is mended as well") {
   test::ZipBuilder zip;
   const TorchFile source = test::one_vector("m", {1, 2});
@@ -116,9 +116,8 @@ TEST_CASE("Names that share their place must be given the same values") {
   file.views = {{"a", s, 0, {2}, {1}}, {"b", s, 0, {2}, {1}}, {"c", s, 1, {2}, {1}}};
   const Checkpoint checkpoint = parse_checkpoint(file.legacy(), "net.pth");
   CHECK_NOTHROW(patched(checkpoint, std::vector<Patch>{{"a", {5, 6}}, {"b", {5, 6}}, {"c", {6, 7}}}));
-  CHECK_THROWS_WITH(
-      patched(checkpoint, std::vector<Patch>{{"a", {5, 6}}, {"b", {5, 7}}}),
-      "net.pth: 'a' and 'b' share their place in the file and are given different values; expected the same");
+  CHECK_THROWS_WITH(patched(checkpoint, std::vector<Patch>{{"a", {5, 6}}, {"b", {5, 7}}}),
+                    "net.pth: 'a' and 'b' share storage in the file and are given different values; expected the same");
   CHECK_THROWS_WITH(patched(checkpoint, std::vector<Patch>{{"a", {5, 6}}, {"c", {5, 7}}}),
                     Contains("'a' and 'c' share"));
   CHECK_THROWS_AS(patched(checkpoint, std::vector<Patch>{{"a", {5, 6}}, {"b", {5, 7}}}), UnsupportedError);

@@ -78,6 +78,7 @@ TEST_CASE("Every storage type is read as its dtype") {
 }
 
 // As torch.save wrote views before PyTorch 0.4: the storage's own view metadata (key, offset, size).
+// Oracle: elements 2 to 4 of the storage, by hand.
 TEST_CASE("Old storages with view metadata are followed") {
   TorchFile file;
   file.add_floats("0", kSix);
@@ -102,7 +103,7 @@ TEST_CASE("A view outside its storage is refused") {
       {{"x", 0, 5, {2}, {-1}}, "strides [-1] for shape [2]; expected one per axis, none negative"},
       {{"x", 0, 0, {2, 3}, {1}}, "expected one per axis"},
       {{"x", 0, 0, {-2}, {1}}, "axis 0 has extent -2"},
-      {{"x", 0, 0, {std::int64_t{1} << 40U, std::int64_t{1} << 40U}, {0, 0}}, "more elements than 64 bits count"},
+      {{"x", 0, 0, {std::int64_t{1} << 40U, std::int64_t{1} << 40U}, {0, 0}}, "more elements than 64 bits can count"},
       {{"x", 0, 0, {std::int64_t{1} << 40U}, {0}}, "unfold to more than 4 times the file"},
       {{"x", 0, 0, {std::int64_t{1} << 32U, 2}, {std::int64_t{1} << 40U, 1}}, "leaves its storage"},
       {{"x", 0, INT64_MAX, {1}, {1}}, "leaves its storage"},
@@ -131,7 +132,7 @@ TEST_CASE("Storages that are not as the pickle says are refused") {
     CHECK_THROWS_WITH(parse_torch(other.zip_around(file.object(false))),
                       "net.pth: tensor 'x': the archive has no member for storage '0'");
     CHECK_THROWS_WITH(parse_torch(other.legacy_around(file.object(true))),
-                      "net.pth: PyTorch file: storage '1' belongs to nothing");
+                      "net.pth: PyTorch file: storage '1' belongs to no tensor");
   }
   SECTION("another count in the legacy container") {
     TorchFile other = test::one_vector("x", {1, 2, 3});
@@ -159,6 +160,7 @@ TEST_CASE("Storages that are not as the pickle says are refused") {
   }
 }
 
+// Oracle: the byte order that the file states.
 TEST_CASE("Big-endian files are unsupported") {
   TorchFile file = test::one_vector("x", kSix);
   file.byteorder = "big";
@@ -170,6 +172,7 @@ TEST_CASE("Big-endian files are unsupported") {
   CHECK_THROWS_AS(parse_torch(file.legacy()), UnsupportedError);
 }
 
+// Oracle: the storages put in: one of floats, one of a type without a known size.
 TEST_CASE("Storages of unknown elements are passed over where that needs no size") {
   TorchFile file = test::one_vector("x", kSix);
   file.storages.push_back({"1", "Float8Storage", 3, std::vector<std::byte>(3)});
@@ -178,9 +181,10 @@ TEST_CASE("Storages of unknown elements are passed over where that needs no size
   CHECK(parse_torch(file.zip()).unread.at(0).name == "y");
   CHECK_THROWS_AS(parse_torch(file.legacy()), UnsupportedError);
   CHECK_THROWS_WITH(parse_torch(file.legacy()),
-                    "net.pth: storage '1': nobody here knows how large the elements of a 'torch.Float8Storage' are");
+                    "net.pth: storage '1': the element size of a 'torch.Float8Storage' is unknown");
 }
 
+// Oracle: the type, the function and the class put into each pickle.
 TEST_CASE("What torch can save and we cannot read is named") {
   TorchFile file = test::one_vector("x", kSix);
   file.storages[0].type = "ComplexFloatStorage";

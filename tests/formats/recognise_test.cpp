@@ -24,6 +24,7 @@ std::vector<std::byte> zip_of(const std::string& member) {
 
 }  // namespace
 
+// Oracle: the builder that made each file.
 TEST_CASE("Formats are told by content, not by name") {
   const auto file = test::one_vector("x", {1});
   CHECK(parse_checkpoint(file.zip(), "a.tar").format == "pytorch-zip");
@@ -35,15 +36,16 @@ TEST_CASE("Formats are told by content, not by name") {
   CHECK(checkpoint.tensors[0].origin->strides == std::vector<std::int64_t>{1});
 }
 
+// Oracle: each format's signature, as its specification gives it.
 TEST_CASE("What is known but not read is unsupported, by name") {
   const auto [bytes, message] = GENERATE(table<std::vector<std::byte>, std::string>({
       {zip_of("model.weights.h5"), "f: is a Keras archive (.keras) without its config.json and metadata.json"},
       {zip_of("x.npy"), "f: is a NumPy archive (.npz); expected a checkpoint"},
       {test::ByteWriter().text(std::string(512, '\0')).text("\x89HDF\r\n\x1a\n").bytes(),
-       "f: HDF5: begins at byte 512, behind a user block, which is not read"},
+       "f: HDF5: begins at byte 512, after a user block, which is not supported"},
       {test::TarBuilder().add("a/x.pth", {}).add("b", {}).finish(),
        "f: is a tar archive of a/x.pth, b, without the 'storages' of torch 0.1; unpack it first"},
-      {test::bytes_of("\x1f\x8b\x08"), "f: is compressed by gzip (a packed folder, .tar.gz?), which is not read"},
+      {test::bytes_of("\x1f\x8b\x08"), "f: is compressed by gzip (a packed folder, .tar.gz?), which is not supported"},
       {test::PickleBuilder().none().finish(), "f: is a bare pickle; expected what torch.save writes"},
       {test::bytes_of(std::string("\x1c\0\0\0TFL3", 8)), "f: is a TensorFlow Lite model"},
       // Version 1, then a MetaGraphDef with its facts; ONNX has the producer's name there.
@@ -57,6 +59,7 @@ TEST_CASE("What is known but not read is unsupported, by name") {
   CHECK_THROWS_WITH(parse_any(bytes), Contains(message));
 }
 
+// Oracle: the files that TensorFlow and Keras write into such folders.
 TEST_CASE("A folder in the place of a file is named as what it is") {
   const test::TempDir dir;
   const auto [inside, message] = GENERATE(table<std::string, std::string>({
@@ -72,12 +75,14 @@ TEST_CASE("A folder in the place of a file is named as what it is") {
   CHECK_THROWS_WITH(read_architecture(dir.path() / "model/"), Contains(message));
 }
 
+// Oracle: what the bytes are: nothing, prose, an archive of prose.
 TEST_CASE("Anything else is no checkpoint") {
   CHECK_THROWS_AS(parse_any({}), FormatError);
   CHECK_THROWS_WITH(parse_any({}), "f: is empty; expected a checkpoint");
   CHECK_THROWS_AS(parse_any(test::bytes_of("hello")), FormatError);
-  CHECK_THROWS_WITH(parse_any(test::bytes_of("hello")),
-                    "f: is no checkpoint of a known format; expected PyTorch (torch.save), safetensors, ONNX or Keras");
+  CHECK_THROWS_WITH(
+      parse_any(test::bytes_of("hello")),
+      "f: is not a checkpoint of a known format; expected PyTorch (torch.save), safetensors, ONNX or Keras");
   CHECK_THROWS_AS(parse_any(zip_of("readme.txt")), FormatError);
   CHECK_THROWS_WITH(parse_any(zip_of("readme.txt")),
                     "f: is a zip archive without data.pkl; expected what torch.save writes");

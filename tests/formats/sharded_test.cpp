@@ -30,6 +30,7 @@ std::string text_of(const OutputFile& file) { return std::string(as_text(file.by
 
 }  // namespace
 
+// Oracle: the shards written by write_shards(); the index changed by hand.
 TEST_CASE("Shards are read through their index and written back under new names", "[formats]") {
   const test::TempDir dir;
   write_shards(dir.path());
@@ -54,6 +55,7 @@ TEST_CASE("Shards are read through their index and written back under new names"
   CHECK(again.find("w")->values.to_float() == std::vector<float>{1, 2, 3});
 }
 
+// Law: no output has the name of an input in the same folder.
 TEST_CASE("No shard that was read is overwritten", "[formats]") {
   const test::TempDir dir;
   write_shards(dir.path());
@@ -66,6 +68,7 @@ TEST_CASE("No shard that was read is overwritten", "[formats]") {
   CHECK(same_name[1].name == "model-1-of-2.safetensors");
 }
 
+// Oracle: the flaw of each index.
 TEST_CASE("An index that does not fit its shards is refused", "[formats]") {
   const auto [index, message] = GENERATE(table<std::string, std::string>({
       {R"({"weight_map": {"w": "../../etc/passwd"}})", "refers to '../../etc/passwd'"},

@@ -30,6 +30,7 @@ Checkpoint parse(const TorchFile& file, const PickleBuilder& pickle, const std::
 
 }  // namespace
 
+// Oracle: the tensors put under that name; others lie where trainers keep optimizers and schedules.
 TEST_CASE("The weights are found under the name that trainers give them, never the optimizer's") {
   const auto chosen =
       GENERATE(as<std::string>(), "state_dict", "model_state_dict", "model", "net", "whatever_it_is", "ema");
@@ -54,7 +55,7 @@ TEST_CASE("The weights are found under the name that trainers give them, never t
 }
 
 // Oracle: what the authors' own evaluation loads: YOLOv5's attempt_load() takes `ema` before `model`; timm's
-// validate.py without --use-ema and torchvision's train.py --test-only without --model-ema take what is no average;
+// validate.py without --use-ema and torchvision's train.py --test-only without --model-ema take what is not an average;
 // DINO's eval_*.py take the teacher; Real-ESRGAN's inference takes params_ema.
 TEST_CASE("Of several sets of weights the one that its authors evaluate is chosen, whatever their order") {
   const auto [chosen, other] = GENERATE(table<std::string, std::string>({{"ema", "model"},
@@ -84,10 +85,11 @@ TEST_CASE("Of several sets of weights the one that its authors evaluate is chose
   CHECK(checkpoint.sets.others == std::vector<std::string>{other});
   CHECK(checkpoint.sets.told);
   REQUIRE(checkpoint.assumptions.size() == 1);
-  CHECK(checkpoint.assumptions[0] ==
-        "of several sets of weights in the file, '" + chosen + "' is used, not '" + other + "'; --weights chooses");
+  CHECK(checkpoint.assumptions[0] == "of several sets of weights in the file, '" + chosen + "' is used, not '" + other +
+                                         "' (--weights selects another)");
 }
 
+// Oracle: the path by hand: the longest part of it that the file has.
 TEST_CASE("Of the wanted name, what is no path in the file is left for the tensors' names") {
   TorchFile file;
   PickleBuilder pickle;
@@ -111,6 +113,7 @@ TEST_CASE("Of the wanted name, what is no path in the file is left for the tenso
   CHECK(checkpoint.weights == rest);
 }
 
+// Oracle: a list of two sets alike; the second holds 2.
 TEST_CASE("Sets that nothing tells apart are told so, unless one is asked for") {
   TorchFile file;
   PickleBuilder pickle;
@@ -124,6 +127,7 @@ TEST_CASE("Sets that nothing tells apart are told so, unless one is asked for") 
 }
 
 // The forms of __reduce_ex__ by CPython's copyreg and pickle: what they make is never built, what lies in it is seen.
+// Oracle: the tensor put in, under the path that its section names.
 TEST_CASE("Weights are found in objects of unknown classes, and these are listed") {
   TorchFile file;
   PickleBuilder pickle;
@@ -192,6 +196,7 @@ TEST_CASE("Weights are found in objects of unknown classes, and these are listed
   }
 }
 
+// Oracle: the objects put in, counted by hand.
 TEST_CASE("What is opaque is listed by its name, with a place and a number") {
   TorchFile file;
   PickleBuilder pickle;
@@ -209,6 +214,7 @@ TEST_CASE("What is opaque is listed by its name, with a place and a number") {
   CHECK(rows == std::vector<std::string>{"mylib.models.Net net 1", "os.system run 1", "datetime.datetime when.0 3"});
 }
 
+// Oracle: the tensors put in: one of floats, one each of three kinds that are not read.
 TEST_CASE("A tensor of a kind that is not read is kept apart from those that are") {
   TorchFile file;
   file.storages.push_back({"7", "ComplexFloatStorage", 1, std::vector<std::byte>(8)});
@@ -227,9 +233,10 @@ TEST_CASE("A tensor of a kind that is not read is kept apart from those that are
   CHECK(checkpoint.unread[0].name == "a");
   CHECK_THAT(checkpoint.unread[0].why, Contains("the elements of a 'torch.ComplexFloatStorage' are not supported"));
   CHECK_THAT(checkpoint.unread[1].why, Contains("tensors made by 'torch._utils._rebuild_qtensor' are not supported"));
-  CHECK(checkpoint.unread[2].why == "is made by 'mylib.Scaled', which is not read; expected a tensor");
+  CHECK(checkpoint.unread[2].why == "is made by 'mylib.Scaled', which is not supported; expected a tensor");
 }
 
+// Oracle: by hand: same storage, offset, shape and strides as an earlier name.
 TEST_CASE("Names of the same numbers are told") {
   TorchFile file;
   const std::size_t s = file.add_floats("0", {1, 2, 3, 4});
@@ -244,6 +251,7 @@ TEST_CASE("Names of the same numbers are told") {
   CHECK(same == std::vector<std::string>{"", "", "a", "", "a"});
 }
 
+// Oracle: the one tensor put into the state_dict.
 TEST_CASE("Tensors beside the state dict do not hide it") {
   TorchFile file;
   PickleBuilder pickle;
@@ -259,6 +267,7 @@ TEST_CASE("Tensors beside the state dict do not hide it") {
   CHECK(checkpoint.tensors[0].name == "w");
 }
 
+// Oracle: Python's dict: the last value of a key holds.
 TEST_CASE("Values that are no tensors are left out, a key given twice counts last") {
   TorchFile file;
   PickleBuilder pickle;
@@ -275,6 +284,7 @@ TEST_CASE("Values that are no tensors are left out, a key given twice counts las
   CHECK(checkpoint.tensors[1].name == "b");
 }
 
+// Oracle: the keys put in.
 TEST_CASE("A file without weights is refused, its keys listed") {
   const TorchFile file;
   CHECK_THROWS_AS(parse(file, PickleBuilder().op('}').mark().text("epoch").integer(1).op('u')), FormatError);
@@ -285,6 +295,7 @@ TEST_CASE("A file without weights is refused, its keys listed") {
 }
 
 // The opcodes in which trainers' checkpoints keep their settings, by CPython's pickletools.
+// Oracle: the one tensor put in.
 TEST_CASE("Settings of every kind are passed over") {
   TorchFile file;
   PickleBuilder pickle;

@@ -147,6 +147,7 @@ TEST_CASE("Constants have the shapes that activations would have", "[graph]") {
   }
 }
 
+// Oracle: ONNX's Reshape: 0 copies an axis that the input must have.
 TEST_CASE("A copied axis beyond the rank is refused in shape arithmetic too", "[graph]") {
   CHECK_THROWS_WITH(fold("Reshape", {vector({1, 2}), vector({0, 0})}), "Reshape of [2] copies axis 1");
 }

@@ -57,6 +57,7 @@ TEST_CASE("a folded BatchNorm is in the weight and the new bias", "[graph]") {
   CHECK(folded.parameters().size() == 2);
 }
 
+// Oracle: the original graph by plain loops; two of the seven BatchNorms cannot be folded.
 TEST_CASE("folding keeps the function of convolutions, products and what it leaves alone", "[graph]") {
   Graph g;
   const ValueId x = g.add_input("x", Shape{1, 4, 6, 6});

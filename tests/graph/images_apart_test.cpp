@@ -32,6 +32,7 @@ Graph one_node(const std::string& op, const std::map<std::string, graph::Attribu
 
 }  // namespace
 
+// Oracle: the definition of each operator, as above: it reads, drops or moves other images than its own.
 TEST_CASE("What mixes images is refused by node and operator", "[graph]") {
   const std::int64_t zero = 0;
   const std::vector<Mixer> mixers{
@@ -81,6 +82,7 @@ TEST_CASE("What mixes images is refused by node and operator", "[graph]") {
   CHECK_THROWS_WITH(graph::check_images_apart(g), Contains("node 'ln': "));
 }
 
+// Oracle: the definition of each operator: no image depends on another.
 TEST_CASE("What keeps images apart passes, wherever they are counted", "[graph]") {
   const std::int64_t two = 2;
   const std::vector<Mixer> keepers{

@@ -56,7 +56,7 @@ TEST_CASE("wrappings inside of names are undone", "[graph]") {
   CHECK(wrappings.undone("layer1.module") == "layer1.module");  // what a tensor is called itself
 }
 
-// Law: a part that the network itself names is no wrapping.
+// Law: a part that the network itself names is not a wrapping.
 TEST_CASE("a layer of the network's own that is called module is no wrapping", "[graph]") {
   const Names wanted{"module.0.weight", "conv.weight"};
   CHECK(full({"model.module.0.weight", "model.conv.weight"}, wanted) == Names{"model."});

@@ -94,7 +94,7 @@ TEST_CASE("Image arrays in every layout", "[imaging]") {
              Contains("last.npy: array of shape [2, 1, 2, 3] with layout NHW"));
 }
 
-// Law: what is no image keeps its shape and values.
+// Law: what is not an image keeps its shape and values.
 TEST_CASE("Whole numbers of other shapes and types are no images", "[imaging]") {
   const auto plain = [](const Array& array, const DatasetOptions& options = {}) {
     const OneFile file("x.npy", array);
@@ -127,6 +127,7 @@ TEST_CASE("16-bit image arrays keep their bits", "[imaging]") {
   CHECK(image.pixels == std::vector<std::uint16_t>{513, 65535});
 }
 
+// Oracle: np.transpose of the same numbers, as noted.
 TEST_CASE("Floating-point arrays enter as they are", "[imaging]") {
   const std::vector<float> values{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
   const OneFile file("x.npy", Array::from_floats({2, 1, 2, 3}, values));

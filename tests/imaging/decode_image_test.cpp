@@ -59,7 +59,8 @@ TEST_CASE("Real and signed numbers of a TIFF stay what they are", "[imaging]") {
   }
 }
 
-// Nobody can tell what stands for white in such a file.
+// Nothing says which value is white in such a file.
+// Oracle: by hand: -50 / 200 and 100 / 200.
 TEST_CASE("Real numbers outside [0, 1] need a scale", "[imaging]") {
   Image image{.height = 1, .width = 2, .channels = 1, .bits = 0, .reals = {0.25f, 1.0f}};
   const Pipeline plain{"custom", {ToFloat{}}}, scaled{"custom", {ToFloat{200.0}}}, none{"custom", {}};
@@ -86,10 +87,10 @@ TEST_CASE("A bitmap decodes to its own numbers", "[imaging]") {
 // Law: content decides, names do not.
 TEST_CASE("What is no image is refused by its content", "[imaging]") {
   const auto prose = as_bytes("Some notes about the patients.");
-  CHECK_THAT(refusal({prose.begin(), prose.end()}), StartsWith("is no image"));
+  CHECK_THAT(refusal({prose.begin(), prose.end()}), StartsWith("is not an image"));
   CHECK_THAT(refusal({}), StartsWith("is empty"));
   const auto letters = as_bytes("BMW is a car maker, and this is no bitmap.");
-  CHECK_THAT(refusal({letters.begin(), letters.end()}), StartsWith("is no image"));
+  CHECK_THAT(refusal({letters.begin(), letters.end()}), StartsWith("is not an image"));
 }
 
 // Law: a picture of which a pixel is missing is bad.
@@ -98,7 +99,7 @@ TEST_CASE("A truncated file of any format is refused", "[imaging]") {
     INFO(file.name);
     const std::vector<std::byte> whole = from_hex(file.hex);
     if (file.name.starts_with("tiff")) {
-      // Directories or pixels stand last; the place of a next directory, up to eight bytes, is needed by none.
+      // Directories or pixels come last; the place of a next directory, up to eight bytes, is needed by none.
       CHECK_FALSE(refusal(cut(whole, 9)).empty());
     } else {
       // Runs end with a mark of two bytes behind that of the last row, which no pixel needs.

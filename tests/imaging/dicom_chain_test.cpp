@@ -141,7 +141,7 @@ TEST_CASE("Windows, rescale and padding too", "[imaging]") {
   check_near(values_shown(tiny), {0.0, 0.5, 1.0, 0.0});
 }
 
-// Oracle: PS3.3 C.11.1: a sequence without a table maps nothing; what stands elsewhere holds.
+// Oracle: PS3.3 C.11.1: a sequence without a table maps nothing; what is given elsewhere holds.
 TEST_CASE("Sequences with empty items say nothing", "[imaging]") {
   constexpr std::uint32_t kModalityLut = 0x00283000, kVoiLut = 0x00283010, kShared = 0x52009229, kFrameVoi = 0x00289132;
   const std::string no_values = element(0x00283002, "US", "") + element(0x00283006, "US", "");
@@ -203,12 +203,12 @@ TEST_CASE("Percentiles are numpy's", "[imaging]") {
 
 // Oracle: the table of the guide.
 TEST_CASE("The modality decides where nothing was said", "[imaging]") {
-  CHECK(settle({}, "MR").voi.rule == VoiRule::percentile);
-  CHECK(settle({}, "DX").voi.rule == VoiRule::file);
-  CHECK(settle({}, "US").voi.rule == VoiRule::bits);
-  CHECK(settle({}, "CT").voi.windows == std::vector<VoiWindow>{{40, 400, VoiFunction::linear}});
-  CHECK_FALSE(settle({}, "CT").named);
-  CHECK(settle({.rule = VoiRule::minmax}, "CT").named);
+  CHECK(resolve_voi({}, "MR").voi.rule == VoiRule::percentile);
+  CHECK(resolve_voi({}, "DX").voi.rule == VoiRule::file);
+  CHECK(resolve_voi({}, "US").voi.rule == VoiRule::bits);
+  CHECK(resolve_voi({}, "CT").voi.windows == std::vector<VoiWindow>{{40, 400, VoiFunction::linear}});
+  CHECK_FALSE(resolve_voi({}, "CT").named);
+  CHECK(resolve_voi({.rule = VoiRule::minmax}, "CT").named);
 }
 
 // Oracle: PS3.3 C.7.6.3.1.7: the vertical spacing first.

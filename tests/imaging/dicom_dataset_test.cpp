@@ -160,7 +160,8 @@ TEST_CASE("The value of an attribute labels objects", "[imaging]") {
     CHECK(data->classes() == std::vector<std::string>{"LL", "PA", "PA\\OBLIQUE", "ap"});
     CHECK(labels(*data) == std::vector<std::int32_t>{1, 3, 0, -1, 2});
     options.classes = {"PA", "LL"};
-    CHECK_THAT(error_of<ConfigError>([&] { open_archive(dir.path(), key, options); }), Contains("none of the classes"));
+    CHECK_THAT(error_of<ConfigError>([&] { open_archive(dir.path(), key, options); }),
+               Contains("not one of the classes"));
     options.dicom.label.tag = "InstitutionName";
     CHECK_THAT(error_of<ConfigError>([&] { open_archive(dir.path(), key, options); }), Contains("expected a map"));
   }
@@ -230,9 +231,9 @@ TEST_CASE("Objects without a preamble are read alone and in folders", "[imaging]
   }
   const auto data = open_archive(dir.path(), key);
   CHECK(data->samples().size() == 3);
-  CHECK(data->notes({}) == std::vector<std::string>{"1 object: no preamble",
-                                                    "2 objects: no preamble and no meta header",
-                                                    "2 objects: the transfer syntax is not told: taken as it looks"});
+  CHECK(data->notes({}) ==
+        std::vector<std::string>{"1 object: no preamble", "2 objects: no preamble and no meta header",
+                                 "2 objects: no transfer syntax is given: it is inferred from the data"});
   // A class is needed where nothing else says what it is, and the meta header's will do.
   put(dir.path() / "4", without_class.bytes());
   TinyObject told = object("1.5", 5).without(0x00080016).meta(0x00020002, "1.2.840.10008.5.1.4.1.1.1");

@@ -58,7 +58,7 @@ TEST_CASE("What lies behind the data set does not matter", "[imaging]") {
   const std::string item_end = bare(0xfffee00d, 0), sequence_end = bare(0xfffee0dd, 0);
   for (const TinyObject& tiny : {native(), packed()}) {
     CHECK(reason(with(tiny.bytes(), std::string(512, '\0'))) == "none");
-    CHECK(remarks(with(tiny.bytes(), std::string(512, '\0'))) == std::vector<std::string>{"zeros behind the data set"});
+    CHECK(remarks(with(tiny.bytes(), std::string(512, '\0'))) == std::vector<std::string>{"zeros after the data set"});
     CHECK(remarks(with(tiny.bytes(), std::string(1, '\0'))).empty());
     const auto delimited = with(tiny.bytes(), sequence_end + item_end + sequence_end + std::string(6, '\0'));
     CHECK(reason(delimited) == "none");
@@ -75,12 +75,13 @@ TEST_CASE("What lies behind the data set does not matter", "[imaging]") {
   CHECK(reason(with(native().implicit_data_set(), std::string(100, '\0'))) == "none");
 }
 
-// Law: what nothing tells is not guessed.
+// Law: what nothing states is not guessed.
 TEST_CASE("Compressed pixels of which nothing says how are not guessed", "[imaging]") {
   CHECK(reason(packed().data_set()) == "unsupported-transfer-syntax");
 }
 
 // The only item of group 7FE0 that fragments may follow is (7FE0,0010).
+// Oracle: PS3.5 A.4: only (7FE0,0010) is encapsulated.
 TEST_CASE("Other elements of group 7FE0 are elements like any", "[imaging]") {
   const std::string fragments = item("") + item("xx") + bare(0xfffee0dd, 0);
   for (const std::uint32_t number : {0x0000U, 0x0001U, 0x0002U, 0x0003U, 0x0007U, 0x000fU, 0x0020U, 0xffffU}) {

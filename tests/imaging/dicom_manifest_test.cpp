@@ -149,6 +149,7 @@ bool fits(const std::string& outcome, const Row& row) {
 
 }  // namespace
 
+// Oracle: manifest.csv, as above.
 TEST_CASE("Every row of the DICOM conformance manifest comes out as it says", "[imaging][golden]") {
   const auto shared = shared_data("Every row of the DICOM conformance manifest comes out as it says");
   if (!shared) return;
@@ -171,7 +172,7 @@ TEST_CASE("Every row of the DICOM conformance manifest comes out as it says", "[
       INFO(found);
       CHECK((fits(found, row) || (may && found == "ok")));
     } else {
-      // A file that is no DICOM is skipped by the walk, which knows its name; the reader alone says what it is not.
+      // A file that is not DICOM is skipped by the walk, which knows its name; the reader alone says what it is not.
       INFO(found);
       CHECK((found == "skip: " + row.at("reason") || (found == "not-dicom" && row.at("reason") == "not-dicom")));
     }

@@ -53,11 +53,11 @@ TEST_CASE("Class folders, nested files, other files, hidden files and links", "[
   CHECK(labels(*data) == std::vector<std::int32_t>{0, 0, 0, 1, 1, 1, 2});
   CHECK(data->skipped() == 4);  // .hidden.bmp, notes.txt, readme.md, the image beside the classes
   CHECK(data->selection_notes() ==
-        std::vector<std::string>{"1 hidden files and folders, or such as systems make, are left out",
-                                 "1 images lie beside the class folders and are of no class; they are left out"});
+        std::vector<std::string>{"1 hidden or system files and folders are left out",
+                                 "1 images lie beside the class folders and belong to no class; they are left out"});
   CHECK(data->decode(0).pixels == std::vector<std::uint16_t>(18, 9));
   CHECK_THAT(error_of<FormatError>([&] { return data->decode(2); }),
-             Catch::StartsWith("is no image: its first bytes are of no known format; expected JPEG"));
+             Catch::StartsWith("is not an image: its first bytes match no known format; expected JPEG"));
   CHECK_THAT(error_of<Error>([&] { return data->array(0); }), Contains("expected decode()"));
 }
 
@@ -92,7 +92,7 @@ TEST_CASE("Classes follow the order that was given", "[imaging]") {
              Contains("classes: 'dog' is named twice; expected each class once"));
 }
 
-// Oracle: numbers have an order of their own. ImageNetV2's folders 0 to 999 in the order of text (0, 1, 10, 100, ..)
+// Oracle: numbers have an order of their own. ImageNetV2's folders 0 to 999 in the text order (0, 1, 10, 100, ..)
 // give an ImageNet network wrong labels (github.com/modestyachts/ImageNetV2, issue 4).
 TEST_CASE("Class folders that are numbers are taken in their order, and it is said", "[imaging]") {
   const TempDir dir;
@@ -102,8 +102,8 @@ TEST_CASE("Class folders that are numbers are taken in their order, and it is sa
   CHECK(ids(*data)[2] == "10/1.bmp");
   CHECK(labels(*data) == std::vector<std::int32_t>{0, 1, 3, 4, 2});
   REQUIRE(data->selection_notes().size() == 1);
-  CHECK_THAT(data->selection_notes()[0], Contains("outputs 0 to 4 are 0, 1, 2, 10 and 1 more") &&
-                                             Contains("order of text (0, 1, 10, 11 and 1 more)"));
+  CHECK_THAT(data->selection_notes()[0],
+             Contains("outputs 0 to 4 are 0, 1, 2, 10 and 1 more") && Contains("text order (0, 1, 10, 11 and 1 more)"));
   // Who gives an order has it, and where both orders are one there is nothing to say.
   const DatasetOptions text{.classes = {"0", "1", "10", "11", "2"}};
   CHECK(labels(*open_dataset((dir.path() / "n").string(), text)) == std::vector<std::int32_t>{0, 1, 2, 3, 4});
@@ -139,7 +139,7 @@ TEST_CASE("What systems put into folders is no class and no image, and is counte
   CHECK(ids(*data) == std::vector<std::string>{"a/1.bmp", "b/1.bmp"});
   CHECK(data->skipped() == static_cast<std::int64_t>(system.size()));
   REQUIRE(data->selection_notes().size() == 1);
-  CHECK_THAT(data->selection_notes()[0], Contains("9 hidden files and folders, or such as systems make"));
+  CHECK_THAT(data->selection_notes()[0], Contains("9 hidden or system files and folders"));
   // The data's own folder may be called as it likes.
   fs::rename(dir.path() / "a", dir.path() / ".cache");
   CHECK(ids(*open_dataset((dir.path() / ".cache").string(), {})) == std::vector<std::string>{"1.bmp"});
@@ -166,8 +166,8 @@ TEST_CASE("Links to folders are followed once, and none is dropped unsaid", "[im
   CHECK(loops->classes() == std::vector<std::string>{"a", "b", "c"});
   CHECK(loops->samples().size() == 3);
   CHECK(loops->selection_notes() ==
-        std::vector<std::string>{"2 links to folders that are there already, or to one above them, are left out",
-                                 "1 links lead nowhere; expected files or folders that are there"});
+        std::vector<std::string>{"2 links to folders already seen, or to one above them, are left out",
+                                 "1 broken links; expected existing files or folders"});
 }
 
 // Law: a draw depends on the seed alone and keeps the order.
@@ -247,9 +247,9 @@ TEST_CASE("What cannot be opened is said in one line", "[imaging]") {
   };
   CHECK(text("missing") == "missing: no such file or folder; expected a data set");
   fs::create_directory(dir.path() / "empty");
-  CHECK(text("empty") == "empty: holds no image; expected JPEG, PNG, TIFF, BMP, WebP or PPM files (0 other files)");
+  CHECK(text("empty") == "empty: contains no image; expected JPEG, PNG, TIFF, BMP, WebP or PPM files (0 other files)");
   put(dir.path() / "table.xls", "?");
-  CHECK_THAT(text("table.xls"), Contains("table.xls: is no known data set"));
+  CHECK_THAT(text("table.xls"), Contains("table.xls: is not a known kind of data set"));
   CHECK_THAT(text("table.xls", Reader::folder), Contains("reader 'folder' expects a folder"));
   CHECK_THAT(text("empty", Reader::array), Contains("reader 'array' expects"));
 }

@@ -46,20 +46,21 @@ TEST_CASE("Keys besides the path, of one or several columns", "[imaging]") {
   CHECK(joined("AccessionNumber,label\n428,x\n", samples).counts.matched == 1);
   CHECK_THAT(error_of<FormatError>([&] { return joined("AccessionNumber,label\n2,x\n428,x\n", samples); }),
              Contains("t.csv: 1 keys are shared by images of several patients"));
-  // What must never be printed is not: keys that are no paths.
+  // What must never be printed is not: keys that are not paths.
   CHECK_THAT(error_of<FormatError>([&] { return joined("AccessionNumber,label\n428,x\n428,y\n", samples); }),
              !Contains("428"));
 }
 
+// Oracle: the one difference between key and path in each case.
 TEST_CASE("Keys are compared as they are written, and near misses are told", "[imaging]") {
   const auto notes = [](const char* key, const char* sample) {
     return joined("path,label\n" + std::string(key) + ",x\n", {Sample{sample}}).notes;
   };
   CHECK(notes("A/1.PNG", "a/1.png") ==
-        Strings{"t.csv: 1 more images would have a row if upper and lower case were one; keys are compared as they are "
+        Strings{"t.csv: 1 more images would have a row if case were ignored; keys are compared as they are "
                 "written"});
-  CHECK_THAT(notes("12", "0012").at(0), Contains("without the zeros in front"));
+  CHECK_THAT(notes("12", "0012").at(0), Contains("without leading zeros"));
   CHECK_THAT(notes("a\\1.png", "a/1.png").at(0), Contains("with / in place of"));
-  CHECK_THAT(notes("images/1.png", "1.png").at(0), Contains("by the file's name without its folders"));
+  CHECK_THAT(notes("images/1.png", "1.png").at(0), Contains("by file name without folders"));
   CHECK(notes("x", "y").empty());
 }

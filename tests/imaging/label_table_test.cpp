@@ -53,6 +53,7 @@ Strings paths(const Dataset& data) {
 
 }  // namespace
 
+// Oracle: counted by hand from the table and the folder's five images.
 TEST_CASE("A table of labels beside a folder", "[imaging]") {
   const Folder folder;
   const auto data = folder.open({},
@@ -69,10 +70,11 @@ TEST_CASE("A table of labels beside a folder", "[imaging]") {
   CHECK(counts->labels_without_image == 1);
   CHECK(counts->ambiguous == 0);
   CHECK(data->samples()[0].attributes.empty());
-  // Labels are no part of what provenance records.
+  // Labels are not part of what provenance records.
   CHECK(data->fingerprint() == open_dataset((folder.dir.path() / "set").string(), {})->fingerprint());
 }
 
+// Oracle: the rows of the table, by hand.
 TEST_CASE("Extra columns, patients, where and limit", "[imaging]") {
   const Folder folder;
   const char* text =
@@ -86,26 +88,27 @@ TEST_CASE("Extra columns, patients, where and limit", "[imaging]") {
   CHECK(paths(*data) == Strings{"a/2.bmp", "b/1.bmp", "b/2.bmp", "c/3.bmp"});
   CHECK(labels(*data) == std::vector<std::int32_t>{0, 1, 1, 0});
   CHECK(data->samples()[0].attributes == std::map<std::string, std::string>{{"scanner", "B"}});
-  // Whoever has the key can tell ids and patients again, and nobody else.
+  // Only who has the key can recompute ids of images and patients.
   const ProjectKey key(folder.dir.path());
   CHECK(data->samples()[0].id == key.id("file", "a/2.bmp"));
   CHECK(data->samples()[0].patient == key.id("patient", std::string("\0p1", 3)));
   CHECK(data->samples()[1].patient == key.id("patient", std::string("\0p2", 3)));
   CHECK(data->samples()[3].patient.empty());
   CHECK(data->decode(3).height == 2);
-  CHECK(data->selection_notes() ==
-        Strings{"1 images without a patient in the table; they count as one", "4 of 5 samples are chosen by scanner"});
+  CHECK(data->selection_notes() == Strings{"1 images without a patient in the table; they count as one",
+                                           "4 of 5 samples are selected by scanner"});
 
   options.limit.per_class = 1;
   CHECK(paths(*folder.open(options, text)) == Strings{"a/2.bmp", "b/1.bmp"});
   options.where = {{"scanner", {"D"}}};
   CHECK_THAT(error_of<FormatError>([&] { return folder.open(options, text); }),
-             Contains("none of 5 samples has the values asked for of scanner"));
+             Contains("none of 5 samples has the requested values of scanner"));
   options.where = {{"scaner", {"D"}}};
   CHECK_THAT(error_of<ConfigError>([&] { return folder.open(options, text); }),
              Contains("the samples have no 'scaner'; nearest is 'scanner'"));
 }
 
+// Oracle: ProjectKey, which has its own tests.
 TEST_CASE("What images are called: their path, or a keyed hash of it", "[imaging]") {
   const Folder folder;
   DatasetOptions options;
@@ -143,6 +146,7 @@ TEST_CASE("Samples of the same values are told, whatever file they came in", "[i
   CHECK(data->content(3).empty());
 }
 
+// Oracle: docs/guide.md: numbers, given names, or names in alphabetical order.
 TEST_CASE("Classes of a table: given, numbers, or sorted names", "[imaging]") {
   const Folder folder;
   CHECK(folder.open({}, "path,label\na/1.bmp,10\na/2.bmp,9\nb/1.bmp,0\n")->classes().size() == 11);
@@ -153,7 +157,7 @@ TEST_CASE("Classes of a table: given, numbers, or sorted names", "[imaging]") {
   given.classes = {"well", "sick", "never"};
   CHECK(labels(*folder.open(given, "path,label\na/1.bmp,sick\n"))[0] == 1);
   CHECK_THAT(error_of<ConfigError>([&] { return folder.open(given, "path,label\na/1.bmp,ill\n"); }),
-             Contains("labels.csv: label 'ill' is none of the classes; expected one of well, sick, never"));
+             Contains("labels.csv: label 'ill' is not one of the classes; expected one of well, sick, never"));
   // A table without labels leaves those of the folders, and the classes are theirs.
   given.classes = {"c", "b", "a"};
   const auto folders = folder.open(given, "path,scanner\na/1.bmp,A\n");
@@ -191,20 +195,20 @@ TEST_CASE("Columns of any name tell images by path, file name or what is before 
   check(*open("x/a 1.bmp\t0\r\nx/b.bmp\t1\r\nc.bmp\t2\r\n", {}, "val.txt"), "");
   check(*open("x/a 1.bmp,0\nx/b.bmp,1\nc.bmp,2\n"), "");
   CHECK_THAT(error_of<FormatError>([&] { return open("a.bmp,0,1,0\n"); }),
-             Contains("t.csv: line 1 begins with the name of an image") && Contains("before the 4 columns"));
+             Contains("t.csv: line 1 begins with an image's name") && Contains("before the 4 columns"));
   CHECK_THAT(error_of<FormatError>([&] { return open("a.bmp 0 1 0\n"); }),
-             Contains("several values between blanks; expected a first line of column names"));
+             Contains("several values separated by blanks; expected a first line of column names"));
 
   // A table that names none of the images is none of theirs, and says what would nearly fit.
   const std::string none = error_of<ConfigError>([&] { return open("path,label\nelsewhere/b.bmp,1\n"); });
   CHECK_THAT(none, Contains("t.csv: none of its 1 rows names one of the 3 images by column 'path'"));
-  CHECK_THAT(none, Contains("by the file's name without its folders"));
+  CHECK_THAT(none, Contains("by file name without folders"));
   CHECK_THAT(error_of<ConfigError>([&] { return open("path,site\nq.bmp,1\n"); }), Contains("none of its 1 rows"));
 
   // A name of several files means none of them; their paths do.
   put(dir.path() / "set" / "y" / "b.bmp", flat_bmp(2, 2, 9));
   CHECK(error_of<FormatError>([&] { return open("file,label\nb.bmp,1\n", {"file"}); }) ==
-        "t.csv: 1 rows name images by their file name, and each is that of several images; expected their paths below "
+        "t.csv: 1 rows name images by their file name, which several images share; expected paths below "
         "the data's folder");
   CHECK(open("path,label\nc.bmp,1\nx/b.bmp,0\n")->label_counts()->matched == 2);
 }
@@ -234,7 +238,7 @@ TEST_CASE("What is missing is no label, no finding, no patient and no value to g
   CHECK(labels(*folder.open(given, "path,label\na/1.bmp,EU\na/2.bmp,NA\n"))[1] == 0);
   CHECK(folder.open({}, "path,label\na/1.bmp,None\na/2.bmp,Mild\n")->classes() == Strings{"Mild", "None"});
   CHECK(folder.open({}, "path,label\na/1.bmp,NA\na/2.bmp,\n")->selection_notes() ==
-        Strings{"labels.csv: no image has a label; all that is there is missing (empty, NaN, NA, null)"});
+        Strings{"labels.csv: no image has a label; every value is missing (empty, NaN, NA, null)"});
 }
 
 // Oracle: DataFrame({"label": [0, 10, None]}).to_csv() writes 0.0, 10.0 and nothing.
@@ -275,7 +279,7 @@ TEST_CASE("Findings in one column, parted by a separator or in a list", "[imagin
   CHECK(known(*folder.open(options, text), 1) == Known{1, 0, 1});
   options.labels.none.clear();
   CHECK_THAT(error_of<ConfigError>([&] { return folder.open(options, text); }),
-             Contains("labels.csv: finding 'No Finding' is none of the classes") && Contains("--label-none"));
+             Contains("labels.csv: finding 'No Finding' is not one of the classes") && Contains("--label-none"));
   options.classes.clear();
   const auto lists = folder.open(options,
                                  "path,Finding Labels\na/1.bmp,\"['a', 'b']\"\na/2.bmp,[]\nb/1.bmp,['b' 'c']\n"
@@ -299,6 +303,7 @@ TEST_CASE("Findings in one column, parted by a separator or in a list", "[imagin
   CHECK(hint("a/1.bmp,x\na/2.bmp,y|z\n").empty());  // one such value may be a name
 }
 
+// Oracle: the rows of the table, by hand.
 TEST_CASE("A table that is the data set", "[imaging]") {
   const Folder folder;
   const std::string where =
@@ -341,10 +346,11 @@ TEST_CASE("A table that is the data set", "[imaging]") {
   CHECK(labels(*val) == std::vector<std::int32_t>{1, 0});
 }
 
+// Oracle: the flaw of each table, lines counted by hand.
 TEST_CASE("Labels that cannot be relied on are refused", "[imaging]") {
   const Folder folder;
   CHECK(error_of<FormatError>([&] { return folder.open({}, "path,label\na/1.bmp,x\nb/1.bmp,x\na/1.bmp,y\n"); }) ==
-        "labels.csv: lines 2 and 4 have one key and differ in 'label'; expected one value for it");
+        "labels.csv: lines 2 and 4 have the same key and differ in 'label'; expected one value for it");
   CHECK(folder.open({}, "path,label\na/1.bmp,x\na/1.bmp,x\n")->label_counts()->matched == 1);
   DatasetOptions named;
   named.labels.label = "lable";
@@ -383,17 +389,18 @@ TEST_CASE("Several findings, known or not", "[imaging]") {
   CHECK(folder.open(options, text)->samples()[0].findings == Known{1, -1, 0});
   options.classes = {"Nodule", "Mass"};
   CHECK_THAT(error_of<ConfigError>([&] { return folder.open(options, text); }),
-             Contains("labels.csv: column 'Edema' is none of the classes; expected one of Nodule, Mass"));
+             Contains("labels.csv: column 'Edema' is not one of the classes; expected one of Nodule, Mass"));
   options.classes.clear();
   CHECK_THAT(error_of<FormatError>([&] { return folder.open(options, "path,Edema,Nodule\na/1.bmp,yes,0\n"); }),
-             Contains("labels.csv: line 2: column 'Edema' holds no finding; expected 0 or 1") && !Contains("yes"));
+             Contains("labels.csv: line 2: column 'Edema' is not a finding; expected 0 or 1") && !Contains("yes"));
   CHECK_THAT(
       error_of<FormatError>([&] { return folder.open(options, "path,Edema,Nodule\na/1.bmp,1,0\na/1.bmp,1,1\n"); }),
-      Contains("lines 2 and 3 have one key and differ in 'Nodule'"));
+      Contains("lines 2 and 3 have the same key and differ in 'Nodule'"));
   options.labels.findings = {"Edema", "Noduel"};
   CHECK_THAT(error_of<ConfigError>([&] { return folder.open(options, text); }), Contains("nearest is 'Nodule'"));
 }
 
+// Oracle: the README of that tree, which says what each table is.
 TEST_CASE("The tables of the conformance tree", "[imaging]") {
   const auto tree = shiftnorm::test::shared_data("The tables of the conformance tree");
   if (!tree) return;
@@ -405,5 +412,5 @@ TEST_CASE("The tables of the conformance tree", "[imaging]") {
   CHECK(key("labels_by_path.csv").key.size() == 1);
   CHECK(key("labels_by_patient_date.csv").key.size() == 2);
   CHECK_THAT(error_of<FormatError>([&] { return join_table(key("labels_conflicting.csv"), {}, {}); }),
-             Contains("lines 2 and 3 have one key and differ in 'label'"));
+             Contains("lines 2 and 3 have the same key and differ in 'label'"));
 }

@@ -69,6 +69,7 @@ TEST_CASE("Resize scales the shorter side and truncates the longer", "[imaging]"
   CHECK(exact.width == 9);
 }
 
+// Oracle: by hand: 5 rows for each of 20000 columns.
 TEST_CASE("Resizing a line to an enormous image is refused", "[imaging]") {
   const auto call = [] { return apply_image_steps(custom({Resize{.size = 20000}}), picture(1, 5, 1), 0); };
   CHECK_THAT(error_of<FormatError>(call), Contains("resizing would give 20000 x 100000"));
@@ -97,6 +98,7 @@ TEST_CASE("Floats are (x / scale - mean) / std, planar", "[imaging]") {
       CHECK(out[c * 12 + p] == (static_cast<float>(image.pixels[p * 3 + c]) / 255.0f - mean[c]) / std[c]);
 }
 
+// Oracle: by hand: 2^16 - 1, and a given scale.
 TEST_CASE("Without a scale, to_float divides by what the bits can hold", "[imaging]") {
   const Image wide{.height = 1, .width = 2, .channels = 1, .bits = 16, .pixels = {65535, 13107}};
   std::vector<float> out(2);
@@ -108,6 +110,7 @@ TEST_CASE("Without a scale, to_float divides by what the bits can hold", "[imagi
              Contains("normalize has 3 means; expected 1 or 1"));
 }
 
+// Oracle: torchvision's transforms of ImageNet, by hand; the files of configs/presets.
 TEST_CASE("Presets have a stable text, unknown ones are named with the known", "[imaging]") {
   CHECK(canonical(preset("imagenet")) ==
         "resize(size=256,height=0,width=0,interpolation=bilinear,antialias=true);center_crop(height=224,width=224);"
@@ -120,6 +123,7 @@ TEST_CASE("Presets have a stable text, unknown ones are named with the known", "
   for (const std::string& name : preset_names()) CHECK(problems(preset(name)).empty());
 }
 
+// Oracle: the nine flaws put in, in order.
 TEST_CASE("Every problem of a pipeline is listed", "[imaging]") {
   const Pipeline wrong = custom({Normalize{{0.5}, {0.5}}, ToFloat{0.0}, Resize{.size = 8, .height = 2, .width = 2},
                                  Normalize{{0.5, 0.5}, {0.5}}, Convert{2}, CenterCrop{0, 4}});

@@ -6,6 +6,7 @@
 #include "shiftnorm/core/file.hpp"
 #include "shiftnorm/core/hash.hpp"
 #include "shiftnorm/imaging/sample_store.hpp"
+#include "support/near.hpp"
 #include "support/shared_data.hpp"
 
 using namespace shiftnorm;
@@ -37,9 +38,9 @@ TEST_CASE("Real images reach the network as in PyTorch", "[imaging]") {
       same = image.pixels[p] == std::to_integer<std::uint16_t>(pixels[i * kValues + p]);
     CHECK(same);
     store.load(i, loaded);
-    float worst = 0.0f;
-    for (std::size_t p = 0; p < kValues; ++p) worst = std::max(worst, std::abs(loaded[p] - input[i * kValues + p]));
-    CHECK(worst <= 1e-6f);
+    const auto expected = input.begin() + static_cast<std::ptrdiff_t>(i * kValues);
+    CHECK_THAT(shiftnorm::test::as_doubles(loaded),
+               shiftnorm::test::EachNear(std::vector<double>(expected, expected + kValues), 1e-6));
   }
 }
 

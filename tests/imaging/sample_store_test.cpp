@@ -52,6 +52,7 @@ void put_mixed(const fs::path& root) {
 
 }  // namespace
 
+// Oracle: put_mixed(): three images are good, three are not; threads and memory change nothing.
 TEST_CASE("Bad samples are listed and left out, in order, whatever the threads and the memory", "[imaging]") {
   const TempDir dir;
   put_mixed(dir.path());
@@ -66,7 +67,7 @@ TEST_CASE("Bad samples are listed and left out, in order, whatever the threads a
       CHECK(store.sample(2).label == 1);
       REQUIRE(store.bad().size() == 3);
       CHECK(store.bad()[0].id == "a/2.jpg");
-      CHECK_THAT(store.bad()[0].reason, Contains("is no image"));
+      CHECK_THAT(store.bad()[0].reason, Contains("is not an image"));
       CHECK(store.bad()[1].id == "b/4.jpg");
       CHECK(store.bad()[1].reason == "JPEG file is truncated: it has no end-of-image marker");
       CHECK(store.bad()[2].id == "b/5.bmp");
@@ -81,6 +82,7 @@ TEST_CASE("Bad samples are listed and left out, in order, whatever the threads a
   CHECK(first[2 * 297 + 99 + 1] == 1760.0f / 65535.0f);
 }
 
+// Oracle: the sizes and values put in, by hand.
 TEST_CASE("Extents that the network leaves open come from the first good sample", "[imaging]") {
   const TempDir dir;
   put(dir.path() / "0.jpg", "no image");
@@ -95,6 +97,7 @@ TEST_CASE("Extents that the network leaves open come from the first good sample"
   CHECK(loaded(store, 1) == std::vector<float>(60, 7.0f / 255.0f));
 }
 
+// Oracle: by hand: grey of equal colours is that value.
 TEST_CASE("Images are brought to the network's channels", "[imaging]") {
   const TempDir dir;
   put(dir.path() / "1.bmp", flat_bmp(2, 2, 200));
@@ -102,6 +105,7 @@ TEST_CASE("Images are brought to the network's channels", "[imaging]") {
   CHECK(loaded(grey, 0) == std::vector<float>(4, 200.0f / 255.0f));
 }
 
+// Law: what is scored is what was listed, or an error.
 TEST_CASE("A file that changed after loading is an error that names it", "[imaging]") {
   const TempDir dir;
   put(dir.path() / "1.bmp", flat_bmp(2, 2, 1));
@@ -113,7 +117,7 @@ TEST_CASE("A file that changed after loading is an error that names it", "[imagi
   CHECK(error_of<FormatError>([&] { return loaded(store, 0); }) == "1.bmp: no such file");
 }
 
-// Oracle: the files as they are made here: two that are no image, one that is cut off, one of another size.
+// Oracle: the files as they are made here: two that are not images, one that is cut off, one of another size.
 TEST_CASE("No usable sample is an error that counts the reasons", "[imaging]") {
   const TempDir dir;
   put(dir.path() / "1.jpg", "no image");
@@ -122,13 +126,15 @@ TEST_CASE("No usable sample is an error that counts the reasons", "[imaging]") {
   cut.resize(cut.size() / 2);
   put(dir.path() / "3.bmp", cut);
   const auto text = [&] { return error_of<Error>([&] { SampleStore(open(dir.path()), kPlain, {3, 8, 8}, {}, {}); }); };
-  CHECK_THAT(text(), Contains("none of 3 samples is usable: 1.jpg: is no image"));
-  CHECK_THAT(text(), Contains("; 3 are bad (2 is no image") && Contains(", 1 "));
+  CHECK_THAT(text(), Contains("none of 3 samples is usable: 1.jpg: is not an image"));
+  CHECK_THAT(text(), Contains("; 3 are bad (2 is not an image") && Contains(", 1 "));
   put(dir.path() / "4.bmp", flat_bmp(2, 2, 1));
-  // What can be mended with other options is told first.
-  CHECK_THAT(text(), Contains("none of 4 samples is usable: 4.bmp: is 2 x 2") && Contains("4 are bad (2 is no image"));
+  // What other options can mend is reported first.
+  CHECK_THAT(text(),
+             Contains("none of 4 samples is usable: 4.bmp: is 2 x 2") && Contains("4 are bad (2 is not an image"));
 }
 
+// Oracle: the one file put in, which is text.
 TEST_CASE("No usable sample is an error with the first reason", "[imaging]") {
   const TempDir dir;
   put(dir.path() / "1.jpg", "no image");
@@ -138,7 +144,7 @@ TEST_CASE("No usable sample is an error with the first reason", "[imaging]") {
   CHECK_THAT(error_of<FormatError>([&] {
                store({3, 2, 2});
              }),
-             Contains("none of 1 samples is usable: 1.jpg: is no image"));
+             Contains("none of 1 samples is usable: 1.jpg: is not an image"));
   CHECK_THAT(error_of<FormatError>([&] { store({0, 0, 0}); }), Contains("none of 1 samples is usable"));
   put(dir.path() / "2.bmp", flat_bmp(2, 2, 1));
   CHECK_THAT(error_of<ShapeError>([&] {
@@ -158,6 +164,7 @@ TEST_CASE("No usable sample is an error with the first reason", "[imaging]") {
              Contains("normalize has 3 means; expected 1 or 1"));
 }
 
+// Oracle: the values put in.
 TEST_CASE("Float arrays are loaded as they are, and one that is not finite is bad", "[imaging]") {
   const TempDir dir;
   const std::vector<float> values{1, 2, 3, 4, 5, NAN, 7, 8, -1, -2, -3, -4};
@@ -177,6 +184,7 @@ TEST_CASE("Float arrays are loaded as they are, and one that is not finite is ba
   CHECK(SampleStore(data, {}, {0, 0}, {}, {}).shape() == Shape{2, 2});
 }
 
+// Law: each of eight files is counted once; a stop ends in Interrupted.
 TEST_CASE("Loading reports progress to the end and stops when asked", "[imaging]") {
   const TempDir dir;
   for (int i = 0; i < 8; ++i) put(dir.path() / (std::to_string(i) + ".bmp"), flat_bmp(2, 2, 1));

@@ -216,6 +216,7 @@ TEST_CASE("Shifted data are asked for everything that is not shifted", "[imaging
   CHECK(data->selection_notes() == told.selection_notes());
 }
 
+// Oracle: the names of shift_table(); severities are 1 to 5.
 TEST_CASE("Unknown shifts and severities are refused", "[imaging]") {
   CHECK_THROWS_WITH(check_shift({"gausian_noise", 1}),
                     Catch::Matchers::StartsWith("shift 'gausian_noise' is unknown") &&

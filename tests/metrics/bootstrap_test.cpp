@@ -111,14 +111,14 @@ TEST_CASE("The bootstrap is the same for any number of threads", "[metrics]") {
 // Law: where no interval can be had there is a reason.
 TEST_CASE("No interval where the metric is undefined or there is one image, and the reason", "[metrics]") {
   const Predictions one{2, {0}, {1, 0}}, broken{2, {0, 1}, {std::nan(""), 1, 0, 1}};
-  CHECK(confidence_interval(metric("accuracy"), one, {}).reason == "one image does not tell how the score varies");
-  CHECK_THAT(confidence_interval(metric("nll"), broken, {}).reason, Catch::Contains("no probabilities"));
+  CHECK(confidence_interval(metric("accuracy"), one, {}).reason == "one image does not show how the score varies");
+  CHECK_THAT(confidence_interval(metric("nll"), broken, {}).reason, Catch::Contains("not probabilities"));
   CHECK(confidence_interval(metric("accuracy"), broken, {}).interval);
   const PairedEstimate paired = paired_difference(metric("nll"), broken, broken, {});
   CHECK_FALSE(paired.difference);
   CHECK_FALSE(paired.p);
-  CHECK_THAT(paired.interval.reason, Catch::Contains("no probabilities"));
-  // All images alike: nothing tells how the NLL varies.
+  CHECK_THAT(paired.interval.reason, Catch::Contains("not probabilities"));
+  // All images alike: nothing shows how the NLL varies.
   const Predictions alike{2, {0, 1}, {0.5, 0.5, 0.5, 0.5}};
   CHECK_THAT(confidence_interval(metric("nll"), alike, {}).reason, Catch::StartsWith("all resamples score alike"));
 }
@@ -139,7 +139,7 @@ TEST_CASE("A rare class is in every resample", "[metrics]") {
       CHECK(made.interval->low < made.interval->high);
     }
   }
-  // Ranks do not hang on how many positives there are, precision does.
+  // Ranks do not depend on how many positives there are, precision does.
   CHECK(confidence_interval(metric("sensitivity_at_90_specificity"), rare(5, 200), {100}).within_classes);
   CHECK_FALSE(confidence_interval(metric("average_precision"), rare(5, 200), {100}).within_classes);
   // One cluster holds all positives: every draw of clusters holds it.
@@ -361,7 +361,7 @@ TEST_CASE("Clusters are drawn whole", "[metrics]") {
 
   options.clusters.assign(twice.images(), 0);
   CHECK(confidence_interval(metric("accuracy"), twice, options).reason ==
-        "one cluster does not tell how the score varies");
+        "one cluster does not show how the score varies");
   options.clusters[3] = 2;
   CHECK_THROWS_WITH(confidence_interval(metric("accuracy"), twice, options), "bootstrap: cluster 1 of 3 has no image");
   options.clusters.resize(4);
@@ -380,7 +380,7 @@ TEST_CASE("The BCa interval is SciPy's", "[metrics]") {
   // 1e-12: two implementations of the normal quantile, each good to its last digits.
   CHECK(interval->low == Approx(0.0757554328977019).epsilon(1e-12));
   CHECK(interval->high == Approx(0.9610094347380275).epsilon(1e-12));
-  CHECK_FALSE(bca_interval(values, 2.0, jackknife, 0.9));  // no value above the point: no bias can be told
+  CHECK_FALSE(bca_interval(values, 2.0, jackknife, 0.9));  // no value above the point: no bias can be estimated
 }
 
 // Oracle: by hand. With acceleration a the quantile z moves to z0 + (z0 + z) / (1 - a (z0 + z)), which reaches the last
@@ -396,7 +396,7 @@ TEST_CASE("BCa where its formula has no value", "[metrics]") {
   const Interval far = bca_interval(values, 998, skewed, 1 - 1e-15).value();
   CHECK(far.high == 999);
   CHECK(far.low < far.high);
-  // No skewness to be told: bias-corrected alone. z0 = 0 at the median, so the percentiles.
+  // No skewness: only bias-corrected. z0 = 0 at the median, so the percentiles.
   const Interval plain = bca_interval(values, 499.5, alike, 0.9).value();
   CHECK(plain.low == Approx(0.05 * 999).epsilon(1e-9));
   CHECK(plain.high == Approx(0.95 * 999).epsilon(1e-9));

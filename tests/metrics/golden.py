@@ -24,7 +24,7 @@ def probabilities(seed):
     return e / e.sum(1, keepdims=True)
 
 
-def rounded(seed):  # ranks must not hang on the last digit of an exponential
+def rounded(seed):  # ranks must not depend on the last digit of an exponential
     return np.round(probabilities(seed) * 1024) / 1024
 
 

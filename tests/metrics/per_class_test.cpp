@@ -40,7 +40,7 @@ TEST_CASE("Undefined class scores are absent with a reason", "[metrics]") {
   CHECK(scores[2].f1.reason == "no image of this class and never predicted");
 }
 
-// Oracle: worked by hand: what has no largest output is no prediction.
+// Oracle: worked by hand: what has no largest output is not a prediction.
 TEST_CASE("An image with a NaN is missed, and in no cell of the confusion", "[metrics]") {
   const Predictions p{2, {0, 1}, {std::nan(""), 1, 0.4, 0.6}};
   CHECK(confusion_matrix(p) == std::vector<std::int64_t>{0, 0, 0, 1});

@@ -88,6 +88,6 @@ TEST_CASE("Findings are scored where they are known", "[metrics]") {
   std::fill(data.labels.begin(), data.labels.end(), std::int8_t{-1});
   CHECK(over_findings(metric("auroc"), data)(once).reason == "no labelled images");
   data.labels[0] = 2;
-  CHECK_THROWS_WITH(finding(data, 0), "findings: image 0 has label 2; expected 0, 1 or -1 for not known");
+  CHECK_THROWS_WITH(finding(data, 0), "findings: image 0 has label 2; expected 0, 1 or -1 for unknown");
   CHECK_THROWS_WITH(finding(data, 5), "findings: output 5 of 5; expected one of them");
 }

@@ -42,8 +42,8 @@ TEST_CASE("Scores agree with scikit-learn", "[metrics]") {
   CHECK(score(metric(name), test::formula_data(seed)).value.value() == Approx(value).epsilon(1e-12));
 }
 
-// Oracle: scikit-learn 1.2.1 (top 3: NumPy), on probabilities rounded to 1/1024, since ranks must not hang on the last
-// digit of an exponential: golden.py.
+// Oracle: scikit-learn 1.2.1 (top 3: NumPy), on probabilities rounded to 1/1024, since ranks must not depend on the
+// last digit of an exponential: golden.py.
 TEST_CASE("Scores of ranks agree with scikit-learn", "[metrics]") {
   struct Golden {
     int seed;
@@ -134,12 +134,12 @@ TEST_CASE("compute() takes any rows, with repetition", "[metrics]") {
 TEST_CASE("A score that has no meaning gives its reason", "[metrics]") {
   const Predictions one_class{2, {0, 0}, {0.5, 0.5, 0.4, 0.6}};
   CHECK(score(metric("auroc"), one_class).reason == "no class with images of it and images of others");
-  CHECK(score(metric("cohen_kappa"), {2, {0, 0}, {1, 0, 1, 0}}).reason == "one class alone was seen and predicted");
+  CHECK(score(metric("cohen_kappa"), {2, {0, 0}, {1, 0, 1, 0}}).reason == "only one class was seen and predicted");
   CHECK(score(metric("top5_accuracy"), test::formula_data(1)).reason ==
         "fewer classes than it takes to be among the first");
   const Predictions unknown{2, {0, 1}, {std::nan(""), 0.5, 0.4, 0.6}};
   for (const char* name : {"auroc", "cohen_kappa"})
-    CHECK(score(metric(name), unknown).reason == "some images have outputs that are no numbers");
+    CHECK(score(metric(name), unknown).reason == "some images have outputs that are not numbers");
 }
 
 // Oracle: worked by hand: one of two images is right, of the other nothing is known.
@@ -150,11 +150,11 @@ TEST_CASE("What a NaN leaves defined", "[metrics]") {
   for (const char* name : {"nll", "ece", "brier"}) {
     CHECK_FALSE(score(metric(name), p).value);
     CHECK(score(metric(name), p).reason ==
-          "1 of 2 images have outputs that are no probabilities (NaN, or outside 0 to 1)");
+          "1 of 2 images have outputs that are not probabilities (NaN, or outside 0 to 1)");
   }
 }
 
-// Law: the nearest name is told.
+// Law: the nearest name is suggested.
 TEST_CASE("An unknown metric is refused with the nearest name", "[metrics]") {
   CHECK(metric("ece").name == "ece");
   CHECK_THROWS_AS(metric("acuracy"), ConfigError);

@@ -35,6 +35,7 @@ TEST_CASE("a data set is written in implicit little endian") {
   CHECK(text_of(elements, 0x00100010).empty());
 }
 
+// Oracle: the element put behind the sequence.
 TEST_CASE("sequences are stepped over, however deep they nest") {
   const std::string open =
       bytes({8, 0, 0x40, 0x11, 0xFF, 0xFF, 0xFF, 0xFF, 0xFE, 0xFF, 0, 0xE0, 0xFF, 0xFF, 0xFF, 0xFF});
@@ -51,6 +52,7 @@ TEST_CASE("sequences are stepped over, however deep they nest") {
   CHECK(text_of(elements, 0x00100020) == "OUTER");
 }
 
+// Law: a length is compared with what is left.
 TEST_CASE("data sets that lie about their lengths are refused") {
   const std::string good = encode({{0x00100020, padded_text("ABCD")}});
   for (std::size_t size = 1; size < good.size(); ++size)
@@ -61,6 +63,7 @@ TEST_CASE("data sets that lie about their lengths are refused") {
   CHECK_THROWS_AS(decode(as_bytes(bytes({0xFE, 0xFF, 0, 0xE0, 0xFF, 0xFF, 0xFF, 0xFF}))), FormatError);
 }
 
+// Oracle: PS3.5 9.1: digits and dots, at most 64.
 TEST_CASE("a UID is digits and dots") {
   CHECK(is_uid("1.2.840.10008.1.2"));
   CHECK_FALSE(is_uid(""));

@@ -250,7 +250,7 @@ class LyingArchives(unittest.TestCase):
 
     def test_success_without_objects(self):
         self.archive.get = lambda connection, identifier: (0, {0x00001021: 2, 0x00001022: 0})
-        self.assertEqual(self.pull(expect=4, says="2 of 2 objects did not come, in 1 series (the archive's last status is 0000 (success, it says))")["received"], 0)
+        self.assertEqual(self.pull(expect=4, says="2 of 2 objects did not arrive, in 1 series (the archive's last status is 0000 (success, it says))")["received"], 0)
 
     def test_success_with_half_of_the_objects_and_the_rest_later(self):
         def half(connection, identifier):
@@ -284,13 +284,13 @@ class LyingArchives(unittest.TestCase):
             self.extra = connection.store("1.2.9.9")
             return honest(connection, identifier)
         self.archive.get = more
-        self.pull(says="1 objects came that were not asked for")
+        self.pull(says="1 objects arrived that were not requested")
         self.assertEqual(self.extra, 0xA900)
         self.assertEqual(len(self.objects()), 2)
 
     def test_uids_that_are_none(self):
         self.archive.studies[0][0x0020000D] = "../../" + SECRET
-        self.pull(expect=5, says="a UID that is none")
+        self.pull(expect=5, says="an invalid UID")
 
     def test_a_deeply_nested_answer(self):
         sequence = struct.pack("<HHI", 8, 0x1140, 0xFFFFFFFF) + struct.pack("<HHI", 0xFFFE, 0xE000, 0xFFFFFFFF)
@@ -321,7 +321,7 @@ class LyingArchives(unittest.TestCase):
                 connection.write_pdu(4, struct.pack(">IBB", len(part) + 2, context, header) + part)
             raise Parted
         self.archive.get = half
-        self.pull(expect=5, says="broke off")
+        self.pull(expect=5, says="aborted the association")
         self.assertEqual(self.objects(), [])
 
     def test_falling_silent(self):

@@ -42,6 +42,7 @@ TEST_CASE("a file begins with its meta information") {
                               28)) != std::string::npos);
 }
 
+// Law: what was begun and not kept leaves no file; names hold no UID.
 TEST_CASE("an object is there whole or not at all, under a name that tells nothing") {
   const test::TempDir keys, dir;
   const ProjectKey key(keys.path());
@@ -68,6 +69,7 @@ TEST_CASE("an object is there whole or not at all, under a name that tells nothi
   CHECK(store.syntaxes().at("1.2.840.10008.1.2.1") == 1);
 }
 
+// Law: half an object is none.
 TEST_CASE("what an earlier call died with is taken away") {
   const test::TempDir keys, dir;
   fs::create_directory(dir.path() / ".incoming");
@@ -77,6 +79,7 @@ TEST_CASE("what an earlier call died with is taken away") {
   CHECK(files_below(dir.path()).empty());
 }
 
+// Oracle: sizes added by hand; two objects fit, a replaced one takes no more.
 TEST_CASE("a budget of bytes is kept to, and counts what is there") {
   const test::TempDir keys, dir;
   const ProjectKey key(keys.path());

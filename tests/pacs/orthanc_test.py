@@ -262,7 +262,7 @@ class Plain(Pulling):
                 break
         self.assertEqual(process.returncode, 130, out + err)
         self.check_silent(out + err)
-        self.assertIn("the same command goes on from there", err)
+        self.assertIn("the same command continues from there", err)
 
     def test_interrupted_and_resumed(self):
         for name, method in self.methods().items():
@@ -316,8 +316,8 @@ class Plain(Pulling):
             ((), {"peer": f"ORTHANC@127.0.0.1:{free_ports(1)[0]}"}, 5, "peer: no connection"),
             ((), {"peer": "ORTHANC@no-such-host.invalid:104"}, 5, "peer: no such host"),
             (("--timeout", "2"), {"peer": f"ORTHANC@127.0.0.1:{self.server.http}"}, 5, "peer: "),
-            ((), {"peer": "ORTHANC"}, 2, "--peer: is no address"),
-            ((), {"query": ["PatientNam=Quixote"]}, 2, "--query: PatientNam: is no key of a query (nearest is 'PatientName')"),
+            ((), {"peer": "ORTHANC"}, 2, "--peer: is not the address"),
+            ((), {"query": ["PatientNam=Quixote"]}, 2, "--query: PatientNam: is not a query key (nearest is 'PatientName')"),
             ((), {"query": ["Quixote"]}, 2, "--query: a condition without KEY="),
             ((), {"query": []}, 2, "--query: no condition"),
             ((), {"query": ["StudyDate=April"]}, 2, "--query: StudyDate: a value that cannot be matched"),
@@ -398,7 +398,7 @@ class Failing(Pulling):
                 self.assertGreaterEqual(document["objects"]["failed"], 2)
                 self.assertEqual(document["series"]["failed"], 2)
                 self.assertEqual(document["studies"]["failed"], 2)
-                self.assertIn("objects did not come, in 2 series", done.stderr)
+                self.assertIn("objects did not arrive, in 2 series", done.stderr)
                 for i in self.lost:
                     self.server.stored_file(i).write_bytes(self.kept[i])
                 self.pull(*method, out=name)

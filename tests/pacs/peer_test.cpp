@@ -8,6 +8,7 @@
 using namespace shiftnorm;
 using namespace shiftnorm::pacs;
 
+// Oracle: the three parts of the text.
 TEST_CASE("a peer is read from AET@HOST:PORT") {
   const Peer peer = parse_peer(" MY PACS@pacs.example:4242");
   CHECK(peer.title == "MY PACS");
@@ -16,6 +17,7 @@ TEST_CASE("a peer is read from AET@HOST:PORT") {
   CHECK(parse_peer("A@B@127.0.0.1:1").title == "A@B");
 }
 
+// Oracle: PS3.5 6.2 (AE: 16 characters, no backslash), ports of 16 bits. Law: no error repeats it.
 TEST_CASE("what is no peer is refused without being repeated") {
   for (const std::string text : {"", "secret", "secret@host", "secret:104", "@host:104", "secret@:104",
                                  "secret@host:", "secret@host:0", "secret@host:65536", "secret@host:+1",

@@ -21,6 +21,7 @@ std::vector<Instance> objects(int classes, int each) {
 
 }  // namespace
 
+// Oracle: PS3.7: a context for the request and one for each pair, by hand.
 TEST_CASE("an association has a context for each pair of SOP class and transfer syntax") {
   const auto retrievals = retrievals_of("1.1", "1.2", objects(2, 3), true, {"9.9"});
   REQUIRE(retrievals.size() == 1);
@@ -39,12 +40,14 @@ TEST_CASE("an association has a context for each pair of SOP class and transfer 
   CHECK(pairs.size() == contexts.size() - 1);
 }
 
+// Oracle: the objects that are missing.
 TEST_CASE("what is missing of a series is asked for object by object") {
   const auto retrievals = retrievals_of("1.1", "1.2", objects(1, 2), false, {"9.9"});
   REQUIRE(retrievals.size() == 1);
   CHECK(retrievals[0].objects == std::vector<std::string>{"1.0.0", "1.0.1"});
 }
 
+// Oracle: PS3.6's UID of CT Image Storage.
 TEST_CASE("an archive that tells no classes is asked for those of the modality") {
   const auto silent = retrievals_of("1.1", "1.2", {}, true, classes_of_modality("CT"));
   REQUIRE(silent.size() == 1);
@@ -54,6 +57,7 @@ TEST_CASE("an archive that tells no classes is asked for those of the modality")
   CHECK(retrievals_of("1.1", "1.2", unknown, true, {"9.9"})[0].classes == std::vector<std::string>{"9.9"});
 }
 
+// Oracle: PS3.8: 128 contexts. Law: every object is asked for once.
 TEST_CASE("no association has more contexts than DICOM allows, and every object is asked for once") {
   const int classes = GENERATE(1, 4, 5, 17);
   const auto wanted = objects(classes, 2);
@@ -67,6 +71,7 @@ TEST_CASE("no association has more contexts than DICOM allows, and every object 
   for (const auto& group : associations_of(std::move(parts))) CHECK(get_contexts(group).size() <= kMostContexts);
 }
 
+// Oracle: classes counted by hand against classes_per_association().
 TEST_CASE("series share an association while their classes have room in it") {
   std::vector<Retrieval> series;
   for (int i = 0; i < 6; ++i) series.push_back({"1", fmt::format("1.{}", i), {}, {fmt::format("9.{}", i / 2)}});

@@ -11,6 +11,7 @@
 using namespace shiftnorm;
 using namespace shiftnorm::pacs;
 
+// Law: a round trip; one pull in a folder at a time.
 TEST_CASE("what is complete is known to the next call") {
   const test::TempDir keys, dir;
   const ProjectKey key(keys.path());
@@ -27,6 +28,7 @@ TEST_CASE("what is complete is known to the next call") {
   CHECK(state.objects("a/c") == 4);
 }
 
+// Law: lines before and after a torn one are read.
 TEST_CASE("a line that a crash cut short does not count, and hurts no other") {
   const test::TempDir keys, dir;
   const ProjectKey key(keys.path());
@@ -46,6 +48,7 @@ TEST_CASE("a line that a crash cut short does not count, and hurts no other") {
   CHECK(state.objects("a/d") == 5);
 }
 
+// Law: names made with another key mean nothing here.
 TEST_CASE("another key's or another program's state is refused") {
   const test::TempDir keys, others, dir;
   PullState(dir.path(), ProjectKey(keys.path())).complete("a/b", 3);

@@ -19,6 +19,7 @@ bool matches(const std::string& condition, const std::string& answer) {
 
 }  // namespace
 
+// Oracle: PS3.6's keywords and numbers; PS3.4's levels.
 TEST_CASE("a query is read key by key") {
   const Query q = query({"PatientID=A=B", "0008,0060=DX", "StudyDate=20200101-"});
   REQUIRE(q.conditions().size() == 3);
@@ -30,6 +31,7 @@ TEST_CASE("a query is read key by key") {
   CHECK_FALSE(query({"PatientID=1"}).has(Level::series));
 }
 
+// Oracle: the flaw of each query. Law: no error repeats its value.
 TEST_CASE("a wrong query is refused without its value") {
   struct Case {
     std::vector<std::string> texts;
@@ -39,7 +41,7 @@ TEST_CASE("a wrong query is refused without its value") {
       {{}, "no condition"},
       {{"Secret^Name"}, "without KEY="},
       {{"=Secret"}, "without KEY="},
-      {{"PatientNames=Secret"}, "PatientNames: is no key of a query (nearest is 'PatientName')"},
+      {{"PatientNames=Secret"}, "PatientNames: is not a query key (nearest is 'PatientName')"},
       {{"PatientID=Secret", "0010,0020=Secret"}, "PatientID: given twice"},
       {{"PatientID="}, "PatientID: a value that cannot be matched; expected one after the '='"},
       {{"PatientID=Secret\\Secret"}, "UIDs alone may be several"},
@@ -84,6 +86,7 @@ TEST_CASE("answers are held against the query") {
   CHECK(matches("PatientName=M\xc3\xbcller", "M\xfcller"));
 }
 
+// Law: no text of only a matches a pattern that ends in b; trying every way to place 2000 stars would never end.
 TEST_CASE("a pattern of stars is matched in bounded time") {
   std::string pattern = "PatientName=";
   for (int i = 0; i < 2000; ++i) pattern += "a*";

@@ -217,9 +217,9 @@ class Made:
         behind, bare = b"", False
         odd = rng.choice(["", "", "zeros", "delimiter", "padding", "no preamble", "bare", "rows", "lut", "no class", "frames"])
         if odd == "zeros":
-            behind, said = b"\0" * rng.choice([2, 200, 512]), "zeros behind the data set"
+            behind, said = b"\0" * rng.choice([2, 200, 512]), "zeros after the data set"
         elif odd == "delimiter":
-            behind, said = b"\xfe\xff\xdd\xe0\0\0\0\0", "a delimiter behind the data set"
+            behind, said = b"\xfe\xff\xdd\xe0\0\0\0\0", "a delimiter after the data set"
             if not d.is_little_endian:
                 behind = b"\xff\xfe\xe0\xdd\0\0\0\0"
         elif odd == "padding" and self.syntax != DEFLATED:
@@ -484,7 +484,7 @@ class DicomPixels(ParityCase):
                 if not any(said in remark for remark in got["remarks"]):
                     wrong.append(f"{label}: not said in {got['remarks']}")
             if not one.said and got["remarks"]:
-                expected = [r for r in got["remarks"] if not r.startswith("the transfer syntax is not told")]
+                expected = [r for r in got["remarks"] if not r.startswith("no transfer syntax is given")]
                 if expected:
                     wrong.append(f"{label}: says {expected}")
         print(f"{how.__name__}: {count - len(wrong)} of {count} objects as they should be, seed {seed}")

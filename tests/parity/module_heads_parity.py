@@ -110,14 +110,14 @@ class ModuleHeads(ParityCase):
             before = torch.logit(net(X).double())
         said, outputs, _ = self.asked("--arch", NAME)
         self.assert_logits(outputs, before, 1e-4)  # through the float32 sigmoid and back
-        self.assertIn("head 'linear': the file names 'linear.1' behind its last layer and does not tell what it does", said)
+        self.assertIn("head 'linear': the file names 'linear.1' after its last layer but not what it does", said)
         net = build(NAME)
         net.act = nn.Sigmoid()
         torch.save(net, self.at / "net.pth")
         said, outputs, _ = self.asked("--arch", NAME)
         with torch.no_grad():
             self.assert_logits(outputs, net(X), 1e-5)  # CifarResNet.forward uses it nowhere
-        self.assertIn("module 'act' is a Sigmoid, and nothing in the file tells where it is used: taken as unused", said)
+        self.assertIn("module 'act' is a Sigmoid, and nothing in the file says where it is used: assumed unused", said)
 
     def test_recalibrated_and_exported_with_its_head(self):
         net = with_head(HEADS["several_activations"][0])

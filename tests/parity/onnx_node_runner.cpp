@@ -40,7 +40,7 @@ std::optional<std::vector<float>> run_plan(const graph::Graph& graph, const Shap
   one[0] = 1;
   std::optional<graph::Graph> single;
   try {
-    single = formats::resolve(formats::Sizeless{graph, one, shape[0]}, Shape(one));
+    single = formats::resolve(formats::DynamicShapeGraph{graph, one, shape[0]}, Shape(one));
   } catch (const Error&) {
     return std::nullopt;
   }

@@ -103,7 +103,7 @@ TEST_CASE("An archive has a report, an index, labels and two damaged files", "[p
   std::multiset<std::string> skipped;
   for (const imaging::Bad& one : data->skipped_files()) skipped.insert(one.reason);
   CHECK(skipped == std::multiset<std::string>{"directory", "not-dicom", "sop-class"});
-  REQUIRE(data->samples().size() == 33);  // one more is damaged where only decoding tells
+  REQUIRE(data->samples().size() == 33);  // one more is damaged where only decoding shows it
   int bad = 0;
   for (std::size_t i = 0; i < data->samples().size(); ++i) try {
       static_cast<void>(data->decode(i));
@@ -136,6 +136,7 @@ TEST_CASE("An archive has a report, an index, labels and two damaged files", "[p
   CHECK(listed.size() == 32 + 2 + 1);
 }
 
+// Law: the archive is a function of its options.
 TEST_CASE("The same options give the same archive, another seed other pictures", "[phantom]") {
   const TempDir a, b, c;
   phantom::ArchiveOptions options = small();

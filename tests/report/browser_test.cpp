@@ -93,6 +93,7 @@ const std::string kWidthOnAPhone =
 
 }  // namespace
 
+// Oracle: Chromium's console.
 TEST_CASE("A browser loads the pages without a complaint", "[report]") {
   if (!has_chromium("A browser loads the pages without a complaint")) return;
   for (const std::string& page : {report::report_html(test::sample_run(2)), report::data_html(sample_data()),

@@ -37,6 +37,7 @@ TEST_CASE("Intensities are drawn as bars of text", "[report]") {
   CHECK_THAT(text, Catch::Contains("<archive>: 2 images, 0 bad, 0 other files skipped\n"));
 }
 
+// Law: no text of the data is markup, and nothing names another place to load from.
 TEST_CASE("The page of data is escaped and fetches nothing", "[report]") {
   const std::string page = report::data_html(sample());
   CHECK(page.find("<b>cat") == std::string::npos);

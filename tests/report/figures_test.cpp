@@ -60,6 +60,7 @@ TEST_CASE("A page of 1000 classes, 300 layers and 10 modes stays small", "[repor
   CHECK_THAT(page, Catch::Contains("25 classes in a bar"));
 }
 
+// Oracle: the pictures of the page, counted.
 TEST_CASE("Every picture of the page is a file too", "[report]") {
   const results::RunResults run = test::sample_run(2);
   const std::vector<report::Picture> pictures = report::report_pictures(run);
@@ -76,7 +77,7 @@ TEST_CASE("Every picture of the page is a file too", "[report]") {
   }
 }
 
-// Oracle: by hand. Both findings of class 1 stand above both of class 0 but one pair: the curve passes (0, 1/2), (1/2,
+// Oracle: by hand. Both findings of class 1 rank above both of class 0 but one pair: the curve passes (0, 1/2), (1/2,
 // 1).
 TEST_CASE("A ROC curve goes through its points", "[report]") {
   results::RunResults run;
@@ -109,6 +110,7 @@ TEST_CASE("Ties make a ROC curve straight", "[report]") {
     CHECK_THAT(page, Catch::Contains(row));
 }
 
+// Oracle: the numbers put in; (0.5 * 2 + 0 * 1) / 3 by hand.
 TEST_CASE("Subgroups, findings and streams have their parts of the page", "[report]") {
   results::RunResults run = test::small_run({true, false, true, true}, {true, true, true, true});
   for (const char* absent : {"<h2>Subgroups", "<h2>Findings", "<h2>Stream"})
@@ -125,6 +127,7 @@ TEST_CASE("Subgroups, findings and streams have their parts of the page", "[repo
   CHECK(report::report_pictures(run).size() == count(page, "<svg "));
 }
 
+// Oracle: the four values put in.
 TEST_CASE("A heat map shows every value and what is missing", "[report]") {
   const report::HeatMap map{
       "Gain <b>", "Shift", "Mode",      {"noise", "blur & fog"}, {"adabn", "off"}, {0.12, -0.3, std::nan(""), 0.0},

@@ -35,6 +35,7 @@ TEST_CASE("A sweep's verdict counts over its runs, without those that have no sh
     CHECK_THAT(verdict, Contains(text));
 }
 
+// Oracle: by hand from the table in sample_sweep.hpp.
 TEST_CASE("A sweep's tables hold means, differences and regret", "[report]") {
   const std::string page = report::sweep_html(test::sample_sweep());
   const std::string rows = part_of(page, "<h2>By shift", "</section>");
@@ -55,6 +56,7 @@ TEST_CASE("A sweep's tables hold means, differences and regret", "[report]") {
     CHECK_THAT(regret, Contains(text));
 }
 
+// Oracle: by hand from the table in sample_sweep.hpp.
 TEST_CASE("A sweep's heat maps cross names with numbers, and what has no number fills its row", "[report]") {
   const report::SweepReport sweep = test::sample_sweep();
   const std::vector<report::Picture> pictures = report::sweep_pictures(sweep);
@@ -73,6 +75,7 @@ TEST_CASE("A sweep's heat maps cross names with numbers, and what has no number 
   CHECK(values_of(page, "viewBox").size() == pictures.size());
 }
 
+// Law: every element that is opened is closed. Oracle: means of two seeds by hand.
 TEST_CASE("A sweep's page is well formed, whatever varies", "[report]") {
   report::SweepReport numbers;  // two numbers: both are axes
   numbers.name = "<numbers>";
@@ -106,7 +109,7 @@ TEST_CASE("A sweep's page is well formed, whatever varies", "[report]") {
       score.difference.reset();
     }
   const std::string without = report::sweep_html(unlabelled);
-  CHECK_THAT(without, Contains("The images have no labels: which mode is better cannot be told here."));
+  CHECK_THAT(without, Contains("The images have no labels: which mode is better cannot be determined here."));
   CHECK_THAT(without,
              Contains("<h2>Recommended without labels: source in 1, adabn in 8, cannot tell in 1 of 10 runs.</h2>"));
   CHECK(without.find("<b>8") == std::string::npos);
@@ -117,7 +120,7 @@ TEST_CASE("A sweep's page is well formed, whatever varies", "[report]") {
     cell.recommendation.reset();
   }
   const std::string waiting = report::sweep_html(unfinished);
-  CHECK_THAT(waiting, Contains("No run is finished"));
+  CHECK_THAT(waiting, Contains("No run has finished"));
   for (const std::string& page :
        {report::sweep_html(test::sample_sweep()), crossed, listed, without, waiting, report::sweep_html({})}) {
     CHECK(unbalanced(page).empty());

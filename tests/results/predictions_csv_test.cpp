@@ -46,6 +46,7 @@ TEST_CASE("predictions.csv defuses ids that look like formulas", "[report]") {
   CHECK_THAT(csv, Catch::Contains("\nplain-1.png,,"));
 }
 
+// Oracle: written by hand from the documented columns.
 TEST_CASE("predictions.csv without labels, with a NaN, and with nothing", "[report]") {
   results::RunResults run = tiny("a", "b");
   run.labels.clear();
@@ -54,6 +55,7 @@ TEST_CASE("predictions.csv without labels, with a NaN, and with nothing", "[repo
   CHECK(results::predictions_csv({}) == "id,label,mode,predicted\n");
 }
 
+// Oracle: the sizes made wrong.
 TEST_CASE("predictions.csv refuses what does not fit", "[report]") {
   results::RunResults run = tiny("a", "b");
   run.modes[0].probabilities.pop_back();

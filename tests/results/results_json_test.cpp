@@ -75,6 +75,7 @@ TEST_CASE("results.json holds confusion and class scores that agree", "[report]"
   }
 }
 
+// Oracle: the run has no labels; docs/reference/results.md.
 TEST_CASE("results.json without labels says why there is no score", "[report]") {
   const Json json = container::parse_json(results::results_json(test::unlabelled_run()));
   CHECK(json.at("data").at("target").at("labelled").as_integer() == 0);
@@ -89,7 +90,8 @@ TEST_CASE("results.json without labels says why there is no score", "[report]") 
   }
 }
 
-// A number that is null has its reason beside it: of an interval, of a difference, of what is told without labels.
+// A number that is null has its reason beside it: of an interval, of a difference, of what is said without labels.
+// Oracle: the reasons put in.
 TEST_CASE("results.json gives a reason for each null of a score", "[report]") {
   results::RunResults run = test::sample_run(2);
   run.modes[1].metrics[0].interval.reset();
@@ -110,10 +112,11 @@ TEST_CASE("results.json gives a reason for each null of a score", "[report]") {
   CHECK(mode.at("label_free").at("reasons").at("cot").as_string() == "too large");
 }
 
+// Oracle: the values put in.
 TEST_CASE("results.json turns what is undefined into null with a reason", "[report]") {
   results::RunResults run = test::sample_run(2);
   run.modes[4].metrics[2].score = {std::nullopt,
-                                   "3 of 500 images have outputs that are no probabilities (NaN, or outside 0 to 1)"};
+                                   "3 of 500 images have outputs that are not probabilities (NaN, or outside 0 to 1)"};
   run.modes[4].metrics[3].score = {std::numeric_limits<double>::quiet_NaN(), {}};
   run.modes[5].per_class[0].precision = {std::nullopt, "never predicted"};
   const Json json = container::parse_json(results::results_json(run));
@@ -126,6 +129,7 @@ TEST_CASE("results.json turns what is undefined into null with a reason", "[repo
   CHECK(first.at("precision").at("reason").as_string() == "never predicted");
 }
 
+// Oracle: the values put in; settled is below 0.1.
 TEST_CASE("results.json tells whether the images were enough, null where it cannot be told", "[report]") {
   results::RunResults run = test::sample_run();
   run.modes[1].settling.layers = {{"bn1", 0.25, 0.5}, {"bn2", 0.05, std::nan("")}};
@@ -149,6 +153,7 @@ TEST_CASE("results.json tells whether the images were enough, null where it cann
             .as_bool());
 }
 
+// Oracle: the values put in.
 TEST_CASE("results.json tells the drift of modes that measured, null where it is undefined", "[report]") {
   results::RunResults run = test::sample_run();
   run.modes[1].drift = {{"bn1", 0.5, 2.0, 0.25, 1.5, 0}, {"bn2", std::nan(""), 1.0, std::nan(""), 3.0, 16}};
@@ -181,7 +186,7 @@ TEST_CASE("results that are read from results.json are written as the same text"
   mode.mode.batch = 8;
   mode.mode.shuffle = 7;
   mode.mode.momentum = 0.1;
-  mode.taken = {"blend16", ""};
+  mode.reused = {"blend16", ""};
   mode.note = "a note";
   mode.settling = {{{"bn1", 0.25, 0.5}, {"bn2", 0.05, std::nan("")}}, 4.5, 12};
   mode.drift = {{"bn1", 0.5, 2.0, 0.25, 1.5, 0}, {"bn2", std::nan(""), 1.0, std::nan(""), 3.0, 16}};
@@ -219,6 +224,7 @@ TEST_CASE("results that are read from results.json are written as the same text"
   }
 }
 
+// Oracle: the schema number changed and the key left out.
 TEST_CASE("what is no results.json of this schema is refused by key", "[results]") {
   const std::string text = results::results_json(test::sample_run(2));
   Json other = container::parse_json(text);

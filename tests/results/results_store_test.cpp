@@ -64,6 +64,7 @@ TEST_CASE("the store gives back what was put in, and a run again takes its place
   CHECK_FALSE(runs[1].patients.has_value());
 }
 
+// Law: every run that was put is read back, once.
 TEST_CASE("processes that write at once lose nothing", "[experiment]") {
   const test::TempDir dir;
   const std::filesystem::path file = dir.path() / "runs.sqlite";
@@ -91,16 +92,18 @@ TEST_CASE("processes that write at once lose nothing", "[experiment]") {
   CHECK(ResultsStore(file, Access::read).all().size() == kWriters * kRuns);
 }
 
+// Oracle: a file that is not there, and one of 5000 letters.
 TEST_CASE("a file that is no store is told", "[experiment]") {
   const test::TempDir dir;
   const auto opened = [&](const std::string& name) { ResultsStore(dir.path() / name, Access::read); };
   CHECK_THROWS_WITH(opened("none.sqlite"),
-                    Catch::Matchers::Equals("none.sqlite: is not there; expected a store that a run has written"));
+                    Catch::Matchers::Equals("none.sqlite: does not exist; expected a store that a run has written"));
   write_file(dir.path() / "text.sqlite", std::string(5000, 'x'));
   CHECK_THROWS_AS(opened("text.sqlite"), FormatError);
   CHECK_THROWS_WITH(opened("text.sqlite"), Catch::Matchers::Contains("expected a store of results"));
 }
 
+// Oracle: what was changed in each file with SQL.
 TEST_CASE("a store of other tables, of rows without a run, or that is locked is told in one line", "[experiment]") {
   const test::TempDir dir;
   const std::filesystem::path file = dir.path() / "runs.sqlite";
@@ -117,7 +120,7 @@ TEST_CASE("a store of other tables, of rows without a run, or that is locked is 
                              "INSERT INTO scores(run, mode, metric) VALUES(-1, 'm', 'accuracy')"}) {
     change(orphan);
     CHECK_THROWS_AS(read(), FormatError);
-    CHECK_THROWS_WITH(read(), Catch::Matchers::Contains("which is not there; expected a store"));
+    CHECK_THROWS_WITH(read(), Catch::Matchers::Contains("which is missing; expected a store"));
   }
   for (const char* other : {"DROP TABLE scores", "ALTER TABLE runs RENAME COLUMN seed TO seeds"}) {
     change(other);
@@ -127,7 +130,7 @@ TEST_CASE("a store of other tables, of rows without a run, or that is locked is 
   change("PRAGMA user_version = 99");
   CHECK_THROWS_AS(read(), UnsupportedError);
   change("PRAGMA application_id = 1");
-  CHECK_THROWS_WITH(read(), Catch::Matchers::Contains("is a database of something else"));
+  CHECK_THROWS_WITH(read(), Catch::Matchers::Contains("is some other database"));
   // Columns of another type hold nothing that could be taken for a number.
   change("UPDATE runs SET seed = 'x', images = NULL");
   CHECK(ResultsStore(file, Access::read).all().at(0).seed == 0);

@@ -104,6 +104,7 @@ TEST_CASE("ExactSum takes rows of values with the same digits", "[stats]") {
   });
 }
 
+// Oracle: the same values added one at a time.
 TEST_CASE("ExactSum takes rows at both ends of its range and with all bits set", "[stats]") {
   const int exponent = GENERATE(-300, -289, -288, -237, -236, -235, 0, 254, 255, 256, 285, 286, 287);
   const int below = GENERATE(0, 41, 42, 43, 53);  // how far the smallest value lies below the others

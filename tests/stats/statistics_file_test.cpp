@@ -201,10 +201,10 @@ TEST_CASE("The same images do not merge twice", "[stats]") {
   const NamedStatistics ab{"ab", read_statistics(write_statistics(merged(std::vector{a, b})))};
   CHECK_THROWS_AS(merged(std::vector{a, a}), ConfigError);
   CHECK_THROWS_WITH(merged(std::vector{a, b, a}),
-                    "a: holds images that a holds too (fingerprint 1); expected parts of "
+                    "a: contains images that a contains too (fingerprint 1); expected parts of "
                     "different images, as these would count twice");
-  CHECK_THROWS_WITH(merged(std::vector{ab, a}), Contains("a: holds images that ab holds too (fingerprint 1)"));
-  CHECK_THROWS_WITH(merged(std::vector{b, c, ab}), Contains("ab: holds images that b holds too (fingerprint 2)"));
+  CHECK_THROWS_WITH(merged(std::vector{ab, a}), Contains("a: contains images that ab contains too (fingerprint 1)"));
+  CHECK_THROWS_WITH(merged(std::vector{b, c, ab}), Contains("ab: contains images that b contains too (fingerprint 2)"));
   CHECK(merged(std::vector{ab, c}).images == 9);
   // An earlier version merged them.
   NamedStatistics twice = ab;
@@ -215,12 +215,12 @@ TEST_CASE("The same images do not merge twice", "[stats]") {
   renamed.name = "renamed";
   renamed.file.fingerprints = {"9"};
   CHECK_THROWS_WITH(merged(std::vector{a, renamed}),
-                    Contains("renamed: has the very sums of a: the same images under other names"));
-  // Files without a fingerprint: only equal sums can tell.
+                    Contains("renamed: has exactly the sums of a: the same images under other names"));
+  // Files without a fingerprint: only equal sums show it.
   NamedStatistics nameless = b;
   nameless.file.fingerprints.clear();
   CHECK(merged(std::vector{a, nameless}).images == 6);
-  CHECK_THROWS_WITH(merged(std::vector{b, nameless}), Contains("the very sums of b"));
+  CHECK_THROWS_WITH(merged(std::vector{b, nameless}), Contains("exactly the sums of b"));
 }
 
 // Law: what the parts agree on is said once, and what they differ in is said of both.

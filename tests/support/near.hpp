@@ -12,7 +12,7 @@
 
 namespace shiftnorm::test {
 
-/// Every value within its own tolerance of the one that is expected. What does not hold is told by the worst of them:
+/// Every value within its own tolerance of the one that is expected. A mismatch is described by the worst of them:
 /// index, value, expected, tolerance, and how many others are off.
 class EachNear : public Catch::MatcherBase<std::vector<double>> {
  public:
@@ -29,6 +29,7 @@ class EachNear : public Catch::MatcherBase<std::vector<double>> {
     std::size_t off = 0, worst = 0;
     double worst_share = 0;
     for (std::size_t i = 0; i < std::min(found.size(), expected_.size()); ++i) {
+      if (found[i] == expected_[i] || (std::isnan(found[i]) && std::isnan(expected_[i]))) continue;  // infinities too
       const double apart = std::abs(found[i] - expected_[i]), most = tolerance_(i);
       if (apart <= most) continue;
       ++off;  // NaN too
@@ -52,5 +53,19 @@ class EachNear : public Catch::MatcherBase<std::vector<double>> {
   Tolerance tolerance_;
   mutable std::string told_;  ///< of the last match
 };
+
+template <class Values>
+std::vector<double> as_doubles(const Values& values) {
+  return {values.begin(), values.end()};
+}
+
+/// Every value within `share` of the largest finite magnitude that is expected, or of `least` if that is larger.
+template <class Values>
+EachNear near_largest(const Values& expected, double share, double least = 0) {
+  double largest = least;
+  for (const double v : as_doubles(expected))
+    if (std::isfinite(v)) largest = std::max(largest, std::abs(v));
+  return {as_doubles(expected), share * largest};
+}
 
 }  // namespace shiftnorm::test

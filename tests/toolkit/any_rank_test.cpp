@@ -149,6 +149,7 @@ Array channels_last(const Array& array) {
 
 }  // namespace
 
+// Oracle: PyTorch, any_rank_golden.py.
 TEST_CASE("sequences, volumes and vectors are recalibrated as PyTorch does it", "[experiment]") {
   const Case one = GENERATE(Case{"sequences", sequences, {3, 20}, {1, 3, 0}, "NTC", &test::kSequences},
                             Case{"volumes", volumes, {2, 6, 7, 8}, {1, 2, 0, 0, 0}, "NDHWC", &test::kVolumes},
@@ -191,6 +192,7 @@ TEST_CASE("sequences, volumes and vectors are recalibrated as PyTorch does it", 
   for (std::size_t i = 0; i < after.size(); ++i) CHECK(after[i] == Approx(adabn[i]).margin(1e-4));
 }
 
+// Oracle: the two shapes of each case.
 TEST_CASE("arrays that do not fit the network say both shapes", "[experiment]") {
   const test::TempDir dir;
   const std::string where = (dir.path() / "x.npy").string();
@@ -221,6 +223,7 @@ TEST_CASE("arrays that do not fit the network say both shapes", "[experiment]") 
   CHECK(text(bytes, {1, 3, 0}, options).empty());
 }
 
+// Oracle: by hand: 8 channels of 20 values per sample.
 TEST_CASE("a network without class scores is adapted and not scored", "[experiment]") {
   const test::TempDir dir;
   const std::string where = (dir.path() / "x.npy").string();
@@ -236,5 +239,5 @@ TEST_CASE("a network without class scores is adapted and not scored", "[experime
   scorer.classifies = session.classifies();
   const results::ModeReport report = scorer.report(mode, result);
   CHECK(report.probabilities.empty());
-  CHECK_THAT(report.note, Catch::Matchers::Contains("no vector of class scores"));
+  CHECK_THAT(report.note, Catch::Matchers::Contains("not a vector of class scores"));
 }

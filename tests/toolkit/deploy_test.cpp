@@ -31,6 +31,7 @@ toolkit::Exported exported(const toolkit::RestoredModel& model, const std::strin
 
 }  // namespace
 
+// Oracle: docs/guide.md#writing-another-format.
 TEST_CASE("the name of the file decides what an export holds", "[experiment]") {
   const test::TempDir dir;
   const toolkit::RestoredModel model = network(dir);
@@ -43,7 +44,8 @@ TEST_CASE("the name of the file decides what an export holds", "[experiment]") {
                     Contains("which 'a.bin' cannot hold; expected a name that ends in .onnx"));
 }
 
-// What cannot be compared must not pass for equal: the outputs of this network are no numbers.
+// What cannot be compared must not pass for equal: the outputs of this network are not numbers.
+// Law: NaN equals nothing.
 TEST_CASE("a folded network whose outputs do not agree is not written", "[experiment]") {
   const test::TempDir dir;
   toolkit::RestoredModel model = network(dir);
@@ -56,6 +58,7 @@ TEST_CASE("a folded network whose outputs do not agree is not written", "[experi
                     Contains("net.safetensors: folding the BatchNorms changes the outputs"));
 }
 
+// Oracle: the infinite variance put in.
 TEST_CASE("statistics that are no numbers are not converted either", "[experiment]") {
   const test::TempDir dir;
   const toolkit::RestoredModel model = network(dir);

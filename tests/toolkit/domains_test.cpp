@@ -52,6 +52,7 @@ TEST_CASE("values of one domain are told without regard to case and blanks", "[e
   CHECK(data_facts(session, shown, 1, {}).fingerprint == session.dataset->fingerprint({3}));
 }
 
+// Oracle: docs/reference/dicom.md#privacy.
 TEST_CASE("columns that name places, people or devices are told from kinds", "[experiment]") {
   for (const char* column : {"InstitutionName", "station", "Hospital", "site_id", "DeviceSerialNumber", "patient",
                              "StudyDate", "StudyDescription", "StudyID", "ImageComments", "0008,1010"})
@@ -61,6 +62,7 @@ TEST_CASE("columns that name places, people or devices are told from kinds", "[e
     CHECK_FALSE(imaging::names_site(column));
 }
 
+// Oracle: docs/reference/dicom.md#labels-and-domains: KVP is rounded to a whole number.
 TEST_CASE("tube voltages are rounded before they part images", "[experiment]") {
   CHECK(imaging::comparable_value("KVP", " 119.7 ") == "120");
   CHECK(imaging::comparable_value("KVP", "120") == "120");
@@ -69,6 +71,7 @@ TEST_CASE("tube voltages are rounded before they part images", "[experiment]") {
   CHECK(imaging::comparable_value("dose", "119.7") == "119.7");
 }
 
+// Oracle: docs/reference/estimators.md: fewer than min_images, and which policies.
 TEST_CASE("few images fall back to a blend where the policy would trust them alone", "[experiment]") {
   Domains domains;
   domains.images = {{0, 1, 2}, {3}};
@@ -87,6 +90,7 @@ TEST_CASE("few images fall back to a blend where the policy would trust them alo
   CHECK(treatments({}, domains, config)[1].mode.prior_images == 8.0);
 }
 
+// Law: names are distinct and stay in their folder.
 TEST_CASE("files of domains have names of their own", "[experiment]") {
   FileStems stems;
   CHECK(stems.take("a b/c") == "a_b_c");
@@ -100,6 +104,7 @@ TEST_CASE("files of domains have names of their own", "[experiment]") {
   CHECK(index.at("files").as_array()[0].at("images").as_integer() == 3);
 }
 
+// Law: a round trip through the resolved YAML.
 TEST_CASE("a domain in YAML is a column, or a column with its limits", "[experiment]") {
   const auto domain = [](const std::string& text) {
     const config::Config config = config::parse_config(

@@ -30,6 +30,7 @@ TEST_CASE("images are grouped by what they have in common", "[experiment]") {
   CHECK(united(pixels, Groups{}).of == pixels.of);
 }
 
+// Oracle: worked by hand.
 TEST_CASE("what lies on both sides of a split is counted", "[experiment]") {
   const Groups patients = grouped(Texts{"p", "q", "p", "r", "q"}, false);
   const auto both = [&](std::vector<std::size_t> a, std::vector<std::size_t> b) { return shared(patients, a, b); };
@@ -39,6 +40,7 @@ TEST_CASE("what lies on both sides of a split is counted", "[experiment]") {
   CHECK(shared({}, std::vector<std::size_t>{0}, std::vector<std::size_t>{1}) == 0);
 }
 
+// Oracle: the limit of docs/reference/dicom.md#privacy, 11.
 TEST_CASE("fewer than eleven patients are too few, where patients are known", "[experiment]") {
   CHECK_NOTHROW(check_cohort(std::nullopt, false));
   CHECK_NOTHROW(check_cohort(11, false));
@@ -49,7 +51,7 @@ TEST_CASE("fewer than eleven patients are too few, where patients are known", "[
   CHECK(notes_on_cohort(30).empty());
   CHECK(notes_on_cohort(std::nullopt).empty());
   CHECK_THAT(notes_on_cohort(29).at(0), Contains("only 29 patients: the output may reveal individuals"));
-  CHECK(cohort_text(std::nullopt) == "not applicable: the data tell no patients");
+  CHECK(cohort_text(std::nullopt) == "not applicable: patients are not identified");
   CHECK(cohort_text(10) == "small, allowed by the user");
   CHECK(cohort_text(11) == "sufficient");
 }

@@ -10,6 +10,7 @@
 using namespace shiftnorm;
 using Catch::Matchers::Contains;
 
+// Oracle: the published ResNet-20: parameters counted by hand, 19 BatchNorms.
 TEST_CASE("a weights-only file is restored by its architecture's name", "[experiment]") {
   const test::TempDir dir;
   const std::string prefix = GENERATE("", "module.");
@@ -24,6 +25,7 @@ TEST_CASE("a weights-only file is restored by its architecture's name", "[experi
   CHECK(model.name_in_file(graph::kNone).empty());
 }
 
+// Oracle: the architecture that wrote the file.
 TEST_CASE("a weights-only file without an architecture names those that fit", "[experiment]") {
   const test::TempDir dir;
   test::write_random_network(dir.path() / "net.safetensors", "cifar_resnet20");
@@ -32,6 +34,7 @@ TEST_CASE("a weights-only file without an architecture names those that fit", "[
   CHECK_THROWS_AS(toolkit::restore(dir.path() / "net.safetensors", ""), ConfigError);
 }
 
+// Law: a file fits only the architecture that it was written for.
 TEST_CASE("a file of another architecture is refused, also of a deeper one of the same family", "[experiment]") {
   const test::TempDir dir;
   const std::string held = GENERATE("cifar_resnet20", "cifar_resnet44");
@@ -41,6 +44,7 @@ TEST_CASE("a file of another architecture is refused, also of a deeper one of th
                     Contains("net.safetensors as cifar_resnet32: the file does not fit the architecture"));
 }
 
+// Oracle: the shape asked for.
 TEST_CASE("the network is rebuilt for another input size with the same weights", "[experiment]") {
   const test::TempDir dir;
   test::write_random_network(dir.path() / "net.safetensors", "cifar_resnet20");

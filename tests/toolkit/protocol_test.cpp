@@ -122,6 +122,7 @@ TEST_CASE("a split parts neither patients nor equal pixels", "[experiment]") {
                     Contains("protocol.by = site: 4 patients and the pixels of 1 images lie on both sides"));
 }
 
+// Oracle: a quarter of 12 images is 3, by hand; images 0 and 7 have equal pixels.
 TEST_CASE("without patients a split goes by image", "[experiment]") {
   const Place place("id,label,site", {7});
   const Session session = place.session();
@@ -131,7 +132,7 @@ TEST_CASE("without patients a split goes by image", "[experiment]") {
   CHECK(split.adapt.size() == 3);
   CHECK(split.evaluate.size() == 9);
   CHECK(std::ranges::count(split.adapt, 0U) == std::ranges::count(split.adapt, 7U));
-  CHECK_THROWS_WITH(split_images(session, held_out("patient"), 5), Contains("the data tell no patients"));
+  CHECK_THROWS_WITH(split_images(session, held_out("patient"), 5), Contains("patients are not identified"));
   CHECK_THROWS_AS(split_images(session, held_out("site"), 5), ConfigError);  // image 7 is of the other site
   CHECK(split_images(Place("id,label,site").session(), held_out("site"), 5).adapt.size() == 6);
 }
@@ -179,6 +180,7 @@ TEST_CASE("held out: what is scored was not measured", "[experiment]") {
   CHECK_THAT(outcome.exported[0].file.provenance, Contains("\"images\": 6") && Contains("\"patients\": \"< 11\""));
 }
 
+// Oracle: the table: half of each site's images, by hand; each domain's images alone.
 TEST_CASE("held out in domains: each is measured on its own part", "[experiment]") {
   const Place place("id,label,site");
   const config::Config config = config::parse_config(
@@ -240,6 +242,7 @@ TEST_CASE("held out in domains: what is counted is what was measured", "[experim
   CHECK_THAT(few.results.modes[1].note, Contains(fmt::format("has {} images to measure: blend", adapted[0])));
 }
 
+// Oracle: by hand: 12 images in batches of 5, 5 and 2; the last predictions after measuring are those of all.
 TEST_CASE("a stream predicts each batch, measures it and predicts again", "[experiment]") {
   const Place place;
   const std::string modes =
@@ -285,6 +288,7 @@ TEST_CASE("a stream predicts each batch, measures it and predicts again", "[expe
   }
 }
 
+// Oracle: docs/guide.md#protocols-which-images-are-measured-which-are-scored.
 TEST_CASE("what a protocol cannot do is refused in one line", "[experiment]") {
   const Place place("id,label,site");
   const auto refusal = [&](const std::string& protocol, const std::string& domain = "") -> std::string {

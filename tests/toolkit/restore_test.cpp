@@ -59,6 +59,7 @@ std::string assumed(const RestoredModel& model, const std::string& text) {
 
 }  // namespace
 
+// Oracle: the prefix put before every name.
 TEST_CASE("any prefix is undone, whatever else the file holds", "[experiment]") {
   const std::string prefix = GENERATE("", "_orig_mod.", "module._orig_mod.", "_fsdp_wrapped_module.", "resnet.",
                                       "encoder.", "model.resnet.", "module.");
@@ -70,6 +71,7 @@ TEST_CASE("any prefix is undone, whatever else the file holds", "[experiment]") 
   CHECK(assumed(model, "several").empty());
 }
 
+// Oracle: PyTorch's FSDP and checkpoint_wrapper, which put these into names.
 TEST_CASE("wrappings in the middle of names are undone", "[experiment]") {
   Tensors tensors = behind("_fsdp_wrapped_module.");
   for (auto& [name, values] : tensors)
@@ -80,6 +82,7 @@ TEST_CASE("wrappings in the middle of names are undone", "[experiment]") {
         "_fsdp_wrapped_module.layer1.0._checkpoint_wrapped_module._fsdp_wrapped_module.bn1.running_mean");
 }
 
+// Oracle: the tensors put in beside the network's own.
 TEST_CASE("what the network does not use is an error that names it", "[experiment]") {
   const Tensors attention{{"layer1.0.fc1.weight", ones({2, 16, 1, 1})}, {"layer1.0.fc1.bias", ones({2})}};
   CHECK_THROWS_AS(restored(behind("") + attention), FormatError);
@@ -97,6 +100,7 @@ TEST_CASE("what the network does not use is an error that names it", "[experimen
                     Contains("(layer1.0.loss.weight)"));
 }
 
+// Oracle: the names of docs/decisions/0039; all of the network's own tensors are used.
 TEST_CASE("what cannot change the outputs is no error", "[experiment]") {
   const std::string name = GENERATE("bn1.num_batches_tracked", "layer1.0.total_params", "aux1.conv.weight",
                                     "aux_classifier.0.running_mean", "AuxLogits.fc.weight", "queue", "queue_ptr",
@@ -105,6 +109,7 @@ TEST_CASE("what cannot change the outputs is no error", "[experiment]") {
 }
 
 // Rule: docs/decisions/0038, what the authors' own evaluation loads.
+// Oracle: the authors' own evaluation scripts, as decision 0038 cites them.
 TEST_CASE("of several sets of weights one is chosen by a rule, which is told", "[experiment]") {
   struct Case {
     std::string chosen, other;
@@ -125,7 +130,7 @@ TEST_CASE("of several sets of weights one is chosen by a rule, which is told", "
   const auto name = [](const std::string& prefix) { return prefix.substr(0, prefix.size() - 1); };
   const std::string told = assumed(model, "several sets of weights");
   CHECK_THAT(told, StartsWith("net.safetensors: holds several sets of weights; " + name(c.chosen) + " is used, "));
-  CHECK_THAT(told, Contains(c.because) && Contains("and not " + name(c.other) + "; --weights chooses"));
+  CHECK_THAT(told, Contains(c.because) && Contains("not " + name(c.other) + " (--weights selects another)"));
 
   const RestoredModel other = restored(tensors, {.architecture = kNet, .weights = name(c.other)});
   CHECK(mean_of_first(other) == c.other + "bn1.running_mean");
@@ -158,6 +163,7 @@ TEST_CASE("what belongs to another set is no left-over, whatever its prefix", "[
     CHECK(restored(tensors + Tensors{{name, ones({2})}}).binding.left_over.size() == 3 * behind("").size() + 1);
 }
 
+// Oracle: the prefixes put in.
 TEST_CASE("a set of weights is named by the end of its prefix too, and a wrong name lists those there are",
           "[experiment]") {
   const Tensors tensors = behind("module.encoder_q.") + behind("module.encoder_k.", 3);
@@ -178,6 +184,7 @@ TEST_CASE("convolutions take a bias where the file has one", "[experiment]") {
   CHECK_THROWS_WITH(restored(behind("") + Tensors{{"conv1.bias", ones({8})}}), Contains("not use (conv1.bias)"));
 }
 
+// Oracle: the tensors that were left out.
 TEST_CASE("BatchNorms without scale and bias are built so", "[experiment]") {
   Tensors tensors = behind("");
   std::erase_if(tensors, [](const auto& t) {
@@ -191,13 +198,14 @@ TEST_CASE("BatchNorms without scale and bias are built so", "[experiment]") {
   CHECK_THROWS_WITH(restored(tensors), Contains("1 missing (bn1.running_mean)"));
 }
 
+// Oracle: the shapes put in, and torch.nn's order of layers.
 TEST_CASE("the head is the file's", "[experiment]") {
   SECTION("behind dropout") {
     const RestoredModel model =
         restored(without_head() + Tensors{{"linear.1.weight", ones({3, 64})}, {"linear.1.bias", ones({3})}});
     CHECK(outputs(model) == 3);
     CHECK_THAT(assumed(model, "head"),
-               Contains("head 'linear' is taken as Linear 64 to 3 (linear.1); no weights tell"));
+               Contains("head 'linear' is assumed to be Linear 64 to 3 (linear.1): weights say nothing"));
   }
   SECTION("several layers, one without a bias") {
     const RestoredModel model = restored(without_head() + Tensors{{"linear.0.weight", ones({32, 64})},
@@ -231,17 +239,18 @@ TEST_CASE("the head is the file's", "[experiment]") {
   SECTION("under another name") {
     const RestoredModel model = restored(without_head() + Tensors{{"last_linear.weight", ones({7, 64})}});
     CHECK(outputs(model) == 7);
-    CHECK_THAT(assumed(model, "head"), Contains("head 'last_linear' is taken as"));
+    CHECK_THAT(assumed(model, "head"), Contains("head 'last_linear' is assumed to be"));
   }
   SECTION("of its own, nothing is said") { CHECK(assumed(restored(behind("")), "head").empty()); }
   SECTION("that cannot be told") {
     CHECK_THROWS_WITH(restored(without_head() + Tensors{{"linear.weight_g", ones({10, 1})}}),
                       Contains("head layer 'linear' has weight_g [10, 1]; expected Linear"));
     CHECK_THROWS_WITH(restored(without_head() + Tensors{{"linear.weight", ones({10, 128})}}),
-                      Contains("head layer 'linear' takes 128 values, and 64 come"));
+                      Contains("head layer 'linear' takes 128 values and is given 64"));
   }
 }
 
+// Oracle: by hand: ResNet-20 has 64 features and 19 BatchNorms.
 TEST_CASE("a file without a head gives features, and says so", "[experiment]") {
   const RestoredModel model = restored(without_head());
   CHECK(model.features);
@@ -250,12 +259,14 @@ TEST_CASE("a file without a head gives features, and says so", "[experiment]") {
   CHECK(graph::batch_norms(model.graph).size() == 19);
 }
 
+// Law: what no tensor holds is said to be assumed.
 TEST_CASE("what no weights tell of an architecture is told as assumed", "[experiment]") {
   CHECK(assumed(restored(behind("")), "strides") ==
         "net.safetensors as cifar_resnet20: strides, dilations, padding and pooling are taken from the architecture; "
-        "no weights tell them");
+        "weights do not show them");
 }
 
+// Oracle: the head of three and the bias put in.
 TEST_CASE("a network is built again for another size with its own weights and head", "[experiment]") {
   RestoredModel model =
       restored(without_head() + Tensors{{"linear.1.weight", ones({3, 64})}, {"conv1.bias", ones({16})}});

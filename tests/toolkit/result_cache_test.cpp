@@ -52,6 +52,7 @@ struct Carried {
 
 }  // namespace
 
+// Oracle: each mode in a run of its own.
 TEST_CASE("modes that share work have the bits of modes that do not", "[experiment]") {
   const Place place;
   const std::vector<std::string> modes{
@@ -79,7 +80,7 @@ TEST_CASE("modes that share work have the bits of modes that do not", "[experime
   const RunOutcome together = run_experiment(place.config(list, data, more), {}, {});
   REQUIRE(together.results.modes.size() == modes.size());
   std::map<std::string, std::vector<std::byte>> statistics(together.statistics.begin(), together.statistics.end());
-  std::size_t taken_over = 0;
+  std::size_t reused = 0;
   for (std::size_t i = 0; i < modes.size(); ++i) {
     INFO(modes[i]);
     const RunOutcome alone = run_experiment(place.config(modes[i], data, more), {}, {});
@@ -96,13 +97,13 @@ TEST_CASE("modes that share work have the bits of modes that do not", "[experime
       CHECK(a.domains[d].fell_back == b.domains[d].fell_back);
     }
     for (const auto& [stem, bytes] : alone.statistics) CHECK(bytes == statistics.at(stem));
-    CHECK(a.taken.adapt.empty());
-    CHECK(a.taken.evaluate.empty());
-    if (!b.taken.adapt.empty()) CHECK(b.adapt_seconds == 0);
-    if (!b.taken.evaluate.empty()) CHECK(b.evaluate_seconds == 0);
-    taken_over += b.taken.adapt.empty() && b.taken.evaluate.empty() ? 0 : 1;
+    CHECK(a.reused.adapt.empty());
+    CHECK(a.reused.evaluate.empty());
+    if (!b.reused.adapt.empty()) CHECK(b.adapt_seconds == 0);
+    if (!b.reused.evaluate.empty()) CHECK(b.evaluate_seconds == 0);
+    reused += b.reused.adapt.empty() && b.reused.evaluate.empty() ? 0 : 1;
   }
-  if (more.find("streaming") == std::string::npos) CHECK(taken_over >= 5);  // m, h, se, j, and a or z
+  if (more.find("streaming") == std::string::npos) CHECK(reused >= 5);  // m, h, se, j, and a or z
 }
 
 // Counted by hand: 24 images; a layerwise sweep of 19 levels carries each 20 times (the last gives the outputs).
@@ -121,16 +122,16 @@ TEST_CASE("what is equal between modes and runs is carried through the network o
   };
   const auto [first, results] = carried(modes, 3);
   CHECK(first == std::map<std::string, std::int64_t>{{"adapt", 24 * 20}, {"evaluate", 24 * 3}});
-  CHECK(results.modes[1].taken.adapt.empty());
-  CHECK(results.modes[2].taken.adapt == "b");
-  CHECK(results.modes[2].taken.evaluate == "b");
+  CHECK(results.modes[1].reused.adapt.empty());
+  CHECK(results.modes[2].reused.adapt == "b");
+  CHECK(results.modes[2].reused.evaluate == "b");
   CHECK(results.modes[3].note == "statistics and outputs were computed with mode 'b'");
-  CHECK(results.modes[4].taken.adapt == "b");
-  CHECK(results.modes[4].taken.evaluate.empty());
+  CHECK(results.modes[4].reused.adapt == "b");
+  CHECK(results.modes[4].reused.evaluate.empty());
   // The seed changes resamples, not what the network does: the next run of a sweep has all of it.
   const auto [second, again] = carried(modes, 4);
   CHECK(second.empty());
-  CHECK(again.modes[0].taken.evaluate == fmt::format("source of run {}", results.id.substr(0, 12)));
+  CHECK(again.modes[0].reused.evaluate == fmt::format("source of run {}", results.id.substr(0, 12)));
   for (std::size_t m = 0; m < 5; ++m) CHECK(again.modes[m].probabilities == results.modes[m].probabilities);
   // Another split is other work.
   CHECK(carried("source, adabn", 4, "protocol: {kind: held_out, adapt: 0.5}").first ==
@@ -207,8 +208,8 @@ TEST_CASE("a run goes on from what stopped calls kept", "[experiment]") {
     INFO(a.mode.name);
     CHECK(a.probabilities == b.probabilities);
     CHECK(a.note == b.note);
-    CHECK(a.taken.adapt == b.taken.adapt);
-    CHECK(a.taken.evaluate == b.taken.evaluate);
+    CHECK(a.reused.adapt == b.reused.adapt);
+    CHECK(a.reused.evaluate == b.reused.evaluate);
     CHECK(a.metrics[0].score.value == b.metrics[0].score.value);
     CHECK(a.settling.images == b.settling.images);
     REQUIRE(a.settling.layers.size() == b.settling.layers.size());
@@ -237,6 +238,7 @@ TEST_CASE("a run goes on from what stopped calls kept", "[experiment]") {
   CHECK(run_with(config, &memory.callbacks, {}).statistics == whole.statistics);
 }
 
+// Oracle: the runs alone; images loaded are counted.
 TEST_CASE("labelled source images are carried through the network once for all runs of a sweep", "[experiment]") {
   const Place place;
   test::write_random_arrays(place.dir.path() / "s.npy", 10, 32);

@@ -34,7 +34,7 @@ TEST_CASE("a run's address follows its inputs", "[run_key]") {
                              key("export: {mode: blend, path: b.safetensors}\n")};
   std::filesystem::copy_file(dir.path() / "images.npy", dir.path() / "same.npy");
   const config::Config elsewhere = config::parse_config(kBase, "x.yaml", {dir.path(), {"name=other"}});
-  CHECK(toolkit::run_key(elsewhere, {}) == first);  // the name is no input
+  CHECK(toolkit::run_key(elsewhere, {}) == first);  // the name is not an input
 
   std::fstream images(dir.path() / "images.npy", std::ios::in | std::ios::out | std::ios::binary);
   images.seekp(-1, std::ios::end);

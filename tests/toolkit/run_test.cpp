@@ -40,6 +40,7 @@ TEST_CASE("too many bad files are told from a few", "[experiment]") {
   CHECK_FALSE((BadLimit{0, false}.exceeded({5, 1})));
 }
 
+// Oracle: what was put in: 12 images and ResNet-20's 19 BatchNorms; the export holds what adabn measured.
 TEST_CASE("a run scores every mode on the same images and exports one", "[experiment]") {
   const test::TempDir dir;
   const config::Config config = small_config(dir.path(), "[source, adabn, {policy: blend, prior_images: 16}, identity]",
@@ -100,6 +101,7 @@ TEST_CASE("a run scores every mode on the same images and exports one", "[experi
   CHECK(outcome.exported[0].file.provenance.find(dir.path().string()) == std::string::npos);
 }
 
+// Oracle: the presets of configs/presets.
 TEST_CASE("images need a preprocessing, and the choices are listed", "[experiment]") {
   const test::TempDir dir;
   config::Config config = small_config(dir.path(), "[source]");
@@ -110,6 +112,7 @@ TEST_CASE("images need a preprocessing, and the choices are listed", "[experimen
                         Catch::Matchers::Contains("cifar10, ct-head-3windows"));
 }
 
+// Oracle: docs/reference/estimators.md#policies.
 TEST_CASE("a mode that no file can hold is not exported", "[experiment]") {
   adapt::Mode mode;
   mode.policy = adapt::Policy::batch;

@@ -24,7 +24,7 @@ double value(const std::vector<results::MetricResult>& metrics, const std::strin
 
 // Worked by hand: six images, two findings. Finding a is known of images 0-3, with scores .9 .2 .6 .4 and truth 1 0 0
 // 1: pairs (.9 > .2, .9 > .6, .4 > .2, .4 < .6): AUROC 3/4. Sorted .9(1) .6(0) .4(1) .2(0): AP = 1/2 + 1/2 * 2/3 = 5/6.
-// Finding b is known of images 2-5, with scores .1 .8 .3 .7 and truth 0 1 0 1: both 1. Image 6 tells nothing.
+// Finding b is known of images 2-5, with scores .1 .8 .3 .7 and truth 0 1 0 1: both 1. Image 6 states nothing.
 TEST_CASE("several findings, some not known: each by itself and their mean", "[experiment]") {
   Scorer scorer;
   scorer.evaluate.metrics = {"auroc", "average_precision"};
@@ -69,6 +69,7 @@ TEST_CASE("several findings, some not known: each by itself and their mean", "[e
   CHECK(other.versus_source[0].test == "bootstrap");
 }
 
+// Oracle: by hand: the other finding's ranking is perfect.
 TEST_CASE("a finding that no image tells has no score, with the reason", "[experiment]") {
   Scorer scorer;
   scorer.evaluate.metrics = {"auroc"};
@@ -79,10 +80,11 @@ TEST_CASE("a finding that no image tells has no score, with the reason", "[exper
   const results::ModeReport report = scorer.report({}, outputs(2, {.9f, .5f, .2f, .5f}));
   CHECK(value(report.metrics, "auroc") == Approx(1));
   CHECK_FALSE(report.findings.at(1).metrics.at(0).score.value);
-  CHECK(report.findings[1].metrics[0].score.reason == "no image tells it");
+  CHECK(report.findings[1].metrics[0].score.reason == "no image states it");
 }
 
 // 5 positives of 200: the issue's own case. DeLong is defined, and a free draw without a positive voids nothing.
+// Law: an interval holds its value. Oracle: the method and test of docs/guide.md#scores for each metric.
 TEST_CASE("an AUROC of few positives has its interval and DeLong's test", "[experiment]") {
   Scorer scorer;
   scorer.evaluate.metrics = {"auroc", "average_precision", "ece", "accuracy"};
@@ -159,6 +161,7 @@ TEST_CASE("images of one patient are resampled together", "[experiment]") {
   CHECK(b.versus_source[0].test == "clustered bootstrap");
 }
 
+// Oracle: by hand: right, wrong, not labelled, right.
 TEST_CASE("subgroups are scored by themselves", "[experiment]") {
   Scorer scorer;
   scorer.evaluate.metrics = {"accuracy"};

@@ -123,7 +123,7 @@ TEST_CASE("Every architecture builds for other classes, sides and channels", "[z
   }
 }
 
-// Law: the nearest name is told.
+// Law: the nearest name is suggested.
 TEST_CASE("An unknown architecture names the nearest", "[zoo]") {
   CHECK_THROWS_AS(zoo::architecture("resnet5"), ConfigError);
   CHECK_THROWS_WITH(zoo::architecture("cifar_resnet21"),

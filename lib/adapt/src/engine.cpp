@@ -204,7 +204,7 @@ Cost Engine::cost(const Mode& mode, std::size_t images, bool outputs) const {
   const bool in_groups = !state_->fixed(mode);
   if (!in_groups && !measures(mode.policy)) return {};
   const exec::SweepEstimate found = estimate(*state_, mode, images, outputs || in_groups);
-  return {found.frontier_bytes, found.moved_bytes, found.local_bytes, found.spills};
+  return {found.carried_bytes, found.moved_bytes, found.local_bytes, found.spills};
 }
 
 }  // namespace shiftnorm::adapt

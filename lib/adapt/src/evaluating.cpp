@@ -21,8 +21,8 @@ void evaluate_groups(BoundNetwork& bound, const Mode& mode, const Groups& domain
   Mode blend = mode;
   blend.policy = mode.source_weight || mode.prior_images ? Policy::blend : Policy::adabn;
   blend.layers = {};
-  r.settle = [&](std::size_t group, std::int64_t, std::span<const exec::LevelMoments> moments,
-                 std::span<exec::Affine> affines) {
+  r.finalize_level = [&](std::size_t group, std::int64_t, std::span<const exec::LevelMoments> moments,
+                         std::span<exec::Affine> affines) {
     for (const exec::LevelMoments& m : moments) {
       const std::size_t layer = network.owner[m.set];
       require_variance(bound.layers()[layer], m.moments);

@@ -33,8 +33,8 @@ std::vector<stats::Statistics> measure_layerwise(BoundNetwork& network, const Mo
   r.levels = network.levels(network.whole, measured);
   r.groups = domains;
   if (outputs != nullptr) network.collect(*outputs, images.count, r);
-  r.settle = [&](std::size_t domain, std::int64_t, std::span<exec::LevelMoments> moments,
-                 std::span<exec::Affine> affines) {
+  r.finalize_level = [&](std::size_t domain, std::int64_t, std::span<exec::LevelMoments> moments,
+                         std::span<exec::Affine> affines) {
     for (exec::LevelMoments& m : moments) {
       require_variance(network.layers()[m.set], m.moments);
       stats::LayerStatistics& layer = targets[domain][m.set];
@@ -56,7 +56,7 @@ std::vector<stats::Statistics> measure_layerwise(BoundNetwork& network, const Mo
   return targets;
 }
 
-/// Group by group, none of images of two domains: batches that are normalised by themselves, or chunks of images under
+/// Group by group, none of images of two domains: batches that are normalised separately, or chunks of images under
 /// the source statistics. `reached` holds what the first groups gave.
 class GroupMeasurement {
  public:
@@ -67,7 +67,7 @@ class GroupMeasurement {
         network_(by_source_ ? bound.whole : bound.in_groups()),
         request_(bound.request(network_, bound.source, images, "adapt")) {
     const std::vector<bool> measured = bound.measured_by(mode.layers);
-    request_.settled = !by_source_;
+    request_.layerwise = !by_source_;
     request_.levels =
         by_source_ ? std::vector<std::int64_t>(measured.begin(), measured.end()) : bound.levels(network_, measured);
     estimators_.reserve(domains.size());
@@ -80,8 +80,8 @@ class GroupMeasurement {
     request_.groups.assign(std::make_move_iterator(all.groups.begin() + done),
                            std::make_move_iterator(all.groups.end()));
     origins_.assign(all.origins.begin() + done, all.origins.end());
-    request_.settle = [this](std::size_t group, std::int64_t, std::span<exec::LevelMoments> moments,
-                             std::span<exec::Affine> affines) { settle(group, moments, affines); };
+    request_.finalize_level = [this](std::size_t group, std::int64_t, std::span<exec::LevelMoments> moments,
+                                     std::span<exec::Affine> affines) { finalize_level(group, moments, affines); };
     request_.group_done = [this](std::size_t group) { add(group); };
   }
 
@@ -100,7 +100,7 @@ class GroupMeasurement {
   }
 
  private:
-  void settle(std::size_t group, std::span<exec::LevelMoments> moments, std::span<exec::Affine> affines) {
+  void finalize_level(std::size_t group, std::span<exec::LevelMoments> moments, std::span<exec::Affine> affines) {
     if (!by_source_)
       for (const exec::LevelMoments& m : moments) {
         const std::size_t layer = network_.owner[m.set];
@@ -183,7 +183,7 @@ exec::SweepEstimate estimate(BoundNetwork& network, const Mode& mode, std::size_
   Network& swept = by_source || together ? network.whole : network.in_groups();
   const std::vector<bool> measured = fixed ? network.measured_by(mode.layers) : network.by_group(mode);
   exec::SweepRequest r;
-  r.settled = !by_source;
+  r.layerwise = !by_source;
   r.levels = by_source ? std::vector<std::int64_t>(measured.begin(), measured.end()) : network.levels(swept, measured);
   r.groups = one_group(images);
   if (!together) r.groups = domain_batches(r.groups, by_source ? kChunk : network.group_size(mode), {}).groups;

@@ -81,7 +81,7 @@ void check_estimator(const Mode& m, std::vector<std::string>& out) {
         fmt::format("estimator dua with batch = {}; expected batch 1, as it updates image by image", m.batch));
 }
 
-/// Policies that measure nothing: an option of measuring that would do nothing is told, not ignored.
+/// Policies that measure nothing: an option of measuring that would do nothing is refused, not ignored.
 void check_unmeasured(const Mode& m, std::vector<std::string>& out) {
   const auto refuse = [&](std::string_view what) {
     out.push_back(fmt::format("policy {} measures nothing and takes no {}; expected a policy that does, such as adabn",
@@ -164,7 +164,7 @@ std::optional<Policy> find_policy(std::string_view name) {
 }
 Policy parse_policy(std::string_view name) {
   const std::optional<Policy> found = find_policy(name);
-  return found ? *found : parse<Policy>("policy", name, policy_names());  // which tells of the names there are
+  return found ? *found : parse<Policy>("policy", name, policy_names());  // which lists the known names
 }
 
 std::span<const FormerName> former_policy_names() { return kFormerNames; }

@@ -40,7 +40,7 @@ Node write_optional(const std::optional<double>& value) { return value ? write_n
 
 constexpr std::int64_t kMaxBatch = std::int64_t{1} << 30;
 
-/// A policy by its name; whoever wrote a former one is told.
+/// A policy by its name; a former name gets a note.
 adapt::Policy policy_of(const Cursor& cursor, const std::string& name) {
   const adapt::Policy policy = cursor.placed([&] { return adapt::parse_policy(name); });
   std::vector<std::string>& notes = cursor.context().notes;

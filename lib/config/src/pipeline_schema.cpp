@@ -290,13 +290,13 @@ void check_order(const Cursor& cursor, const std::vector<Step>& steps) {
   bool floating = false;
   for (std::size_t i = 0; i < steps.size(); ++i) {
     if (i > 0 && std::holds_alternative<Voi>(steps[i]))
-      cursor.item(i).fail(fmt::format("{}[{}] is a voi behind other steps; expected it first", cursor.path(), i));
+      cursor.item(i).fail(fmt::format("{}[{}] is a voi after other steps; expected it first", cursor.path(), i));
     const bool normalize = std::holds_alternative<Normalize>(steps[i]);
     if (std::holds_alternative<ToFloat>(steps[i])) {
       if (floating) cursor.item(i).fail(fmt::format("{}[{}] is a second to_float; expected one", cursor.path(), i));
       floating = true;
     } else if (normalize != floating) {
-      cursor.item(i).fail(fmt::format("{}[{}] stands {} to_float; expected {} to_float", cursor.path(), i,
+      cursor.item(i).fail(fmt::format("{}[{}] comes {} to_float; expected {} to_float", cursor.path(), i,
                                       normalize ? "before" : "after",
                                       normalize ? "normalize after" : "image steps before"));
     }
@@ -338,7 +338,7 @@ imaging::Pipeline find_pipeline(const std::string& given) {
   const std::vector<std::string> presets = imaging::preset_names();
   if (std::ranges::find(presets, given) != presets.end()) return imaging::preset(given);
   if (!std::filesystem::is_regular_file(given))
-    throw ConfigError(fmt::format("'{}' is no preset and no file; expected one of {} or a YAML file of steps",
+    throw ConfigError(fmt::format("'{}' is neither a preset nor a file; expected one of {} or a YAML file of steps",
                                   printable(given), join(presets)));
   return parse_pipeline(as_text(read_file(given, kMaxStepsBytes)), std::filesystem::path(given).filename().string());
 }

@@ -13,7 +13,7 @@ void unknown_key(const yaml::Member& member, const std::string& path, std::span<
   const std::string near = nearest(member.key, keys);
   const std::string advice =
       near.empty() ? fmt::format("expected one of {}", join(keys, 100)) : fmt::format("nearest is '{}'", near);
-  throw ConfigError(fmt::format("{}: {} is no key; {}", member.place.text(), below(path, member.key), advice));
+  throw ConfigError(fmt::format("{}: {} is not a key; {}", member.place.text(), below(path, member.key), advice));
 }
 
 Cursor Cursor::child(const yaml::Member& member) const { return {member.value, below(path_, member.key), context_}; }

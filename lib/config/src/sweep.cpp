@@ -27,7 +27,7 @@ std::string last_part(const std::string& text) {
   return cut.empty() ? text : cut;
 }
 
-/// Whether data at `where` may tell patients: seen from outside, as nothing has been opened yet.
+/// Whether data at `where` may identify patients: judged from outside, as nothing has been opened yet.
 bool may_tell_patients(const fs::path& where) {
   return fs::is_directory(where)
              ? imaging::holds_dicom(where)
@@ -40,7 +40,7 @@ struct Wording {
   std::size_t number;  ///< the value's place in its list, from 1
   const ConfigOptions& options;
 
-  /// What stands for a value that may name a person or a place; empty: itself.
+  /// What replaces a value that may identify a person or a place; empty: itself.
   [[nodiscard]] std::string stand_in(const std::string& text) const {
     const std::string last = key.substr(key.rfind('.') + 1);
     if (!key.starts_with("data.")) return {};
@@ -85,7 +85,7 @@ bool inside(std::string_view key, std::string_view other) {
   return key == other || (key.size() > other.size() && key.starts_with(other) && key[other.size()] == '.');
 }
 
-/// The lists, checked for what no single run can tell.
+/// The lists, checked for what no single run can detect.
 std::vector<const Member*> lists_of(const Node& sweep) {
   if (sweep.kind != Node::Kind::map || sweep.members.empty())
     fail(sweep.place, fmt::format("sweep = {}; expected keys with lists, e.g. seed: [1, 2]", sweep.describe()));
@@ -94,7 +94,7 @@ std::vector<const Member*> lists_of(const Node& sweep) {
   for (const Member& member : sweep.members) {
     const std::string& key = member.key;
     if (inside(key, "name") || inside(key, "sweep"))
-      fail(member.place, fmt::format("sweep.{}: changes nothing that a run finds out; expected another key", key));
+      fail(member.place, fmt::format("sweep.{}: does not change what a run finds out; expected another key", key));
     for (const Member* other : lists)
       if (inside(key, other->key) || inside(other->key, key))
         fail(member.place, fmt::format("sweep.{}: one of it and {} is inside the other; expected one of them",

@@ -48,7 +48,7 @@ class Builder : public YAML::EventHandler {
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     const auto found = anchors_.find(anchor);
-    if (found == anchors_.end()) fail(place(mark), "an alias stands inside what it names; expected a value");
+    if (found == anchors_.end()) fail(place(mark), "an alias inside the value that it names; expected a value");
     Node copy = found->second;
     nodes_ += count(copy) - 1;
     if (open_.size() + depth(copy) > kMaxDepth)
@@ -88,7 +88,7 @@ class Builder : public YAML::EventHandler {
 
   void check_tag(const YAML::Mark& mark, const std::string& tag) const {
     if (!tag.empty() && tag != "?" && tag != "!")
-      fail(place(mark), fmt::format("tag '{}'; tags are not taken here", printable(tag)));
+      fail(place(mark), fmt::format("tag '{}'; tags are not allowed here", printable(tag)));
   }
 
   void start(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, Node::Kind kind) {
@@ -124,7 +124,7 @@ class Builder : public YAML::EventHandler {
     if (parent.node.kind == Node::Kind::sequence) {
       parent.node.items.push_back(std::move(node));
     } else if (!parent.has_key) {
-      if (node.kind != Node::Kind::scalar) fail(here, "a key that is no text; expected a name");
+      if (node.kind != Node::Kind::scalar) fail(here, "a key that is not text; expected a name");
       for (const Member& member : parent.node.members)
         if (member.key == node.text)
           fail(here, fmt::format("key '{}' is given twice, first in line {}", printable(node.text), member.place.line));

@@ -8,7 +8,7 @@
 
 namespace shiftnorm::config::yaml {
 
-/// Where a node stands, for messages: a file with line and column (from 1), or the option that gave it.
+/// Where a node is, for messages: a file with line and column (from 1), or the option that gave it.
 struct Place {
   std::string source;
   int line = 0, column = 0;  ///< line 0: `source` is an option, or the node was made by us
@@ -53,9 +53,9 @@ inline constexpr std::size_t kMaxDepth = 32;
 [[nodiscard]] Node parse(std::string_view text, const std::string& source);
 
 /// Applies `a.b=value` (the argument of --set) to a tree: maps are made where they are missing, `modes.1.batch` indexes
-/// a list from 0, and what stands behind `sweep.` is one key. The new nodes' place reads `--set a.b`.
+/// a list from 0, and what follows `sweep.` is one key. The new nodes' place reads `--set a.b`.
 void set(Node& root, std::string_view assignment);
-/// The same with a node; maps that are made for it stand at `place`, and so do errors.
+/// The same with a node; maps that are made for it are at `place`, and so are errors.
 void set_at(Node& root, std::string_view path, const Place& place, Node value);
 
 /// Block style, flow style for lists and maps of scalars.

@@ -28,7 +28,7 @@ std::optional<char> take_separator_line(std::string_view& text) {
     const char separator = text[open.size()];
     std::size_t end = open.size() + 1;
     if (open[0] == '"' && end < text.size() && text[end] == '"') ++end;
-    // What stands there may be a column's name after all.
+    // It may be a column's name after all.
     if (ends_line(separator) || separator == '"' || (end < text.size() && !ends_line(text[end]))) continue;
     if (text.substr(end).starts_with("\r\n")) ++end;
     text.remove_prefix(std::min(end + 1, text.size()));
@@ -111,7 +111,7 @@ class Records {
     unquoted_.clear();
     for (at_ = from;; ++at_) {
       if (at_ >= text_.size())
-        throw FormatError(fmt::format("line {}: a quote is opened and not closed; expected a second one", opened));
+        throw FormatError(fmt::format("line {}: an opening quote is never closed; expected a closing one", opened));
       if (text_[at_] == '\n') ++line_;
       if (text_[at_] == '"') {
         if (at_ + 1 >= text_.size() || text_[at_ + 1] != '"') break;

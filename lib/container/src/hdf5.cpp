@@ -19,12 +19,12 @@ namespace {
 
 constexpr std::string_view kSignature = "\x89HDF\r\n\x1a\n";
 
-/// It may stand behind a user block of 512, 1024, ... bytes, by which all addresses are shifted.
+/// It may follow a user block of 512, 1024, ... bytes, by which all addresses are shifted.
 std::uint64_t find_signature(Bytes file) {
   if (ByteReader(file).left() < kSignature.size() || as_text(file.first(kSignature.size())) == kSignature) return 0;
   for (std::uint64_t at = 512; at + kSignature.size() <= file.size(); at *= 2)
     if (as_text(file.subspan(at, kSignature.size())) == kSignature)
-      throw UnsupportedError(fmt::format("begins at byte {}, behind a user block, which is not read", at));
+      throw UnsupportedError(fmt::format("begins at byte {}, after a user block, which is not supported", at));
   return 0;
 }
 

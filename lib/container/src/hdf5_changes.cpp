@@ -38,7 +38,7 @@ class Writer {
     // The header is read again for each: what an earlier change did to the file's end is nothing to it.
     const ObjectHeader header = read_header(file_, change.object);
     const Message* layout = header.find(MessageType::layout);
-    if (layout == nullptr) throw FormatError("is no dataset");
+    if (layout == nullptr) throw FormatError("is not a dataset");
     const std::uint64_t width = size_of(change.values.dtype());
     const Shape& shape = change.values.shape();
     const Chunks chunks = read_chunks(file_, header, *layout, shape, width);
@@ -68,7 +68,7 @@ class Writer {
     std::uint64_t address = chunk.address;
     if (stored.size() > chunk.size) address = place_at_end(stored.size(), chunk);
     if (stored.size() != chunk.size && (chunk.size_at.width == 0 || too_wide(stored.size(), chunk.size_at.width)))
-      throw UnsupportedError(fmt::format("a chunk of {} bytes that the index has no room to tell", stored.size()));
+      throw UnsupportedError(fmt::format("a chunk of {} bytes, more than the index can record", stored.size()));
     std::copy(stored.begin(), stored.end(), file_.begin() + static_cast<std::ptrdiff_t>(address));
     put_number(file_, chunk.size_at.offset, stored.size(), chunk.size_at.width);
     put_number(file_, chunk.mask_at.offset, mask, chunk.mask_at.width);
@@ -81,12 +81,12 @@ class Writer {
   std::uint64_t place_at_end(std::uint64_t size, const Chunk& chunk) {
     if (!may_grow_ || chunk.address_at.width == 0)
       throw UnsupportedError(
-          fmt::format("a chunk takes {} bytes with its new values, and {} are there; expected the weights without "
+          fmt::format("a chunk takes {} bytes with its new values; {} are available; expected the weights without "
                       "compression",
                       size, chunk.size));
     const FileEnd end = file_end(file_);
     const std::uint64_t known = ByteReader(file_, end.offset).u64();
-    // Whatever lies behind the end that the file tells is no part of it, and stays.
+    // Whatever lies beyond the end that the file states is not part of it, and stays.
     const std::uint64_t address = (std::max<std::uint64_t>(known, file_.size()) + 7) / 8 * 8;
     file_.resize(address + size);
     put_number(file_, end.offset, file_.size(), 8);

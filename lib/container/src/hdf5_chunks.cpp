@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kMaxChunks = std::size_t{1} << 20U;
 constexpr unsigned kMaxDepth = 16;
-/// Weights hardly shrink: what is promised beyond this is no network.
+/// Weights hardly shrink: what is promised beyond this is not a network.
 constexpr std::uint64_t kMaxInflation = 64, kMaxInflationExtra = std::uint64_t{64} << 20U;
 
 std::uint64_t most_bytes(Bytes file) { return kMaxInflation * file.size() + kMaxInflationExtra; }
@@ -50,7 +50,7 @@ class ChunkTree {
 
   void read(std::uint64_t address, unsigned depth) {
     constexpr unsigned kChunks = 1;
-    if (depth > kMaxDepth || ++nodes_ > kMaxChunks) throw FormatError("an index of chunks deeper than any file's");
+    if (depth > kMaxDepth || ++nodes_ > kMaxChunks) throw FormatError("an index of chunks deeper than any real file's");
     ByteReader reader = open_at(file_, address, "TREE");
     if (const unsigned type = reader.u8(); type != kChunks)
       throw FormatError(fmt::format("a B-tree of type {} as index of chunks", type));
@@ -208,7 +208,7 @@ Chunks read_chunks(Bytes file, const ObjectHeader& header, const Message& layout
     throw FormatError(fmt::format("{} values in chunks of {} bytes, more than {} times the file", shape.text(),
                                   out.bytes, kMaxInflation));
   if (const Message* filters = header.find(MessageType::filters)) {
-    if (filters->shared) throw UnsupportedError("has filters that are kept elsewhere");
+    if (filters->shared) throw UnsupportedError("has filters that are stored elsewhere");
     out.filters = read_filters(filters->data);
     check_filters(out.filters);
   }

@@ -100,7 +100,7 @@ class FractalHeap {
     rows_ = reader.u16();
     if (width_ == 0 || !std::has_single_bit(start_) || !std::has_single_bit(max_direct_) || start_ > max_direct_ ||
         max_direct_ > (std::uint64_t{1} << 32U) || bits == 0 || bits > 64 || rows_ > 64)
-      throw FormatError("a heap whose sizes make no sense");
+      throw FormatError("a heap with inconsistent sizes");
     offset_bytes_ = (bits + 7) / 8;
     length_bytes_ = std::min(static_cast<unsigned>(std::bit_width(max_direct_) - 1 + 7) / 8, bytes_for(largest));
   }

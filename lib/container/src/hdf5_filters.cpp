@@ -21,7 +21,7 @@ constexpr unsigned kDeflate = 1, kShuffle = 2, kFletcher32 = 3, kLzf = 32000;
 constexpr unsigned kFirstNamed = 256;
 constexpr std::uint64_t kChecksum = 4;
 
-/// Byte k of every element, for each k in turn; what is no whole element stays at the end.
+/// Byte k of every element, for each k in turn; what is not a whole element stays at the end.
 template <bool kBack>
 Data shuffled(Data data, std::uint64_t width) {
   if (width < 2) return data;
@@ -53,7 +53,7 @@ Data unpack_lzf(Bytes packed, std::uint64_t size) {
       std::uint64_t length = control >> 5U;
       if (length == 7) length += reader.u8();
       const std::uint64_t back = ((control & 0x1fU) << 8U | reader.u8()) + 1U;
-      if (back > out.size()) throw FormatError("lzf data refer to what is before their begin");
+      if (back > out.size()) throw FormatError("lzf data refer back beyond their beginning");
       for (std::uint64_t i = 0; i < length + 2; ++i) out.push_back(out[out.size() - back]);
     }
     if (out.size() > size) throw FormatError(fmt::format("lzf data hold more than the {} bytes of a chunk", size));

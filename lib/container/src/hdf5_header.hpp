@@ -40,7 +40,7 @@ struct Message {
   bool shared = false;  ///< the data is a pointer to a message elsewhere
   Bytes data;
   std::uint64_t offset = 0;  ///< of data, from the file's start
-  Covered covered = {};      ///< the block of the header that it stands in
+  Covered covered = {};      ///< the block of the header that it is in
 };
 
 /// The messages of an object header of version 1 or 2, continuations included, in order.

@@ -70,7 +70,7 @@ class SymbolTable {
     if (offset > names_.size()) throw FormatError("a name outside its group's heap");
     const std::string_view rest = as_text(names_.subspan(offset));
     const std::size_t end = rest.find('\0');
-    if (end == std::string_view::npos) throw FormatError("a name without an end");
+    if (end == std::string_view::npos) throw FormatError("an unterminated name");
     taken_ += end;
     if (taken_ > file_.size()) throw FormatError("names that overlap");
     return std::string(rest.substr(0, end));

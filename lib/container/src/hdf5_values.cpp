@@ -47,7 +47,7 @@ DType dtype_of(const Datatype& type) {
       Row{Datatype::fixed_point, 1, true, DType::i8},      Row{Datatype::fixed_point, 8, false, DType::u64},
       Row{Datatype::fixed_point, 4, false, DType::u32},    Row{Datatype::fixed_point, 2, false, DType::u16},
       Row{Datatype::fixed_point, 1, false, DType::u8}};
-  // The only number of two bytes that is no IEEE half is bfloat16, whose exponent has 8 bits.
+  // The only number of two bytes that is not an IEEE half is bfloat16, whose exponent has 8 bits.
   constexpr std::size_t kExponentSize = 5;
   constexpr std::array<unsigned, 9> kExponents{0, 0, 5, 0, 8, 0, 0, 0, 11};
   const bool is_signed = type.type == Datatype::fixed_point && (type.bits & 8U) != 0;
@@ -108,7 +108,7 @@ Attribute read_attribute(Bytes message) {
   found.name = text.substr(0, text.find('\0'));
   const Bytes type_bytes = part(type), space_bytes = part(space);
   if (version > 1 && (flags & 3U) != 0)
-    throw UnsupportedError(fmt::format("attribute '{}' has a type that is kept elsewhere", found.name));
+    throw UnsupportedError(fmt::format("attribute '{}' has a type that is stored elsewhere", found.name));
   found.type = read_datatype(type_bytes);
   found.shape = read_dataspace(space_bytes);
   found.values = reader.take(reader.left());
@@ -130,7 +130,7 @@ Bytes heap_object(Bytes file, std::uint64_t collection, std::uint32_t index) {
     if (found == index) return value;
     objects.skip(std::min<std::uint64_t>((8 - length % 8) % 8, objects.left()));
   }
-  throw FormatError(fmt::format("text {} of the heap at byte {} is not there", index, collection));
+  throw FormatError(fmt::format("text {} of the heap at byte {} is missing", index, collection));
 }
 
 std::vector<std::string> texts_of(Bytes file, const Attribute& attribute) {
@@ -218,14 +218,14 @@ Hdf5Dataset read_dataset(Bytes file, const ObjectHeader& header) {
   const Message* type = header.find(MessageType::datatype);
   const Message* space = header.find(MessageType::dataspace);
   const Message* layout = header.find(MessageType::layout);
-  if (type == nullptr || space == nullptr || layout == nullptr) throw FormatError("is no dataset");
+  if (type == nullptr || space == nullptr || layout == nullptr) throw FormatError("is not a dataset");
   if (header.find(MessageType::external_files) != nullptr)
-    throw UnsupportedError("keeps its values in another file; expected them inside");
-  if (type->shared || space->shared) throw UnsupportedError("has a type that is kept elsewhere");
+    throw UnsupportedError("stores its values in another file; expected them in this one");
+  if (type->shared || space->shared) throw UnsupportedError("has a type that is stored elsewhere");
   const bool in_chunks = layout->data.size() > 1 && std::to_integer<unsigned>(layout->data[1]) == kInChunks;
   const ValuesPlace place = in_chunks ? ValuesPlace{} : read_layout(*layout);
   if (header.checksummed && place.in_header)
-    throw UnsupportedError("keeps its values in its header; expected one piece, as Keras writes it");
+    throw UnsupportedError("stores its values in its header; expected one contiguous piece, as Keras writes it");
   Hdf5Dataset found;
   found.dtype = dtype_of(read_datatype(type->data));
   const std::optional<Shape> shape = read_dataspace(space->data);

@@ -22,7 +22,7 @@ class Inflater {
   enum class Wrapping { none, zlib };
   explicit Inflater(Wrapping wrapping = Wrapping::none) {
     if (inflateInit2(&stream_, wrapping == Wrapping::zlib ? MAX_WBITS : -MAX_WBITS) != Z_OK)
-      throw MachineError("zlib cannot start: memory is short");
+      throw MachineError("zlib cannot start: out of memory");
   }
   Inflater(const Inflater&) = delete;
   Inflater& operator=(const Inflater&) = delete;
@@ -47,7 +47,7 @@ class Inflater {
 
 std::vector<std::byte> inflate_all(std::span<const std::byte> packed, std::uint64_t size, Inflater::Wrapping wrapping) {
   if (size / kMaxRatio > packed.size())
-    throw FormatError(fmt::format("{} compressed bytes cannot hold the {} that are promised", packed.size(), size));
+    throw FormatError(fmt::format("{} compressed bytes cannot hold the {} promised", packed.size(), size));
   // One byte of room more than promised: data that hold more are noticed.
   std::vector<std::byte> out(size + 1);
   Inflater inflater(wrapping);
@@ -81,7 +81,7 @@ std::vector<std::byte> deflate_zlib(std::span<const std::byte> data, int level) 
   std::vector<std::byte> out(size);
   if (compress2(reinterpret_cast<Bytef*>(out.data()), &size, reinterpret_cast<const Bytef*>(data.data()), data.size(),
                 level) != Z_OK)
-    throw MachineError("zlib cannot compress: memory is short");
+    throw MachineError("zlib cannot compress: out of memory");
   out.resize(size);
   return out;
 }

@@ -43,7 +43,7 @@ std::vector<std::byte> to_row_major(std::span<const std::byte> stored, const Sha
 
 std::string_view read_header_text(ByteReader& reader) {
   if (reader.left() < kMagic.size() + 2 || reader.take_text(kMagic.size()) != kMagic)
-    throw FormatError("npy: does not begin as an .npy file does");
+    throw FormatError("npy: does not begin like an .npy file");
   const std::uint8_t major = reader.u8(), minor = reader.u8();
   if (major < 1 || major > 3 || minor != 0)
     throw UnsupportedError(fmt::format("npy: format version {}.{}; supported are 1.0, 2.0 and 3.0", major, minor));

@@ -75,7 +75,7 @@ void check_contiguous(const std::vector<SafetensorsEntry>& sorted, std::uint64_t
   for (const SafetensorsEntry& entry : sorted) {
     if (entry.begin != at)
       throw FormatError(
-          fmt::format("safetensors: tensor '{}' begins at data byte {}; expected {}, without hole or overlap",
+          fmt::format("safetensors: tensor '{}' begins at data byte {}; expected {}, without gaps or overlaps",
                       printable(entry.name), entry.begin - begin, at - begin));
     at = entry.end;
   }
@@ -105,7 +105,7 @@ SafetensorsIndex index_safetensors(std::span<const std::byte> file) {
       rethrow_at("safetensors: header");
     }
   }();
-  if (!header.is_object()) throw FormatError("safetensors: the header is no JSON object");
+  if (!header.is_object()) throw FormatError("safetensors: the header is not a JSON object");
   for (const auto& [name, json] : header.as_object()) {
     try {
       if (name == kMetadata)
@@ -152,10 +152,9 @@ std::vector<std::byte> write_safetensors(std::span<const std::pair<std::string, 
   std::uint64_t at = 0;
   for (const auto& [name, array] : arrays) {
     if (!names.insert(name).second)
-      throw UnsupportedError(
-          fmt::format("safetensors: two tensors are called '{}', or the format keeps that name for "
-                      "itself; expected a name for each",
-                      printable(name)));
+      throw UnsupportedError(fmt::format(
+          "safetensors: two tensors are called '{}', or the format reserves that name; expected a unique name for each",
+          printable(name)));
     Json shape = Json::array();
     for (const std::int64_t extent : array.shape().extents()) shape.push(extent);
     const std::uint64_t end = at + array.bytes().size();

@@ -162,7 +162,7 @@ void read_local(std::span<const std::byte> file, Entry& entry) {
   entry.end = reader.position();
 }
 
-/// A descriptor is CRC and both sizes, 32 or 64 bits wide, with or without a signature before it; nothing tells which.
+/// A descriptor is CRC and both sizes, 32 or 64 bits wide, with or without a signature before it; nothing says which.
 void read_descriptor(std::span<const std::byte> file, Entry& entry) {
   ZipMember& member = entry.member;
   for (const bool has_signature : {true, false}) {

@@ -80,7 +80,7 @@ std::vector<To> convert_any(DType type, std::span<const std::byte> bytes) {
     case DType::f8_e5m2:
     case DType::f8_e8m0:
     case DType::c64:
-      throw UnsupportedError(fmt::format("array of {}; expected a type that is computed with", name_of(type)));
+      throw UnsupportedError(fmt::format("array of {}; expected a type that can be computed with", name_of(type)));
   }
   throw Error("array has an element type that this program does not know");
 }
@@ -116,7 +116,7 @@ double largest(DType dtype) {
 std::size_t byte_count(DType dtype, const Shape& shape) {
   std::int64_t bytes = 0;
   if (__builtin_mul_overflow(shape.elements(), static_cast<std::int64_t>(size_of(dtype)), &bytes))
-    throw ShapeError(fmt::format("array {} of {} has more bytes than 64 bits count", shape.text(), name_of(dtype)));
+    throw ShapeError(fmt::format("array {} of {} has more bytes than 64 bits can count", shape.text(), name_of(dtype)));
   return static_cast<std::size_t>(bytes);
 }
 

@@ -13,7 +13,7 @@ namespace {
 constexpr std::uint64_t kMultiplier = 0x9e3779b97f4a7c15U;  // 2^64 / golden ratio, odd
 constexpr std::size_t kLanes = 4, kBlock = kLanes * sizeof(std::uint64_t);
 
-/// The finaliser of SplitMix64: every bit of the result hangs on every bit of x.
+/// The finaliser of SplitMix64: every bit of the result depends on every bit of x.
 std::uint64_t mixed(std::uint64_t x) {
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9U;
   x = (x ^ (x >> 27)) * 0x94d049bb133111ebU;

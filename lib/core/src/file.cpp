@@ -48,8 +48,8 @@ std::vector<std::byte> read_file(const std::filesystem::path& path, std::uint64_
   struct stat facts {};
   if (::fstat(file.get(), &facts) != 0) fail(path, "cannot be examined", errno);
   if (!S_ISREG(facts.st_mode))
-    throw FormatError(
-        fmt::format("{}: {}; expected a regular file", name, S_ISDIR(facts.st_mode) ? "is a directory" : "is no file"));
+    throw FormatError(fmt::format("{}: {}; expected a regular file", name,
+                                  S_ISDIR(facts.st_mode) ? "is a directory" : "is not a file"));
   const auto size = static_cast<std::uint64_t>(facts.st_size);
   if (size > limit) throw FormatError(fmt::format("{}: has {} bytes; expected at most {}", name, size, limit));
   std::vector<std::byte> bytes(size);

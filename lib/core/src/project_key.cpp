@@ -45,7 +45,7 @@ ProjectKey::ProjectKey(const fs::path& folder) {
   if (!fs::exists(file)) make_key(file);
   struct stat facts {};
   if (::stat(file.c_str(), &facts) == 0 && (facts.st_mode & 077) != 0)
-    throw ConfigError(".shiftnorm/key: others may read it; expected mode 0600, as it keeps patients' ids secret");
+    throw ConfigError(".shiftnorm/key: other users can read it; expected mode 0600, as it keeps patients' ids secret");
   bytes_ = read_file(file, 4096);
   if (bytes_.size() != kKeyBytes)
     throw ConfigError(

@@ -16,7 +16,7 @@ Shape::Shape(std::vector<std::int64_t> extents) : extents_(std::move(extents)) {
   std::int64_t product = 1;
   for (const std::int64_t extent : extents_) {
     if (extent != 0 && __builtin_mul_overflow(product, extent, &product))
-      throw ShapeError(fmt::format("shape {} has more elements than 64 bits count", text()));
+      throw ShapeError(fmt::format("shape {} has more elements than 64 bits can count", text()));
     if (extent == 0) elements_ = 0;
   }
   if (elements_ != 0) elements_ = product;

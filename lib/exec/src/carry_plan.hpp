@@ -14,7 +14,7 @@ namespace shiftnorm::exec {
 struct CarryPlan {
   Schedule schedule;
   SweepEstimate estimate;
-  std::size_t group_bytes = 0;  ///< frontier of the largest group
+  std::size_t group_bytes = 0;  ///< carried for the largest group
   bool side_by_side = false;    ///< every worker carries groups of its own
 };
 
@@ -24,7 +24,7 @@ class CarryPlans {
  public:
   CarryPlans(const Program& program, std::size_t workers) : program_(program), workers_(workers) {}
 
-  /// limit: bytes of the frontier that may be in memory. The plan is there until the next call.
+  /// limit: carried bytes that may be in memory. The plan is there until the next call.
   [[nodiscard]] const CarryPlan& plan(const SweepRequest& request, std::uint64_t limit);
 
  private:
@@ -34,7 +34,7 @@ class CarryPlans {
   };
   struct Question {
     std::vector<std::int64_t> levels;
-    bool settled = true;
+    bool layerwise = true;
     std::size_t outputs = 0;
     GroupSizes groups;
     friend bool operator==(const Question&, const Question&) = default;

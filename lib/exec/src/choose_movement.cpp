@@ -58,7 +58,7 @@ bool movement_fits(const Lowering& node) {
          std::none_of(inputs.begin() + 1, inputs.end(), [&](ValueId id) { return node.activation(id); });
 }
 
-/// Slices, pads and such, in the layout that their source has where they treat each axis by itself.
+/// Slices, pads and such, in the layout that their source has where they treat each axis separately.
 bool make_movement(Lowering& node) {
   const ValueId from = node.input();
   const Tensor* given = node.node().op == "Pad" ? node.optional_parameter(2) : nullptr;

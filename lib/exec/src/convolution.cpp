@@ -153,8 +153,8 @@ bool takes_plain_source(const Wanted& c) {
   }
 }
 
-/// Groups that are no whole blocks (ResNeXt's 4 channels, many of RegNet's) have plain loops alone: products with zeros
-/// are faster by far. Depthwise convolutions have kernels of their own.
+/// Groups that are not whole blocks (ResNeXt's 4 channels, many of RegNet's) have plain loops alone: products with
+/// zeros are faster by far. Depthwise convolutions have kernels of their own.
 bool joins_groups(const Wanted& c) {
   const ConvolutionShape& s = c.shape;
   return s.groups > 1 && s.groups != s.src[1] && groups_to_join(s, c.block) > 1 && !just_in_time(c.describe(c.block));

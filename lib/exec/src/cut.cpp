@@ -75,11 +75,11 @@ class Cutter {
     current_[kInputValue] = kInputInstance;
   }
 
-  Cut run(const std::vector<std::int64_t>& level, bool settled, std::span<const ValueIndex> outputs) {
+  Cut run(const std::vector<std::int64_t>& level, bool layerwise, std::span<const ValueIndex> outputs) {
     std::map<std::int64_t, std::vector<SetIndex>> by_level;
     for (const SetIndex set : Indices<SetIndex>(level.size()))
       if (level[set.number()] > 0 && !program_.measured[set].empty())
-        by_level[settled ? level[set.number()] : 1].push_back(set);
+        by_level[layerwise ? level[set.number()] : 1].push_back(set);
     Measurements measurements(program_, cut_);
     for (const auto& [number, sets] : by_level) {
       Measured values;
@@ -97,7 +97,7 @@ class Cutter {
         if (!seen.contains(value)) segment().actions.push_back({{}, now(value), {}, parts, {}});
     }
     if (outputs.empty()) return std::move(cut_);
-    if (settled || cut_.segments.empty()) open_segment(0);
+    if (layerwise || cut_.segments.empty()) open_segment(0);
     for (const ValueIndex value : outputs) {
       demand(value, {});
       cut_.outputs.push_back(now(value));
@@ -212,10 +212,10 @@ void Life::join(const Life& other) {
   last_segment = std::max(last_segment, other.last_segment);
 }
 
-Cut cut_program(const Program& program, const std::vector<std::int64_t>& level, bool settled, std::size_t outputs,
+Cut cut_program(const Program& program, const std::vector<std::int64_t>& level, bool layerwise, std::size_t outputs,
                 const Indexed<ValueIndex, bool>& recomputed) {
   return Cutter(program, recomputed)
-      .run(level, settled, std::span(program.outputs).first(std::min(outputs, program.outputs.size())));
+      .run(level, layerwise, std::span(program.outputs).first(std::min(outputs, program.outputs.size())));
 }
 
 Lives lifetimes(Cut& cut) {

@@ -8,8 +8,8 @@
 
 namespace shiftnorm::exec {
 
-/// Channels of a BatchNorm set that are measured by themselves: all of them, or those that one part of a concatenation
-/// has. Other sets with the same part in their concatenations (DenseNet's) take over what was measured.
+/// Channels of a BatchNorm set that are measured separately: all of them, or those that one part of a concatenation
+/// has. Other sets with the same part in their concatenations (DenseNet's) reuse what was measured.
 struct MeasuredPart {
   SetIndex set;            ///< whose pivots it is measured around
   std::int64_t first = 0;  ///< of the set's channels
@@ -51,7 +51,7 @@ inline constexpr InstanceIndex kInputInstance{0};
 
 /// recomputed[value]: it is not kept beyond its segment; segments that need it later compute it again, from what is
 /// kept. Other arguments: make_schedule().
-[[nodiscard]] Cut cut_program(const Program& program, const std::vector<std::int64_t>& level, bool settled,
+[[nodiscard]] Cut cut_program(const Program& program, const std::vector<std::int64_t>& level, bool layerwise,
                               std::size_t outputs, const Indexed<ValueIndex, bool>& recomputed);
 
 /// When an instance lives: from its first action to its last, and in which segments they are.

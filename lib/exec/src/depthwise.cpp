@@ -4,8 +4,8 @@
 #include <optional>
 
 #include "blocked_weights.hpp"
-#include "fetch.hpp"
 #include "normalise.hpp"
+#include "prefetch.hpp"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "depthwise.cpp"
@@ -162,12 +162,12 @@ class Depthwise final : public Kernel {
                               weights_->weights.data() + b * kernel * kernel * block,
                               weights_->bias.data() + b * block,
                               of_block(epilogue_, a.affines, b * block)};
-      const std::span<const float> ahead = prologue_ ? next_plane(a, b) : std::span<const float>();
+      const std::span<const float> prefetch = prologue_ ? next_plane(a, b) : std::span<const float>();
       for (std::int64_t y = 0; y < height; ++y) {
         if (prologue_)
-          fetch_share(ahead, y, height);
-        else if (a.ahead.read.size() <= kFetched)
-          fetch_share(a.ahead.read, b * height + y, dst_.blocks() * height);
+          prefetch_share(prefetch, y, height);
+        else if (a.prefetch.read.size() <= kPrefetchFloats)
+          prefetch_share(a.prefetch.read, b * height + y, dst_.blocks() * height);
         const std::int64_t at = b * dst_.pixels * block + y * width;
         float* dst = a.dst + at;
         HWY_DYNAMIC_DISPATCH(depthwise_row)(c, y, epilogue_.residual ? a.src[1] + at : nullptr, dst);
@@ -191,8 +191,8 @@ class Depthwise final : public Kernel {
 
   /// What is read from memory behind block b, if the source lies there: the next block, or the first of the next image.
   [[nodiscard]] std::span<const float> next_plane(const KernelArguments& a, std::int64_t b) const {
-    if (!a.ahead.is_source || a.ahead.read.empty()) return {};
-    return {b + 1 < src_.blocks() ? a.src[0] + (b + 1) * plane() : a.ahead.read.data(),
+    if (!a.prefetch.is_source || a.prefetch.read.empty()) return {};
+    return {b + 1 < src_.blocks() ? a.src[0] + (b + 1) * plane() : a.prefetch.read.data(),
             static_cast<std::size_t>(plane())};
   }
 

@@ -6,7 +6,7 @@
 
 namespace shiftnorm::exec {
 
-/// Whether it is a convolution of each channel by itself of one of the usual forms: 3 x 3 or 5 x 5 taps, strides of 1
+/// Whether it is a convolution of each channel separately, of one of the usual forms: 3 x 3 or 5 x 5 taps, strides of 1
 /// or 2, no dilation, one output a channel.
 [[nodiscard]] bool depthwise_fits(const ConvolutionShape& shape);
 

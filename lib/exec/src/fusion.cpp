@@ -72,7 +72,7 @@ class Fusing {
     return true;
   }
 
-  /// The second of two steps gets a form that stands for both; the kernel is the convolution's.
+  /// The second of two steps gets a form that does both; the kernel is the convolution's.
   void add(ProgramStep& second, std::vector<ValueIndex> src, std::vector<SetIndex> sets, const ProgramStep& convolution,
            std::unique_ptr<Kernel> kernel, ValueIndex between, bool prologue) {
     second.between = between;

@@ -12,9 +12,9 @@
 
 namespace shiftnorm::exec {
 
-/// What a worker will read from memory first for its next image. A kernel that computes longer than it moves may have
-/// it fetched meanwhile.
-struct Ahead {
+/// What a worker will read from memory first for its next image. A kernel that is bound by computation, not by memory,
+/// may have it prefetched.
+struct Prefetch {
   std::span<const float> read;  ///< empty: nothing, or not known
   bool is_source = false;       ///< it is source 0 of the next image, and that of this one comes from memory too
 };
@@ -26,12 +26,12 @@ struct KernelArguments {
   std::span<const Affine> affines;  ///< of every BatchNorm set of the plan
   std::byte* scratch = nullptr;     ///< Kernel::scratch_bytes() bytes
   void* worker_state = nullptr;     ///< what make_worker_state() gave for this worker
-  Ahead ahead = {};
+  Prefetch prefetch = {};
 };
 
 /// What may follow a convolution while its results are still in registers: y = min(max(scale x + shift [+ residual],
 /// low), high), or another function. Every product and every sum is rounded, so that the bits are those of a
-/// normalisation by itself.
+/// separate normalisation.
 struct Epilogue {
   SetIndex set;                          ///< BatchNorm set that gives scale and shift; none: x as it is
   bool residual = false;                 ///< the last source, laid out as the result, is added

@@ -8,7 +8,7 @@ namespace shiftnorm::exec {
 
 class Lowering;
 
-/// One way to carry out an operator. Rows of an operator stand in the order in which they are preferred; behind them
+/// One way to carry out an operator. Rows of an operator are in order of preference; after them
 /// come those for any operator, of which plain loops are the last. The first that fits is taken.
 struct KernelChoice {
   std::string_view op;  ///< empty: any

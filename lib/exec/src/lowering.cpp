@@ -51,7 +51,8 @@ bool Lowering::fold_constant() {
   if (std::any_of(node_->inputs.begin(), node_->inputs.end(), [this](ValueId id) { return activation(id); }))
     return false;
   if (set().exists())
-    throw UnsupportedError("BatchNormalization of a value that no image reaches; it has nothing to measure");
+    throw UnsupportedError(
+        "BatchNormalization of a value that does not depend on the image; there is nothing to measure");
   for (std::size_t k = 0; k < node_->outputs.size(); ++k)
     if (wanted(k)) folded_[node_->outputs[k]] = fold(graph_, *node_, folded_, k);
   return true;

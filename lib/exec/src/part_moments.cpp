@@ -10,21 +10,21 @@ constexpr std::size_t kAtOnce = 64;
 }  // namespace
 
 void PartMoments::add(std::span<const double> sum, std::span<const double> square, std::int64_t values) {
-  if (values != values_) hand_on();
+  if (values != values_) flush();
   values_ = values;
   sums_.insert(sums_.end(), sum.begin(), sum.end());
   squares_.insert(squares_.end(), square.begin(), square.end());
-  if (++images_ == kAtOnce) hand_on();
+  if (++images_ == kAtOnce) flush();
 }
 
 void PartMoments::merge(PartMoments& other) {
-  hand_on();
-  other.hand_on();
+  flush();
+  other.flush();
   moments_.merge(other.moments_);
   spread_.merge(other.spread_);
 }
 
-void PartMoments::hand_on() {
+void PartMoments::flush() {
   if (images_ == 0) return;
   moments_.add_images(sums_, squares_, values_, images_);
   spread_.add(sums_, squares_, static_cast<double>(values_), images_);

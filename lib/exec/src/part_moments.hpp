@@ -10,7 +10,7 @@
 
 namespace shiftnorm::exec {
 
-/// What one worker measured of a part (MeasuredPart). Images are handed on several at a time, which costs less by the
+/// What one worker measured of a part (MeasuredPart). Images are flushed several at a time, which costs less per
 /// image.
 class PartMoments {
  public:
@@ -24,10 +24,10 @@ class PartMoments {
   /// As if everything that `other` was given had been added here.
   void merge(PartMoments& other);
 
-  /// Everything added so far, complete only after hand_on().
+  /// Everything added so far, complete only after flush().
   [[nodiscard]] const stats::ChannelMoments& moments() const noexcept { return moments_; }
   [[nodiscard]] const stats::Spread& spread() const noexcept { return spread_; }
-  void hand_on();
+  void flush();
   /// Moves everything out, as that of a set that has no other channels.
   [[nodiscard]] LevelMoments take(SetIndex set) { return {set.number(), std::move(moments_), std::move(spread_)}; }
 
@@ -42,7 +42,7 @@ class PartMoments {
 /// By part.
 using Moments = std::map<PartIndex, PartMoments>;
 
-/// Of a set whose channels are those of `parts`, one after the other; all of them handed on.
+/// Of a set whose channels are those of `parts`, one after the other; all of them flushed.
 [[nodiscard]] LevelMoments side_by_side(SetIndex set, std::span<const PartIndex> parts, const Moments& of);
 
 }  // namespace shiftnorm::exec

@@ -106,7 +106,7 @@ class Joining {
 };
 
 /// Offsets for one kind of memory: largest first, each at the lowest offset free for its whole life.
-std::size_t place_kind(const Program& program, const Cut& cut, const Pieces& pieces, bool frontier,
+std::size_t place_kind(const Program& program, const Cut& cut, const Pieces& pieces, bool carried,
                        Indexed<InstanceIndex, Place>& places) {
   struct Block {
     InstanceIndex root;
@@ -116,7 +116,7 @@ std::size_t place_kind(const Program& program, const Cut& cut, const Pieces& pie
   std::vector<Block> blocks;
   for (const InstanceIndex id : places.indices()) {
     const Life& life = pieces.life[id];
-    if (pieces.root[id] != id || !life.lives() || life.crosses() != frontier) continue;
+    if (pieces.root[id] != id || !life.lives() || life.crosses() != carried) continue;
     blocks.push_back({id, life.first, life.last,
                       (floats_of(program, cut, id) + kFloatsPerLine - 1) / kFloatsPerLine * kFloatsPerLine, 0});
   }
@@ -143,7 +143,7 @@ std::size_t place_kind(const Program& program, const Cut& cut, const Pieces& pie
     block.offset = at;
     total = std::max(total, at + block.floats);
     for (std::size_t s = begin; s < end; ++s) near[s].push_back(&block);
-    places[block.root] = {frontier, block.offset};
+    places[block.root] = {carried, block.offset};
   }
   return total;
 }
@@ -164,11 +164,11 @@ Pieces pieces_of(const Program& program, const Cut& cut, const Lives& lives, boo
 Placement place(const Program& program, const Cut& cut, const Pieces& pieces) {
   Placement out;
   out.places.resize(cut.origin.size());
-  out.frontier_floats = place_kind(program, cut, pieces, true, out.places);
+  out.carried_floats = place_kind(program, cut, pieces, true, out.places);
   out.local_floats = place_kind(program, cut, pieces, false, out.places);
   for (const InstanceIndex id : out.places.indices()) {
     const InstanceIndex root = pieces.root[id];
-    if (root != id) out.places[id] = {out.places[root].frontier, out.places[root].offset + pieces.shift[id]};
+    if (root != id) out.places[id] = {out.places[root].carried, out.places[root].offset + pieces.shift[id]};
   }
   return out;
 }

@@ -22,16 +22,16 @@ struct Pieces {
 
 /// Where an instance lives while an image is carried through.
 struct Place {
-  bool frontier = false;   ///< in the image's part of the frontier, else in the worker's own memory
+  bool carried = false;    ///< in the image's carried activations, else in the worker's own memory
   std::size_t offset = 0;  ///< in floats
 };
 
 struct Placement {
   Indexed<InstanceIndex, Place> places;
-  std::size_t frontier_floats = 0, local_floats = 0;
+  std::size_t carried_floats = 0, local_floats = 0;
 };
 
-/// What is needed beyond its segment lies in the frontier; memory is reused once what lay there is dead.
+/// What is needed beyond its segment is carried; memory is reused once what lay there is dead.
 [[nodiscard]] Placement place(const Program& program, const Cut& cut, const Pieces& pieces);
 
 }  // namespace shiftnorm::exec

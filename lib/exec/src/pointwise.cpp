@@ -36,8 +36,8 @@ struct Pixels {
   const float* added;    ///< residual, or null
   float* dst;
   const BlockEpilogue* epilogue;  ///< [blocks]
-  const float* ahead;             ///< as many pixels of as many inputs, which are fetched meanwhile; null: nothing is
-  std::int64_t ahead_step;        ///< floats from one channel block of them to the next
+  const float* prefetch;          ///< as many pixels of as many inputs, to prefetch; null: none
+  std::int64_t prefetch_step;     ///< floats from one channel block of them to the next
 };
 
 }  // namespace
@@ -55,10 +55,10 @@ constexpr int together_of(std::int64_t blocks) { return blocks > 2 ? 9 : 14; }
 constexpr int together_of(std::int64_t blocks) { return blocks > 2 ? 4 : 6; }
 #endif
 
-/// Fetches one pixel of a channel block with every product of an input and a weight, so that memory keeps up: a pixel
-/// for each of the tile's, of which there are at most as many as inputs in a block.
-HWY_INLINE void fetch(const Pixels& p, std::int64_t input, std::int64_t pixel) {
-  if (p.ahead != nullptr) __builtin_prefetch(p.ahead + input / p.block * p.ahead_step + pixel * p.block);
+/// Prefetches one pixel of a channel block with every product of an input and a weight, so that memory keeps up: a
+/// pixel for each of the tile's, of which there are at most as many as inputs in a block.
+HWY_INLINE void prefetch(const Pixels& p, std::int64_t input, std::int64_t pixel) {
+  if (p.prefetch != nullptr) __builtin_prefetch(p.prefetch + input / p.block * p.prefetch_step + pixel * p.block);
 }
 
 template <int block, int blocks, int together, class D>
@@ -77,7 +77,7 @@ HWY_INLINE void tile(D d, const Pixels& p, std::int64_t pixel, std::int64_t lane
     const float* src = p.src + input / block * p.src_step + pixel * block;
     const std::int64_t channels = std::min<std::int64_t>(block, p.inputs - input);
     for (std::int64_t c = 0; c < channels; ++c, ++src, weights += block) {
-      if (c < together) fetch(p, input, pixel + c);
+      if (c < together) prefetch(p, input, pixel + c);
       V w[blocks];
       for (int b = 0; b < blocks; ++b) w[b] = hn::LoadU(d, weights + b * next_block);
       HWY_UNROLL(16)
@@ -116,7 +116,7 @@ HWY_INLINE void half_tile(const Pixels& p, std::int64_t pixel) {
     const float* src = p.src + input / block * p.src_step + pixel * block;
     const std::int64_t channels = std::min<std::int64_t>(block, p.inputs - input);
     for (std::int64_t c = 0; c < channels; ++c, ++src, weights += block) {
-      if (c < together) fetch(p, input, pixel + c);
+      if (c < together) prefetch(p, input, pixel + c);
       hn::Vec<decltype(d)> w[full > 0 ? full : 1];
       for (int b = 0; b < full; ++b) w[b] = hn::LoadU(d, weights + b * next_block);
       const auto narrow = hn::LoadU(h, weights + full * next_block);
@@ -263,13 +263,13 @@ class Pointwise final : public Kernel {
     for (std::int64_t first = 0; first < dst_.pixels;) {
       // No short rest: a piece is never computed again after its activation.
       const std::int64_t left = dst_.pixels - first, count = left < 2 * near ? left : near;
-      Piece of{first, count, a.src[0] + first * block, src_.pixels * block, fetched_behind(a, first + count, count)};
+      Piece of{first, count, a.src[0] + first * block, src_.pixels * block, prefetched_behind(a, first + count, count)};
       if (source_.prologue) normalise(a, of);
       std::int64_t parts = (dst_.blocks() + kBlocks - 1) / kBlocks;
       for (std::int64_t b = 0, blocks = 0; parts > 0; b += blocks, --parts) {
         blocks = (dst_.blocks() - b + parts - 1) / parts;  // evenly
         run_piece(a, weights, b, blocks, of);
-        of.ahead = nullptr;
+        of.prefetch = nullptr;
       }
       first += count;
     }
@@ -286,7 +286,7 @@ class Pointwise final : public Kernel {
     std::int64_t first, count;
     const float* src;
     std::int64_t src_step;  ///< floats from one channel block to the next
-    const float* ahead;     ///< in the layout of the source
+    const float* prefetch;  ///< in the layout of the source
   };
 
   [[nodiscard]] std::int64_t piece() const {
@@ -298,9 +298,9 @@ class Pointwise final : public Kernel {
 
   /// `count` pixels that are read from memory after those before `next`, if the source lies there: the image's own, or
   /// the next image's first ones.
-  [[nodiscard]] const float* fetched_behind(const KernelArguments& a, std::int64_t next, std::int64_t count) const {
-    if (!a.ahead.is_source || a.ahead.read.empty()) return nullptr;
-    return next + count <= src_.pixels ? a.src[0] + next * src_.block : a.ahead.read.data();
+  [[nodiscard]] const float* prefetched_behind(const KernelArguments& a, std::int64_t next, std::int64_t count) const {
+    if (!a.prefetch.is_source || a.prefetch.read.empty()) return nullptr;
+    return next + count <= src_.pixels ? a.src[0] + next * src_.block : a.prefetch.read.data();
   }
 
   void normalise(const KernelArguments& a, Piece& piece) const {
@@ -343,7 +343,7 @@ class Pointwise final : public Kernel {
                         epilogue_.residual ? a.src.back() + at : nullptr,
                         a.dst + at,
                         epilogue.data(),
-                        piece.ahead,
+                        piece.prefetch,
                         src_.pixels * block};
     HWY_DYNAMIC_DISPATCH(pointwise_pixels)(pixels);
     if (!epilogue_.activation) return;

@@ -31,7 +31,7 @@ struct ProgramStep {
   std::string form;              ///< of a windowed operator: form_of()
   std::unique_ptr<Kernel> kernel;
   StepIndex fused;        ///< the step that gives dst without `between`: a convolution and a normalisation in one
-  ValueIndex between;     ///< of such a step and the one it stands for: what one of the two hands to the other
+  ValueIndex between;     ///< of such a step and the one it replaces: what one of the two hands to the other
   bool prologue = false;  ///< the normalisation comes first: pays where its source is carried from an earlier segment
 };
 

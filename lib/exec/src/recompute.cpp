@@ -12,7 +12,7 @@ namespace {
 /// takes about as long as so many operations of a convolution (measured on two cores with AVX-512).
 constexpr double kFloat = 15;
 
-/// Floats in the frontier at every action.
+/// Floats that are carried at every action.
 Indexed<ActionIndex, std::size_t> carried(const Program& program, const Cut& cut, const Pieces& pieces) {
   ActionIndex last(0);
   for (const Life& life : pieces.life) last = std::max(last, life.last.next());
@@ -41,16 +41,16 @@ double work_of(const Program& program, const Cut& cut) {
 
 class Choice {
  public:
-  Choice(const Program& program, const std::vector<std::int64_t>& level, bool settled, std::size_t outputs,
+  Choice(const Program& program, const std::vector<std::int64_t>& level, bool layerwise, std::size_t outputs,
          bool join_parts, double carried_cost)
       : program_(program),
         level_(level),
-        settled_(settled),
+        layerwise_(layerwise),
         outputs_(outputs),
         join_parts_(join_parts),
         carried_cost_(carried_cost),
         none_(program.values.size(), false) {
-    // A concatenation is made of what lies there; its parts are no results that could be left out.
+    // A concatenation is made of what lies there; its parts are not results that could be left out.
     allowed_.assign(program.values.size(), true);
     allowed_[kInputValue] = false;
     for (const ProgramStep& step : program.steps) {
@@ -68,7 +68,7 @@ class Choice {
     first_most_ = now.most;
     Trial best = now;
     const double first_work = now.work;
-    // Several values together make the largest frontier, one after the other: each step takes the one that eases the
+    // Several values together make the peak, one after the other: each step takes the one that eases the
     // crowd most for its work, and the best of all stages is kept.
     constexpr int kStages = 64;
     for (int stage = 0; stage < kStages; ++stage) {
@@ -101,7 +101,7 @@ class Choice {
 
   [[nodiscard]] Trial attempt(Indexed<ValueIndex, bool> recomputed) const {
     Trial trial;
-    Cut cut = cut_program(program_, level_, settled_, outputs_, recomputed);
+    Cut cut = cut_program(program_, level_, layerwise_, outputs_, recomputed);
     const Lives lives = lifetimes(cut);
     const Pieces pieces = pieces_of(program_, cut, lives, join_parts_);
     const Indexed<ActionIndex, std::size_t> floats = carried(program_, cut, pieces);
@@ -154,7 +154,7 @@ class Choice {
 
   const Program& program_;
   const std::vector<std::int64_t>& level_;
-  bool settled_;
+  bool layerwise_;
   std::size_t outputs_;
   bool join_parts_;
   double carried_cost_;
@@ -170,8 +170,8 @@ std::size_t most_carried(const Program& program, const Cut& cut, const Pieces& p
 }
 
 Indexed<ValueIndex, bool> choose_recomputed(const Program& program, const std::vector<std::int64_t>& level,
-                                            bool settled, std::size_t outputs, bool join_parts, double carried_cost) {
-  return Choice(program, level, settled, outputs, join_parts, carried_cost).run();
+                                            bool layerwise, std::size_t outputs, bool join_parts, double carried_cost) {
+  return Choice(program, level, layerwise, outputs, join_parts, carried_cost).run();
 }
 
 }  // namespace shiftnorm::exec

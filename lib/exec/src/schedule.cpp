@@ -7,10 +7,10 @@
 
 namespace shiftnorm::exec {
 
-Schedule make_schedule(const Program& program, const std::vector<std::int64_t>& level, bool settled,
+Schedule make_schedule(const Program& program, const std::vector<std::int64_t>& level, bool layerwise,
                        std::size_t outputs, double carried_cost) {
   const Indexed<ValueIndex, bool> none(program.values.size(), false);
-  Cut plain = cut_program(program, level, settled, outputs, none);
+  Cut plain = cut_program(program, level, layerwise, outputs, none);
   const Lives plain_lives = lifetimes(plain);
   // Room for a whole concatenation is taken when its first part is written, which a part that waits long for the others
   // (the skips of a U-Net) can make much dearer than copying.
@@ -19,8 +19,8 @@ Schedule make_schedule(const Program& program, const std::vector<std::int64_t>& 
   };
   const bool join_parts = most(true) <= most(false) + most(false) / 4;
 
-  Cut cut = cut_program(program, level, settled, outputs,
-                        choose_recomputed(program, level, settled, outputs, join_parts, carried_cost));
+  Cut cut = cut_program(program, level, layerwise, outputs,
+                        choose_recomputed(program, level, layerwise, outputs, join_parts, carried_cost));
   const Lives lives = lifetimes(cut);
   Tail tail = find_tail(program, cut);
   Placement placement = place(program, cut, pieces_of(program, cut, lives, join_parts));
@@ -30,7 +30,7 @@ Schedule make_schedule(const Program& program, const std::vector<std::int64_t>& 
                     std::move(cut.parts),
                     std::move(cut.made_of),
                     std::move(placement.places),
-                    placement.frontier_floats,
+                    placement.carried_floats,
                     placement.local_floats,
                     0,
                     0,
@@ -42,8 +42,8 @@ Schedule make_schedule(const Program& program, const std::vector<std::int64_t>& 
       touched.insert(action.src.begin(), action.src.end());
     }
     for (const InstanceIndex id : touched)
-      if (schedule.places[id].frontier)
-        schedule.frontier_traffic += static_cast<std::size_t>(program.values[schedule.origin[id]].layout.floats());
+      if (schedule.places[id].carried)
+        schedule.carried_traffic += static_cast<std::size_t>(program.values[schedule.origin[id]].layout.floats());
   }
   for (const ProgramStep& step : program.steps)
     schedule.scratch_bytes = std::max(schedule.scratch_bytes, step.kernel->scratch_bytes());

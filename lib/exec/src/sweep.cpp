@@ -23,7 +23,7 @@ namespace {
 
 /// What one thread owns while it carries images.
 struct WorkerMemory {
-  Arena local, frontier;  ///< frontier: only when the worker has groups of its own
+  Arena local, carried;  ///< carried: only when the worker has groups of its own
   AlignedVector<std::byte> scratch;
   Indexed<StepIndex, std::shared_ptr<void>> kernel_states;
   std::vector<double> sum, square;
@@ -72,22 +72,22 @@ struct Sweeper::State {
     });
   }
 
-  /// Bytes of the frontier that may be in memory.
+  /// Carried bytes that may be in memory.
   [[nodiscard]] std::uint64_t limit() const { return options.memory != 0 ? options.memory : half_of_free_memory(); }
 
   const CarryPlan& carry_plan(const SweepRequest& request) { return plans.plan(request, limit()); }
 
   /// What an earlier sweep took is kept, as the system may be slow to hand it out again, or given back before more is
   /// taken where this sweep has no use for it. One that carries nothing between levels leaves it alone.
-  void take_frontier(const CarryPlan& wanted, const std::string& scratch) {
+  void reserve_carried(const CarryPlan& wanted, const std::string& scratch) {
     if (wanted.group_bytes == 0) return;
-    const bool other_kind = frontiers_spilled != !scratch.empty();
-    frontiers_spilled = !scratch.empty();
-    if (other_kind || wanted.side_by_side) frontier = Arena();
+    const bool other_kind = carried_spilled != !scratch.empty();
+    carried_spilled = !scratch.empty();
+    if (other_kind || wanted.side_by_side) carried = Arena();
     for (WorkerMemory& each : memory)
-      if (other_kind || !wanted.side_by_side) each.frontier = Arena();
-    if (!wanted.side_by_side) return ensure(frontier, wanted.group_bytes, scratch);
-    for (WorkerMemory& each : memory) ensure(each.frontier, wanted.group_bytes, scratch);
+      if (other_kind || !wanted.side_by_side) each.carried = Arena();
+    if (!wanted.side_by_side) return ensure(carried, wanted.group_bytes, scratch);
+    for (WorkerMemory& each : memory) ensure(each.carried, wanted.group_bytes, scratch);
   }
 
   std::shared_ptr<const Plan> plan;
@@ -96,8 +96,8 @@ struct Sweeper::State {
   Workers workers;
   std::vector<WorkerMemory> memory;
   CarryPlans plans;
-  Arena frontier;                  ///< of a group that all workers share
-  bool frontiers_spilled = false;  ///< of all frontiers that are held
+  Arena carried;                 ///< of a group that all workers share
+  bool carried_spilled = false;  ///< whether a file backs what is held
 };
 
 namespace {
@@ -131,7 +131,7 @@ class Sweep {
     workers_.run([&](std::size_t w) {
       for (std::size_t g = next++; g < request_.groups.size() && !workers_.stopped(); g = next++) {
         carry_group(
-            g, reinterpret_cast<float*>(memory_[w].frontier.data()),
+            g, reinterpret_cast<float*>(memory_[w].carried.data()),
             [&](const auto& image, const auto& last) {
               const std::size_t count = request_.groups[g].size();
               for (std::size_t i = 0; i < count && !workers_.stopped(); ++i) image(w, i, std::min(i + 1, count - 1));
@@ -143,15 +143,15 @@ class Sweep {
     });
   }
 
-  /// All workers share the images of one group after the other. resident: of how many images the frontier may stay in
-  /// memory; it lies in a file if they are not all.
-  void run_together(std::byte* frontier, std::size_t resident) {
-    const std::size_t bytes = schedule_.frontier_floats * sizeof(float);
+  /// All workers share the images of one group after the other. resident: of how many images the activations may stay
+  /// in memory; a file holds them if that is not all.
+  void run_together(std::byte* carried, std::size_t resident) {
+    const std::size_t bytes = schedule_.carried_floats * sizeof(float);
     bool back = false;
     for (std::size_t g = 0; g < request_.groups.size(); ++g) {
       const std::size_t count = request_.groups[g].size();
       carry_group(
-          g, reinterpret_cast<float*>(frontier),
+          g, reinterpret_cast<float*>(carried),
           [&](const auto& image, const auto& last) {
             std::atomic<std::size_t> next = 0;
             // There and back: what was touched last is still near when the next segment begins.
@@ -159,12 +159,12 @@ class Sweep {
             workers_.run([&](std::size_t w) {
               for (std::size_t turn = next++; turn < count && !workers_.stopped();) {
                 const std::size_t ahead = turn + workers_.count(), i = position(turn);
-                if (resident < count && ahead < count) read_ahead(frontier + position(ahead) * bytes, bytes);
-                // The worker's next image is known before, but for the last ones: whoever is free takes them.
+                if (resident < count && ahead < count) read_ahead(carried + position(ahead) * bytes, bytes);
+                // The worker's next image is known before, except for the last ones, which go to any free worker.
                 const bool known = next + workers_.count() < count;
                 const std::size_t following = known ? next++ : turn;
                 image(w, i, position(following < count ? following : turn));
-                if (turn + resident < count) let_go(frontier + i * bytes, bytes);
+                if (turn + resident < count) let_go(carried + i * bytes, bytes);
                 turn = known ? following : next++;
               }
               last(w);
@@ -180,7 +180,7 @@ class Sweep {
   /// for_each_image(f, last) calls f(worker, position in the group, position of the worker's next image or the same)
   /// for every image, on one or all workers, and last(worker) after the last one of each.
   template <class ForEachImage>
-  void carry_group(std::size_t g, float* frontier, ForEachImage for_each_image, std::size_t team) {
+  void carry_group(std::size_t g, float* carried, ForEachImage for_each_image, std::size_t team) {
     std::vector<Affine> affines = request_.affines;
     Moments known;  // of earlier segments too
     for (const Segment& segment : schedule_.segments) {
@@ -192,22 +192,22 @@ class Sweep {
       for_each_image(
           [&](std::size_t w, std::size_t i, std::size_t next) {
             progress_.check();
-            float* mine = frontier + i * schedule_.frontier_floats;
-            const float* after = i == next ? nullptr : frontier + next * schedule_.frontier_floats;
+            float* mine = carried + i * schedule_.carried_floats;
+            const float* after = i == next ? nullptr : carried + next * schedule_.carried_floats;
             carry_image(segment, request_.groups[g][i], mine, after, memory_[w], affines, moments[team == 1 ? 0 : w]);
             tell();
           },
           [&](std::size_t w) { run_tail(memory_[w], affines); });
       if (workers_.stopped()) return;
-      if (segment.level > 0) settle(g, segment, moments, known, affines);
+      if (segment.level > 0) finalize_level(g, segment, moments, known, affines);
     }
   }
 
-  void settle(std::size_t g, const Segment& segment, std::vector<Moments>& moments, Moments& known,
-              std::vector<Affine>& affines) {
+  void finalize_level(std::size_t g, const Segment& segment, std::vector<Moments>& moments, Moments& known,
+                      std::vector<Affine>& affines) {
     for (auto& [part, pooled] : moments.front()) {
       for (std::size_t w = 1; w < moments.size(); ++w) pooled.merge(moments[w].at(part));
-      pooled.hand_on();
+      pooled.flush();
     }
     known.merge(moments.front());
     std::vector<LevelMoments> pooled;
@@ -216,7 +216,7 @@ class Sweep {
       const bool own = parts.size() == 1 && sets_with_[parts.front()] == 1;
       pooled.push_back(own ? known.at(parts.front()).take(set) : side_by_side(set, parts, known));
     }
-    request_.settle(g, segment.level, pooled, affines);
+    request_.finalize_level(g, segment.level, pooled, affines);
   }
 
   [[nodiscard]] std::vector<float> pivot_of(PartIndex part) const {
@@ -226,48 +226,48 @@ class Sweep {
   }
 
   [[nodiscard]] const Layout& layout_of(InstanceIndex id) const { return program_.values[schedule_.origin[id]].layout; }
-  [[nodiscard]] float* address(InstanceIndex id, float* frontier, const WorkerMemory& mine) const {
+  [[nodiscard]] float* address(InstanceIndex id, float* carried, const WorkerMemory& mine) const {
     const Place& place = schedule_.places[id];
-    return (place.frontier ? frontier : reinterpret_cast<float*>(mine.local.data())) + place.offset;
+    return (place.carried ? carried : reinterpret_cast<float*>(mine.local.data())) + place.offset;
   }
 
-  /// What a segment reads first of the image whose frontier is `next`; null: there is none.
+  /// What a segment reads first of the image whose activations are at `next`; null: there is none.
   [[nodiscard]] std::span<const float> first_read(const Segment& segment, const float* next) const {
     if (next == nullptr || segment.actions.empty()) return {};
     const Action& first = segment.actions.front();
     if (first.measures() || first.src.empty()) return {};
     const InstanceIndex id = first.src.front();
     const Place& place = schedule_.places[id];
-    if (!place.frontier) return {};
+    if (!place.carried) return {};
     return {next + place.offset, static_cast<std::size_t>(layout_of(id).floats())};
   }
 
-  void carry_image(const Segment& segment, std::size_t image, float* frontier, const float* next, WorkerMemory& mine,
+  void carry_image(const Segment& segment, std::size_t image, float* carried, const float* next, WorkerMemory& mine,
                    std::span<const Affine> affines, Moments& moments) const {
     if (segment.loads_input) {
       const auto floats = static_cast<std::size_t>(program_.values[kInputValue].layout.floats());
-      request_.load(image, {address(kInputInstance, frontier, mine), floats});
+      request_.load(image, {address(kInputInstance, carried, mine), floats});
     }
     const bool ends = request_.output && &segment == &schedule_.segments.back();
-    const std::span<const float> ahead = first_read(segment, next);
+    const std::span<const float> after = first_read(segment, next);
     const std::size_t alone = ends ? schedule_.tail.first : segment.actions.size();
     for (std::size_t a = 0; a < alone; ++a) {
       const Action& action = segment.actions[a];
       if (action.measures()) {
-        measure(action, image, address(action.value, frontier, mine), mine, moments);
+        measure(action, image, address(action.value, carried, mine), mine, moments);
         continue;
       }
       mine.src.clear();
-      for (const InstanceIndex src : action.src) mine.src.push_back(address(src, frontier, mine));
-      KernelArguments all = arguments(action, mine.src, address(action.value, frontier, mine), affines, mine);
-      all.ahead = {ahead, a == 0};
+      for (const InstanceIndex src : action.src) mine.src.push_back(address(src, carried, mine));
+      KernelArguments all = arguments(action, mine.src, address(action.value, carried, mine), affines, mine);
+      all.prefetch = {after, a == 0};
       step_of(action).kernel->run(all);
     }
     if (!ends) return;
     if (alone == segment.actions.size())
-      return give_outputs(image, [&](InstanceIndex id) { return address(id, frontier, mine); });
+      return give_outputs(image, [&](InstanceIndex id) { return address(id, carried, mine); });
     for (const InstanceIndex id : schedule_.tail.kept)
-      std::copy_n(address(id, frontier, mine), layout_of(id).floats(), in_tail(id, mine.waiting.size(), mine));
+      std::copy_n(address(id, carried, mine), layout_of(id).floats(), in_tail(id, mine.waiting.size(), mine));
     mine.waiting.push_back(image);
     if (mine.waiting.size() == Tail::kTogether) run_tail(mine, affines);
   }
@@ -407,14 +407,14 @@ void Sweeper::run(const SweepRequest& request, const Progress& progress) {
     ensure(memory.local, schedule.local_floats * sizeof(float), "");
     memory.scratch.resize(std::max(memory.scratch.size(), schedule.scratch_bytes));
   }
-  state_->take_frontier(plan, scratch);
+  state_->reserve_carried(plan, scratch);
   Sweep sweep(request, schedule, state_->program, *state_->plan, state_->workers, state_->memory, progress);
   if (plan.side_by_side) {
     sweep.run_side_by_side();
   } else {
     constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max() / 2;
-    const std::size_t image_bytes = std::max<std::size_t>(1, schedule.frontier_floats * sizeof(float));
-    sweep.run_together(state_->frontier.data(), scratch.empty() ? kAll : state_->limit() / image_bytes);
+    const std::size_t image_bytes = std::max<std::size_t>(1, schedule.carried_floats * sizeof(float));
+    sweep.run_together(state_->carried.data(), scratch.empty() ? kAll : state_->limit() / image_bytes);
   }
 }
 

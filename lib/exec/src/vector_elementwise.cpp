@@ -26,8 +26,8 @@ HWY_INLINE V unit_clamp(D d, V x) {
   return hn::Min(hn::Max(x, hn::Zero(d)), hn::Set(d, 1.0f));
 }
 
-// Swish networks spend a tenth of their time here: a power of two over the range where float32 tells the result from 0
-// and 1 takes half as long as a general exponential.
+// Swish networks spend a tenth of their time here: a power of two over the range where float32 distinguishes the result
+// from 0 and 1 takes half as long as a general exponential.
 #if HWY_TARGET <= HWY_AVX3
 /// kPowers[k] = 2.34571075e-4 2^(k / 32), k << 18 taken from its bits.
 alignas(64) constexpr auto kPowers = [] {

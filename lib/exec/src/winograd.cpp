@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "fetch.hpp"
+#include "prefetch.hpp"
 #include "winograd_kernels.hpp"
 
 namespace shiftnorm::exec {
@@ -108,7 +108,7 @@ class Winograd final : public Kernel {
     for (std::size_t first = 0; first < shape_.tiles(); first += chunk_) {
       const WinogradTiles tiles{first, std::min(chunk_, shape_.tiles() - first)};
       winograd_input(shape_, tiles, a.src[0], transformed);
-      winograd_products(shape_, tiles, transformed, constants_->weights.data(), share(a.ahead, tiles), products);
+      winograd_products(shape_, tiles, transformed, constants_->weights.data(), share(a.prefetch, tiles), products);
       winograd_output(shape_, tiles, products, end, a.dst);
     }
   }
@@ -129,11 +129,11 @@ class Winograd final : public Kernel {
   }
 
  private:
-  /// Of what is fetched while the image is computed.
-  [[nodiscard]] std::span<const float> share(const Ahead& ahead, const WinogradTiles& tiles) const {
-    if (ahead.read.size() > kFetched) return {};
-    const auto at = [&](std::size_t tile) { return ahead.read.size() * tile / shape_.tiles(); };
-    return ahead.read.subspan(at(tiles.first), at(tiles.first + tiles.count) - at(tiles.first));
+  /// Of what is prefetched while the image is computed.
+  [[nodiscard]] std::span<const float> share(const Prefetch& prefetch, const WinogradTiles& tiles) const {
+    if (prefetch.read.size() > kPrefetchFloats) return {};
+    const auto at = [&](std::size_t tile) { return prefetch.read.size() * tile / shape_.tiles(); };
+    return prefetch.read.subspan(at(tiles.first), at(tiles.first + tiles.count) - at(tiles.first));
   }
 
   [[nodiscard]] std::size_t transformed_floats() const {

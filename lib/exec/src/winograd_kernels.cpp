@@ -1,6 +1,6 @@
 #include "winograd_kernels.hpp"
 
-#include "fetch.hpp"
+#include "prefetch.hpp"
 
 // Vectors are kept in arrays here, which vectors of unknown size cannot be.
 #include <hwy/detect_targets.h>
@@ -178,7 +178,7 @@ struct ProductsTable {
 
 template <size_t block, class D>
 void products_block(D d, const WinogradShape& s, const WinogradTiles& tiles, const float* transformed,
-                    const float* weights, std::span<const float> ahead, float* products) {
+                    const float* weights, std::span<const float> prefetch, float* products) {
   const size_t n = hn::Lanes(d), vectors = s.out_blocks * block / n;
   const size_t stride = tiles.count * block, panel = s.in_blocks * block * block;
   // Parts of nearly the same size keep the registers busy.
@@ -187,7 +187,7 @@ void products_block(D d, const WinogradShape& s, const WinogradTiles& tiles, con
     const float* x = transformed + f * s.plane(s.in_blocks, tiles.count);
     const float* w = weights + f * s.out_blocks * panel;
     float* to = products + f * s.plane(s.out_blocks, tiles.count);
-    fetch_share(ahead, static_cast<std::int64_t>(f), kWinogradProducts);
+    prefetch_share(prefetch, static_cast<std::int64_t>(f), kWinogradProducts);
     for (size_t v = 0; v < vectors; v += 2) {
       const size_t first = v * n / block, lane = v * n % block;
       for (size_t part = 0; part < parts; ++part) {
@@ -261,9 +261,9 @@ void input(const WinogradShape& s, const WinogradTiles& tiles, const float* src,
   s.block == 16 ? input_block(D16(), s, tiles, src, transformed) : input_block(D8(), s, tiles, src, transformed);
 }
 void products(const WinogradShape& s, const WinogradTiles& tiles, const float* transformed, const float* weights,
-              std::span<const float> ahead, float* to) {
-  s.block == 16 ? products_block<16>(D16(), s, tiles, transformed, weights, ahead, to)
-                : products_block<8>(D8(), s, tiles, transformed, weights, ahead, to);
+              std::span<const float> prefetch, float* to) {
+  s.block == 16 ? products_block<16>(D16(), s, tiles, transformed, weights, prefetch, to)
+                : products_block<8>(D8(), s, tiles, transformed, weights, prefetch, to);
 }
 void output(const WinogradShape& s, const WinogradTiles& tiles, const float* from, const WinogradEnd& end, float* dst) {
   s.block == 16 ? output_block<16>(D16(), s, tiles, from, end, dst) : output_block<8>(D8(), s, tiles, from, end, dst);
@@ -282,8 +282,8 @@ void winograd_input(const WinogradShape& shape, const WinogradTiles& tiles, cons
   HWY_DYNAMIC_DISPATCH(input)(shape, tiles, src, transformed);
 }
 void winograd_products(const WinogradShape& shape, const WinogradTiles& tiles, const float* transformed,
-                       const float* weights, std::span<const float> ahead, float* products) {
-  HWY_DYNAMIC_DISPATCH(products)(shape, tiles, transformed, weights, ahead, products);
+                       const float* weights, std::span<const float> prefetch, float* products) {
+  HWY_DYNAMIC_DISPATCH(products)(shape, tiles, transformed, weights, prefetch, products);
 }
 void winograd_output(const WinogradShape& shape, const WinogradTiles& tiles, const float* products,
                      const WinogradEnd& end, float* dst) {

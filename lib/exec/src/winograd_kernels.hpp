@@ -42,9 +42,9 @@ struct WinogradTiles {
 void winograd_input(const WinogradShape& shape, const WinogradTiles& tiles, const float* src, float* transformed);
 
 /// products: [36, out_blocks, tiles.count, block], sums over the source channels of transformed values times weights
-/// [36, out_blocks, in_blocks * block, block]. ahead: what is fetched meanwhile.
+/// [36, out_blocks, in_blocks * block, block]. prefetch: brought into the cache meanwhile.
 void winograd_products(const WinogradShape& shape, const WinogradTiles& tiles, const float* transformed,
-                       const float* weights, std::span<const float> ahead, float* products);
+                       const float* weights, std::span<const float> prefetch, float* products);
 
 /// What is done to results before they are written.
 struct WinogradEnd {

@@ -62,7 +62,7 @@ std::string quoted(const std::string& path) { return path.empty() ? "the top" : 
 std::string text_of(const WeightSets& sets) {
   std::vector<std::string> others;
   for (const std::string& path : sets.others) others.push_back(quoted(path));
-  return fmt::format("of several sets of weights in the file, {} is used, not {}; --weights chooses",
+  return fmt::format("of several sets of weights in the file, {} is used, not {} (--weights selects another)",
                      quoted(sets.chosen), join(others, kShownSets));
 }
 
@@ -76,7 +76,7 @@ Checkpoint parse(std::vector<std::byte> bytes, std::string file_name, const Read
     checkpoint.sha256 = sha256_hex(bytes);
     checkpoint.tensors = std::move(contents.tensors);
     checkpoint.graph = std::move(contents.graph);
-    checkpoint.sizeless = std::move(contents.sizeless);
+    checkpoint.dynamic_shape = std::move(contents.dynamic_shape);
     checkpoint.companions = std::move(contents.companions);
     checkpoint.build = std::move(contents.build);
     checkpoint.no_graph = std::move(contents.no_graph);
@@ -111,7 +111,7 @@ Contents read(const Format& format, Bytes bytes, std::optional<std::filesystem::
 
 Description describes_nothing(std::span<const std::byte> /*file*/, const Neighbours&) {
   throw UnsupportedError(
-      "describes no network; expected an ONNX model, or for Keras' weights the JSON of model.to_json()");
+      "does not describe a network; expected an ONNX model, or for Keras' weights the JSON of model.to_json()");
 }
 
 Architecture read_architecture(const std::filesystem::path& path) {
@@ -140,7 +140,7 @@ graph::Graph graph_for(const Checkpoint& checkpoint, const Shape& input) {
     if (!is_floating(tensor->values.dtype()))
       throw FormatError(fmt::format("tensor '{}' holds {}; expected floating-point numbers", printable(value.name),
                                     name_of(tensor->values.dtype())));
-    // A slope per channel stands as [C] in the file and as [C, 1, 1] in the graph.
+    // A slope per channel is [C] in the file and [C, 1, 1] in the graph.
     value.tensor = Tensor(*value.shape, tensor->values.to_float());
   }
   return graph;
@@ -159,7 +159,7 @@ Checkpoint read_checkpoint(const std::filesystem::path& path, const std::filesys
   return parse(read_checkpoint_file(path), path.filename().string(), [&](const Format& format, Bytes bytes) {
     if (format.read != read_keras_h5)
       throw UnsupportedError(
-          fmt::format("is of format {}, to which no Keras architecture belongs; expected Keras' "
+          fmt::format("is of format {}, which takes no Keras architecture; expected Keras' "
                       "weights as HDF5",
                       format.name));
     try {

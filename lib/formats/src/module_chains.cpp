@@ -46,7 +46,7 @@ std::optional<ModuleChain> chain_of(std::string path, bool behind, std::vector<S
   }
 }
 
-/// What comes last in a Sequential, has no tensors and follows a module that is no stock layer.
+/// What comes last in a Sequential, has no tensors and follows a module that is not a stock layer.
 std::optional<ModuleChain> end_of(const Heap& heap, const std::string& path, Id sequential, Budget& budget) {
   const auto inner = children(heap, sequential);
   budget.spend(inner.size());

@@ -12,7 +12,7 @@ namespace {
 
 using pickle::Heap, pickle::Id;
 
-/// The input of one image as far as the layers tell it.
+/// The input of one image as far as the layers determine it.
 Shape input_of(const std::vector<StockLayer>& layers) {
   std::int64_t channels = 0;
   std::size_t rank = 0;
@@ -22,7 +22,7 @@ Shape input_of(const std::vector<StockLayer>& layers) {
     if (rank == 0) rank = layer.type->rank;
     if (channels != 0 && rank != 0) break;
   }
-  if (channels == 0 || rank < 2) throw UnsupportedError("its layers do not tell the shape of the input");
+  if (channels == 0 || rank < 2) throw UnsupportedError("its layers do not give the shape of the input");
   std::vector<std::int64_t> extents(rank, 0);
   extents[0] = 1;
   extents[1] = channels;
@@ -52,7 +52,7 @@ ModuleNetwork read_module_network(const Heap& heap, Id module) {
   if (const auto hindrance = read_layers(heap, module, budget, layers)) {
     network.missing = fmt::format("a pickled module of class '{}', whose code is not in the file", type);
     if (!hindrance->name.empty())
-      network.missing = fmt::format("a pickled module whose part '{}' is of class '{}', which is no stock layer",
+      network.missing = fmt::format("a pickled module whose part '{}' is of class '{}', which is not a stock layer",
                                     printable(hindrance->name), printable(hindrance->type));
     return network;
   }

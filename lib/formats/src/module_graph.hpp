@@ -8,7 +8,7 @@
 
 namespace shiftnorm::formats {
 
-/// The network of a pickled module, if its classes alone tell it.
+/// The network of a pickled module, if its classes alone define it.
 struct ModuleNetwork {
   std::function<graph::Graph(const Shape& input)> build;  ///< empty unless it is a chain of stock layers
   Shape input{0};                                         ///< of one image: extents that the layers leave open are 0

@@ -72,7 +72,7 @@ std::string why_unread(const Heap& heap, Id id) {
   const std::string_view maker = maker_of(heap, id);
   if (makes_tensors(maker))
     return fmt::format("tensors made by '{}' are not supported; supported are dense ones", printable(maker));
-  return fmt::format("is made by '{}', which is not read; expected a tensor", printable(maker));
+  return fmt::format("is made by '{}', which is not supported; expected a tensor", printable(maker));
 }
 
 std::vector<OpaqueValues> opaque_values(const Heap& heap, Id root) {

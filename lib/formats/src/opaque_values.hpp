@@ -15,7 +15,7 @@ namespace shiftnorm::formats {
 /// storage, of a class of its own, an array of NumPy's.
 [[nodiscard]] bool stands_for_tensor(const pickle::Heap& heap, pickle::Id id);
 
-/// Why a value that is no dense tensor is not read: "tensors made by 'torch._utils._rebuild_qtensor' are not ...".
+/// Why a value that is not a dense tensor is not read: "tensors made by 'torch._utils._rebuild_qtensor' are not ...".
 [[nodiscard]] std::string why_unread(const pickle::Heap& heap, pickle::Id id);
 
 /// What is carried over and never built, by the names it is made of. The classes of modules are none of it.

@@ -56,7 +56,7 @@ void check_conflicts(std::vector<Write>& writes, std::span<const Patch> patches)
     if (b.offset >= a.end()) continue;
     if (a.offset != b.offset || a.width != b.width || a.bytes != b.bytes)
       throw UnsupportedError(
-          fmt::format("'{}' and '{}' share their place in the file and are given different values; expected the same",
+          fmt::format("'{}' and '{}' share storage in the file and are given different values; expected the same",
                       printable(patches[a.patch].name), printable(patches[b.patch].name)));
   }
 }

@@ -92,7 +92,7 @@ class Machine {
   [[nodiscard]] bool at_mark() const { return !marks_.empty() && marks_.back() == stack_.size(); }
   void need(std::size_t count) const {
     const std::size_t floor = marks_.empty() ? 0 : marks_.back();
-    if (stack_.size() - floor < count) throw FormatError("pickle: takes more values than there are");
+    if (stack_.size() - floor < count) throw FormatError("pickle: pops more values than there are");
   }
   Id top() const {
     need(1);
@@ -104,7 +104,7 @@ class Machine {
     return id;
   }
   std::size_t take_mark() {
-    if (marks_.empty()) throw FormatError("pickle: takes more marks than there are");
+    if (marks_.empty()) throw FormatError("pickle: pops more marks than there are");
     const std::size_t at = marks_.back();
     marks_.pop_back();
     return at;
@@ -278,7 +278,8 @@ void Machine::extend(std::size_t count) {
   const std::span<const Id> items = last(count);
   auto* list = container_below<Sequence>(count, &Object::elements);
   const bool object = result_.heap.get<Object>(stack_[stack_.size() - count - 1]) != nullptr;
-  if (list == nullptr || !(list->growable || object)) throw FormatError("pickle: appends to what is no list");
+  if (list == nullptr || !(list->growable || object))
+    throw FormatError("pickle: appends to something that is not a list");
   list->items.insert(list->items.end(), items.begin(), items.end());
   drop(count);
 }
@@ -286,7 +287,7 @@ void Machine::extend(std::size_t count) {
 void Machine::set_items(std::size_t count) {
   const std::span<const Id> items = last(count);
   auto* dict = container_below<Dict>(count, &Object::items);
-  if (dict == nullptr) throw FormatError("pickle: sets items of what is no dict");
+  if (dict == nullptr) throw FormatError("pickle: sets items of something that is not a dict");
   if (count % 2 != 0) throw FormatError("pickle: a key without a value");
   for (std::size_t i = 0; i < count; i += 2) dict->items.emplace_back(items[i], items[i + 1]);
   drop(count);
@@ -328,12 +329,12 @@ void Machine::reduce() {
   const Value& called = result_.heap.at(function);
   const bool inert = std::holds_alternative<ClassName>(called) || std::holds_alternative<Object>(called) ||
                      std::holds_alternative<Opaque>(called);
-  if (!inert) throw FormatError("pickle: calls what is no known name");
+  if (!inert) throw FormatError("pickle: calls something that is not a known name");
   push(result_.heap.add_object(function, arguments));
 }
 
-// The state of what is no object (an OrderedDict's _metadata, a NumPy scalar's) holds no weights; a dict's is kept for
-// the names in it.
+// The state of what is not an object (an OrderedDict's _metadata, a NumPy scalar's) holds no weights; a dict's is kept
+// for the names in it.
 void Machine::build() {
   const Id state = take(), id = top();
   if (auto* dict = std::get_if<Dict>(&result_.heap.at(id))) dict->state = state;

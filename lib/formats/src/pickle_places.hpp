@@ -18,7 +18,7 @@ struct Place {
   std::string_view name;  ///< a key or an attribute; empty: `number`
   std::size_t number = 0;
   bool unnamed = false;  ///< the only thing that an object was made of: it has the object's own name
-  bool again = false;    ///< seen before under another name; what is below it stands there
+  bool again = false;    ///< seen before under another name; what is below it is listed there
 };
 
 /// The containers, objects, classes and tensors of a pickle, from the root on, the shallower first. Breadth first and

@@ -24,10 +24,10 @@ constexpr std::int64_t kProtocol = 1001;
 
 void check_system(const pickle::Pickled& pickled) {
   const auto* facts = pickled.heap.get<pickle::Dict>(pickled.root);
-  if (facts == nullptr) throw FormatError("PyTorch file: the system's facts are no dict");
+  if (facts == nullptr) throw FormatError("PyTorch file: sys_info is not a dict");
   const pickle::Value* little = pickled.heap.find(*facts, "little_endian");
   const bool* is_little = little == nullptr ? nullptr : std::get_if<bool>(little);
-  if (is_little == nullptr) throw FormatError("PyTorch file: does not tell its byte order");
+  if (is_little == nullptr) throw FormatError("PyTorch file: does not state its byte order");
   if (!*is_little) throw UnsupportedError("PyTorch file: numbers are big-endian; supported is little-endian");
 }
 
@@ -43,7 +43,7 @@ Places find_storages(std::span<const std::byte> file, container::ByteReader& rea
     const std::string& key = keys.heap.text(id, "the key of a storage");
     const auto storage = known.find(key);
     if (storage == known.end())
-      throw FormatError(fmt::format("PyTorch file: storage '{}' belongs to nothing", printable(key)));
+      throw FormatError(fmt::format("PyTorch file: storage '{}' belongs to no tensor", printable(key)));
     const std::uint64_t count = reader.u64();
     if (count != static_cast<std::uint64_t>(storage->second->elements))
       throw FormatError(fmt::format("PyTorch file: storage '{}' has {} elements; expected {}", printable(key), count,

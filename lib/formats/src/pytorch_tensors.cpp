@@ -163,8 +163,8 @@ Contents read_pickled(const pickle::Pickled& object, std::string_view wanted, st
 std::uint64_t byte_count(const pickle::Storage& storage) {
   std::uint64_t bytes = 0;
   if (storage.type.bytes == 0)
-    throw UnsupportedError(fmt::format("storage '{}': nobody here knows how large the elements of a '{}' are",
-                                       printable(storage.key), printable(storage.type.name)));
+    throw UnsupportedError(fmt::format("storage '{}': the element size of a '{}' is unknown", printable(storage.key),
+                                       printable(storage.type.name)));
   if (__builtin_mul_overflow(static_cast<std::uint64_t>(storage.elements), storage.type.bytes, &bytes))
     throw FormatError(fmt::format("storage '{}' claims {} elements of {} bytes", printable(storage.key),
                                   storage.elements, storage.type.bytes));

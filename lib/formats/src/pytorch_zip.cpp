@@ -27,7 +27,7 @@ constexpr std::uint64_t kMaxPickle = std::uint64_t{1} << 26U;
 // Storages compressed by other tools; deflate shrinks weights by a tenth, never by much.
 constexpr std::uint64_t kMaxInflation = 4, kMaxInflationExtra = std::uint64_t{16} << 20U;
 
-/// Archives that are no checkpoint of torch.save's, told by a member.
+/// Archives that torch.save did not write, recognised by a member.
 struct OtherArchive {
   bool (*has)(std::string_view member);
   std::string_view what;

@@ -20,7 +20,7 @@ struct Contents {
   Shape input = Shape{0};
   std::string no_graph = {};
   std::vector<OutputFile> companions = {};
-  std::optional<Sizeless> sizeless = std::nullopt;
+  std::optional<DynamicShapeGraph> dynamic_shape = std::nullopt;
   std::vector<NormSettings> norms = {};
   std::vector<ModuleName> modules = {};
   std::vector<ModuleChain> chains = {};
@@ -33,7 +33,7 @@ struct Contents {
   std::vector<TrainingNode> in_training = {};
 };
 
-/// What a reader is told beside the bytes: the folder that the file lies in, for formats that keep values in files
+/// What a reader is given besides the bytes: the file's folder, for formats that keep values in files
 /// beside it, and the set of weights that is wanted, for those that may hold several.
 struct Neighbours {
   std::optional<std::filesystem::path> folder = std::nullopt;  ///< absent: the bytes came without one
@@ -46,11 +46,11 @@ struct Neighbours {
 
 /// Calls `use` with the network's own size or, where that is open, with common ones until one works.
 /// Errors  those of the last size tried.
-void with_common_sizes(const Sizeless& network, const std::function<void(const Shape& input)>& use);
+void with_common_sizes(const DynamicShapeGraph& network, const std::function<void(const Shape& input)>& use);
 
 /// What a description of a network gives.
 struct Description {
-  Sizeless network;
+  DynamicShapeGraph network;
   std::vector<NamedTensor> values = {};
 };
 
@@ -65,14 +65,14 @@ struct Description {
 /// For files that hold no network.
 [[nodiscard]] Description describes_nothing(std::span<const std::byte> file, const Neighbours& neighbours);
 
-/// Keras: whole models of Keras 1 and 2 as HDF5, archives of Keras 3 (.keras), and weights by themselves, which have no
-/// graph until `architecture` (what model.to_json() gives) tells it.
+/// Keras: whole models of Keras 1 and 2 as HDF5, archives of Keras 3 (.keras), and weights alone, which have no
+/// graph until `architecture` (what model.to_json() gives) defines it.
 [[nodiscard]] Contents read_keras_h5(std::span<const std::byte> file, const Neighbours& neighbours);
 [[nodiscard]] Contents read_keras_archive(std::span<const std::byte> file, const Neighbours& neighbours);
 [[nodiscard]] Contents read_keras_weights(std::span<const std::byte> file, const container::Json& architecture);
 [[nodiscard]] bool is_keras_archive(std::span<const std::byte> file);
 
-/// As write_in_place. Errors  FormatError also for what is no finite number, and for a negative variance.
+/// As write_in_place. Errors  FormatError also for what is not a finite number, and for a negative variance.
 [[nodiscard]] std::vector<OutputFile> write_keras(const Checkpoint& checkpoint, std::span<const Patch> patches,
                                                   const std::string& file_name);
 
@@ -87,7 +87,7 @@ struct Description {
 [[nodiscard]] std::vector<OutputFile> write_in_place(const Checkpoint& checkpoint, std::span<const Patch> patches,
                                                      const std::string& file_name);
 
-/// Wherever the archive tells a member's checksum.
+/// Wherever the archive has a member's checksum.
 void write_member_crc(std::vector<std::byte>& file, const container::ZipMember& member, std::uint32_t crc);
 
 /// The same for a model of ONNX. Vectors that other places read too, or that lie where they cannot be changed, are

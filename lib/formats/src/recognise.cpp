@@ -30,7 +30,7 @@ bool is_safetensors(Bytes file) {
   return text_at(file, 8, 1) == "{" && text_at(file, 0, 8).find('\0') != std::string_view::npos;
 }
 
-/// HDF5's signature stands at byte 0, 512, 1024, 2048 ... behind a user block.
+/// HDF5's signature is at byte 0, 512, 1024, 2048 ... behind a user block.
 bool is_hdf5(Bytes file) {
   constexpr std::string_view kSignature = "\x89HDF\r\n\x1a\n";
   if (text_at(file, 0, kSignature.size()) == kSignature) return true;
@@ -43,7 +43,7 @@ bool is_gzip(Bytes file) { return text_at(file, 0, 2) == "\x1f\x8b"; }
 
 bool is_tar(Bytes file) { return text_at(file, 257, 5) == "ustar"; }
 
-/// A protobuf ModelProto begins with ir_version (field 1, a small number) and goes on with one of its next fields.
+/// A protobuf ModelProto begins with ir_version (field 1, a small number), followed by one of its next fields.
 bool is_onnx(Bytes file) {
   constexpr std::string_view kNextTags = "\x12\x1a\x22\x28\x32\x3a\x42";
   const std::string_view start = text_at(file, 0, 3);
@@ -116,7 +116,7 @@ Contents refuse_tensorflow_index(Bytes, const Neighbours&) {
   throw UnsupportedError(fmt::format("is the index of a TensorFlow checkpoint{}", kTensorFlowSays));
 }
 Contents refuse_gzip(Bytes /*file*/, const Neighbours&) {
-  throw UnsupportedError("is compressed by gzip (a packed folder, .tar.gz?), which is not read; unpack it first");
+  throw UnsupportedError("is compressed by gzip (a packed folder, .tar.gz?), which is not supported; unpack it first");
 }
 /// Walked through first: a name that has no business there says more than the container does.
 Contents refuse_pickle(Bytes file, const Neighbours&) {
@@ -169,14 +169,15 @@ const Format& recognise(Bytes file) {
   const auto* const format =
       std::find_if(kFormats.begin(), kFormats.end(), [file](const Format& f) { return f.matches(file); });
   if (format == kFormats.end())
-    throw FormatError("is no checkpoint of a known format; expected PyTorch (torch.save), safetensors, ONNX or Keras");
+    throw FormatError(
+        "is not a checkpoint of a known format; expected PyTorch (torch.save), safetensors, ONNX or Keras");
   return *format;
 }
 
 const Format& format_named(std::string_view name) {
   const auto* const format =
       std::find_if(kFormats.begin(), kFormats.end(), [name](const Format& f) { return f.name == name; });
-  if (format == kFormats.end()) throw Error(fmt::format("format '{}' is in no table", name));
+  if (format == kFormats.end()) throw Error(fmt::format("format '{}' is not in the table", name));
   return *format;
 }
 

@@ -9,7 +9,7 @@
 
 namespace shiftnorm::formats {
 
-/// A kind of file, told by its content.
+/// A kind of file, recognised by its content.
 struct Format {
   std::string_view name;  ///< Checkpoint::format
   bool (*matches)(std::span<const std::byte> file);
@@ -26,7 +26,7 @@ struct Format {
 /// The row of Checkpoint::format.
 [[nodiscard]] const Format& format_named(std::string_view name);
 
-/// Nothing for a file. Errors  UnsupportedError naming what a folder is that stands where a file is expected.
+/// Nothing for a file. Errors  UnsupportedError naming what a folder is where a file is expected.
 void refuse_folder(const std::filesystem::path& folder);
 
 /// Errors  FormatError if the content is of no known kind.

@@ -21,8 +21,8 @@ namespace {
 
 using pickle::Heap, pickle::Id;
 
-// What trainers call the weights, the likelier first. Of two that stand in one file the first is what their authors'
-// own evaluation loads unless told otherwise (docs/formats.md, decision 0036):
+// What trainers call the weights, the likelier first. Of two in one file the first is what their authors'
+// own evaluation loads by default (docs/formats.md, decision 0036):
 //   state_dict, model       before their `_ema`: timm's validate.py, torchvision's and DeiT's --test-only and --eval
 //   ema                     before model: YOLOv5 to v8, RT-DETR, DiT
 //   params_ema, g_ema       before params, generator: BasicSR and Real-ESRGAN, StyleGAN
@@ -66,7 +66,7 @@ constexpr std::array<std::string_view, 38> kWeights{"state_dict",
                                                     "target_network_state_dict",
                                                     "target_encoder",
                                                     "target"};
-// Parts of names under which tensors are no weights.
+// Parts of names under which tensors are not weights.
 constexpr std::array<std::string_view, 6> kOtherContents{"optim", "sched", "scaler", "rng", "param_groups", "callback"};
 constexpr std::size_t kUnnamed = kWeights.size(), kMaxRanks = 8, kMaxCandidates = 4096, kMaxOtherSets = 64;
 constexpr std::size_t kShownKeys = 12;
@@ -188,7 +188,7 @@ std::vector<std::pair<std::string, Id>> tensors_of(const Heap& heap, const pickl
   return tensors;
 }
 
-/// Those under the wanted name, or else under the longest part of it that is a path; the rest is no path.
+/// Those under the wanted name, or else under the longest part of it that is a path; the rest is not a path.
 std::pair<std::vector<const Candidate*>, std::string> matching(const std::vector<Candidate>& candidates,
                                                                std::string_view wanted) {
   const auto below = [](std::string_view path, std::string_view start) {
@@ -226,12 +226,12 @@ bool same_names(const Tensors& a, const Tensors& b) {
                     [](const auto& x, const auto& y) { return x.first == y.first; });
 }
 
-/// `asked`: the user named the set. Otherwise the choice is told by nothing where another set lies as the best one does
+/// `asked`: the user named the set. Otherwise the choice is ambiguous where another set lies as the best one does
 /// and holds the same names.
 WeightSets sets_of(const Heap& heap, const std::vector<Candidate>& candidates, const Candidate& best,
                    const Tensors& tensors, bool asked) {
   WeightSets sets{best.path, {}, true};
-  Budget budget("pickle: its sets of weights name more than any networks have");
+  Budget budget("pickle: its sets of weights name more tensors than any real network has");
   for (const Candidate& other : candidates) {
     if (other.id == best.id || !other.vectors) continue;
     if (sets.others.size() < kMaxOtherSets) sets.others.push_back(other.path);

@@ -138,7 +138,7 @@ void add_linear(Chain& chain, const StockLayer& layer) {
 void add_flatten(Chain& chain, const StockLayer& layer) {
   const std::int64_t end = layer.integer("end_dim", -1);
   require(layer.integer("start_dim", 1) == 1 && (end == -1 || end == static_cast<std::int64_t>(chain.rank) - 1),
-          "Flatten of other axes than all behind that of the images");
+          "Flatten that leaves an axis behind that of the images");
   chain.x = chain.graph.add("Flatten", layer.name, {chain.x});
   chain.rank = 2;
 }
@@ -185,7 +185,7 @@ void add_adaptive_average_pool(Chain& chain, const StockLayer& layer) {
     if (cells[i] == 0) cells[i] = extents[i];
   const bool everything = std::all_of(cells.begin(), cells.end(), [](std::int64_t c) { return c == 1; });
   const bool unknown = std::find(extents.begin(), extents.end(), 0) != extents.end();
-  // The windows follow from the extents. Until they are known this stands in no table, so that nothing can run it.
+  // The windows follow from the extents. Until they are known this is in no table, so that nothing can run it.
   chain.x = unknown && !everything ? chain.graph.add("AdaptiveAveragePool", layer.name, {chain.x})
                                    : graph::add_adaptive_average_pool(chain.graph, layer.name, chain.x, extents, cells);
 }
@@ -193,7 +193,7 @@ void add_adaptive_average_pool(Chain& chain, const StockLayer& layer) {
 void add_adaptive_max_pool(Chain& chain, const StockLayer& layer) {
   const Ints cells = layer.integers("output_size", axes_of(layer), {});
   require(std::all_of(cells.begin(), cells.end(), [](std::int64_t c) { return c == 1; }),
-          "adaptive max pooling to other than one cell");
+          "adaptive max pooling to more than one cell");
   chain.x = chain.graph.add("GlobalMaxPool", layer.name, {chain.x});
 }
 
@@ -386,7 +386,7 @@ constexpr std::array kTypes{
 };
 #undef NN
 
-// What tells the channels of the input, by layer.
+// What determines the channels of the input, by layer.
 constexpr std::array<std::string_view, 3> kInputChannels{"in_channels", "in_features", "num_features"};
 
 template <class T>

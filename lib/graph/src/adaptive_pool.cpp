@@ -45,8 +45,8 @@ ValueId add_adaptive_average_pool(Graph& graph, const std::string& name, ValueId
   }
   if (whole) return graph.add("AveragePool", name, {x}, {{"kernel_shape", kernel}, {"strides", kernel}});
   if (cells.size() != 2)
-    throw UnsupportedError(fmt::format("'{}' pools [{}] to [{}]; cells of fractions are supported for two axes", name,
-                                       fmt::join(extents, ", "), fmt::join(cells, ", ")));
+    throw UnsupportedError(fmt::format("'{}' pools [{}] to [{}]; fractional cells are supported for two axes only",
+                                       name, fmt::join(extents, ", "), fmt::join(cells, ", ")));
   if (extents[0] != cells[0])
     x = graph.add("MatMul", name + ".rows",
                   {constant(graph, name + ".rows.weights", adaptive_weights(extents[0], cells[0], true)), x});

@@ -104,7 +104,7 @@ std::vector<BatchNorm> batch_norms(const Graph& graph) {
     }
     sets[it->second].nodes.push_back(i);
   }
-  // Vectors may be numbered ("w.12", "w.13"), so that what they have in common tells no layer; nodes have one name
+  // Vectors may be numbered ("w.12", "w.13"), so that what they have in common names no layer; nodes have one name
   // each.
   std::map<std::string, int> named;
   for (const BatchNorm& set : sets) ++named[set.name];

@@ -33,7 +33,7 @@ std::unordered_map<std::string, std::size_t> by_name(std::span<const NamedSource
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     const std::optional<std::string> name = wrappings.behind(prefix, tensors[i].name);
     if (name && !places.try_emplace(*name, i).second)
-      throw FormatError(fmt::format("tensor '{}' appears twice once its wrappings are undone", printable(*name)));
+      throw FormatError(fmt::format("tensor '{}' appears twice once wrapper prefixes are removed", printable(*name)));
   }
   return places;
 }

@@ -15,7 +15,7 @@ using ChannelOf = std::int64_t (*)(const Node& node, const Shape& weight, std::i
 
 std::int64_t first_axis(const Node&, const Shape&, std::int64_t i, std::int64_t) { return i; }
 std::int64_t second_axis(const Node&, const Shape&, std::int64_t, std::int64_t j) { return j; }
-/// [inputs, outputs / groups, ...]: the inputs of a group stand together.
+/// [inputs, outputs / groups, ...]: the inputs of a group are adjacent.
 std::int64_t transposed_convolution(const Node& node, const Shape& weight, std::int64_t i, std::int64_t j) {
   const std::int64_t inputs_per_group = std::max<std::int64_t>(weight[0] / node.integer("group", 1), 1);
   return i / inputs_per_group * weight[1] + j;

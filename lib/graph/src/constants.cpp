@@ -24,9 +24,8 @@ void Operands::spend(std::int64_t elements) const {
     if (value != nullptr && value->shape) elements -= value->shape->elements();
   if (elements <= 0) return;
   if (elements > budget.elements)
-    throw UnsupportedError(
-        fmt::format("{} makes a constant of {} more elements; {} are left of what constants may take", node.op,
-                    elements, budget.elements));
+    throw UnsupportedError(fmt::format("{} makes a constant of {} more elements; the budget for constants has {} left",
+                                       node.op, elements, budget.elements));
   budget.elements -= elements;
 }
 
@@ -164,7 +163,7 @@ Value fold_constant_of_shape(const Operands& in) {
 
 Value fold_range(const Operands& in) {
   for (std::size_t i = 0; i < 3; ++i)
-    if (in.shape(i).elements() != 1) throw ShapeError("Range with an operand that is no scalar");
+    if (in.shape(i).elements() != 1) throw ShapeError("Range with an operand that is not a scalar");
   const double start = number_at(in.at(0), 0), limit = number_at(in.at(1), 0), delta = number_at(in.at(2), 0);
   const double count = std::max(std::ceil((limit - start) / delta), 0.0);
   if (delta == 0 || !(count < 1e15)) throw ShapeError(fmt::format("Range from {} to {} by {}", start, limit, delta));

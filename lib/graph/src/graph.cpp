@@ -64,7 +64,7 @@ ValueId Graph::add(std::string op, std::string name, std::vector<ValueId> inputs
                    std::map<std::string, Attribute> attributes, std::size_t outputs) {
   for (const ValueId id : inputs) {
     if (id != kNone && (id < 0 || static_cast<std::size_t>(id) >= values_.size()))
-      throw FormatError(fmt::format("node '{}' takes a value that no earlier node gives", name));
+      throw FormatError(fmt::format("node '{}' takes a value that no earlier node produces", name));
   }
   Node node{std::move(op), std::move(name), std::move(inputs), {}, std::move(attributes)};
   for (std::size_t i = 0; i < outputs; ++i) {
@@ -82,7 +82,7 @@ ValueId Graph::insert_behind(ValueId x, std::string op, std::string name, std::v
   const auto producer = std::find_if(nodes_.begin(), nodes_.end(), [x](const Node& node) {
     return std::find(node.outputs.begin(), node.outputs.end(), x) != node.outputs.end();
   });
-  if (producer == nodes_.end()) throw Error(fmt::format("no node gives '{}'", value(x).name));
+  if (producer == nodes_.end()) throw Error(fmt::format("no node produces '{}'", value(x).name));
   const auto at = producer - nodes_.begin() + 1;
   more.insert(more.begin(), x);
   const ValueId y = add(std::move(op), std::move(name), std::move(more), std::move(attributes));
@@ -95,7 +95,7 @@ ValueId Graph::insert_behind(ValueId x, std::string op, std::string name, std::v
 }
 
 void Graph::rewire(std::size_t node, std::size_t input, ValueId parameter) {
-  if (!value(parameter).parameter) throw Error(fmt::format("'{}' is no parameter", value(parameter).name));
+  if (!value(parameter).parameter) throw Error(fmt::format("'{}' is not a parameter", value(parameter).name));
   nodes_.at(node).inputs.at(input) = parameter;
 }
 

@@ -14,8 +14,8 @@ class Rebuild {
  public:
   explicit Rebuild(const Graph& from);
 
-  [[nodiscard]] ValueId now(ValueId old);  ///< what stands for a value of the old graph
-  /// From here on `id` stands for `old` and carries its name.
+  [[nodiscard]] ValueId now(ValueId old);  ///< what replaces a value of the old graph
+  /// From here on `id` replaces `old` and carries its name.
   void replace(ValueId old, ValueId id);
   void copy(const Node& node);
   /// A name that no value of either graph has: `wanted`, or `wanted.2` and so on.

@@ -88,7 +88,7 @@ class Resolution {
     ValueId& at = now_[index(id)];
     if (at == kNone) {
       const Value* constant = known_[index(id)];
-      if (constant == nullptr) throw FormatError("takes a value that no earlier node gives");
+      if (constant == nullptr) throw FormatError("takes a value that no earlier node produces");
       at = to_.add_parameter(from_.value(id).name, *constant->shape);
       to_.value(at).tensor = constant->tensor;
       to_.value(at).integers = constant->integers;

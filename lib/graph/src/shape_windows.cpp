@@ -61,7 +61,7 @@ std::string auto_pad_of(const Node& node) {
   return mode;
 }
 
-/// The attributes as they stand, auto_pad not yet resolved.
+/// The attributes as given, auto_pad not yet resolved.
 Window stated_window(const Node& node, std::span<const std::int64_t> kernel, std::size_t n) {
   // A product of two of them, or of one and an extent of an activation, must stay far from overflow.
   constexpr std::int64_t kMost = std::int64_t{1} << 24;

@@ -153,7 +153,7 @@ class ArrayDataset final : public Dataset {
   [[nodiscard]] bool integers() const override { return !images_ && !is_floating(data_.dtype()); }
 
   [[nodiscard]] Image decode(std::size_t index) const override {
-    if (!images_) throw Error("an array that holds no images was asked for one; expected array()");
+    if (!images_) throw Error("an array without images was asked for one; expected array()");
     const ArrayLayout::Axis &c = *layout_.find('C'), &h = *layout_.find('H'), &w = *layout_.find('W');
     const std::int64_t channels = c.extent == 1 ? 1 : 3;
     if (h.extent > kMaxPixels / w.extent)
@@ -228,8 +228,8 @@ bool named_like_array(const fs::path& file) { return find_type(file) != nullptr;
 std::unique_ptr<Dataset> open_array(const fs::path& file, const std::string& key, const DatasetOptions& options) {
   const FileType* type = find_type(file);
   if (type == nullptr)
-    throw UnsupportedError(
-        fmt::format("{}: is no array file by its name; expected .npy, .npz or .safetensors", file.filename().string()));
+    throw UnsupportedError(fmt::format("{}: is not named like an array file; expected .npy, .npz or .safetensors",
+                                       file.filename().string()));
   const MappedFile mapped(file);
   try {
     const Members members = type->open(mapped.bytes(), file.stem().string());

@@ -41,7 +41,7 @@ bool names_site(std::string_view column) {
       "comment",     "diagnos", "admission", "number",    "history"};
   if (names_nobody(column)) return false;
   const std::string lower = comparable_value({}, column);
-  // An attribute by its number, and what ends as PatientID does, tell nothing that could be weighed.
+  // An attribute by its number, and what ends as PatientID does, hold nothing that could be weighed.
   if (lower.find(',') != std::string::npos || column.ends_with("ID")) return true;
   return std::ranges::any_of(kWords, [&](std::string_view word) {
     // "ManufacturerModelName" names a make of scanner, not one of them.

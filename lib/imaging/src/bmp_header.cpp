@@ -49,7 +49,7 @@ BmpCompression compression_of(std::uint32_t number, const BmpHeader& header, boo
   return found->compression;
 }
 
-/// The alpha mask stands in headers of 56 bytes and more.
+/// The alpha mask is in headers of 56 bytes and more.
 std::array<std::uint32_t, 3> read_masks(const Fields& file, std::uint32_t dib, int bits) {
   std::array<std::uint32_t, 4> masks{};
   const std::size_t n = dib >= kWithAlphaMask ? 4 : 3;
@@ -119,7 +119,7 @@ BmpHeader read_bmp_header(std::span<const std::byte> bytes) {
   header.masks = header.bits == 16 ? kUsual16 : kUsual32;
   if (masked) header.masks = read_masks(file, dib, header.bits);
 
-  // Masks of the plain header stand behind it.
+  // Masks of the plain header follow it.
   const std::uint64_t palette_at = 14 + std::uint64_t{dib} + (masked && dib < kWithMasks ? 12 : 0);
   header.data_at = file.u32(10);
   if (header.data_at == 0) header.data_at = palette_at;  // not said: straight behind, as PIL takes it

@@ -32,7 +32,7 @@ class Expansion {
         if (x_ > 0) end_row();
         break;
       } else if (value == kJump) {
-        throw UnsupportedError("BMP leaves pixels out of its runs; supported are pictures that have them all");
+        throw UnsupportedError("BMP skips pixels in its runs; supported are images with every pixel");
       } else {
         literal(value);
       }
@@ -57,8 +57,8 @@ class Expansion {
   }
   void end_row() {
     if (x_ < width_)
-      throw UnsupportedError(fmt::format(
-          "BMP row {} ends after {} of {} pixels; supported are pictures that have them all", rows_, x_, width_));
+      throw UnsupportedError(fmt::format("BMP row {} ends after {} of {} pixels; supported are images with every pixel",
+                                         rows_, x_, width_));
     x_ = 0;
     ++rows_;
   }

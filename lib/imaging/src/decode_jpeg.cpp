@@ -93,7 +93,7 @@ class JpegReading {
   JpegReading& operator=(const JpegReading&) = delete;
   ~JpegReading() { jpeg_destroy_decompress(&info_); }
 
-  /// Up to the frame header: then info() tells the size and the components.
+  /// Up to the frame header: then info() has the size and the components.
   [[nodiscard]] bool read_header() {
     if (setjmp(failed_) != 0) return false;
     jpeg_create_decompress(&info_);

@@ -66,7 +66,7 @@ class PngReading {
     if (png_ != nullptr) info_ = png_create_info_struct(png_);
     if (info_ == nullptr) {
       png_destroy_read_struct(&png_, nullptr, nullptr);
-      throw MachineError("no memory for reading a PNG");
+      throw MachineError("out of memory reading a PNG");
     }
   }
   PngReading(const PngReading&) = delete;

@@ -36,7 +36,7 @@ class Words {
       throw FormatError("PPM has something else where a number is expected");
     return static_cast<std::uint32_t>(value);
   }
-  /// The next 0 or 1; nothing needs to stand between them.
+  /// The next 0 or 1; nothing needs to be between them.
   bool bit() {
     skip();
     if (at_ == text_.size()) truncated(Codec::pnm, "its pixels end early");

@@ -84,7 +84,7 @@ class TiffReading {
   TiffReading(std::span<const std::byte> file, const TiffDirectory& directory) : source_{file}, directory_(directory) {
     const std::unique_ptr<TIFFOpenOptions, decltype(&TIFFOpenOptionsFree)> options(TIFFOpenOptionsAlloc(),
                                                                                    TIFFOpenOptionsFree);
-    if (options == nullptr) throw MachineError("no memory for reading a TIFF");
+    if (options == nullptr) throw MachineError("out of memory reading a TIFF");
     TIFFOpenOptionsSetMaxSingleMemAlloc(options.get(), kMaxPixels * 8);
     TIFFOpenOptionsSetErrorHandlerExtR(options.get(), Remarks::error, &remarks_);
     TIFFOpenOptionsSetWarningHandlerExtR(options.get(), Remarks::warning, &remarks_);

@@ -104,14 +104,14 @@ std::vector<std::string> notes_on(const WalkCounts& counts, const std::function<
   }
   if (left_out > 0) {
     const std::vector<std::string> folders(names.begin(), names.end());
-    notes.push_back(fmt::format("{} hidden files and folders, or such as systems make, are left out{}", left_out,
+    notes.push_back(fmt::format("{} hidden or system files and folders are left out{}", left_out,
                                 folders.empty() ? "" : fmt::format(" ({})", join(folders, 4))));
   }
   if (!counts.again.empty())
-    notes.push_back(fmt::format("{} links to folders that are there already, or to one above them, are left out",
-                                counts.again.size()));
+    notes.push_back(
+        fmt::format("{} links to folders already seen, or to one above them, are left out", counts.again.size()));
   if (counts.broken > 0)
-    notes.push_back(fmt::format("{} links lead nowhere; expected files or folders that are there", counts.broken));
+    notes.push_back(fmt::format("{} broken links; expected existing files or folders", counts.broken));
   return notes;
 }
 

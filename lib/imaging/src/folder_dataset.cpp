@@ -55,7 +55,7 @@ Listing list(const fs::path& root) {
     }
   });
   if (!counts.closed.empty())
-    throw MachineError(fmt::format("{}: cannot be listed; expected the right to read it and what is in it",
+    throw MachineError(fmt::format("{}: cannot be listed; expected permission to read it and its contents",
                                    counts.closed.front().path.filename().string()));
   listing.skipped += static_cast<std::int64_t>(counts.system.size());
   listing.notes = notes_on(counts, [](const WalkEntry& entry) { return named_like_image(entry.path); });
@@ -69,8 +69,8 @@ std::optional<std::string> note_on_order(const std::vector<std::string>& classes
   std::vector<std::string> by_text = classes;
   std::ranges::sort(by_text);
   return fmt::format(
-      "class folders are numbers and are taken in their order: outputs 0 to {} are {}; a network trained with "
-      "torchvision's or Keras' order of text ({}) needs the classes in that order",
+      "class folders are numbers and taken in numerical order: outputs 0 to {} are {}; a network trained with "
+      "torchvision's or Keras' text order ({}) needs the classes in that order",
       classes.size() - 1, join(classes, 4), join(by_text, 4));
 }
 
@@ -118,9 +118,9 @@ class FolderDataset final : public Dataset {
     }
     if (beside > 0)
       notes_.push_back(
-          fmt::format("{} images lie beside the class folders and are of no class; they are left out", beside));
+          fmt::format("{} images lie beside the class folders and belong to no class; they are left out", beside));
     if (all.empty())
-      throw FormatError(fmt::format("holds no image; expected {} files ({} other files)", kFormats, skipped_));
+      throw FormatError(fmt::format("contains no image; expected {} files ({} other files)", kFormats, skipped_));
     samples_ = std::move(all);
     files_ = std::make_unique<ImageFiles>(std::move(paths));
   }

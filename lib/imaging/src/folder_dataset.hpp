@@ -16,7 +16,7 @@ namespace shiftnorm::imaging {
 /// count as skipped, as hidden entries and those of systems do. Links are followed. A file named like an image is a
 /// sample whatever it holds; a file named otherwise is one if its first bytes are an image's.
 /// Errors  ConfigError if `options.classes` and the folders do not fit; FormatError if there is no image.
-/// `classes`: false where a table tells them: folders are none then, and every image is a sample.
+/// `classes`: false where a table has them: folders are none then, and every image is a sample.
 [[nodiscard]] std::unique_ptr<Dataset> open_folder(const std::filesystem::path& root, const DatasetOptions& options,
                                                    bool classes = true);
 

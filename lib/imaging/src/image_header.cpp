@@ -31,7 +31,7 @@ bool begins_pnm(std::string_view text) {
   return kSpace.find(text[2]) != kSpace.npos && kNext.find(text[3]) != kNext.npos;
 }
 
-/// What people have among their pictures and this room does not decode.
+/// Formats that people have among their pictures and this module does not decode.
 struct Other {
   std::size_t at;
   std::string_view bytes, name;
@@ -81,7 +81,7 @@ Codec expect_codec(std::span<const std::byte> file) {
   for (const Other& other : kOthers)
     if (text.size() >= other.at && text.substr(other.at).starts_with(other.bytes))
       throw UnsupportedError(fmt::format("is {}; expected {}", other.name, kFormats));
-  throw FormatError(fmt::format("is no image: its first bytes are of no known format; expected {}", kFormats));
+  throw FormatError(fmt::format("is not an image: its first bytes match no known format; expected {}", kFormats));
 }
 
 void check_size(Codec codec, std::int64_t width, std::int64_t height) {

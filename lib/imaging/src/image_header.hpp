@@ -8,7 +8,7 @@
 
 namespace shiftnorm::imaging {
 
-/// The file formats this room decodes. pnm: PBM, PGM and PPM.
+/// The file formats this module decodes. pnm: PBM, PGM and PPM.
 enum class Codec { jpeg, png, tiff, bmp, webp, pnm };
 
 inline constexpr std::string_view kFormats = "JPEG, PNG, TIFF, BMP, WebP or PPM";

@@ -113,7 +113,7 @@ Image shown(const Pipeline& pipeline, const dicom::Frame& frame) {
   return image;
 }
 
-/// Nothing tells what stands for white in a file of real numbers. Those in [0, 1] are ready, others need a scale.
+/// Nothing says which value is white in a file of real numbers. Those in [0, 1] are ready, others need a scale.
 void check_range(const Pipeline& pipeline, const Image& image) {
   const auto unscaled = [](const Step& step) {
     const auto* to_float = std::get_if<ToFloat>(&step);

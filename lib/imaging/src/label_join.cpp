@@ -51,7 +51,7 @@ class Key {
       const auto known = [&](const Sample& sample) {
         return sample.keys.contains(name) || sample.attributes.contains(name);
       };
-      // Objects have keys, and ids that are no paths.
+      // Objects have keys, and ids that are not paths.
       const bool other = name != "path" && std::ranges::any_of(samples, known);
       const bool id = name == "id" && std::ranges::any_of(samples, [](const Sample& s) { return !s.keys.empty(); });
       by_file_.push_back(!other && !id);
@@ -111,9 +111,9 @@ Rows rows_by_key(const Table& table, const Key& key, const std::vector<std::size
     if (fresh) continue;
     for (const std::size_t column : agreeing)
       if (table.csv.field(row, column) != table.csv.field(first->second, column))
-        throw FormatError(fmt::format("{}: lines {} and {} have one key and differ in '{}'; expected one value for it",
-                                      table.name, table.csv.line(first->second), table.csv.line(row),
-                                      printable(table.csv.columns()[column])));
+        throw FormatError(fmt::format(
+            "{}: lines {} and {} have the same key and differ in '{}'; expected one value for it", table.name,
+            table.csv.line(first->second), table.csv.line(row), printable(table.csv.columns()[column])));
   }
   return rows;
 }
@@ -156,10 +156,10 @@ void choose_naming(const Table& table, Key& key, const Rows& rows, std::span<con
   }
   key.name_by(naming(chosen));
   if (most == 0 && unclear > 0)
-    throw FormatError(fmt::format(
-        "{}: {} rows name images by their {}, and each is that of several images; expected their paths below the "
-        "data's folder",
-        table.name, unclear, doubtful));
+    throw FormatError(
+        fmt::format("{}: {} rows name images by their {}, which several images share; expected paths below the "
+                    "data's folder",
+                    table.name, unclear, doubtful));
 }
 
 /// pandas writes a column of whole numbers that has gaps as 0.0, 1.0: the numbers are meant.
@@ -197,10 +197,10 @@ struct Looser {
   std::string_view words;
   std::string (*form)(std::string key);
 };
-constexpr std::array<Looser, 4> kLooser{{{"if upper and lower case were one", lower_case},
-                                         {"without the zeros in front", without_zeros},
+constexpr std::array<Looser, 4> kLooser{{{"if case were ignored", lower_case},
+                                         {"without leading zeros", without_zeros},
                                          {"with / in place of \\", with_slashes},
-                                         {"by the file's name without its folders", last_part}}};
+                                         {"by file name without folders", last_part}}};
 
 std::vector<std::string> hints(const std::string& table, const std::vector<std::string>& rows,
                                const std::vector<std::string>& samples) {
@@ -259,7 +259,7 @@ Table read_table(const std::filesystem::path& file, const LabelTable& columns, c
     if (table.findings.empty()) table.label = column_or(table.csv, columns.label, "label");
     table.patient = column_or(table.csv, columns.patient, "patient");
     if (!columns.split.empty() && !table.label)
-      throw ConfigError("label: nothing to split, there is no column 'label'; expected the column named");
+      throw ConfigError("label: nothing to split, there is no column 'label'; expected the column's name");
   } catch (const Error&) {
     rethrow_at(table.name);
   }
@@ -326,7 +326,7 @@ Join join_table(const Table& table, std::span<const Sample> samples, const std::
   if (joined.counts.ambiguous > 0)
     throw FormatError(
         fmt::format("{}: {} keys are shared by images of several patients, so that their labels are "
-                    "ambiguous; expected a key that tells patients apart",
+                    "ambiguous; expected a key that separates patients",
                     table.name, joined.counts.ambiguous));
   if (!lonely.empty() && !unused.empty())
     for (std::string& hint : hints(table.name, unused, lonely)) joined.notes.push_back(std::move(hint));
@@ -339,8 +339,7 @@ std::int8_t finding_of(const Table& table, std::size_t row, std::size_t column) 
   double value = 0;
   if (!parse_whole(text, value) || (value != 0 && value != 1 && value != -1))
     throw FormatError(
-        fmt::format("{}: line {}: column '{}' holds no finding; expected 0 or 1, or nothing, -1 or nan "
-                    "where it is not known",
+        fmt::format("{}: line {}: column '{}' is not a finding; expected 0 or 1, or empty, -1 or nan where unknown",
                     table.name, table.csv.line(row), printable(table.csv.columns()[column])));
   return static_cast<std::int8_t>(value);
 }
@@ -370,7 +369,7 @@ std::vector<std::string> class_names(const std::set<std::string>& labels, const 
   if (!given.empty()) {
     for (const std::string& name : labels)
       if (std::ranges::find(given, name) == given.end())
-        throw ConfigError(fmt::format("{}: label '{}' is none of the classes; expected one of {}", where,
+        throw ConfigError(fmt::format("{}: label '{}' is not one of the classes; expected one of {}", where,
                                       printable(name), join(given)));
     return given;
   }
@@ -399,10 +398,10 @@ std::vector<std::string> classes_of(const Table& table) {
   if (table.classes.empty()) return {labels.begin(), labels.end()};
   for (const std::string& name : labels)
     if (std::ranges::find(table.classes, name) == table.classes.end())
-      throw ConfigError(
-          fmt::format("{}: finding '{}' is none of the classes; expected one of {}, or that it stands for none of them "
-                      "(label: {{none: [..]}}, --label-none)",
-                      table.name, printable(name), join(table.classes)));
+      throw ConfigError(fmt::format(
+          "{}: finding '{}' is not one of the classes; expected one of {}, or that it stands for none of them "
+          "(label: {{none: [..]}}, --label-none)",
+          table.name, printable(name), join(table.classes)));
   return table.classes;
 }
 

@@ -15,7 +15,7 @@ namespace shiftnorm::imaging {
 
 /// A table with the columns that matter found.
 struct Table {
-  std::string name;  ///< of the file, or what stands for it
+  std::string name;  ///< of the file, or what replaces it
   container::CsvTable csv;
   std::vector<std::size_t> key;
   std::optional<std::size_t> label, patient;

@@ -110,7 +110,7 @@ container::CsvForm form_of(std::string_view text) {
     const auto marks = static_cast<std::size_t>(std::ranges::count(line, line[mark]));
     if (marks > 1)
       throw FormatError(
-          fmt::format("line 1 begins with the name of an image and not with names of columns; expected a first line "
+          fmt::format("line 1 begins with an image's name, not with column names; expected a first line "
                       "such as 'path,label' before the {} columns",
                       marks + 1));
     return {{"path", "label"}, false};
@@ -121,7 +121,8 @@ container::CsvForm form_of(std::string_view text) {
   const std::size_t early = line.find_first_of(" \t");
   if (early != std::string_view::npos && named_like_image(std::string(line.substr(0, early))))
     throw FormatError(
-        "line 1 holds the name of an image and several values between blanks; expected a first line of column names, "
+        "line 1 holds the name of an image and several values separated by blanks; expected a first line of column "
+        "names, "
         "and commas, semicolons or tabs between the columns");
   return {};
 }

@@ -22,7 +22,7 @@ namespace shiftnorm::imaging {
 /// where less than two do.
 [[nodiscard]] std::optional<std::string> separator_in(const container::CsvTable& csv, std::size_t column);
 
-/// Of a table whose first line is no line of names but begins with the name of a file, as ImageNet's val.txt does:
+/// Of a table whose first line is not a line of names but begins with the name of a file, as ImageNet's val.txt does:
 /// columns `path` and `label`, or `path` alone. Errors  FormatError for more columns.
 [[nodiscard]] container::CsvForm form_of(std::string_view text);
 

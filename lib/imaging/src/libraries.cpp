@@ -15,7 +15,7 @@
 namespace shiftnorm::imaging {
 namespace {
 
-// libjpeg tells its version to the compiler alone, as a number: 2001005 of libjpeg-turbo 2.1.5.
+// libjpeg gives its version only to the compiler, as a number: 2001005 of libjpeg-turbo 2.1.5.
 std::string jpeg_version() {
 #ifdef LIBJPEG_TURBO_VERSION_NUMBER
   constexpr int kNumber = LIBJPEG_TURBO_VERSION_NUMBER;

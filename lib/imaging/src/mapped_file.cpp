@@ -34,7 +34,7 @@ MappedFile::MappedFile(const std::filesystem::path& path) {
   }
   ::close(fd);
   if (stat_error != 0) fail("cannot be examined", stat_error);
-  if (!regular) throw FormatError(fmt::format("{}: is no regular file", name));
+  if (!regular) throw FormatError(fmt::format("{}: is not a regular file", name));
   if (map_error != 0) fail("cannot be read", map_error);
   data_ = static_cast<const std::byte*>(data);
   size_ = static_cast<std::size_t>(facts.st_size);

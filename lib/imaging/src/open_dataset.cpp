@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// FILE or FILE#KEY. A '#' that is part of an existing name is no separator.
+/// FILE or FILE#KEY. A '#' that is part of an existing name is not a separator.
 std::pair<fs::path, std::string> split_key(const std::string& where) {
   std::error_code ignored;
   const std::size_t hash = where.rfind('#');
@@ -26,7 +26,7 @@ std::pair<fs::path, std::string> split_key(const std::string& where) {
   return {where.substr(0, hash), where.substr(hash + 1)};
 }
 
-/// What messages call tables where patients are told: their names may be patients'.
+/// What messages call tables where patients are identified: their names may be patients'.
 constexpr std::string_view kLabels = "the table of labels", kImages = "the list of images";
 
 /// The last component, also of "folder/".
@@ -77,7 +77,7 @@ std::unique_ptr<Dataset> open_objects(const fs::path& path, const std::vector<Ta
   std::erase_if(options.where, [&](const auto& condition) { return !in_table(condition.first); });
   if (!tables.empty() && tables[0].labelled()) plain.classes = {};  // they are the names of the table's labels
   if (tables.empty())
-    options.limit = {};  // the objects' own business, which tells what belongs to a series
+    options.limit = {};  // for the objects' reader, which knows what belongs to a series
   else
     plain.limit = {};
   return dicom::open_dicom(path, plain);
@@ -105,10 +105,10 @@ void check_reader(Reader reader, const fs::path& path, bool folder) {
     wrong("reader 'array' expects .npy, .npz or .safetensors");
   if (reader == Reader::table && folder) wrong("reader 'table' expects .csv, .tsv or .txt");
   if (reader != Reader::table && !folder && !named_like_array(path) && !named_like_table(path))
-    throw UnsupportedError(
-        fmt::format("{}: is no known data set; expected a folder of images or DICOM objects, a table (.csv), .npy, "
-                    ".npz or .safetensors",
-                    shown(path)));
+    throw UnsupportedError(fmt::format(
+        "{}: is not a known kind of data set; expected a folder of images or DICOM objects, a table (.csv), .npy, "
+        ".npz or .safetensors",
+        shown(path)));
 }
 
 }  // namespace
@@ -132,7 +132,7 @@ std::unique_ptr<Dataset> open_dataset(const std::string& where, const DatasetOpt
                        (automatic && (folder ? holds_dicom(path) : !named_like_table(path) && is_dicom_source(path)));
   if (!objects) check_reader(options.reader, path, folder);
   if (!objects && !options.dicom.label.tag.empty())
-    throw ConfigError(fmt::format("{}: holds no DICOM objects; expected a label that is no tag", shown(path)));
+    throw ConfigError(fmt::format("{}: holds no DICOM objects; expected a label that is not a tag", shown(path)));
 
   std::vector<Table> tables;
   DatasetOptions chosen = options;
@@ -148,7 +148,7 @@ std::unique_ptr<Dataset> open_dataset(const std::string& where, const DatasetOpt
     // Folders carry names of patients: errors do not name them.
     all = open_objects(path, tables, chosen);
   } else if (!folder && (options.reader == Reader::table || (!named_like_array(path) && named_like_table(path)))) {
-    // With labels beside it the columns that are named are theirs; the list itself is told by its paths.
+    // With labels beside it the columns that are named are theirs; the list itself is identified by its paths.
     Table list = read_table(path, beside ? LabelTable{} : options.labels, options.classes, unnamed ? kImages : "");
     if (list.patient || (beside && tables[0].patient)) list.name = kImages;
     find_images(list, beside ? std::vector<std::string>{} : options.labels.key);

@@ -91,7 +91,7 @@ std::string problem_of(const Voi& s) {
   return "";
 }
 
-/// What is wrong with one step by itself; empty if nothing is.
+/// What is wrong with one step on its own; empty if nothing is.
 std::string problem_of(const Step& step) {
   constexpr std::int64_t kMost = 1 << 20;
   const auto side = [](std::int64_t n) { return n >= 1 && n <= kMost; };

@@ -24,7 +24,7 @@ std::vector<Step> rgb224(Voi voi) {
   return {std::move(voi), Resize{.height = 224, .width = 224}, Convert{3}, ToFloat{}, imagenet_normalize()};
 }
 
-// Who trains so stands beside the same steps in configs/presets/<name>.yaml; a test compares the two.
+// Who trains this way is noted beside the same steps in configs/presets/<name>.yaml; a test compares the two.
 
 std::vector<Step> cxr_chexnet() { return rgb224({.rule = VoiRule::file, .quantize8 = true}); }
 

@@ -8,7 +8,7 @@
 
 namespace shiftnorm::imaging {
 
-/// "3 truncated, 1 is no image": how many files were left out for each reason, the most frequent first; DICOM's are
+/// "3 truncated, 1 is not an image": how many files were left out for each reason, the most frequent first; DICOM's are
 /// told by their names, others without what was expected. Of more than `most` reasons the rest are counted.
 [[nodiscard]] std::string counted_reasons(std::span<const Bad> files, std::size_t most = 12);
 

@@ -29,7 +29,7 @@ struct Kept {
 
 Shape shape_of(const Image& image) { return {image.channels, image.height, image.width}; }
 
-/// Counts what is done and tells so at most a thousand times.
+/// Counts what is done and reports at most a thousand times.
 class LoadProgress {
  public:
   LoadProgress(const Progress& progress, std::size_t total)
@@ -66,7 +66,7 @@ struct SampleStore::State {
     return apply_image_steps(pipeline, dataset->decode(index), shape[0]);
   }
   [[nodiscard]] Tensor array(std::size_t index) const;
-  void settle_shape(const Shape& input);
+  void fix_shape(const Shape& input);
   void check_normalize() const;
   void check_fit(const Shape& found) const;
   void set_reason(std::size_t index, const Error& error);
@@ -86,7 +86,7 @@ void check_input(const Shape& input, bool images) {
     throw ShapeError(fmt::format("the network takes {} channels; expected 1 or 3, as images have", input[0]));
 }
 
-/// Whole numbers of any rank have no geometry, and no largest value that would stand for 1.
+/// Whole numbers of any rank have no geometry, and no largest value that would map to 1.
 void check_numbers(const Pipeline& pipeline, bool integers) {
   if (!integers && !pipeline.steps.empty())
     throw ConfigError("floating-point arrays enter the network as they are; expected no preprocessing");
@@ -127,7 +127,7 @@ Tensor SampleStore::State::array(std::size_t index) const {
 }
 
 /// Fills the zeros of `input` from the first sample that can be read and fits.
-void SampleStore::State::settle_shape(const Shape& input) {
+void SampleStore::State::fix_shape(const Shape& input) {
   shape = input;
   shape_is_the_networks = std::ranges::find(input.extents(), 0) == input.extents().end();
   if (shape_is_the_networks) return;
@@ -269,7 +269,7 @@ SampleStore::SampleStore(std::shared_ptr<const Dataset> dataset, Pipeline pipeli
   s.kept.resize(n);
   s.reasons.resize(n);
   s.misfits.resize(n);
-  s.settle_shape(input);
+  s.fix_shape(input);
   if (s.shape.rank() > 0 && s.shape[0] != 0) s.check_normalize();
   LoadProgress done(progress, n);
   for_each_parallel(n, options.threads, [&](std::size_t i) {

@@ -41,7 +41,7 @@ class SelectedDataset final : public ForwardingDataset {
       std::erase_if(sample.attributes, [&](const auto& attribute) {
         return std::ranges::find(options.keep, attribute.first) == options.keep.end();
       });
-    // What is missing is no value to group by.
+    // What is missing is not a value to group by.
     for (Sample& sample : samples_)
       for (auto& [name, value] : sample.attributes)
         if (is_missing(value)) value.clear();
@@ -121,16 +121,16 @@ class SelectedDataset final : public ForwardingDataset {
     };
     if (std::ranges::none_of(samples_, labelled))
       notes_.push_back(
-          fmt::format("{}: no image has a label; all that is there is missing (empty, NaN, NA, null)", table.name));
+          fmt::format("{}: no image has a label; every value is missing (empty, NaN, NA, null)", table.name));
     if (table.decimal)
       notes_.push_back(fmt::format("{}: labels are written as 0.0, 1.0, ..; taken as the numbers", table.name));
     if (table.several()) return;
     if (const auto separator = separator_in(table.csv, *table.label))
-      notes_.push_back(fmt::format(
-          "{}: column '{}' has values that look like several findings at once, and each combination is taken as a "
-          "class of its own; label: {{column: '{}', split: '{}'}} (--label-split '{}') takes them apart",
-          table.name, printable(table.csv.columns()[*table.label]), printable(table.csv.columns()[*table.label]),
-          *separator, *separator));
+      notes_.push_back(
+          fmt::format("{}: column '{}' has values that look like several findings at once, and each combination is "
+                      "taken as its own class; label: {{column: '{}', split: '{}'}} (--label-split '{}') splits them",
+                      table.name, printable(table.csv.columns()[*table.label]),
+                      printable(table.csv.columns()[*table.label]), *separator, *separator));
   }
 
   /// Which of the classes each column of findings is; without given ones the columns are the classes.
@@ -143,15 +143,15 @@ class SelectedDataset final : public ForwardingDataset {
     for (const std::string& name : columns) {
       const auto found = std::ranges::find(classes_, name);
       if (found == classes_.end())
-        throw ConfigError(fmt::format("{}: column '{}' is none of the classes; expected one of {}", table.name,
+        throw ConfigError(fmt::format("{}: column '{}' is not one of the classes; expected one of {}", table.name,
                                       printable(name), join(classes_)));
       outputs.push_back(static_cast<std::size_t>(found - classes_.begin()));
     }
     return outputs;
   }
 
-  /// Ids and patients become keyed hashes where the data tell patients, or where it is asked for. Objects have such ids
-  /// already; a table may tell their patients anew.
+  /// Ids and patients become keyed hashes where patients are identified, or where it is asked for. Objects have such
+  /// ids already; a table may identify their patients anew.
   void name_samples(const std::vector<Table>& tables, const DatasetOptions& options) {
     const bool of_table = std::ranges::any_of(tables, [](const Table& table) { return table.patient.has_value(); });
     const bool objects = reader() == Reader::dicom;
@@ -206,9 +206,9 @@ class SelectedDataset final : public ForwardingDataset {
     std::vector<std::string> columns;
     for (const auto& [column, values] : where) columns.push_back(printable(column));
     if (chosen.empty())
-      throw FormatError(fmt::format("none of {} samples has the values asked for of {}; expected some", samples_.size(),
+      throw FormatError(fmt::format("none of {} samples has the requested values of {}; expected some", samples_.size(),
                                     join(columns)));
-    notes_.push_back(fmt::format("{} of {} samples are chosen by {}", chosen.size(), samples_.size(), join(columns)));
+    notes_.push_back(fmt::format("{} of {} samples are selected by {}", chosen.size(), samples_.size(), join(columns)));
     keep(chosen);
   }
 

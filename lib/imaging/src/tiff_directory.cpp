@@ -183,7 +183,7 @@ void set_extra_samples(TiffDirectory& directory, const std::vector<std::uint64_t
   }
   if (!known)
     throw UnsupportedError(
-        fmt::format("TIFF has {} samples per pixel, {} of them said to be extra, in photometric {}; "
+        fmt::format("TIFF has {} samples per pixel, {} of them marked as extra, in photometric {}; "
                     "supported are the {} of its colours, and an alpha",
                     directory.samples, extra.size(), directory.photometric, base));
   directory.premultiplied = directory.colour == TiffColour::rgb && first_alpha && extra[0] == kAssociated;

@@ -9,7 +9,7 @@
 namespace shiftnorm::metrics {
 namespace {
 
-/// From the skewness of the jackknife; 0 where it tells none.
+/// From the skewness of the jackknife; 0 where there is none.
 double acceleration_of(std::span<const double> jackknife) {
   if (jackknife.size() < 2) return 0;
   const double mean = std::accumulate(jackknife.begin(), jackknife.end(), 0.0) / static_cast<double>(jackknife.size());

@@ -73,7 +73,7 @@ bool usable(const Predictions& data) {
          std::ranges::none_of(data.probabilities, [](double p) { return std::isnan(p); });
 }
 
-/// The quantile for an interval: Student's t, since few positives tell little of the variance. of_positives and
+/// The quantile for an interval: Student's t, since few positives say little about the variance. of_positives and
 /// of_negatives: their shares of it. Source  Satterthwaite 1946.
 double quantile_of(double of_positives, double positives, double of_negatives, double negatives, double level) {
   const double all = of_positives + of_negatives;
@@ -142,7 +142,7 @@ DeLongDifference delong_paired(const Placements& first, const Placements& second
   out.interval = {out.difference - half, out.difference + half};
   out.by_score = error == 0;
   if (out.by_score) {
-    // Both rankings are perfect, or as bad as can be: what each of them may be by itself.
+    // Both rankings are perfect, or as bad as can be: what each of them may be on its own.
     out.interval =
         difference_of(first.auroc, delong(first, level).interval, second.auroc, delong(second, level).interval, 0);
     error = (out.difference > 0 ? out.difference - out.interval.low : out.interval.high - out.difference) / z;

@@ -8,7 +8,7 @@
 namespace shiftnorm::metrics {
 namespace {
 
-/// Drawn images per cell [truth, predicted]; an image without a prediction stands in the column behind the last class.
+/// Drawn images per cell [truth, predicted]; an image without a prediction is in the column after the last class.
 struct Cells {
   std::size_t classes = 0;
   std::vector<double> count;
@@ -109,7 +109,7 @@ Score kappa_of(const Cells& cells, Weight weight) {
     guessed += guesses[c] = cells.guesses(c);
     truths[c] = cells.truths(c);
   }
-  if (guessed != cells.images) return {std::nullopt, "some images have outputs that are no numbers"};
+  if (guessed != cells.images) return {std::nullopt, "some images have outputs that are not numbers"};
   double observed = 0, expected = 0;
   for (std::size_t t = 0; t < cells.classes; ++t) {
     for (std::size_t g = 0; g < cells.classes; ++g) {
@@ -117,7 +117,7 @@ Score kappa_of(const Cells& cells, Weight weight) {
       expected += weight(t, g) * truths[t] * guesses[g] / cells.images;
     }
   }
-  if (expected == 0) return {std::nullopt, "one class alone was seen and predicted"};
+  if (expected == 0) return {std::nullopt, "only one class was seen and predicted"};
   return {1 - observed / expected, {}};
 }
 
@@ -160,7 +160,7 @@ Resampled top_k_accuracy(const Predictions& predictions) {
     bool numbers = true;
     for (std::size_t c = 0; c < classes; ++c) {
       numbers = numbers && !std::isnan(row[c]);
-      // Of equal probabilities the first class stands before, as in predicted().
+      // Of equal probabilities the first class comes first, as in predicted().
       if (row[c] > row[label] || (row[c] == row[label] && c < label)) ++before;
     }
     hit[i] = numbers && before < k ? 1 : 0;

@@ -43,15 +43,15 @@ IntervalEstimate of_auroc(const Placements& placements, double level) {
   return {out.interval, out.by_score ? "auroc-score" : "delong", {}};
 }
 
-/// Degrees of freedom of a mean of parts: what each is told from, less one.
+/// Degrees of freedom of a mean of parts: the number of units behind each, less one.
 double freedom_of(std::span<const double> evidence) {
   double sum = 0;
   for (const double units : evidence) sum += units - 1;
   return std::max(sum, 1.0);
 }
 
-/// A bounded score as a share, on the scale on which a share's spread does not hang on its size: so the interval stays
-/// in bounds, is skewed as it has to be, and can be corrected for bias by a shift.
+/// A bounded score as a share, on the scale on which a share's spread does not depend on its size: so the interval
+/// stays in bounds, is skewed as it has to be, and can be corrected for bias by a shift.
 Interval on_arcsine_scale(std::span<const double> values, double point, Range range, double freedom, double level) {
   const auto to = [&](double v) {
     return std::asin(std::sqrt(std::clamp((v - range.least) / (range.most - range.least), 0.0, 1.0)));
@@ -69,7 +69,7 @@ Interval on_arcsine_scale(std::span<const double> values, double point, Range ra
 
 /// All resamples score alike: the score as it is, give or take what so few images cannot have shown.
 IntervalEstimate of_constant(double point, Range range, std::span<const double> evidence, double level) {
-  if (!range.bounded()) return none("all resamples score alike: these images do not tell how the score varies");
+  if (!range.bounded()) return none("all resamples score alike: these images do not show how the score varies");
   const double unseen = unseen_share(evidence, level) * (range.most - range.least);
   return {Interval{std::max(range.least, point - unseen), std::min(range.most, point + unseen)}, "wilson", {}};
 }
@@ -95,7 +95,7 @@ IntervalEstimate confidence_interval(const Resampled& statistic, std::size_t ima
   const Score all = statistic(std::vector<std::uint32_t>(images, 1));
   if (!all.value || !std::isfinite(*all.value)) return none(all.value ? "the score is not finite" : all.reason);
   const double point = *all.value;
-  if (units.units < 2) return none(fmt::format("one {} does not tell how the score varies", units.noun()));
+  if (units.units < 2) return none(fmt::format("one {} does not show how the score varies", units.noun()));
   if (!statistic.hits.empty())
     return {wilson_interval(point, worth_of(statistic.hits, point, units), options.level), "wilson", {}};
   if (statistic.placements && units.separate()) return of_auroc(*statistic.placements, options.level);

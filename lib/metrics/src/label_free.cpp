@@ -102,7 +102,7 @@ Score dispersion(const Rows& rows, std::span<const std::size_t> guesses, std::si
     throw ShapeError(fmt::format("dispersion: {} predicted classes; expected one below {} for each of {} rows",
                                  guesses.size(), classes, rows.images()));
   const std::size_t width = rows.classes(), usable = rows.usable();
-  if (classes < 2) return {std::nullopt, "there is one class alone"};
+  if (classes < 2) return {std::nullopt, "there is only one class"};
   if (usable == 0) return {std::nullopt, kUnusable};
   std::vector<double> all(width, 0.0), sums(classes * width, 0.0), counts(classes, 0.0);
   for (std::size_t i = 0; i < rows.images(); ++i) {
@@ -177,7 +177,7 @@ Shares bbse_shares(const Predictions& source, const Rows& target) {
   for (std::size_t j = 0; j < n; ++j)
     for (std::size_t k = 0; k < n; ++k) confusion[j * n + k] /= seen[k];
   auto shares = solved(confusion, predicted_shares(target));
-  if (!shares) return {std::nullopt, "classes of the source are predicted too much alike to be told apart"};
+  if (!shares) return {std::nullopt, "classes of the source are predicted too much alike to be separated"};
   for (double& share : *shares) share = std::max(share, 0.0);
   const double total = std::accumulate(shares->begin(), shares->end(), 0.0);
   for (double& share : *shares) share /= total;  // columns of C sum to 1, and so do the shares before the cut

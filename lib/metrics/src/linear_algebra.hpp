@@ -6,7 +6,7 @@
 
 #include "shiftnorm/metrics/label_free.hpp"
 
-/// What Eigen does for this room; no other file sees it (decision 0048).
+/// What Eigen does for this module; no other file sees it (decision 0048).
 namespace shiftnorm::metrics {
 
 /// Of the matrix of all usable rows; relative error below 1e-10. Memory: a few thousand rows at a time.

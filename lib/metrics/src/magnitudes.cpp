@@ -17,7 +17,7 @@ double quantile_at(const Magnitudes& data, double factor, double q) {
 
 /// The least multiple of the terms from which the sum seen, or more, comes often enough.
 double least_factor(const Magnitudes& data, double level) {
-  constexpr int kSteps = 30;  // halvings: far below what a thousand resamples tell
+  constexpr int kSteps = 30;  // halvings: far below what a thousand resamples resolve
   const double seen = data.sum(), tail = (1 + level) / 2;
   if (quantile_at(data, 0, tail) >= seen) return 0;
   double low = 0, high = 1;

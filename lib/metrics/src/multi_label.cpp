@@ -52,7 +52,7 @@ Finding finding(const MultiLabel& data, std::int64_t output) {
     const std::size_t at = i * width + static_cast<std::size_t>(output);
     const std::int8_t label = data.labels[at];
     if (label < -1 || label > 1)
-      throw ShapeError(fmt::format("findings: image {} has label {}; expected 0, 1 or -1 for not known", i, label));
+      throw ShapeError(fmt::format("findings: image {} has label {}; expected 0, 1 or -1 for unknown", i, label));
     if (label < 0) continue;
     out.images.push_back(i);
     out.predictions.labels.push_back(label);

@@ -13,7 +13,7 @@
 namespace shiftnorm::metrics {
 namespace {
 
-/// Which closed form tells the difference, if any: one of images that are separate evidence.
+/// Which closed form gives the difference, if any: one of images that are separate evidence.
 enum class Closed { none, shares, aurocs };
 
 Closed closed_of(const Resampled& a, const Resampled& b, const Units& units) {
@@ -78,7 +78,7 @@ double p_of(std::span<const double> sorted) {
 /// All resamples differ alike: what the images that could differ otherwise, and were not seen, may be worth.
 IntervalEstimate of_constant(double difference, Range range, std::span<const double> evidence, double level) {
   if (!range.bounded())
-    return {std::nullopt, {}, "all resamples differ alike: these images do not tell how the difference varies"};
+    return {std::nullopt, {}, "all resamples differ alike: these images do not show how the difference varies"};
   const double width = range.most - range.least, unseen = unseen_share(evidence, level) * width;
   return {Interval{std::max(-width, difference - unseen), std::min(width, difference + unseen)}, "wilson", {}};
 }
@@ -96,7 +96,7 @@ void fill_magnitudes(PairedEstimate& out, const Pairs& pairs, double level) {
 void fill_bootstrap(PairedEstimate& out, const Resampled& a, const Resampled& b, const Units& units,
                     const Bootstrap& options) {
   if (units.units < 2) {
-    out.interval.reason = fmt::format("one {} does not tell how the difference varies", units.noun());
+    out.interval.reason = fmt::format("one {} does not show how the difference varies", units.noun());
     return;
   }
   // Either may need what the other does not: a class that only one of them predicts.
@@ -123,7 +123,7 @@ void fill_bootstrap(PairedEstimate& out, const Resampled& a, const Resampled& b,
       if (!x.value || !y.value) return {std::nullopt, x.value ? y.reason : x.reason};
       return {*y.value - *x.value, {}};
     };
-    // Percentiles, bounded or not: a difference is no share.
+    // Percentiles, bounded or not: a difference is not a share.
     out.interval = interval_of_values(values, *out.difference, {difference, Range{-kInfinity, kInfinity}}, units,
                                       evidence, options);
   }

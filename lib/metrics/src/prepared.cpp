@@ -53,7 +53,7 @@ std::string not_probabilities(const Predictions& predictions) {
     ++images;
   }
   if (images == 0) return {};
-  return fmt::format("{} of {} images have outputs that are no probabilities (NaN, or outside 0 to 1)", images,
+  return fmt::format("{} of {} images have outputs that are not probabilities (NaN, or outside 0 to 1)", images,
                      predictions.images());
 }
 

@@ -41,7 +41,7 @@ Ranking ranking_of(const Predictions& predictions, std::size_t c) {
   return ranking;
 }
 
-/// Whether a score of one class against the rest hangs on how many images each has.
+/// Whether a score of one class against the rest depends on how many images each has.
 enum class Mixture { counts, does_not_count };
 
 /// The mean of a one-against-rest metric over the classes that have images, if there are two; of two, the second alone.
@@ -50,7 +50,7 @@ Resampled over_classes(const Predictions& predictions) {
   check(predictions);
   if (predictions.classes < 2) return undefined("one class only");
   if (std::ranges::any_of(predictions.probabilities, [](double p) { return std::isnan(p); }))
-    return undefined("some images have outputs that are no numbers");
+    return undefined("some images have outputs that are not numbers");
   if (predictions.images() == 0) return undefined(kNoImages);
   std::vector<std::vector<std::uint32_t>> groups = images_of_classes(predictions);
   if (groups.size() < 2) return undefined("no class with images of it and images of others");

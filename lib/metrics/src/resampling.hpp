@@ -45,7 +45,7 @@ struct Drawing {
 /// The statistic with each unit left out, where that is defined.
 [[nodiscard]] std::vector<double> jackknife(const Resampled& statistic, const Units& units);
 
-/// How many units each part of the statistic is told from.
+/// How many units each part of the statistic is estimated from.
 [[nodiscard]] std::vector<double> evidence_of(const Resampled& statistic, const Drawing& drawing, const Units& units);
 
 /// From the resampled scores: BCa where `options` ask for it and it exists; else on the scale of a share where the

@@ -67,7 +67,7 @@ std::optional<Piece> Association::next() {
     }
     link_->progress.check();  // it may be us who closed the connection
     if (read == DUL_PEERABORTEDASSOCIATION || read == DUL_NETWORKCLOSED)
-      throw PeerError("peer: broke off the association; expected it to last until everything was said");
+      throw PeerError("peer: aborted the association; expected it to last until the end");
     if (!(read == DUL_PDATAPDUARRIVED) || DUL_NextPDV(dul, &pdv).bad())
       throw PeerError("peer: sent what cannot be read, or stopped in the middle; expected DICOM messages");
   }

@@ -36,7 +36,7 @@ struct Piece {
 };
 
 /// An open association; broken off by its destructor unless it was released.
-/// Errors  PeerError: the peer breaks off, is silent for longer than the timeout, or sends what is no DICOM;
+/// Errors  PeerError: the peer breaks off, is silent for longer than the timeout, or sends what is not DICOM;
 /// Interrupted.
 class Association {
  public:

@@ -25,7 +25,7 @@ std::optional<std::int64_t> count_of(const Elements& answer, Tag tag) {
 
 std::string uid_of(const Elements& answer, Tag tag) {
   std::string uid = text_of(answer, tag);
-  if (!is_uid(uid)) throw PeerError("peer: answers a query with a UID that is none; expected digits and dots");
+  if (!is_uid(uid)) throw PeerError("peer: answers a query with an invalid UID; expected digits and dots");
   return uid;
 }
 
@@ -68,8 +68,8 @@ std::uint16_t Finder::ask(std::string_view level, Elements keys, const std::func
   request(association_, context_, Command::find_request, kStudyRootFind, {}, keys);
   for (;;) {
     const auto message = receive(association_);
-    if (!message) throw PeerError("peer: parted in the middle of its answers; expected all of them");
-    if (message->command() != Command::find_response) throw PeerError("peer: answers something else than a query");
+    if (!message) throw PeerError("peer: closed the connection in the middle of its answers; expected all of them");
+    if (message->command() != Command::find_response) throw PeerError("peer: answers something other than a query");
     if (!is_pending(message->status())) {
       skip_data(association_, *message);
       return message->status();

@@ -13,21 +13,21 @@
 
 namespace shiftnorm::pacs {
 
-/// A study or series that meets the query. `objects`: how many it holds, where the archive tells.
+/// A study or series that meets the query. `objects`: how many it has, where the archive says.
 struct Found {
   std::string uid, modality;
   std::optional<std::int64_t> objects;
 };
 
 /// C-FIND in the study root on one association.
-/// Errors  as Association; PeerError if the peer offers no such service, refuses, or answers with what is no UID.
+/// Errors  as Association; PeerError if the peer offers no such service, refuses, or answers with what is not a UID.
 class Finder {
  public:
   Finder(const Network& network, const Query& query);
 
   [[nodiscard]] std::vector<Found> studies();
   [[nodiscard]] std::vector<Found> series(const std::string& study);
-  /// Empty if the peer does not answer at this level, without classes if it cannot tell them: Orthanc looks into each
+  /// Empty if the peer does not answer at this level, without classes if it does not give them: Orthanc looks into each
   /// object for its class, and refuses the whole query over one that it has lost.
   [[nodiscard]] std::vector<Instance> instances(const std::string& study, const std::string& series);
   void close() { association_.release(); }

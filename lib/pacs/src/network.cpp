@@ -78,7 +78,7 @@ sockaddr_in facing(const Peer& peer) {
   socklen_t size = sizeof ours;
   if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&there), sizeof there) != 0 ||
       ::getsockname(probe.get(), reinterpret_cast<sockaddr*>(&ours), &size) != 0)
-    throw MachineError(fmt::format("peer: no way to its network: {}", std::strerror(errno)));
+    throw MachineError(fmt::format("peer: its network is unreachable: {}", std::strerror(errno)));
   return ours;
 }
 
@@ -130,7 +130,7 @@ std::unique_ptr<DcmTransportLayer> secure_layer(const Tls& tls, Stopper& stopper
 
 std::string rejection(T_ASC_Parameters* params) {
   T_ASC_RejectParameters why{};
-  if (ASC_getRejectParameters(params, &why).bad()) return "for no reason that it tells";
+  if (ASC_getRejectParameters(params, &why).bad()) return "without giving a reason";
   switch (why.reason) {
     case ASC_REASON_SU_CALLINGAETITLENOTRECOGNIZED: return "our AE title is not one that it serves";
     case ASC_REASON_SU_CALLEDAETITLENOTRECOGNIZED: return "it has another AE title";
@@ -141,7 +141,7 @@ std::string rejection(T_ASC_Parameters* params) {
     case ASC_REASON_SP_ACSE_NOREASON:
     case ASC_REASON_SP_ACSE_PROTOCOLVERSIONNOTSUPPORTED: break;
   }
-  return "for no reason that it tells";
+  return "without giving a reason";
 }
 
 [[noreturn]] void no_association(const OFCondition& condition, T_ASC_Parameters* params, const Link& link) {
@@ -204,7 +204,7 @@ void Network::open(bool acceptor) {
   if (made.bad()) throw MachineError("network: DCMTK cannot start; expected free sockets");
   network_.reset(network);
   if (ASC_setTransportLayer(network, layer_.get(), 0).bad())
-    throw MachineError("network: DCMTK takes no sockets of ours");
+    throw MachineError("network: DCMTK does not take our sockets");
 }
 
 void Network::listen(std::uint16_t port) {

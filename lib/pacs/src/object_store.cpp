@@ -86,7 +86,7 @@ std::int64_t ObjectStore::count(const std::string& series) const {
 void ObjectStore::spend(std::uint64_t bytes) {
   if (most_bytes_ != 0 && bytes > most_bytes_ - std::min(used_, most_bytes_))
     throw MachineError(fmt::format(
-        "--max-disk: the next object does not fit into {} bytes; expected more (the same command goes on then)",
+        "--max-disk: the next object does not fit into {} bytes; expected more (the same command then continues)",
         most_bytes_));
   used_ += bytes;
 }

@@ -24,13 +24,13 @@ std::string parse_title(std::string_view text) {
 Peer parse_peer(std::string_view text) {
   const std::size_t at = text.rfind('@'), colon = text.rfind(':');
   if (at == std::string_view::npos || colon == std::string_view::npos || colon < at || colon == at + 1)
-    throw ConfigError("is no address of an archive; expected AET@HOST:PORT, such as ORTHANC@pacs.example:4242");
+    throw ConfigError("is not the address of an archive; expected AET@HOST:PORT, such as ORTHANC@pacs.example:4242");
   Peer peer;
   peer.title = parse_title(text.substr(0, at));
   peer.host = text.substr(at + 1, colon - at - 1);
   const std::string_view port = text.substr(colon + 1);
   if (!parse_whole(port, peer.port) || peer.port == 0)
-    throw ConfigError("the port is no number from 1 to 65535; expected AET@HOST:PORT");
+    throw ConfigError("the port is not a number from 1 to 65535; expected AET@HOST:PORT");
   return peer;
 }
 

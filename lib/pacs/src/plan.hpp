@@ -21,11 +21,11 @@ inline constexpr std::size_t kMostContexts = 128;
 /// Every transfer syntax in which objects are taken; those that no object is kept in cost a context, nothing else.
 [[nodiscard]] std::span<const std::string_view> storage_syntaxes();
 
-/// Storage SOP classes that objects of a modality use, for archives that do not tell; all usual ones for a modality
+/// Storage SOP classes that objects of a modality use, for archives that do not say; all usual ones for a modality
 /// that is not in the table.
 [[nodiscard]] std::vector<std::string> classes_of_modality(std::string_view modality);
 
-/// An object of the archive. The class is empty where the archive does not tell it.
+/// An object of the archive. The class is empty where the archive does not give it.
 struct Instance {
   std::string uid, sop_class;
 };
@@ -41,7 +41,7 @@ struct Retrieval {
 [[nodiscard]] std::size_t classes_per_association();
 
 /// Requests for a series, each with no more classes than one association has room for.
-/// `wanted`: what is missing of it; `whole`: that is all of it; `fallback`: classes of objects that do not tell theirs.
+/// `wanted`: what is missing of it; `whole`: that is all of it; `fallback`: classes of objects without a known one.
 [[nodiscard]] std::vector<Retrieval> retrievals_of(std::string_view study, std::string_view series,
                                                    std::span<const Instance> wanted, bool whole,
                                                    const std::vector<std::string>& fallback);

@@ -22,7 +22,7 @@ struct Study {
 struct Job {
   const Found* series = nullptr;
   std::string id;
-  std::set<std::string> expected;  ///< empty: the archive does not tell
+  std::set<std::string> expected;  ///< empty: the archive does not say
   std::set<std::string> stored;
   std::size_t open = 0;  ///< requests that are still to be made
   std::int64_t already = 0, refused = 0;
@@ -129,7 +129,7 @@ class Pull {
     ++(result_.series.failed == failed_before ? result_.studies.received : result_.studies.failed);
   }
 
-  /// What is still to be asked for, from what the archive tells at the level of objects.
+  /// What is still to be asked for, from the archive's answers at the level of objects.
   std::vector<Retrieval> planned(const Study& study, std::vector<Job>& jobs, const ObjectStore& store) {
     Finder finder(network_, options_.query);
     std::vector<Retrieval> retrievals;
@@ -180,7 +180,7 @@ class Pull {
     result_.objects.received += received;
     result_.objects.already += job.already;
     if (job.refused > 0)
-      result_.notes.push_back(fmt::format("{} objects came that were not asked for; refused", job.refused));
+      result_.notes.push_back(fmt::format("{} objects arrived that were not requested; refused", job.refused));
     if (whole) {
       ++result_.series.received;
       state.complete(job.id, job.already + received);

@@ -20,7 +20,7 @@ namespace {
 constexpr std::uint64_t kLargest = std::uint64_t{1} << 30;
 
 [[noreturn]] void foreign() {
-  throw FormatError("pull.state: is not what this program writes; expected it taken away, or another --out");
+  throw FormatError("pull.state: was not written by this program; expected it removed, or another --out");
 }
 
 [[noreturn]] void fail(std::string_view what) {
@@ -38,8 +38,8 @@ PullState::PullState(const std::filesystem::path& folder, const ProjectKey& key)
   if (fd_ < 0) fail("cannot be opened");
   try {
     if (::flock(fd_, LOCK_EX | LOCK_NB) != 0)
-      throw ConfigError("pull.state: another pull is at work in this folder; expected one at a time");
-    // The key's id tells keys apart and nothing about them.
+      throw ConfigError("pull.state: another pull is running in this folder; expected one at a time");
+    // The key's id distinguishes keys and reveals nothing about them.
     const std::string head = fmt::format("shiftnorm-pull 1 {}\n", key.id("key", ""));
     const std::vector<std::byte> bytes = read_file(file, kLargest);
     std::string_view text = as_text(bytes);

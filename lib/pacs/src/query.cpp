@@ -48,7 +48,7 @@ constexpr std::array kKeys{
     QueryKey{"StudyInstanceUID", 0x0020000D, study, uid},
     QueryKey{"StudyTime", 0x00080030, study, time},
 };
-static_assert(std::ranges::is_sorted(kKeys, {}, &QueryKey::keyword), "the nearest key is told from a sorted list");
+static_assert(std::ranges::is_sorted(kKeys, {}, &QueryKey::keyword), "the nearest key is found in a sorted list");
 
 std::string number_form(const QueryKey& key) { return fmt::format("{:04x},{:04x}", key.tag >> 16, key.tag & 0xFFFF); }
 
@@ -60,7 +60,7 @@ const QueryKey& find_key(std::string_view name) {
     keywords.emplace_back(key.keyword);
   }
   const std::string near = nearest(name, keywords);
-  throw ConfigError(fmt::format("{}: is no key of a query{}; expected one of {}", printable(name, 40),
+  throw ConfigError(fmt::format("{}: is not a query key{}; expected one of {}", printable(name, 40),
                                 near.empty() ? "" : fmt::format(" (nearest is '{}')", near),
                                 join(keywords, keywords.size())));
 }

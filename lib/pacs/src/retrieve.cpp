@@ -69,7 +69,7 @@ Outcome get(Association& association, const Retrieval& retrieval, Intake& intake
   request(association, context, Command::get_request, kStudyRootGet, {}, identifier_of(retrieval));
   for (;;) {
     const auto message = receive(association);
-    if (!message) throw PeerError("peer: parted while it was sending; expected the end of its answer");
+    if (!message) throw PeerError("peer: closed the connection while it was sending; expected the end of its answer");
     if (message->command() != Command::get_response) {
       intake.serve(association, *message);
       continue;
@@ -114,8 +114,8 @@ Outcome Mover::move(Association& association, const Retrieval& retrieval, Intake
     bool busy = serve_visitors(intake);
     if (!busy && association.ready()) {
       const auto message = receive(association);
-      if (!message) throw PeerError("peer: parted while it was sending; expected the end of its answer");
-      if (message->command() != Command::move_response) throw PeerError("peer: answers something else than a C-MOVE");
+      if (!message) throw PeerError("peer: closed the connection while it was sending; expected the end of its answer");
+      if (message->command() != Command::move_response) throw PeerError("peer: answers something other than a C-MOVE");
       skip_data(association, *message);
       if (!is_pending(message->status())) {
         serve_visitors(intake);
@@ -130,9 +130,9 @@ Outcome Mover::move(Association& association, const Retrieval& retrieval, Intake
     const auto now = std::chrono::steady_clock::now();
     if (busy) last = now;
     if (now - last > std::chrono::seconds(link_.timeout_seconds))
-      throw PeerError(fmt::format(
-          "peer: sends nothing for {} s; expected that it knows our AE title with this machine and --move-port",
-          link_.timeout_seconds));
+      throw PeerError(
+          fmt::format("peer: has sent nothing for {} s; expected it to know our AE title, this machine and --move-port",
+                      link_.timeout_seconds));
   }
 }
 

@@ -26,7 +26,7 @@ std::optional<Counts> counts_of(const View& view, const ModeReport& mode) {
   const std::size_t images = view.results.ids.size();
   if (images == 0 || mode.probabilities.empty() || mode.probabilities.size() % images != 0) return std::nullopt;
   const std::size_t classes = mode.probabilities.size() / images;
-  // Several findings of an image are no class that it belongs to.
+  // Several findings of an image are not a class that it belongs to.
   const bool one_each = std::ranges::any_of(view.results.labels, [](std::int32_t label) { return label >= 0; });
   if (classes < 2 || (view.labelled > 0 && !one_each)) return std::nullopt;
   Counts counts{std::vector<std::int64_t>(classes), std::vector<std::int64_t>(classes)};

@@ -29,7 +29,7 @@ std::string cell(const MetricResult& result) {
   return text;
 }
 
-/// Below a table: why a "-" stands there, or a score without an interval. Each reason once.
+/// Below a table: why there is a "-", or a score without an interval. Each reason once.
 void add_reasons(const std::vector<MetricResult>& metrics, std::vector<std::string>& lines) {
   for (const MetricResult& result : metrics) {
     const std::string& why = result.score.value ? result.reason : result.score.reason;
@@ -43,7 +43,7 @@ std::string heading(std::string_view metric) { return fmt::format("{}{}", metric
 
 using Row = std::vector<std::string>;
 
-/// What both a mode and one of its domains tell.
+/// What both a mode and one of its domains report.
 template <class Report>
 void add_scores(const Report& report, bool labelled, bool known, Row& row) {
   if (labelled) {
@@ -89,7 +89,7 @@ std::string table_of(const RunResults& results) {
   if (results.modes.empty()) return {};
   if (!results.maps.empty())
     return fmt::format(
-        "the network gives {} for each image and no vector of class scores: the outputs of {} modes are not scored.\n"
+        "the network gives {} for each image, not a vector of class scores: the outputs of {} modes are not scored.\n"
         "What was measured is in the statistics and exports; evaluate --outputs FILE.safetensors writes the outputs.\n",
         results.maps, results.modes.size());
   std::vector<Row> rows(1, {"mode"});

@@ -118,7 +118,7 @@ std::string data_html(const DataReport& data) {
                   fmt::format("After the preprocessing <b>{}</b>.", html(data.preprocess)),
                   histograms(data.after, "after"));
   main += section("Counts", "", tallies(data));
-  main += section("Pictures", "They were asked for: this page holds pixels of the data.", thumbnails(data));
+  main += section("Pictures", "Requested explicitly: this page contains pixels of the data.", thumbnails(data));
   main += section("Bad files", "They would be left out, and count towards --max-bad.", files(data.bad, "Bad files"));
   main += section("Skipped files", "Left out on purpose: nothing in them is an image for a network.",
                   files(data.skipped_files, "Skipped files"));

@@ -18,7 +18,7 @@ using results::ModeReport;
 constexpr double kWidth = 340, kRow = 38, kTop = 4, kAxis = 24, kMargin = 4;
 constexpr std::size_t kNameCharacters = 24;
 
-/// "better", "worse" or "not shown to differ": the words beside a difference, so that nothing hangs on colour.
+/// "better", "worse" or "not shown to differ": the words beside a difference, so that nothing depends on colour.
 std::string_view judged(const View& view, const Comparison& c) {
   if (!shows_difference(view, c)) return "no difference shown";
   return (c.difference > 0) == results::higher_is_better(c.metric) ? "better" : "worse";

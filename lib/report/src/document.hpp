@@ -5,7 +5,7 @@
 
 namespace shiftnorm::report {
 
-/// A whole page around `header` and `main`, which are HTML. The browser is told to fetch nothing and to run our script
+/// A whole page around `header` and `main`, which are HTML. The browser must load nothing and run only our script
 /// only: a second lock behind the escaping. `title` and `version` are plain text.
 [[nodiscard]] std::string document(std::string_view title, std::string_view header, std::string_view main,
                                    std::string_view version);

@@ -8,7 +8,7 @@ namespace shiftnorm::report {
 /// A picture with the numbers it is drawn from, for those who cannot see it or want to copy them.
 struct Figure {
   std::string file;     ///< name of its file without extension, and its id on the page: "reliability-adabn"
-  std::string caption;  ///< plain text, as `note`, which stands smaller beside it
+  std::string caption;  ///< plain text, as `note`, which is smaller beside it
   std::string note;
   std::string svg;      ///< from Svg::finish()
   std::string numbers;  ///< thead and tbody of a table, HTML; empty: the page shows them elsewhere

@@ -17,9 +17,9 @@ namespace {
 
 constexpr double kRow = 22, kLeast = 46, kMost = 90, kMargin = 4, kLetter = 7.2, kGap = 8;
 constexpr std::size_t kNameCharacters = 26, kHeadCharacters = 13;
-// Names of columns that are no longer stand level, others upright.
+// Column names that are no longer than this are horizontal, others vertical.
 constexpr std::size_t kLevelCharacters = 5;
-// Beyond this a map is a wall: its rows stand in the table alone.
+// Beyond this a map is unreadable: its rows are only in the table.
 constexpr std::size_t kMostRows = 400;
 
 /// How strong the weakest and the strongest colour are: on all of them ink is readable, 4.3 to 1 or more in the dark.
@@ -67,7 +67,7 @@ std::size_t longest(const std::vector<std::string>& names, std::size_t most) {
   return std::min(length, most);
 }
 
-/// Where things stand in a picture.
+/// Where things are in a picture.
 struct Layout {
   explicit Layout(const HeatMap& map) {
     const std::size_t head_letters = longest(map.columns, kHeadCharacters);

@@ -67,11 +67,11 @@ std::string verdict_section(const View& view) {
   const results::Verdict said = verdict(view);
   const auto& told = view.results.recommendation;
   std::string headline = said.because.front();
-  // Where labels cannot answer, what was told without them is the verdict.
+  // Where labels cannot answer, the recommendation without them is the verdict.
   if (view.labelled == 0 && told)
     headline = told->mode
                    ? fmt::format("Recommended without labels: {} (confidence: {}).", *told->mode, told->confidence)
-                   : "Which mode is better cannot be told: there are no labels, and the outputs do not say.";
+                   : "Which mode is better cannot be determined: there are no labels, and the outputs do not say.";
   std::vector<std::string> because = said.because;
   if (headline == because.front()) because.erase(because.begin());
   const std::string by_labels = answer("By the labels", said.mode, said.confidence, because);
@@ -110,7 +110,8 @@ std::string results_sections(const View& view) {
          section("Domains",
                  "Each image was measured with its own domain, and evaluated under that domain's statistics.",
                  domains_table(view)) +
-         section("Subgroups", "The same images by what else is known of them; small groups have wide intervals.",
+         section("Subgroups",
+                 "The same images split by what else is known about them; small groups have wide intervals.",
                  subgroups_table(view)) +
          section("Findings", "Each over the images of which it is known; the scores above are means over findings.",
                  findings_table(view)) +
@@ -133,7 +134,8 @@ std::string results_sections(const View& view) {
                      grey,
                  figures_html(roc_figures(view), "small")) +
          section("Reliability",
-                 "Accuracy (vertical, %) against confidence; on the dashed line the network is as right as it is sure. "
+                 "Accuracy (vertical, %) against confidence; on the dashed line the network is as often right as it is "
+                 "confident. "
                  "Below, how many images have that confidence.",
                  figures_html(reliability_figures(view), "small"));
 }
@@ -144,12 +146,14 @@ std::string statistics_sections(const View& view) {
                  "above 1: "
                  "the variance grew.",
                  figures_html(drift_figures(view), "wide")) +
-         section("Enough images?",
-                 fmt::format("How far each layer's statistics may be off for want of images, in standard deviations "
-                             "(vertical, each line is ten times the one below). Below {:g}, the dashed line, a layer "
-                             "counts as settled. The grey line is the shift itself: an error near it has drowned it.",
-                             stats::kSettled),
-                 figures_html(settling_figures(view), "wide"));
+         section(
+             "Enough images?",
+             fmt::format(
+                 "How far each layer's statistics may be off because there are too few images, in standard deviations "
+                 "(vertical, each line is ten times the one below). Below {:g}, the dashed line, a layer "
+                 "counts as settled. The grey line is the shift itself: an error close to it swamps it.",
+                 stats::kSettled),
+             figures_html(settling_figures(view), "wide"));
 }
 
 }  // namespace
@@ -161,7 +165,7 @@ std::string report_html(const results::RunResults& run) {
                   "Confidence is the largest probability of an image. Images per second count the adapting or "
                   "evaluating stage alone.",
                   cost_table(view));
-  main += section("Bad images", "They could not be read, and are in no number above.", bad_images(view));
+  main += section("Bad images", "They could not be read and are not counted in any number above.", bad_images(view));
   main += section("Provenance", "", provenance(view));
   main += section("To repeat this run", "", repetition(view));
   return document(run.name + ": shiftnorm report", header(view), main, run.program_version);

@@ -37,7 +37,7 @@ using results::View;
 
 [[nodiscard]] std::string style_sheet();
 [[nodiscard]] std::string_view script();
-/// What pictures need of it when they stand alone, in light colours.
+/// What pictures need of it when they are separate files, in light colours.
 [[nodiscard]] std::string picture_style();
 
 }  // namespace shiftnorm::report

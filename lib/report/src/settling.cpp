@@ -44,7 +44,7 @@ Decades decades_of(const Settling& settling) {
 
 std::string said(const Settling& settling) {
   const LayerSettling* worst = settling.worst();
-  if (worst == nullptr || !std::isfinite(worst->error)) return "cannot be told";
+  if (worst == nullptr || !std::isfinite(worst->error)) return "unknown";
   return fmt::format("{}: {:.3g} in {}", settling.settled() ? "settled" : "not settled", worst->error, worst->name);
 }
 

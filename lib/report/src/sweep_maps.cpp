@@ -28,7 +28,7 @@ HeatMap empty_map(const SweepView& view, std::string title, bool differences) {
   return map;
 }
 
-/// Rows x columns under one mode; cells that stand for all columns fill their row.
+/// Rows x columns under one mode; cells for all columns fill their row.
 HeatMap crossed(const SweepView& view, const SweepPart& part, const std::string& mode, Value value, bool differences) {
   HeatMap map = empty_map(view, mode, differences);
   map.column_title = view.columns->title;

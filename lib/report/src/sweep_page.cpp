@@ -104,7 +104,7 @@ std::string sweep_html(const SweepReport& sweep) {
   std::string main = sweep_verdict(view);
   main += section("Means",
                   "Over all runs that are finished" +
-                      std::string(view.labelled ? "; runs without a shift stand apart." : ".") +
+                      std::string(view.labelled ? "; runs without a shift are kept apart." : ".") +
                       " Click a heading to sort.",
                   means_table(view));
   if (view.rows != nullptr)
@@ -127,7 +127,7 @@ std::string sweep_html(const SweepReport& sweep) {
               "How the recommendation, which sees no label, fares against the labels. Regret: by how much the best of "
               "the modes that it may name is better than the one it named, or than always taking the same one.",
               regret_table(view) + errors_table(view));
-  main += section("Runs", "Each has a page of its own." + std::string(view.labelled ? " Bold: the best mode." : ""),
+  main += section("Runs", "Each has its own page." + std::string(view.labelled ? " Bold: the best mode." : ""),
                   runs_table(view));
   main += section("Provenance", "", sweep_provenance(view));
   main += section("To repeat this sweep", "", sweep_repetition(view));

@@ -59,7 +59,7 @@ std::string mode_cells(const SweepView& view, const Cells& cells) {
   return out;
 }
 
-/// What tells runs apart, as columns of a table.
+/// What distinguishes runs, as columns of a table.
 struct RunColumn {
   std::string title;
   bool numeric = false;

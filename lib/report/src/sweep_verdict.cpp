@@ -12,7 +12,7 @@ namespace {
 
 using Cells = std::vector<const SweepCell*>;
 
-const std::string kNoLabels = "The images have no labels: which mode is better cannot be told here.";
+const std::string kNoLabels = "The images have no labels: which mode is better cannot be determined here.";
 
 std::string runs_of(std::size_t count) { return count_text(static_cast<std::int64_t>(count), "run"); }
 
@@ -137,7 +137,7 @@ std::string recommended(const SweepView& view) {
 }
 
 std::string headline_of(const SweepView& view) {
-  if (view.metric.empty()) return "No run is finished: nothing can be told yet.";
+  if (view.metric.empty()) return "No run has finished: nothing can be said yet.";
   if (!view.labelled) {
     const std::string said = recommended(view);
     return said.empty() ? kNoLabels : fmt::format("Recommended without labels: {}", said);

@@ -15,7 +15,7 @@ struct Factor {
   bool numeric = false;
 };
 
-/// One of the values of a factor; nothing: it stands for all of them (a clean image has no severity).
+/// One of the values of a factor; nothing: all of them (a clean image has no severity).
 using Place = std::optional<std::size_t>;
 
 /// Runs that belong together, such as those of one network.
@@ -50,12 +50,12 @@ class SweepView {
   /// "fog", "Prior images 16": a value of the rows in a sentence.
   [[nodiscard]] std::string row_words(std::size_t row) const;
   [[nodiscard]] std::string row_name(const SweepCell& cell) const;
-  [[nodiscard]] std::string column_name(const SweepCell& cell) const;  ///< empty where it stands for all
+  [[nodiscard]] std::string column_name(const SweepCell& cell) const;  ///< empty where it covers all
   [[nodiscard]] const SweepPart& part_of(const SweepCell& cell) const;
   [[nodiscard]] std::string seed_of(const SweepCell& cell) const;  ///< empty unless seeds vary
-  /// "fog 3, cifar_resnet20": what tells it from the others.
+  /// "fog 3, cifar_resnet20": what distinguishes it from the others.
   [[nodiscard]] std::string name_of(const SweepCell& cell) const;
-  /// No shift: such a run stands beside the means, not in them.
+  /// No shift: such a run is shown beside the means, not in them.
   [[nodiscard]] bool unshifted(const SweepCell& cell) const;
 
  private:
@@ -85,7 +85,7 @@ class SweepView {
 /// The mode with the best value; absent without values.
 [[nodiscard]] std::optional<std::string> best_mode(const SweepView& view, const std::vector<const SweepCell*>& cells);
 [[nodiscard]] std::vector<const SweepCell*> finished(const std::vector<const SweepCell*>& cells);
-/// Those of a part that stand in row `row` (and in its means: no unshifted ones, unless the row is theirs).
+/// Those of a part that are in row `row` (and in its means: no unshifted ones, unless the row is theirs).
 [[nodiscard]] std::vector<const SweepCell*> in_row(const SweepView& view, const SweepPart& part, std::size_t row);
 [[nodiscard]] std::vector<const SweepCell*> shifted(const SweepView& view, const std::vector<const SweepCell*>& cells);
 

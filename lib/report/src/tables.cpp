@@ -153,7 +153,7 @@ std::string cost_table(const View& view) {
         "<td data-v=\"{0:.17g}\">{1}</td><td data-v=\"{2:.17g}\">{3}</td><td data-v=\"{4:.17g}\">{5}</td></tr>\n",
         mode.adapt_seconds, seconds_text(mode.adapt_seconds), mode.evaluate_seconds,
         seconds_text(mode.evaluate_seconds), mode.images_per_second,
-        mode.images_per_second > 0 ? fmt::format("{:.1f}", mode.images_per_second) : "taken over");
+        mode.images_per_second > 0 ? fmt::format("{:.1f}", mode.images_per_second) : "reused");
     if (!mode.note.empty()) notes += fmt::format("<li><b>{}</b>: {}</li>\n", html(mode.mode.name), html(mode.note));
   }
   std::string out = boxed_table("numbers sortable untitled", "Confidence and time of each mode", rows + "</tbody>");

@@ -25,7 +25,7 @@ std::vector<std::string> without_scores(const View& view, const Judgement& judge
   const auto images = static_cast<std::int64_t>(view.results.ids.size());
   if (judged.finding == Finding::no_modes) return {"No mode was run."};
   if (judged.finding == Finding::no_labels)
-    return {fmt::format("{} no labels: which mode is better cannot be told here.",
+    return {fmt::format("{} no labels: which mode is better cannot be determined here.",
                         images == 1 ? "The 1 image has" : fmt::format("The {} images have", images)),
             "Mean confidence and entropy say how sure the network is, not how often it is right."};
   std::vector<std::string> lines{"No metric is defined for any mode, so none can be called better."};
@@ -34,7 +34,7 @@ std::vector<std::string> without_scores(const View& view, const Judgement& judge
   return lines;
 }
 
-/// Other modes whose accuracy the paired test cannot tell from the best one's.
+/// Other modes whose accuracy the paired test cannot distinguish from the best one's.
 std::optional<std::string> rivals(const View& view, const ModeReport& best) {
   // McNemar takes images for separate evidence, which those of one patient are not.
   if (view.results.clusters > 0 && view.results.clusters < view.labelled) return std::nullopt;
@@ -53,12 +53,12 @@ std::optional<std::string> rivals(const View& view, const ModeReport& best) {
   if (names.empty()) return std::nullopt;
   std::string list = names.front();
   for (std::size_t i = 1; i < names.size(); ++i) list += (i + 1 == names.size() ? " and " : ", ") + names[i];
-  return fmt::format("On these images {} cannot be told apart from {}.", best.mode.name, list);
+  return fmt::format("On these images {} cannot be distinguished from {}.", best.mode.name, list);
 }
 
 std::string correction(const View& view, const Comparison& c, std::size_t compared) {
   const bool shown = shows_difference(view, c);
-  if (!c.p) return shown ? "The interval of the difference leaves out 0." : "The interval of the difference holds 0.";
+  if (!c.p) return shown ? "The interval of the difference excludes 0." : "The interval of the difference contains 0.";
   return fmt::format("The difference is {}significant at {:g}{}.", shown ? "" : "not ", 1 - view.results.level,
                      compared > 1 ? fmt::format(", corrected for {} comparisons (Holm)", compared) : "");
 }
@@ -86,10 +86,8 @@ std::vector<std::string> reasons(const View& view, const ModeReport& best, const
   if (view.results.protocol == "transductive")
     lines.emplace_back("Transductive: the statistics were taken, without labels, from the images that are scored.");
   if (view.results.protocol == "held_out")
-    lines.push_back(
-        fmt::format("Held out: the statistics were taken from {} other images; nothing of a {} lies on both "
-                    "sides.",
-                    view.results.split->adapt_images, view.results.split->by));
+    lines.push_back(fmt::format("Held out: the statistics were taken from {} other images; no {} is on both sides.",
+                                view.results.split->adapt_images, view.results.split->by));
   if (view.results.protocol == "streaming")
     lines.push_back(
         fmt::format("Streaming: each batch of {} was predicted before it was measured.", view.results.stream_batch));

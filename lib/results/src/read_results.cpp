@@ -209,7 +209,7 @@ ModeReport mode_of(const Json& json) {
   }
   out.images_per_second = number_at(json, "images_per_second").value_or(0);
   if (const Json* reused = part(json, "taken_over"))
-    out.taken = {text_at(*reused, "adapt"), text_at(*reused, "evaluate")};
+    out.reused = {text_at(*reused, "adapt"), text_at(*reused, "evaluate")};
   out.note = text_at(json, "note");
   out.drift = drift_of(json);
   if (const Json* settling = part(json, "settling")) out.settling = read_settling(*settling);

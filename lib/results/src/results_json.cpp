@@ -20,7 +20,7 @@ Json score_json(const metrics::Score& score) {
   return Json::object({{"value", Json()}, {"reason", reason_of(score)}});
 }
 
-/// Of a metric or a comparison. `drawn` tells what resamples were free to change, where there were any.
+/// Of a metric or a comparison. `drawn` says what resamples were free to change, where there were any.
 template <class Result>
 void add_interval(Json& json, const Result& result) {
   json.set("low", result.interval ? Json(result.interval->low) : Json());
@@ -234,9 +234,9 @@ Json mode_json(const View& view, const ModeReport& report) {
   out.set("seconds", Json::object({{"adapt", report.adapt_seconds}, {"evaluate", report.evaluate_seconds}}));
   out.set("images_per_second",
           value_or_null(report.images_per_second > 0 ? std::optional(report.images_per_second) : std::nullopt));
-  if (!report.taken.adapt.empty() || !report.taken.evaluate.empty())
-    out.set("taken_over", Json::object({{"adapt", text_or_null(report.taken.adapt)},
-                                        {"evaluate", text_or_null(report.taken.evaluate)}}));
+  if (!report.reused.adapt.empty() || !report.reused.evaluate.empty())
+    out.set("taken_over", Json::object({{"adapt", text_or_null(report.reused.adapt)},
+                                        {"evaluate", text_or_null(report.reused.evaluate)}}));
   if (!report.note.empty()) out.set("note", report.note);
   if (!report.drift.empty()) out.set("drift", drift_json(report));
   if (!report.settling.layers.empty()) out.set("settling", settling_json(report.settling));
@@ -282,7 +282,7 @@ Json labels_json(const RunResults& run) {
                        {"ambiguous", counts.ambiguous}});
 }
 
-/// Which domains the data have; scores stand with the modes.
+/// Which domains the data have; scores are with the modes.
 Json domain_records_json(const RunResults& run) {
   if (run.domain_key.empty() || run.modes.empty()) return {};
   Json list = Json::array();

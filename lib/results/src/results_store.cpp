@@ -13,7 +13,7 @@ namespace {
 
 constexpr int kWaitMilliseconds = 60'000;
 constexpr std::int64_t kVersion = 1;
-constexpr std::int64_t kApplication = 0x53684e31;  // "ShN1": told from other SQLite files
+constexpr std::int64_t kApplication = 0x53684e31;  // "ShN1": distinguishes it from other SQLite files
 
 constexpr const char* kTables = R"(
 CREATE TABLE runs(
@@ -58,7 +58,7 @@ struct ResultsStore::State {
         throw MachineError(fmt::format("{}: another program keeps it locked; expected it free within {} s", name,
                                        kWaitMilliseconds / 1000));
       case SQLITE_READONLY:
-        throw MachineError(fmt::format("{}: may not be written to; expected the right to, or another --store", name));
+        throw MachineError(fmt::format("{}: cannot be written to; expected permission, or another --store", name));
       default: throw MachineError(fmt::format("{}: {}", name, what));
     }
   }
@@ -183,7 +183,7 @@ ResultsStore::ResultsStore(const std::filesystem::path& file, Access access) : s
   s.name = file.filename().string();
   const bool there = std::filesystem::exists(file);
   if (access == Access::read && !there)
-    throw FormatError(fmt::format("{}: is not there; expected a store that a run has written", s.name));
+    throw FormatError(fmt::format("{}: does not exist; expected a store that a run has written", s.name));
   sqlite3* opened = nullptr;
   const int flags = access == Access::read ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
   const int code = sqlite3_open_v2(file.c_str(), &opened, flags, nullptr);
@@ -195,7 +195,7 @@ ResultsStore::ResultsStore(const std::filesystem::path& file, Access access) : s
       pragma(s, "SELECT count(*) FROM sqlite_master") == 0)
     make_tables(s);
   if (pragma(s, "PRAGMA application_id") != kApplication)
-    throw FormatError(fmt::format("{}: is a database of something else; expected a store of results", s.name));
+    throw FormatError(fmt::format("{}: is some other database; expected a store of results", s.name));
   if (const std::int64_t version = pragma(s, "PRAGMA user_version"); version != kVersion)
     throw UnsupportedError(
         fmt::format("{}: version {} of the store; this program knows version {}", s.name, version, kVersion));
@@ -282,9 +282,8 @@ std::vector<RunRecord> ResultsStore::all() const {
     const auto found = index.find(row);
     if (found == index.end())
       throw FormatError(
-          fmt::format("{}: holds settings or scores of run {}, which is not there; expected a store that programs of "
-                      "this name wrote "
-                      "(the runs' folders hold all that it held)",
+          fmt::format("{}: holds settings or scores of run {}, which is missing; expected a store that this program "
+                      "wrote (the runs' folders still have all of it)",
                       s.name, row));
     return found->second;
   };

@@ -7,7 +7,7 @@
 namespace shiftnorm::results {
 namespace {
 
-/// NaN and infinities are no values.
+/// NaN and infinities are not values.
 std::optional<double> finite(const std::optional<double>& value) {
   return value && std::isfinite(*value) ? value : std::nullopt;
 }

@@ -58,7 +58,7 @@ HWY_INLINE void add_up_columns(D d, const double* rows, size_t count, size_t str
     hn::StoreU(multiples[i], d, upper + i * lanes);
     hn::StoreU(rests[i], d, rest + i * lanes);
     const V least = hn::Max(hn::Mul(largest[i], hn::Set(d, 0x1p-42)), hn::Set(d, 0x1p-236));
-    // What is no number may not show in the largest one, but it does in the sums.
+    // What is not a number may not show in the largest one, but it does in the sums.
     const auto good = hn::And(hn::And(hn::Ge(smallest[i], least), hn::Lt(largest[i], hn::Set(d, 0x1p256))),
                               hn::Eq(rests[i], rests[i]));
     hn::StoreU(hn::IfThenElseZero(good, hn::Set(d, 1.0)), d, exact + i * lanes);

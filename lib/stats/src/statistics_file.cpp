@@ -174,7 +174,7 @@ class LayerReader {
   Arrays& arrays_;
 };
 
-/// Mean and variance stand in the file for people; a file where they contradict the sums was tampered with.
+/// Mean and variance are in the file for people; a file where they contradict the sums was tampered with.
 void check_agreement(const LayerStatistics& written, const LayerStatistics& summed) {
   for (std::size_t c = 0; c < written.mean.size(); ++c) {
     // 1e-9: both were rounded once from the same sums; another machine's long double may be a double.

@@ -89,7 +89,7 @@ std::optional<std::int64_t> patients_of(std::span<const NamedStatistics> parts) 
   return sum;
 }
 
-/// What the parts say of themselves, each text once; `absent` stands for a part that says nothing beside others that
+/// What the parts say of themselves, each text once; `absent` represents a part that says nothing beside others that
 /// do.
 std::string all_of(std::span<const NamedStatistics> parts, std::string StatisticsFile::*text, std::string_view absent) {
   std::set<std::string> said;
@@ -139,14 +139,14 @@ void check_images_differ(std::span<const NamedStatistics> parts) {
       const bool itself = known->second == &part;
       refuse(part,
              itself ? fmt::format("counts the images with fingerprint {} twice", printable(fingerprint, 12))
-                    : fmt::format("holds images that {} holds too (fingerprint {})", known->second->name,
+                    : fmt::format("contains images that {} contains too (fingerprint {})", known->second->name,
                                   printable(fingerprint, 12)),
              expected);
     }
   for (std::size_t i = 0; i < parts.size(); ++i)
     for (std::size_t k = 0; k < i; ++k)
       if (same_sums(parts[k].file, parts[i].file))
-        refuse(parts[i], fmt::format("has the very sums of {}: the same images under other names", parts[k].name),
+        refuse(parts[i], fmt::format("has exactly the sums of {}: the same images under other names", parts[k].name),
                expected);
 }
 

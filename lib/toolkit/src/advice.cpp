@@ -36,17 +36,17 @@ std::vector<std::string> notes_on(const adapt::Mode& mode, const results::Settli
   if (worst == nullptr || settling.settled()) return {};
   if (std::isnan(worst->error))
     return {mode.estimator == adapt::Estimator::population || mode.estimator == adapt::Estimator::batch_mean
-                ? fmt::format("one {} does not tell whether the statistics have settled; more would",
+                ? fmt::format("one {} does not show whether the statistics have settled; more would",
                               mode.estimator == adapt::Estimator::population ? "image" : "batch")
-                : fmt::format("estimator {} follows its last batches and does not tell whether it has settled",
+                : fmt::format("estimator {} follows its latest batches and does not show whether it has settled",
                               adapt::name_of(mode.estimator))};
   std::string note = fmt::format(
-      "{} images are few: the statistics of layer '{}' may be off by {:.2f} standard deviations (settled: below {})",
+      "only {} images: the statistics of layer '{}' may be off by {:.2f} standard deviations (settled: below {})",
       settling.images, worst->name, worst->error, stats::kSettled);
   const bool blended = mode.policy == adapt::Policy::blend || mode.policy == adapt::Policy::mixture;
   if (settling.prior && !blended)
     note += fmt::format("; safer: policy blend with prior_images {}", std::max(1.0, std::round(*settling.prior)));
-  if (!settling.prior) note += "; the shift is no larger than that error, so that policy source may do better";
+  if (!settling.prior) note += "; the shift is no larger than that error, so policy source may do better";
   return {std::move(note)};
 }
 
@@ -65,7 +65,7 @@ std::vector<std::string> notes_on_batches(const adapt::Mode& mode, std::span<con
   const bool several = std::any_of(labels.begin(), labels.end(), [&](std::int32_t l) { return l != labels[0]; });
   if (several && pure > 0)
     notes.push_back(fmt::format(
-        "{} of {} batches hold images of one class alone, and their statistics are that class's; shuffle mixes them",
+        "{} of {} batches hold images of only one class, and their statistics are that class's; shuffle mixes them",
         pure, labelled));
   if (mode.estimator == adapt::Estimator::batch_mean && adapt::measures(mode.policy) && groups.size() > 1) {
     notes.push_back(mode.batch == 1

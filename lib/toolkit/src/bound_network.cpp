@@ -38,7 +38,7 @@ std::vector<graph::NamedSource> sources_of(const std::vector<NamedTensor>& tenso
 }
 
 /// A file in which no BatchNorm has statistics was made so; a file that lacks some of them is damaged. What is not
-/// there becomes NaN: neither zeros nor ones stand in for it.
+/// there becomes NaN: neither zeros nor ones replace it.
 bool fill_absent_statistics(graph::Graph& graph, const zoo::HeldShapes& held) {
   if (std::ranges::any_of(held.all(), [](const auto& tensor) { return batch_norm_tensor(tensor.first); })) return false;
   for (const graph::BatchNorm& layer : graph::batch_norms(graph))

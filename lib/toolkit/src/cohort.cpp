@@ -18,7 +18,7 @@ void check_cohort(const std::optional<std::int64_t>& patients, bool allowed, con
   if (!patients || *patients >= kSmallestCohort || allowed) return;
   throw ConfigError(
       fmt::format("{}; expected at least {} for an adapted checkpoint, whose means and variances could reveal "
-                  "individuals (--allow-small-cohort, or allow_small_cohort under export, writes it all the same)",
+                  "individuals (--allow-small-cohort, or allow_small_cohort under export, writes it anyway)",
                   patients_of(*patients, domain), kSmallestCohort));
 }
 
@@ -29,7 +29,7 @@ std::vector<std::string> notes_on_cohort(const std::optional<std::int64_t>& pati
 }
 
 std::string cohort_text(const std::optional<std::int64_t>& patients) {
-  if (!patients) return "not applicable: the data tell no patients";
+  if (!patients) return "not applicable: patients are not identified";
   return *patients < kSmallestCohort ? "small, allowed by the user" : "sufficient";
 }
 

@@ -24,7 +24,7 @@ struct Convention {
 };
 using Conventions = std::map<std::string, Convention, std::less<>>;  ///< by the tensor of one of the layer's vectors
 
-/// Those that the file tells layer by layer: with its own network, or with its pickled modules.
+/// Those that the file states layer by layer: with its own network, or with its pickled modules.
 Conventions told_by(const formats::Checkpoint& checkpoint) {
   Conventions told;
   if (checkpoint.graph)

@@ -87,7 +87,7 @@ graph::Graph folded(const graph::Graph& graph) {
   if (!(apart <= kFoldTolerance * largest))
     throw UnsupportedError(
         fmt::format("folding the BatchNorms changes the outputs by {:.2g} where the largest is {:.2g}; expected less "
-                    "than {:g} of it, so that nothing was written",
+                    "than {:g} of it; nothing was written",
                     apart, largest, kFoldTolerance));
   return out;
 }

@@ -28,7 +28,7 @@ void patch(const RestoredModel& model, graph::ValueId id, std::vector<double> va
            const graph::BatchNorm& layer, std::vector<formats::Patch>& patches) {
   std::string name = id == graph::kNone ? std::string() : model.name_in_file(id);
   if (name.empty())
-    throw FormatError(fmt::format("{}: layer '{}': the file holds no {}; expected a vector to write to",
+    throw FormatError(fmt::format("{}: layer '{}': the file has no {}; expected a vector to write to",
                                   model.checkpoint.file_name, layer.name, what));
   patches.push_back({std::move(name), std::move(values)});
 }
@@ -96,7 +96,7 @@ std::string hash_of(const stats::Statistics& statistics) {
 
 Json or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
 Json or_null(const std::optional<std::int64_t>& value) { return value ? Json(*value) : Json(); }
-/// What was assumed, without the name of the user's file: what is adapted may leave the house.
+/// What was assumed, without the name of the user's file: an adapted checkpoint may leave the institution.
 std::vector<std::string> assumed_of(const RestoredModel& model) {
   const std::string& name = model.checkpoint.file_name;
   std::vector<std::string> texts = model.assumed();
@@ -106,7 +106,7 @@ std::vector<std::string> assumed_of(const RestoredModel& model) {
   return texts;
 }
 
-/// Exact from the smallest cohort on: a count of few people tells of each.
+/// Exact from the smallest cohort on: a count of few people may reveal each.
 Json patients_told(const std::optional<std::int64_t>& patients) {
   if (patients && *patients < kSmallestCohort) return Json(fmt::format("< {}", kSmallestCohort));
   return or_null(patients);

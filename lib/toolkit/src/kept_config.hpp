@@ -5,8 +5,8 @@
 
 namespace shiftnorm::toolkit {
 
-/// Fills in what a run says of its configuration: all of it, or, where source or target tell patients, without what may
-/// name them, and with the whole of it for the project's own folder (decision 0023).
+/// Fills in what a run says of its configuration: all of it, or, where source or target identify patients, without what
+/// may name them, and with the whole of it for the project's own folder (decision 0023).
 void describe_config(const config::Config& config, const RunOptions& options, const Session& session,
                      RunOutcome& outcome);
 

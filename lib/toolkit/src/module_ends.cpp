@@ -28,7 +28,7 @@ std::optional<std::string> own_path(const graph::Wrappings& wrappings, const std
   return name;
 }
 
-/// Of a file that tells classes, by class; of a state_dict, which tells names, by name.
+/// For a file that has classes, by class; for a state_dict, which has names, by name.
 std::string_view activation_of(const ModuleName& module) {
   const std::string_view name = std::string_view(module.path).substr(module.path.rfind('.') + 1);
   for (const std::string_view one : kActivations) {
@@ -39,7 +39,7 @@ std::string_view activation_of(const ModuleName& module) {
   return {};
 }
 
-/// Whether the module stands in the network itself, or in a module around it.
+/// Whether the module is in the network itself, or in a module around it.
 bool beside(const std::string& path, const std::string& prefix) {
   const std::size_t dot = path.rfind('.');
   return dot == std::string::npos || prefix.starts_with(path.substr(0, dot + 1));
@@ -53,7 +53,7 @@ std::vector<const ModuleChain*> ends_around(const Checkpoint& checkpoint, const 
   return ends;
 }
 
-/// The Sequential that a module of this path stands in, and a dot.
+/// The Sequential that contains a module of this path, and a dot.
 std::string_view around(std::string_view path) {
   const std::size_t dot = path.rfind('.');
   return dot == std::string_view::npos ? std::string_view() : path.substr(0, dot + 1);
@@ -92,10 +92,10 @@ void add_ends(BoundNetwork& network, const Checkpoint& checkpoint, const std::st
     const std::string_view activation = activation_of(module);
     if (activation.empty() || !beside(module.path, prefix) || std::ranges::find(applied, module.path) != applied.end())
       continue;
-    network.report.assumptions.push_back(fmt::format(
-        "module '{}' is a {}, and nothing in the file tells where it is used: taken as unused; --graph with "
-        "the network as ONNX would tell",
-        printable(module.path), activation));
+    network.report.assumptions.push_back(
+        fmt::format("module '{}' is a {}, and nothing in the file says where it is used: assumed unused; --graph with "
+                    "the network as ONNX would show it",
+                    printable(module.path), activation));
   }
 }
 

@@ -28,7 +28,7 @@ void OutputFiles::expect(std::string_view name, const fs::path& path) {
     throw ConfigError(fmt::format("{} = {}: is a folder; expected a file's name", name, path.string()));
   // Writing renames over the target: a device or a pipe would be replaced by a file.
   if (fs::exists(path) && !fs::is_regular_file(path))
-    throw ConfigError(fmt::format("{} = {}: is no regular file; expected a file's name", name, path.string()));
+    throw ConfigError(fmt::format("{} = {}: is not a regular file; expected a file's name", name, path.string()));
   if (!fs::is_directory(folder_of(path)))
     throw ConfigError(fmt::format("{} = {}: its folder does not exist; expected one that does", name, path.string()));
   if (!writable(folder_of(path))) throw MachineError(fmt::format("{}: no permission to write to its folder", file));

@@ -115,7 +115,7 @@ void plan_modes(const config::Config& config, const adapt::Engine& engine, const
     } else {
       mode.measured = expected[i].measures ? plan.adapt_images : 0;
       mode.evaluated = expected[i].evaluates ? plan.evaluate_images : 0;
-      mode.taken = expected[i].taken;
+      mode.reused = expected[i].reused;
     }
     const auto held = static_cast<std::size_t>(groups ? mode.evaluated : mode.measured);
     const std::size_t at_once = streaming ? std::min(held, static_cast<std::size_t>(config.protocol.batch)) : held;
@@ -136,7 +136,7 @@ double RunPlan::network_seconds() const {
 adapt::Cost RunPlan::largest() const {
   adapt::Cost most;
   for (const ModePlan& mode : modes) {
-    most.frontier_bytes = std::max(most.frontier_bytes, mode.cost.frontier_bytes);
+    most.carried_bytes = std::max(most.carried_bytes, mode.cost.carried_bytes);
     most.moved_bytes = std::max(most.moved_bytes, mode.cost.moved_bytes);
     most.local_bytes = std::max(most.local_bytes, mode.cost.local_bytes);
     most.spills = most.spills || mode.cost.spills;
@@ -186,13 +186,13 @@ std::optional<std::string> note_on_spill(adapt::Engine& engine, const adapt::Mod
     time = fmt::format(", about {} by {} of the images and without waiting for the disk", in_time(seconds), few.count);
   } catch (const Interrupted&) {
     throw;
-  } catch (const Error&) {  // of few images; all of them may do, and tell their own errors
+  } catch (const Error&) {  // of few images; all of them may do, and report their own errors
   }
   return fmt::format(
       "measuring {} images holds {} between the layers, more than the memory for it: a scratch file of that size in "
       "the "
       "temporary folder, {} written and read{}; fewer images, or a larger --memory, need less",
-      images.count, in_bytes(cost.frontier_bytes), in_bytes(cost.moved_bytes), time);
+      images.count, in_bytes(cost.carried_bytes), in_bytes(cost.moved_bytes), time);
 }
 
 std::string in_bytes(std::uint64_t bytes) {

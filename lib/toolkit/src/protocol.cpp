@@ -23,7 +23,7 @@ Groups groups_by(const Session& session, const std::string& by) {
   if (by == "patient") {
     if (!session.patients.known())
       throw ConfigError(
-          "protocol.by = patient: the data tell no patients; expected image, a column, or a table with patients "
+          "protocol.by = patient: patients are not identified; expected image, a column, or a table with patients "
           "(data.target.patient)");
     return united(session.patients, session.pixels);
   }
@@ -41,10 +41,10 @@ void check_apart(const Session& session, const Split& split) {
                     "sample that the network's statistics are measured on; expected other images there",
                     known.size()));
   if (patients == 0 && pixels == 0) return;
-  throw ConfigError(fmt::format(
-      "protocol.by = {}: {} patients and the pixels of {} images lie on both sides of the split, so that what is "
-      "measured knows what is scored; expected by: patient{}",
-      printable(split.by), patients, pixels, session.patients.known() ? "" : " or image"));
+  throw ConfigError(
+      fmt::format("protocol.by = {}: {} patients and the pixels of {} images lie on both sides of the split, so the "
+                  "measured images leak into the scored ones; expected by: patient{}",
+                  printable(split.by), patients, pixels, session.patients.known() ? "" : " or image"));
 }
 
 std::vector<std::vector<std::size_t>> members_of(const Groups& groups) {
@@ -99,7 +99,7 @@ class Stream {
     measured_ = std::move(part.measured);
     for (adapt::LeftOut& one : part.left_out) left_out_.push_back({one.image + first, std::move(one.reason)});
   }
-  /// Under the source statistics every image is measured by itself, so that parts add up.
+  /// Under the source statistics every image is measured separately, so that parts add up.
   void merge(adapt::ModeResult part, std::size_t first) {
     stats::StatisticsFile so_far, more;
     so_far.semantics = more.semantics = "source";
@@ -172,7 +172,7 @@ Streamed stream(adapt::Engine& engine, const adapt::Mode& mode, std::int64_t bat
   }
   if (!engine.source_known())
     throw ConfigError("protocol streaming begins with the source statistics, and the file has none; expected another");
-  Progress quiet = progress;  // of each batch by itself; told is the stream's
+  Progress quiet = progress;  // of each batch; the stream's is reported
   quiet.report = nullptr;
   Stream state(engine, mode, images);
   adapt::Outputs before;

@@ -39,7 +39,7 @@ void check(const RecalibrateOptions& options) {
   check_exportable(options.mode);
   if (options.until_settled && !tells_settling(options.mode))
     throw ConfigError(
-        "--max-images = auto: needs an estimate that tells whether it has settled; expected a policy that measures, "
+        "--max-images = auto: needs an estimate that shows whether it has settled; expected a policy that measures, "
         "with estimator population or batch-mean");
 }
 
@@ -47,8 +47,8 @@ void check(const RecalibrateOptions& options) {
 void check_writable(const RestoredModel& model, const adapt::Mode& mode) {
   if (model.source_statistics) return;
   throw ConfigError(
-      fmt::format("{}: its BatchNorms keep no running statistics (PyTorch's track_running_stats=False), so that policy "
-                  "{} has nothing to be written to; expected --stats-out without --out, and evaluate --stats",
+      fmt::format("{}: its BatchNorms keep no running statistics (PyTorch's track_running_stats=False), so policy {} "
+                  "has nowhere to be written; expected --stats-out without --out, and evaluate --stats",
                   model.checkpoint.file_name, mode.name));
 }
 
@@ -86,7 +86,7 @@ void keep(const RecalibrateOptions& options, const Session& session, const stats
   const bool any = std::ranges::any_of(reached, [](const stats::LayerStatistics& l) { return l.values > 0; });
   if (!any || options.interrupted.empty() || !session.engine->source_known()) return;
   write_file(options.interrupted, write_interrupted(session, reached, options.mode));
-  options.events.warn(fmt::format("{}: keeps what was measured; the same command with --resume goes on from there",
+  options.events.warn(fmt::format("{}: keeps what was measured; the same command with --resume continues from there",
                                   options.interrupted.filename().string()));
 }
 
@@ -208,7 +208,7 @@ std::vector<fs::path> AdaptedDomains::put(OutputFiles& files, const fs::path& ou
 AdaptedDomains recalibrate_domains(const RecalibrateOptions& options, const config::DomainConfig& by) {
   check(options);
   if (options.resume)
-    throw ConfigError("--resume: goes on with one estimate, and --domain makes several; expected one of them");
+    throw ConfigError("--resume: continues one estimate, and --domain makes several; expected one of them");
   if (options.until_settled)
     throw ConfigError(
         "--max-images = auto: reads until one estimate has settled, and --domain makes several; expected a number");

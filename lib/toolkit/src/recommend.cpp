@@ -62,8 +62,8 @@ std::optional<std::string> no_outputs(const Case& at) {
   if (at.best != nullptr) return std::nullopt;
   for (const ModeReport& report : at.results.modes)
     if (report.label_free && results::recommendable(report.mode.policy))
-      return fmt::format("Nothing can be told without labels: {}.", report.label_free->reasons.at("nuclear_norm"));
-  return "No mode gave one choice among several classes, so that nothing can be told without labels.";
+      return fmt::format("Nothing can be said without labels: {}.", report.label_free->reasons.at("nuclear_norm"));
+  return "No mode gave one choice among several classes, so nothing can be said without labels.";
 }
 
 std::optional<std::string> no_source(const Case& at) {
@@ -103,7 +103,7 @@ std::optional<std::string> few_classes(const Case& at) {
   if (!lean || before.confidence - after.confidence < at.thresholds.doubt) return std::nullopt;
   return fmt::format(
       "Either the images are of few classes, and re-estimating would spoil them, or the shift makes source see few "
-      "classes: its predictions fall on {:.1f} classes, those of {} on {:.1f}, but less surely (mean confidence {:.2f} "
+      "classes: its predictions fall on {:.1f} classes, those of {} on {:.1f}, but with less confidence (mean {:.2f} "
       "against {:.2f}). Only labels, or knowing the mixture of classes, can tell.",
       before.effective_classes, at.best->mode.name, after.effective_classes, after.confidence, before.confidence);
 }
@@ -130,14 +130,14 @@ std::vector<std::string> reasons(const Case& at, double lead) {
   std::vector<std::string> lines;
   if (at.best == at.source)
     lines.push_back(
-        fmt::format("Predictions of source are sure and spread over the classes as those of no other mode "
+        fmt::format("Predictions of source are more certain and better spread over the classes than any other mode's "
                     "(nuclear norm {:.3f}, a lead of {:.3f}).",
                     *source.nuclear_norm, lead));
   else {
-    lines.push_back(
-        fmt::format("Predictions of {} are the surest and best spread over the classes: nuclear norm {:.3f}, source "
-                    "{:.3f}.",
-                    name, *best.nuclear_norm, *source.nuclear_norm));
+    lines.push_back(fmt::format(
+        "Predictions of {} are the most certain and best spread over the classes: nuclear norm {:.3f}, source "
+        "{:.3f}.",
+        name, *best.nuclear_norm, *source.nuclear_norm));
     lines.push_back(fmt::format("They fall on {:.1f} classes, those of source on {:.1f}.", best.effective_classes,
                                 source.effective_classes));
     if (best.agreement)
@@ -157,7 +157,7 @@ std::vector<std::string> reasons(const Case& at, double lead) {
     lines.push_back(fmt::format("Estimated accuracy from the labelled source images: {} by ATC, {} by COT.",
                                 percent(*best.atc), percent(*best.cot)));
   if (source.label_shift)
-    lines.push_back(fmt::format("If only the mixture of classes had changed, it would have by {} (BBSE).",
+    lines.push_back(fmt::format("If only the mixture of classes had changed, it changed by {} (BBSE).",
                                 percent(*source.label_shift)));
   return lines;
 }
@@ -199,9 +199,8 @@ void fill_label_free(RunResults& results, const metrics::Predictions* source) {
     }
     out.atc = keep("atc", metrics::atc_accuracy(known->scores, known->right, metrics::negative_entropies(rows)));
     out.cot = keep("cot", metrics::cot_accuracy(rows, known->label_shares));
-    const metrics::Shares shares = report.mode.is_source()
-                                       ? metrics::bbse_shares(*source, rows)
-                                       : metrics::Shares{std::nullopt, "it is told from mode source"};
+    const metrics::Shares shares = report.mode.is_source() ? metrics::bbse_shares(*source, rows)
+                                                           : metrics::Shares{std::nullopt, "it needs mode source"};
     if (shares.value)
       out.label_shift = metrics::total_variation(known->label_shares, *shares.value);
     else

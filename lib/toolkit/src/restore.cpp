@@ -94,8 +94,8 @@ Shape RestoredModel::input() const {
 
 namespace {
 
-/// Weights of an ONNX file stand in initialisers and in nodes (Constant, ConstantOfShape), and what is computed from
-/// weights alone stands for them: counted is what nodes take in. Single numbers are the arithmetic's.
+/// Weights of an ONNX file are in initialisers and in nodes (Constant, ConstantOfShape), and what is computed from
+/// weights alone represents them: counted is what nodes take in. Single numbers are the arithmetic's.
 std::int64_t count_used(const graph::Graph& graph) {
   std::set<graph::ValueId> counted;
   for (const graph::BatchNorm& layer : graph::batch_norms(graph)) counted.insert({layer.mean, layer.variance});
@@ -146,7 +146,7 @@ void take_own_graph(RestoredModel& model) {
     graph::infer_shapes(model.graph);
     graph::check_images_apart(model.graph);
   }
-  model.sizeless = std::exchange(checkpoint.sizeless, std::nullopt);
+  model.dynamic_shape = std::exchange(checkpoint.dynamic_shape, std::nullopt);
   if (checkpoint.format == "onnx" && !checkpoint.layout.empty())
     model.assumptions.push_back(
         fmt::format("its input is taken as channels last ({}), for which images are turned", checkpoint.layout));
@@ -181,7 +181,7 @@ void take_zoo(RestoredModel& model, const zoo::Architecture& known) {
           fmt::format("{}: the file has no head '{}': the outputs are the features before it, and nothing is scored",
                       as, known.head));
     model.left_to_architecture = fmt::format(
-        "{}: strides, dilations, padding and pooling are taken from the architecture; no weights tell them", as);
+        "{}: strides, dilations, padding and pooling are taken from the architecture; weights do not show them", as);
   } catch (const ConfigError&) {
     throw;
   } catch (const Error&) {
@@ -193,15 +193,15 @@ void take_description(RestoredModel& model, const std::filesystem::path& path) {
   formats::Architecture architecture = formats::read_architecture(path);
   model.architecture = described_by(path);
   try {
-    model.sizeless = std::move(architecture.network);
-    model.checkpoint.layout = model.sizeless->layout;
-    model.checkpoint.open_input = model.sizeless->input;
-    graph::Graph& graph = model.sizeless->graph;
+    model.dynamic_shape = std::move(architecture.network);
+    model.checkpoint.layout = model.dynamic_shape->layout;
+    model.checkpoint.open_input = model.dynamic_shape->input;
+    graph::Graph& graph = model.dynamic_shape->graph;
     WeightChoice choice;
     for (const auto& [id, index] :
          bind_description(graph, model.checkpoint, architecture.values, model.source.allow_unused, choice).pairs)
       model.tensor_of.emplace(graph.value(id).name, index);
-    model.graph = formats::resolve(*model.sizeless);
+    model.graph = formats::resolve(*model.dynamic_shape);
     model.binding = binding_by_name(model.graph, model.tensor_of);
     take_choice(model, choice);
   } catch (const ConfigError&) {
@@ -217,14 +217,14 @@ void take_description(RestoredModel& model, const std::filesystem::path& path) {
   }
 }
 
-/// Several sets that nothing tells apart: an ensemble's, a list's.
+/// Several sets that nothing distinguishes: an ensemble's, a list's.
 [[noreturn]] void ask_for_weights(const Checkpoint& checkpoint, const std::string& wanted) {
   std::vector<std::string> sets{printable(checkpoint.sets.chosen)};
   for (const std::string& other : checkpoint.sets.others) sets.push_back(printable(other));
   throw ConfigError(fmt::format(
       "{}: holds several sets of weights and {}; expected --weights (YAML: model.weights) with one of {}",
       checkpoint.file_name,
-      wanted.empty() ? "nothing tells which is meant" : fmt::format("none '{}'", printable(wanted)), join(sets, 8)));
+      wanted.empty() ? "nothing says which is meant" : fmt::format("none '{}'", printable(wanted)), join(sets, 8)));
 }
 
 }  // namespace
@@ -277,12 +277,12 @@ void build_again(RestoredModel& model, const Shape& image) {
 
 void resolve_again(RestoredModel& model, const Shape& sample) {
   const std::vector<std::int64_t> spatial(sample.extents().begin() + 1, sample.extents().end());
-  const std::optional<Shape> input = model.sizeless->sized(spatial);
+  const std::optional<Shape> input = model.dynamic_shape->sized(spatial);
   if (!input)
     throw ConfigError(
         fmt::format("{}: takes images of {}, and they enter as {}; expected preprocessing that gives its size",
                     model.checkpoint.file_name, model.input().text(), sample.text()));
-  model.graph = formats::resolve(*model.sizeless, *input);
+  model.graph = formats::resolve(*model.dynamic_shape, *input);
   model.binding = binding_by_name(model.graph, model.tensor_of);
 }
 
@@ -312,7 +312,7 @@ void fit_input(RestoredModel& model, const Shape& sample) {
   if (model.input() == sample && inferred) return;
   const bool of_zoo = model.of_zoo();
   try {
-    if (model.sizeless)
+    if (model.dynamic_shape)
       resolve_again(model, sample);
     else if (of_zoo)
       build_again(model, sample);

@@ -168,7 +168,7 @@ bool ResultCache::gives_outputs(const Mode& measuring) const {
   return measuring.semantics == Semantics::layerwise && any_uses(modes_, measuring);
 }
 
-/// What the engine refuses for want of source statistics is asked of it as it is.
+/// What the engine refuses for lack of source statistics is asked of it as it is.
 bool ResultCache::shareable(const Mode& mode) const {
   if (!engine_->fixed(mode)) return false;
   return engine_->source_known() || (adapt::measures(mode.policy) && !adapt::needs_source(mode));
@@ -257,7 +257,7 @@ ResultCache::Done ResultCache::direct(const Mode& mode, const List& adapt, const
   for (const adapt::LeftOut& one : piece->left_out)
     done.result.left_out.push_back(
         {static_cast<std::size_t>(std::ranges::lower_bound(evaluate, one.image) - evaluate.begin()), one.reason});
-  if (own(*piece, mode, done.taken.evaluate)) done.result.seconds.evaluate += piece->seconds.evaluate;
+  if (own(*piece, mode, done.reused.evaluate)) done.result.seconds.evaluate += piece->seconds.evaluate;
   return done;
 }
 
@@ -273,14 +273,14 @@ ResultCache::Done ResultCache::run(const Mode& mode, const List& adapt, const Li
     for (const adapt::LeftOut& one : piece->left_out)
       result.left_out.push_back(
           {static_cast<std::size_t>(std::ranges::lower_bound(adapt, one.image) - adapt.begin()), one.reason});
-    if (own(*piece, mode, done.taken.adapt)) result.seconds.adapt += piece->seconds.adapt;
+    if (own(*piece, mode, done.reused.adapt)) result.seconds.adapt += piece->seconds.adapt;
   }
   result.statistics =
       adapt::apply_policy(mode, engine_->batch_norms(), engine_->source(),
                           result.measured.empty() ? engine_->source() : result.measured, result.adapted_images);
   const Found piece = evaluated(mode, result.statistics, evaluate, progress);
   result.outputs = piece->outputs;
-  if (own(*piece, mode, done.taken.evaluate)) result.seconds.evaluate += piece->seconds.evaluate;
+  if (own(*piece, mode, done.reused.evaluate)) result.seconds.evaluate += piece->seconds.evaluate;
   return done;
 }
 
@@ -300,8 +300,8 @@ ResultCache::StreamDone ResultCache::run_stream(const Mode& mode, std::int64_t b
       result.statistics =
           adapt::apply_policy(mode, engine_->batch_norms(), engine_->source(),
                               result.measured.empty() ? engine_->source() : result.measured, result.adapted_images);
-    if (own(*piece, mode, done.taken.adapt)) result.seconds = piece->seconds;
-    done.taken.evaluate = done.taken.adapt;
+    if (own(*piece, mode, done.reused.adapt)) result.seconds = piece->seconds;
+    done.reused.evaluate = done.reused.adapt;
     return done;
   }
   done.streamed = stream(*engine_, mode, batch, images(all), progress);
@@ -377,7 +377,7 @@ ResultCache::DomainsDone ResultCache::direct(std::span<const adapt::Domain> doma
     for (const adapt::LeftOut& one : piece->left_out)
       if (std::ranges::find(domain.images, one.image) != domain.images.end()) result.left_out.push_back(one);
   }
-  if (own(*piece, asked, done.taken.evaluate)) done.results.seconds = piece->seconds;
+  if (own(*piece, asked, done.reused.evaluate)) done.results.seconds = piece->seconds;
   return done;
 }
 
@@ -391,14 +391,14 @@ ResultCache::DomainsDone ResultCache::run_domains(std::span<const adapt::Domain>
   if (adapt::measures(domains.front().mode.policy)) pieces = measured(domains, asked, progress);
   results.outputs.emplace(adapt::Outputs{
       engine_->outputs(), std::vector<float>(store_->size() * static_cast<std::size_t>(engine_->outputs()))});
-  std::size_t taken_over = 0;
+  std::size_t reused = 0;
   for (std::size_t d = 0; d < domains.size(); ++d) {
     adapt::ModeResult& result = results.domains.emplace_back();
     if (pieces[d]) {
       result.measured = pieces[d]->measured;
       result.adapted_images = pieces[d]->images;
       result.left_out = pieces[d]->left_out;
-      if (own(*pieces[d], asked, done.taken.adapt)) results.seconds.adapt += pieces[d]->seconds.adapt;
+      if (own(*pieces[d], asked, done.reused.adapt)) results.seconds.adapt += pieces[d]->seconds.adapt;
     }
     result.statistics = adapt::apply_policy(domains[d].mode, engine_->batch_norms(), engine_->source(),
                                             pieces[d] ? pieces[d]->measured : engine_->source(), result.adapted_images);
@@ -407,11 +407,11 @@ ResultCache::DomainsDone ResultCache::run_domains(std::span<const adapt::Domain>
     std::string by;
     if (own(*piece, asked, by)) results.seconds.evaluate += piece->seconds.evaluate;
     if (by.empty()) continue;
-    ++taken_over;
-    done.taken.evaluate = std::move(by);
+    ++reused;
+    done.reused.evaluate = std::move(by);
   }
   // Partly computed counts as computed: its seconds say how much.
-  if (taken_over < domains.size()) done.taken.evaluate.clear();
+  if (reused < domains.size()) done.reused.evaluate.clear();
   return done;
 }
 
@@ -424,14 +424,14 @@ std::vector<ExpectedWork> expected_work(const std::vector<Mode>& modes, bool sam
       const Mode measuring = adapt::measuring_of(mode);
       const auto [by, fresh] = measured.emplace(adapt::canonical(measuring), mode.name);
       work.measures = fresh;
-      if (!fresh) work.taken.adapt = by->second;
+      if (!fresh) work.reused.adapt = by->second;
       work.gives_outputs =
           fresh && same_images && measuring.semantics == Semantics::layerwise && any_uses(modes, measuring);
       if (work.gives_outputs) outputs.emplace(adapt::canonical(measuring), mode.name);
     }
     const auto [by, fresh] = outputs.emplace(adapt::canonical(mode), mode.name);
     work.evaluates = fresh;
-    if (!fresh && by->second != mode.name) work.taken.evaluate = by->second;
+    if (!fresh && by->second != mode.name) work.reused.evaluate = by->second;
   }
   return all;
 }

@@ -21,7 +21,7 @@ namespace shiftnorm::toolkit {
 
 /// What the modes of a run ask of an engine, and those of later runs on the same engine and samples: each measurement
 /// and each evaluation is done once. Measuring does not depend on the policy, and outputs depend on statistics and
-/// images alone, so that what is taken over has the bits of what would have been computed. Lists of images hold
+/// images alone, so that what is reused has the bits of what would have been computed. Lists of images hold
 /// places in the store, ascending. Not thread-safe.
 class ResultCache {
  public:
@@ -34,28 +34,28 @@ class ResultCache {
     return engine_.get() == &engine && store_.get() == &store;
   }
 
-  /// What is asked from now on is of this run: what an earlier one did is told as such, and outputs that come out of a
-  /// measurement are kept only where one of its modes uses them. What is computed goes to `kept`, too, and what is
+  /// What is asked from now on is of this run: what an earlier one did is reported as such, and outputs that come out
+  /// of a measurement are kept only where one of its modes uses them. What is computed goes to `kept`, too, and what is
   /// there is not computed; it outlives the run. Null: nothing is kept.
   void begin_run(std::string id, std::vector<adapt::Mode> modes, const ResumeStore* kept);
 
   struct Done {
-    adapt::ModeResult result;  ///< seconds: of what was not taken over
-    results::TakenOver taken;
+    adapt::ModeResult result;  ///< seconds: of what was not reused
+    results::ReusedFrom reused;
   };
   /// As adapt::Engine::run() on these lists.
   [[nodiscard]] Done run(const adapt::Mode& mode, const List& adapt, const List& evaluate, const Progress& progress);
 
   struct StreamDone {
     Streamed streamed;
-    results::TakenOver taken;
+    results::ReusedFrom reused;
   };
   /// As stream() of all samples; `mode` is in_stream().
   [[nodiscard]] StreamDone run_stream(const adapt::Mode& mode, std::int64_t batch, const Progress& progress);
 
   struct DomainsDone {
     adapt::DomainResults results;
-    results::TakenOver taken;
+    results::ReusedFrom reused;
   };
   /// As adapt::Engine::run_domains() on all samples.
   [[nodiscard]] DomainsDone run_domains(std::span<const adapt::Domain> domains, const adapt::Mode& asked,
@@ -102,7 +102,7 @@ class ResultCache {
 struct ExpectedWork {
   bool measures = false, evaluates = true;
   bool gives_outputs = false;  ///< its measurement gives the outputs under what it measured
-  results::TakenOver taken;
+  results::ReusedFrom reused;
 };
 /// For modes one after the other. same_images: those that are scored are those that are measured.
 [[nodiscard]] std::vector<ExpectedWork> expected_work(const std::vector<adapt::Mode>& modes, bool same_images);

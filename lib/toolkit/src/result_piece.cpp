@@ -44,7 +44,8 @@ Array outputs_array(const adapt::Outputs& outputs) {
 }
 
 adapt::Outputs outputs_of(const Array& array) {
-  if (array.dtype() != DType::f32 || array.shape().rank() != 2) throw FormatError("outputs are no matrix of float32");
+  if (array.dtype() != DType::f32 || array.shape().rank() != 2)
+    throw FormatError("outputs are not a matrix of float32");
   return {array.shape()[1], array.to_float()};
 }
 

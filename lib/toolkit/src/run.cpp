@@ -46,7 +46,7 @@ SessionOptions session_options(const config::Config& config, const RunOptions& o
 
 namespace {
 
-/// Sigmoid outputs are no choice among classes.
+/// Sigmoid outputs are not a choice among classes.
 void advise(results::RunResults& results, const Session& session, const std::optional<metrics::Predictions>& source) {
   if (session.classifies() && session.outputs != config::OutputKind::sigmoid)
     fill_label_free(results, source ? &*source : nullptr);

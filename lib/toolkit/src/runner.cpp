@@ -59,7 +59,7 @@ class Runner {
   void tell_of_spills() const {
     if (!options_.tell || streaming()) return;
     const std::vector<ExpectedWork> expected = expected_work(config_.modes, !held_out());
-    // Domains are measured one beside the other: the largest by itself.
+    // Domains are measured one beside the other: the largest alone.
     const auto largest = [&](const std::vector<std::size_t>& whole) {
       return domains_ ? std::ranges::max(domains_->images, {}, &std::vector<std::size_t>::size) : whole;
     };
@@ -144,19 +144,19 @@ class Runner {
     all += fmt::format("{}{}", all.empty() ? "" : "; ", note);
   }
   /// For the mode reported last.
-  void tell_taken_over(results::TakenOver taken) {
+  void tell_reused(results::ReusedFrom reused) {
     results::ModeReport& report = outcome_.results.modes.back();
     const auto note = [&](std::string_view what, const std::string& by) {
       if (!by.empty())
         report.note += fmt::format("{}{} computed with mode '{}'", report.note.empty() ? "" : "; ", what, by);
     };
-    if (taken.adapt == taken.evaluate) {
-      note("statistics and outputs were", taken.adapt);
+    if (reused.adapt == reused.evaluate) {
+      note("statistics and outputs were", reused.adapt);
     } else {
-      note("statistics were", taken.adapt);
-      note("outputs were", taken.evaluate);
+      note("statistics were", reused.adapt);
+      note("outputs were", reused.evaluate);
     }
-    report.taken = std::move(taken);
+    report.reused = std::move(reused);
   }
   void tell_left_out(const adapt::Mode& mode, const adapt::ModeResult& result, const std::vector<std::size_t>& images) {
     for (const adapt::LeftOut& one : result.left_out)
@@ -238,7 +238,7 @@ class Runner {
   void run_whole(const adapt::Mode& mode, const Progress& progress) {
     ResultCache::Done done = work_->run(mode, split_.adapt, split_.evaluate, progress);
     finish_mode(mode, done.result);
-    tell_taken_over(std::move(done.taken));
+    tell_reused(std::move(done.reused));
   }
 
   void run_stream(const adapt::Mode& asked, const Progress& progress) {
@@ -257,8 +257,8 @@ class Runner {
       tell(mode, fmt::format("semantics {} needs all images at once: in a stream each batch is normalised by its own "
                              "statistics (semantics {})",
                              adapt::name_of(asked.semantics), adapt::name_of(mode.semantics)));
-    tell_taken_over(std::move(done.taken));
-    if (!adapt::exportable(mode.policy)) tell(mode, "keeps nothing from batch to batch: before and after are one");
+    tell_reused(std::move(done.reused));
+    if (!adapt::exportable(mode.policy)) tell(mode, "keeps nothing from batch to batch: before and after are the same");
   }
 
   /// How many of each batch's images were right.
@@ -333,7 +333,7 @@ class Runner {
       for (adapt::LeftOut& left : one.left_out)
         left.image = adapt::measures(treated[d].mode.policy) ? treated[d].images[left.image] : scored[left.image];
       all.results.domains.push_back(std::move(one));
-      all.taken = std::move(done.taken);
+      all.reused = std::move(done.reused);
     }
     return all;
   }
@@ -344,7 +344,7 @@ class Runner {
         held_out() ? run_held_out(treated, progress) : work_->run_domains(treated, mode, progress);
     const adapt::DomainResults& results = done.results;
     outcome_.results.modes.push_back(report_domains(scorer_, mode, scored_, treated, results, source()));
-    tell_taken_over(std::move(done.taken));
+    tell_reused(std::move(done.reused));
     tell_of_batches(mode);
     for (std::size_t d = 0; d < treated.size(); ++d) {
       const adapt::ModeResult& result = results.domains[d];

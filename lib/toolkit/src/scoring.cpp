@@ -74,7 +74,7 @@ metrics::Bootstrap bootstrap_on(const Scorer& scorer, std::span<const std::size_
   return options;
 }
 
-/// Whether some of these images are no separate evidence.
+/// Whether some of these images are not separate evidence.
 bool clustered(const Scorer& scorer, std::span<const std::size_t> images) {
   return scorer.clusters.known() && among(scorer.clusters, images).count < images.size();
 }
@@ -106,15 +106,15 @@ std::string note_on(const adapt::Mode& mode) {
   return {};
 }
 
-/// Of a finding that no image tells of.
+/// Of a finding that no image states.
 results::MetricResult untold(const std::string& name) {
   results::MetricResult result;
   result.name = name;
-  result.reason = result.score.reason = "no image tells it";
+  result.reason = result.score.reason = "no image states it";
   return result;
 }
 
-/// Each finding by itself, over the images of which it is known.
+/// Each finding separately, over the images of which it is known.
 std::vector<results::FindingReport> findings_of(const Scorer& scorer, const Answers& scored,
                                                 const std::vector<std::size_t>& rows) {
   std::vector<results::FindingReport> out;
@@ -169,7 +169,7 @@ results::ModeReport Scorer::report(const adapt::Mode& mode, const adapt::ModeRes
   const double images = adapted ? static_cast<double>(result.adapted_images) : static_cast<double>(labels.size());
   if (stage > 0) report.images_per_second = images / stage;
   if (!classifies) {
-    report.note += fmt::format("{}the network's output is no vector of class scores: nothing is scored",
+    report.note += fmt::format("{}the network's output is not a vector of class scores: nothing is scored",
                                report.note.empty() ? "" : "; ");
     return report;
   }
@@ -250,7 +250,8 @@ Scorer scorer_of(const Session& session, const std::vector<std::size_t>& images,
   results.interval_by = !evaluate.by.empty() ? evaluate.by : session.patients.known() ? "patient" : "image";
   if (results.interval_by == "patient" && !session.patients.known())
     throw ConfigError(
-        "evaluate.interval.by = patient: the data tell no patients; expected image, a column, or a table with patients "
+        "evaluate.interval.by = patient: patients are not identified; expected image, a column, or a table with "
+        "patients "
         "(data.target.patient)");
   if (results.interval_by == "patient")
     all.clusters = session.patients;

@@ -34,7 +34,7 @@ std::optional<imaging::Pipeline> recorded_pipeline(const fs::path& checkpoint, c
   const std::vector<std::byte> bytes = read_file(beside, kMaxProvenanceBytes);
   try {
     const container::Json json = container::parse_json(as_text(bytes));
-    if (json.at("adapted_sha256").as_string() != sha256) return std::nullopt;  // it tells of another file
+    if (json.at("adapted_sha256").as_string() != sha256) return std::nullopt;  // it belongs to another file
     const container::Json* steps = json.at("preprocessing").find("steps");
     if (steps == nullptr || steps->is_null()) return std::nullopt;
     imaging::Pipeline pipeline = config::parse_pipeline(steps->as_string(), name);
@@ -71,7 +71,7 @@ Shape wanted_shape(const RestoredModel& model) {
   // Keras: extents that the model leaves open are the samples'.
   std::vector<std::int64_t> own = model.fixed_sample();
   if (model.checkpoint.build && !own.empty()) return Shape(std::move(own));
-  if (model.architecture.empty() && !model.sizeless) return made_for;
+  if (model.architecture.empty() && !model.dynamic_shape) return made_for;
   std::vector<std::int64_t> open(made_for.rank(), 0);
   open[0] = made_for[0];
   return Shape(std::move(open));
@@ -154,13 +154,13 @@ void check_scored(const Session& session, const SessionOptions& options) {
   const bool asked = !labels.label.empty() || labels.several() || dicom.label_folders || !dicom.label.tag.empty();
   if (!options.labelled || !asked || session.classifies() || session.model.features) return;
   throw ConfigError(fmt::format(
-      "label: the network gives {} for each image and no vector of class scores, so that labels score nothing; "
+      "label: the network gives {} for each image, not a vector of class scores, so labels have nothing to score; "
       "expected "
       "none (statistics are measured without; evaluate --outputs writes the maps, for a program that knows the masks)",
       session.output().text()));
 }
 
-/// Values of columns and attributes may name somebody: only which of them were asked for is told.
+/// Values of columns and attributes may name somebody: only which of them were asked for is reported.
 std::string drawn_text(const imaging::DatasetOptions& options) {
   std::vector<std::string> parts;
   std::vector<std::string> keys;
@@ -298,7 +298,7 @@ Session open_session(RestoredModel model, const SessionOptions& options, const P
   } catch (const Error&) {
     rethrow_at(session.model.checkpoint.file_name);
   }
-  // Classes of folders are one label per image; sigmoid outputs are not told apart by them.
+  // Classes of folders are one label per image; sigmoid outputs are not distinguished by them.
   check_scored(session, options);
   const bool findings = !session.store->sample(0).findings.empty();
   if (options.labelled && findings && session.outputs == config::OutputKind::probabilities)

@@ -62,8 +62,8 @@ void check_apart(const RestoredModel& model, std::span<const Patch> patches) {
     const auto at = patched.by_numbers.find(numbers_of(tensor));
     if (at != patched.by_numbers.end() && !patched.names.contains(tensor.name))
       throw UnsupportedError(
-          fmt::format("{}: '{}' and '{}' share their place in the file, and only the first is to change; expected an "
-                      "output named .safetensors or .onnx, where each has a place of its own",
+          fmt::format("{}: '{}' and '{}' share storage in the file, and only the first would change; expected an "
+                      "output named .safetensors or .onnx, where each has its own",
                       model.checkpoint.file_name, printable(at->second->name), printable(tensor.name)));
   }
 }

@@ -16,7 +16,7 @@ void compare_with_source(const imaging::Dataset& dataset, const imaging::SampleS
     patients.insert(store.sample(i).patient);
     pixels.insert(dataset.content(store.listed(i)));
   }
-  // Samples without a patient, or of one value throughout, tell nothing.
+  // Samples without a patient, or of one value throughout, say nothing.
   patients.erase("");
   pixels.erase("");
   std::set<std::string_view> shared_patients;

@@ -4,8 +4,8 @@
 
 namespace shiftnorm::toolkit {
 
-/// Images of the target that a source sample has too, or whose patients it has: told in a note. Where `measured` they
-/// are kept as Session::source_knows.
+/// Images of the target that a source sample has too, or whose patients it has: reported in a note. Where `measured`
+/// they are kept as Session::source_knows.
 void compare_with_source(const imaging::Dataset& dataset, const imaging::SampleStore& store, bool measured,
                          Session& session);
 

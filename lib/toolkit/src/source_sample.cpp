@@ -42,9 +42,8 @@ std::optional<std::string> one_sided(const imaging::SampleStore& store, const im
       *std::ranges::max_element(count, {}, [](const std::pair<const std::int32_t, double>& one) { return one.second; });
   const auto index = static_cast<std::size_t>(label);
   return fmt::format(
-      "the source sample leans to few classes: {:.0f} of {:.0f} images are of class '{}'; the result leans the same "
-      "way: "
-      "take images of all classes, as the network was trained on",
+      "the source sample leans towards few classes: {:.0f} of {:.0f} images are of class '{}'; the result will lean "
+      "the same way; take images of all classes, as the network was trained on",
       most, images, index < dataset.classes().size() ? printable(dataset.classes()[index]) : std::to_string(label));
 }
 
@@ -90,7 +89,7 @@ void check_folded(const RestoredModel& model, const SessionOptions& options) {
     if (options.source &&
         (mode.policy == Policy::disabled || mode.policy == Policy::identity || mode.policy == Policy::normalise_only))
       throw ConfigError(
-          fmt::format("{}: policy {} takes parts of a BatchNorm away, which are folded into {} for good; expected a "
+          fmt::format("{}: policy {} removes parts of a BatchNorm, which are permanently folded into {}; expected a "
                       "policy that changes statistics, such as adabn",
                       model.checkpoint.file_name, adapt::name_of(mode.policy), convolutions(layers)));
   }
@@ -113,8 +112,7 @@ void bring_back_folded(const SessionOptions& options, const imaging::Pipeline& p
         "no statistics are taken from the source sample: no BatchNorm of {} is folded away, the file holds their "
         "source "
         "statistics{}",
-        model.checkpoint.file_name,
-        options.labelled_source ? "; what its labels tell of the outputs is used for the recommendation" : ""));
+        model.checkpoint.file_name, options.labelled_source ? "; its labels are used for the recommendation" : ""));
     return;
   }
   imaging::DatasetOptions wanted = options.source->dataset;

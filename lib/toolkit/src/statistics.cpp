@@ -93,7 +93,7 @@ stats::Statistics read_interrupted(const std::filesystem::path& path, const Sess
   stats::StatisticsFile file = read_any(path);
   if (file.job != job_of(session, mode))
     throw ConfigError(fmt::format(
-        "{}: is of an estimate with other options, images or another network; expected the command that was "
+        "{}: belongs to an estimate with other options, images or another network; expected the command that was "
         "interrupted, or no --resume",
         path.filename().string()));
   return std::move(file.layers);
@@ -102,10 +102,9 @@ stats::Statistics read_interrupted(const std::filesystem::path& path, const Sess
 stats::StatisticsFile read_statistics_file(const std::filesystem::path& path) {
   stats::StatisticsFile file = read_any(path);
   if (!file.job.empty())
-    throw FormatError(
-        fmt::format("{}: is of an estimate that was interrupted; expected a finished one (recalibrate "
-                    "--resume goes on)",
-                    path.filename().string()));
+    throw FormatError(fmt::format(
+        "{}: belongs to an estimate that was interrupted; expected a finished one (recalibrate --resume continues it)",
+        path.filename().string()));
   return file;
 }
 

@@ -8,7 +8,7 @@
 
 namespace shiftnorm::toolkit {
 
-/// What a network whose file has layers in training mode is told to be like; empty where there are none.
+/// The note on a network whose file has layers in training mode; empty where there are none.
 [[nodiscard]] std::vector<std::string> notes_on_training_mode(const RestoredModel& model);
 
 /// Before any image is read. Errors  ConfigError for an output that the file's runtime would ignore, as may_write(),

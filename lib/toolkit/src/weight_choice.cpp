@@ -17,7 +17,7 @@ namespace {
 
 using formats::Checkpoint, formats::NamedTensor, graph::WeightSet;
 
-/// Words in a prefix that tell a set which an evaluation leaves aside, and whose.
+/// Words in a prefix that mark a set which an evaluation ignores, and whose.
 struct Aside {
   std::string_view words, because;
 };
@@ -63,7 +63,7 @@ bool better(const WeightSet& a, const WeightSet& b) {
   return key(a) < key(b);
 }
 
-/// A file's tensors in the order of their names, so that those behind a prefix stand together. Every set is looked at
+/// A file's tensors in the order of their names, so that those behind a prefix are adjacent. Every set is looked at
 /// without walking through all the others.
 class TensorsByName {
  public:
@@ -156,7 +156,7 @@ WeightChoice choose_weights(const Checkpoint& checkpoint, std::span<const std::s
       because = reasons.front();
   }
   if (told.empty() || !checkpoint.weights.empty()) return choice;
-  choice.assumption = fmt::format("{}: holds several sets of weights; {} is used{}, and not {}; --weights chooses",
+  choice.assumption = fmt::format("{}: holds several sets of weights; {} is used{}, not {} (--weights selects another)",
                                   checkpoint.file_name, shown(chosen.prefix),
                                   because.empty() ? ", the first" : ", " + because, join(told, kShown));
   return choice;

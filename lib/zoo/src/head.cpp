@@ -83,7 +83,7 @@ std::vector<Module> modules_in(const HeldShapes& held, const std::string& head) 
   return modules;
 }
 
-/// What may stand between two layers that have tensors.
+/// What may be between two layers that have tensors.
 enum class Gap { none, some, unknown };
 
 Gap between(const Module& a, const Module& b) {
@@ -99,7 +99,7 @@ Gap between(const Module& a, const Module& b) {
   return *right == *left + 1 && first ? Gap::none : Gap::some;
 }
 
-/// Builds the file's head and tells of it.
+/// Builds the file's head and describes it.
 class FileHead {
  public:
   FileHead(graph::Graph& graph, const OwnHead& own, std::string name, std::vector<Module> modules)
@@ -131,8 +131,9 @@ class FileHead {
   }
 
   [[nodiscard]] std::string assumption() const {
-    return fmt::format("head '{}' is taken as {}; no weights tell activations, and dropout does nothing here",
-                       printable(name_), join(told_, 20));
+    return fmt::format(
+        "head '{}' is assumed to be {}: weights say nothing about activations, and dropout does nothing here",
+        printable(name_), join(told_, 20));
   }
 
   /// What the file names behind the last layer with tensors, in one line; empty: nothing.
@@ -144,9 +145,8 @@ class FileHead {
     }
     if (rest.empty()) return {};
     return fmt::format(
-        "head '{}': the file names {} behind its last layer and does not tell what it does (dropout, "
-        "Sigmoid, Softmax ..): outputs are what goes into it; the whole module, or --graph with the "
-        "network as ONNX, would tell",
+        "head '{}': the file names {} after its last layer but not what it does (dropout, Sigmoid, Softmax ..): "
+        "outputs are taken before it; the whole module, or --graph with the network as ONNX, would show what it is",
         printable(name_), join(rest, 4));
   }
 
@@ -185,8 +185,8 @@ class FileHead {
   void check(const Module& module, std::int64_t takes, std::int64_t in) const {
     if (takes == in) return;
     throw FormatError(
-        fmt::format("the file does not fit the architecture: head layer '{}' takes {} values, and {} come; "
-                    "expected the architecture's features",
+        fmt::format("the file does not fit the architecture: head layer '{}' takes {} values and is given {}; expected "
+                    "the architecture's features",
                     printable(below(name_, module.path)), takes, in));
   }
 
@@ -219,7 +219,7 @@ class FileHead {
     return layers_.activate(below(name_, last.path) + ".activation", x, activation);
   }
 
-  /// Whether the two stand where the architecture's own have its activation between them.
+  /// Whether the two are where the architecture's own have its activation between them.
   [[nodiscard]] bool between_own(const Module& last, const Module& next) const {
     for (std::size_t i = 0; i + 1 < own_.layers.size(); ++i) {
       const OwnHead::Linear &a = own_.layers[i], &b = own_.layers[i + 1];

@@ -20,13 +20,13 @@ struct OwnHead {
   Activation between = Activation::relu;
 };
 
-/// One Linear layer, which is the head or stands at `path` in it, behind dropout.
+/// One Linear layer, which is the head or is at `path` in it, after dropout.
 [[nodiscard]] OwnHead one_layer(std::string name, std::int64_t classes = 1000, std::string path = {});
 
-/// Puts what stands behind the features x, [N, in]: the file's Linear and BatchNorm1d layers by their names and shapes,
-/// where options.held is given, else the architecture's own. What is between two layers no tensor tells: it is the own
+/// Appends what follows the features x, [N, in]: the file's Linear and BatchNorm1d layers by their names and shapes,
+/// where options.held is given, else the architecture's own. No tensor says what is between two layers: it is the own
 /// head's where that fits, nothing where their numbers in one Sequential leave no place, else ReLU, which the report
-/// says. A file without a head gets x itself back. Errors  FormatError naming the layer that cannot be told.
+/// says. A file without a head gets x itself back. Errors  FormatError naming the layer that cannot be determined.
 [[nodiscard]] graph::ValueId add_head(graph::Graph& graph, const OwnHead& own, graph::ValueId x, std::int64_t in,
                                       const BuildOptions& options);
 

@@ -38,7 +38,7 @@ ValueId unit(Layers& layers, const std::string& prefix, const std::string& suffi
   return layers.conv(prefix + "conv" + suffix, x, in, out, options);
 }
 
-/// What stands behind the features, and what goes in.
+/// What follows the features, and what goes in.
 struct Ends {
   const char* layer = "";  ///< of `classifier`; empty: it is the layer itself
   std::int64_t classes = 1000, channels = 3;

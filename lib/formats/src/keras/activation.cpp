@@ -114,7 +114,7 @@ Feature lower_setting(const Activation& a, const Json& setting) {
   inner.settings = Settings(config);
   inner.inputs = {a.x};
   if (!layer.roles(inner.settings).names.empty())
-    throw UnsupportedError(fmt::format("activation {} with weights of its own", layer.name));
+    throw UnsupportedError(fmt::format("activation {} with its own weights", layer.name));
   return layer.lower(inner);
 }
 

@@ -17,7 +17,7 @@ namespace {
 using container::Json;
 
 constexpr std::array<std::string_view, 3> kModels{"Model", "Functional", "Sequential"};
-// Layers stand in an order that can be computed, but for layers used twice.
+// Layers are in an order that can be computed, except for layers used twice.
 constexpr int kMaxPasses = 256;
 
 bool is_model(std::string_view class_name) {
@@ -237,7 +237,7 @@ class Reader {
         if (!is_model(layer.class_name)) layer.layer = add_layer(layer, prefix);
       }
     }
-    settle(pending, by_name, prefix);
+    resolve(pending, by_name, prefix);
     Outputs outputs;
     for (const Reference& output : endpoints(config.at("output_layers"))) {
       const std::optional<std::size_t> call = find(by_name, output);
@@ -253,13 +253,13 @@ class Reader {
     if (feeds.empty()) return {add_input(layer, prefix, layer.name)};
     const auto at = place_of_input.find(layer.name);
     if (at == place_of_input.end() || at->second >= feeds.size())
-      throw FormatError(fmt::format("input '{}' of '{}' is given nothing", printable(layer.name), printable(prefix)));
+      throw FormatError(fmt::format("input '{}' of '{}' is not connected", printable(layer.name), printable(prefix)));
     return {feeds[at->second]};
   }
 
   /// Computes every use whose arguments are there, again and again.
-  void settle(std::vector<Pending>& pending, const std::map<std::string, Pending*>& by_name,
-              const std::string& prefix) {
+  void resolve(std::vector<Pending>& pending, const std::map<std::string, Pending*>& by_name,
+               const std::string& prefix) {
     std::size_t open = 1;
     for (int pass = 0; open > 0; ++pass) {
       open = 0;
@@ -278,7 +278,8 @@ class Reader {
           moved = true;
         }
       if (open > 0 && (!moved || pass == kMaxPasses))
-        throw FormatError(fmt::format("layer '{}' waits for what is never computed", printable(prefix + stuck->name)));
+        throw FormatError(
+            fmt::format("layer '{}' depends on a value that is never computed", printable(prefix + stuck->name)));
     }
   }
 
@@ -329,7 +330,7 @@ class Reader {
         if (operand.call) feeds.push_back(*operand.call);
       return add_model(*layer.json, prefix + layer.name + "/", feeds, layer.place + "/", layer.position);
     }
-    if (operands.empty()) throw FormatError(fmt::format("layer '{}' is given nothing", printable(prefix + layer.name)));
+    if (operands.empty()) throw FormatError(fmt::format("layer '{}' has no input", printable(prefix + layer.name)));
     if (!layer.layer) layer.layer = add_layer(layer, prefix);
     architecture_.calls.push_back({*layer.layer, std::move(operands), keywords});
     return {architecture_.calls.size() - 1};
@@ -347,7 +348,7 @@ class Reader {
     const Settings settings(layer.json->at("config"));
     const Json* shape = settings.find({"batch_input_shape", "batch_shape"});
     if (shape == nullptr || shape->as_array().size() < 2)
-      throw FormatError(fmt::format("layer '{}' does not tell the shape of its input", printable(layer.name)));
+      throw FormatError(fmt::format("layer '{}' does not give the shape of its input", printable(layer.name)));
     architecture_.input_shape.clear();
     for (std::size_t i = 1; i < shape->as_array().size(); ++i) {
       const Json& extent = shape->as_array()[i];

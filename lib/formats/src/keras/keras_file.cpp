@@ -141,7 +141,7 @@ void check_values(const Checkpoint& checkpoint, const Patch& patch) {
       variance && std::any_of(patch.values.begin(), patch.values.end(), [](double v) { return v < 0; });
   if (!finite || negative)
     throw FormatError(fmt::format("{}: '{}': given {}; expected finite numbers{}", printable(checkpoint.file_name),
-                                  printable(patch.name), finite ? "a negative variance" : "what is no finite number",
+                                  printable(patch.name), finite ? "a negative variance" : "a value that is not finite",
                                   variance ? " of 0 or more" : ""));
 }
 
@@ -176,7 +176,7 @@ bool is_keras_archive(std::span<const std::byte> file) {
     const std::vector<ZipMember> members = container::index_zip(file);
     return member_named(members, kConfig) != nullptr && member_named(members, kMetadata) != nullptr;
   } catch (const Error&) {
-    return false;  // for the reader of archives to tell
+    return false;  // for the reader of archives to report
   }
 }
 

@@ -34,7 +34,7 @@ Roles batch_norm(const Settings& settings) {
   return roles;
 }
 Roles prelu(const Settings&) { return {{"alpha"}, 1}; }
-/// Statistics given in the configuration are no weights.
+/// Statistics given in the configuration are not weights.
 Roles normalization(const Settings& settings) {
   if (settings.find({"mean"}) != nullptr) return {};
   return {{"mean", "variance", "count"}, 0};
@@ -133,8 +133,7 @@ const LayerClass& layer_class(const std::string& name) {
   const auto* const at = std::lower_bound(kLayers.begin(), kLayers.end(), name,
                                           [](const LayerClass& row, const std::string& n) { return row.name < n; });
   if (at != kLayers.end() && at->name == name) return *at;
-  if (name == "Lambda")
-    throw UnsupportedError("holds code of its own, which is never run; replace it by layers that say what they do");
+  if (name == "Lambda") throw UnsupportedError("contains code, which is never run; replace it with built-in layers");
   throw UnsupportedError(fmt::format("layers of class '{}' are not supported", printable(name)));
 }
 

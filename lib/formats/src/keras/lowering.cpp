@@ -97,7 +97,7 @@ graph::Graph Lowering::run(const std::optional<Shape>& input) && {
         else
           call.constants.insert(call.constants.end(), operand.constant.begin(), operand.constant.end());
       }
-      if (call.inputs.empty()) throw FormatError("is given nothing");
+      if (call.inputs.empty()) throw FormatError("has no input");
       results_.push_back(layer_class(layer.class_name).lower(call));
     } catch (const Error&) {
       rethrow_at(fmt::format("layer '{}' ({})", printable(layer.name), printable(layer.class_name)));

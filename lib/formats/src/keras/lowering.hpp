@@ -17,7 +17,7 @@ using graph::ValueId;
 using Ints = std::vector<std::int64_t>;
 
 /// A value of the graph. Keras keeps channels last in most models; the graph wants them second. `moved` says that the
-/// last axis of the Keras tensor stands second here.
+/// last axis of the Keras tensor is second here.
 struct Feature {
   ValueId id = graph::kNone;
   bool moved = false;
@@ -97,7 +97,7 @@ struct LayerCall {
   const LayerWeights& weights;
   Settings settings;
   std::vector<Feature> inputs;
-  std::vector<double> constants;              ///< operands that are no tensors
+  std::vector<double> constants;              ///< operands that are not tensors
   const container::Json* keywords = nullptr;  ///< of the call
 
   [[nodiscard]] const Feature& x() const { return inputs.front(); }

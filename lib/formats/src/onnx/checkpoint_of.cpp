@@ -38,12 +38,12 @@ std::optional<Extent> constant_tensor(std::span<const std::byte> file, Extent no
 }
 
 /// Errors  UnsupportedError where images are not counted along the first axis of a tensor.
-Sizeless sizeless(Imported imported) {
+DynamicShapeGraph dynamic_shape_graph(Imported imported) {
   if (imported.input.size() < 2)
     throw UnsupportedError(fmt::format("input '{}' is of rank {}; expected images and channels at least",
                                        printable(imported.graph.value(imported.graph.input()).name),
                                        imported.input.size()));
-  Sizeless network{std::move(imported.graph), std::move(imported.input), 1, {}};
+  DynamicShapeGraph network{std::move(imported.graph), std::move(imported.input), 1, {}};
   network.batch = std::max<std::int64_t>(std::exchange(network.input[0], 1), 1);
   if (imported.channels_last) network.layout = "NHWC";
   return network;
@@ -54,7 +54,7 @@ Sizeless sizeless(Imported imported) {
 Description describe_onnx(std::span<const std::byte> file, const Neighbours& neighbours) {
   const OnnxFile parsed = parse_onnx(file);
   ExternalFiles files(neighbours);
-  Description description{sizeless(import_onnx(parsed, files, Weights::unbound))};
+  Description description{dynamic_shape_graph(import_onnx(parsed, files, Weights::unbound))};
   for (const onnx::TensorProto& tensor : parsed.model.graph().initializer())
     description.values.push_back({tensor.name(), read_tensor(tensor, files), std::nullopt});
   return description;
@@ -99,12 +99,12 @@ Contents read_onnx(std::span<const std::byte> file, const Neighbours& neighbours
   }
   contents.companions = files.take();
   contents.in_training = std::move(imported.in_training);
-  Sizeless network = sizeless(std::move(imported));
+  DynamicShapeGraph network = dynamic_shape_graph(std::move(imported));
   contents.graph = resolve(network);
   contents.layout = network.layout;
   contents.open_input = network.input;
   if (std::find(network.input.begin(), network.input.end(), 0) != network.input.end())
-    contents.sizeless = std::move(network);
+    contents.dynamic_shape = std::move(network);
   return contents;
 }
 

@@ -162,7 +162,7 @@ class Importer {
   ValueId find(const std::string& name) const {
     const auto at = value_of_.find(name);
     if (at == value_of_.end())
-      throw FormatError(fmt::format("'{}' is given by no earlier node, no input and no initialiser", printable(name)));
+      throw FormatError(fmt::format("'{}' is not produced by any earlier node, input or initialiser", printable(name)));
     return at->second;
   }
 

@@ -21,7 +21,7 @@ template <class Message>
 Message parsed(std::span<const std::byte> file, Extent at) {
   Message message;
   if (!message.ParseFromArray(file.data() + at.offset, static_cast<int>(at.size)))
-    throw FormatError("is no ONNX model: its protobuf messages are damaged");
+    throw FormatError("is not an ONNX model: its protobuf messages are damaged");
   return message;
 }
 

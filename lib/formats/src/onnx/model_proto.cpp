@@ -17,7 +17,7 @@ OnnxFile parse_onnx(std::span<const std::byte> file) {
   OnnxFile out;
   out.places = onnx_wire::walk_model(file);
   if (!out.model.ParseFromArray(file.data(), static_cast<int>(file.size())))
-    throw FormatError("is no ONNX model: its protobuf messages are damaged");
+    throw FormatError("is not an ONNX model: its protobuf messages are damaged");
   for (const onnx::OperatorSetIdProto& set : out.model.opset_import())
     if (default_domain(set.domain())) out.opset = set.version();
   if (out.opset < kOldestOpset || out.opset > kNewestOpset)
@@ -27,7 +27,7 @@ OnnxFile parse_onnx(std::span<const std::byte> file) {
   if (static_cast<std::size_t>(graph.node_size()) != out.places.nodes.size() ||
       static_cast<std::size_t>(graph.initializer_size()) != out.places.initializers.size() ||
       static_cast<std::size_t>(out.model.functions_size()) != out.places.functions.size())
-    throw FormatError("is no ONNX model: its graph is damaged");
+    throw FormatError("is not an ONNX model: its graph is damaged");
   inline_functions(file, out);
   return out;
 }

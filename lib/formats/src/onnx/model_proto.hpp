@@ -11,10 +11,10 @@
 
 namespace shiftnorm::formats {
 
-/// Where a node of the graph stands in the file.
+/// Where a node of the graph is in the file.
 struct NodeSource {
   int place = 0;           ///< in ModelPlaces::nodes: itself, or the call that it is part of
-  bool inlined = false;    ///< it stands in a function
+  bool inlined = false;    ///< it is in a function
   std::int64_t opset = 0;  ///< of the default domain, for this node
 };
 

@@ -19,7 +19,7 @@ struct Lowering {
   std::int64_t opset;
   graph::Node node;  ///< begins as a plain copy: operator, inputs, attributes
 
-  /// Appends a node before this one; `part` tells its name apart.
+  /// Appends a node before this one; `part` makes its name unique.
   std::function<graph::ValueId(std::string op, std::string_view part, std::vector<graph::ValueId> inputs,
                                std::map<std::string, graph::Attribute> attributes)>
       add;

@@ -69,7 +69,7 @@ std::span<const std::byte> external_bytes(const onnx::TensorProto& tensor, std::
   return file.subspan(offset, needed);
 }
 
-/// Values that stand in one of the message's typed lists, each narrowed to the element type.
+/// Values in one of the message's typed lists, each narrowed to the element type.
 template <class To, class List>
 void copy_list(const List& list, const Shape& shape, std::span<std::byte> out) {
   if (static_cast<std::int64_t>(list.size()) != shape.elements())

@@ -25,7 +25,7 @@ inline void append_field(Bytes& out, std::uint32_t number, std::span<const std::
   append(out, payload);
 }
 
-/// A field as it stands in the file.
+/// A field as it is in the file.
 inline void append_as_is(Bytes& out, std::span<const std::byte> file, const Field& field) {
   append(out, file.subspan(field.start, field.payload.end() - field.start));
 }

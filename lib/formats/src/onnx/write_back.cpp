@@ -68,7 +68,7 @@ struct Moved {
 };
 
 /// The input of a node of the file, by its place there, that the vector comes in by: of the BatchNormalization itself,
-/// or of the call of the function that it stands in. Errors  UnsupportedError if the function has the vector from
+/// or of the call of the function that it is in. Errors  UnsupportedError if the function has the vector from
 /// elsewhere, or for something else too.
 int input_in_file(std::span<const std::byte> file, const OnnxFile& parsed, const BatchNormVector& vector) {
   const onnx::GraphProto& graph = parsed.model.graph();
@@ -90,8 +90,8 @@ int input_in_file(std::span<const std::byte> file, const OnnxFile& parsed, const
   }
   if (uses != 1 || given != 1)
     throw UnsupportedError(
-        fmt::format("'{}' stands in a function of the model, or is used there more than once, so that it cannot be "
-                    "changed for one layer alone; expected a vector that the graph gives to the function",
+        fmt::format("'{}' is inside a function of the model, or is used there more than once, so it cannot be changed "
+                    "for one layer alone; expected a vector that the graph passes to the function",
                     printable(name)));
   return found;
 }

@@ -66,7 +66,7 @@ std::optional<double> number_at(DcmElement& from, unsigned long i) {
   return decimal(trimmed({text.c_str(), text.size()}));
 }
 
-/// Elements whose values are words, and those of bytes that stand for words.
+/// Elements whose values are words, and those of bytes that represent words.
 bool is_16_bits(DcmElement& e) {
   switch (e.ident()) {
     case EVR_US:
@@ -81,7 +81,7 @@ bool is_16_bits(DcmElement& e) {
   }
 }
 
-/// Nothing if one is no number of 16 bits, of either sign.
+/// Nothing if one is not a number of 16 bits, of either sign.
 std::vector<std::uint16_t> narrowed(const std::vector<std::optional<double>>& values) {
   std::vector<std::uint16_t> out;
   for (const std::optional<double>& value : values) {

@@ -15,7 +15,7 @@ namespace shiftnorm::imaging::dicom {
 /// All values of a text element, without padding; one empty text for an empty element.
 [[nodiscard]] std::vector<std::string> texts(DcmItem& item, const DcmTagKey& key);
 [[nodiscard]] std::string text(DcmItem& item, const DcmTagKey& key, std::size_t index = 0);
-/// A whole number from 0 on, in whatever value representation it stands: US, UL, SS, SL, IS, DS, ...
+/// A whole number from 0 on, in whatever value representation it has: US, UL, SS, SL, IS, DS, ...
 [[nodiscard]] std::optional<std::int64_t> unsigned_number(DcmItem& item, const DcmTagKey& key);
 /// The same for a stored value of that sign: US or SS are taken as that sign needs.
 [[nodiscard]] std::optional<std::int64_t> stored_number(DcmItem& item, const DcmTagKey& key, bool is_signed);

@@ -46,7 +46,7 @@ std::uint64_t end_of_scan(const Stream& s, std::uint64_t at, bool jpeg_ls) {
   corrupt("no end marker", s.size());
 }
 
-/// A marker segment; `at` is where its length stands.
+/// A marker segment; `at` is where its length is.
 struct Segment {
   unsigned marker = 0, length = 0;
   std::uint64_t at = 0;

@@ -27,7 +27,7 @@ struct CodestreamFacts {
 /// JPEG and JPEG-LS: every marker from SOI to EOI, so that no decoder sees a stream its own scan would not survive.
 /// Errors  Fault corrupt_codestream: a marker out of place, a segment past the end, no frame header, no end marker.
 [[nodiscard]] CodestreamFacts scan_jpeg(std::span<const std::byte> stream, bool jpeg_ls);
-/// The same of what stands before the first scan, where the rest may be missing.
+/// The same for what precedes the first scan, where the rest may be missing.
 [[nodiscard]] CodestreamFacts scan_jpeg_head(std::span<const std::byte> stream, bool jpeg_ls);
 
 /// JPEG 2000: the codestream inside a JP2 box structure, or the stream itself, and its SIZ marker.

@@ -25,7 +25,7 @@ std::optional<Marked> marked(const CodestreamFacts& facts) {
   return std::nullopt;
 }
 
-SettledColour of_jpeg(const CodestreamFacts& facts, const PixelModule& module) {
+ResolvedColour of_jpeg(const CodestreamFacts& facts, const PixelModule& module) {
   const std::optional<Marked> said = marked(facts);
   if (!said || is_ybr(said->photometric) == is_ybr(module.photometric)) return {module.photometric, {}};
   const std::string what =
@@ -35,7 +35,7 @@ SettledColour of_jpeg(const CodestreamFacts& facts, const PixelModule& module) {
   return {said->photometric, what + "; the data are believed"};
 }
 
-SettledColour of_jpeg_2000(const CodestreamFacts& facts, const PixelModule& module) {
+ResolvedColour of_jpeg_2000(const CodestreamFacts& facts, const PixelModule& module) {
   if (!facts.mixes_components || !is_ybr(module.photometric)) return {module.photometric, {}};
   return {module.photometric,
           fmt::format("JPEG 2000 data have a colour transform of their own, meant for RGB, where the header says {}; "
@@ -45,7 +45,7 @@ SettledColour of_jpeg_2000(const CodestreamFacts& facts, const PixelModule& modu
 
 }  // namespace
 
-SettledColour settle_colour(const CodestreamFacts& facts, const PixelModule& module, Packing packing) {
+ResolvedColour resolve_colour(const CodestreamFacts& facts, const PixelModule& module, Packing packing) {
   if (module.samples == 3 && packing == Packing::jpeg) return of_jpeg(facts, module);
   if (module.samples == 3 && packing == Packing::jpeg_2000) return of_jpeg_2000(facts, module);
   return {module.photometric, {}};

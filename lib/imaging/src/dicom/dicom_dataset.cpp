@@ -158,7 +158,7 @@ class DicomDataset::Series final : public SeriesValues {
         try {
           for (const auto& [value, count] : count_values(dataset_.read(sample))) all[value] += count;
         } catch (const Fault&) {
-          // It is bad by itself and says so when its turn comes.
+          // It is bad on its own and says so when its turn comes.
         }
       }
       counts_.assign(all.begin(), all.end());
@@ -174,7 +174,7 @@ class DicomDataset::Series final : public SeriesValues {
 };
 
 std::string DicomDataset::why_empty() const {
-  std::string text = "holds no DICOM image that can be read: ";
+  std::string text = "contains no readable DICOM image: ";
   if (skipped_.empty() && bad_.empty()) return text + "it is empty";
   if (!skipped_.empty()) text += fmt::format("{} skipped ({})", skipped_.size(), counted_reasons(skipped_));
   if (!skipped_.empty() && !bad_.empty()) text += ", ";
@@ -292,7 +292,7 @@ std::vector<std::string> DicomDataset::notes(const Pipeline& pipeline) const {
   std::set<std::string> all_studies;
   for (const Found& found : objects_) {
     const ObjectFacts& facts = found.facts;
-    if (!settle(voi_of(pipeline), facts.modality).named) ++unnamed_ct;
+    if (!resolve_voi(voi_of(pipeline), facts.modality).named) ++unnamed_ct;
     all_studies.insert(facts.study);
     if (facts.patient.empty()) {
       ++without_patient;
@@ -303,20 +303,20 @@ std::vector<std::string> DicomDataset::notes(const Pipeline& pipeline) const {
     studies[who].insert(facts.study);
   }
   if (unnamed_ct > 0)
-    notes.push_back(
-        fmt::format("{} CT images without a window in the preprocessing; taken is 40/400 HU, which few networks saw "
-                    "(voi: {{window: [centre, width]}})",
-                    unnamed_ct));
+    notes.push_back(fmt::format(
+        "{} CT images and no window in the preprocessing; 40/400 HU is used, which few networks were trained with "
+        "(voi: {{window: [centre, width]}})",
+        unnamed_ct));
   if (without_patient > 0)
-    notes.push_back(fmt::format("{} objects without a PatientID; their study stands for the patient", without_patient));
+    notes.push_back(fmt::format("{} objects without a PatientID; their study counts as the patient", without_patient));
   const auto several = std::ranges::count_if(persons, [](const auto& one) { return one.second.size() > 1; });
   if (several > 0)
     notes.push_back(
-        fmt::format("{} PatientIDs come with several birth dates or sexes: they may be several persons", several));
+        fmt::format("{} PatientIDs have several birth dates or sexes: each may be several people", several));
   const bool shared_id = all_studies.size() > 3 && std::ranges::any_of(studies, [&](const auto& one) {
                            return one.second.size() * 2 > all_studies.size();
                          });
-  if (shared_id) notes.emplace_back("one PatientID holds most of all studies: it may be a placeholder");
+  if (shared_id) notes.emplace_back("one PatientID has most of the studies: it may be a placeholder");
   return notes;
 }
 

@@ -63,20 +63,20 @@ struct FrameRules {
   std::optional<LookupTable> modality_table;  ///< instead of slope and intercept
   std::vector<VoiWindow> windows;             ///< those that can be used
   std::vector<LookupTable> voi_tables;
-  std::optional<std::int64_t> padding_low, padding_high;  ///< stored values from low to high are no image
+  std::optional<std::int64_t> padding_low, padding_high;  ///< stored values from low to high are padding
   std::vector<LookupTable> palette;                       ///< red, green, blue; empty unless the photometric asks
   double aspect = 1;                                      ///< height of a pixel over its width
   std::vector<std::string> remarks;                       ///< what of these cannot be used
 };
 
 /// What the rest of the program may know of an object: the allow list of docs/reference/dicom.md#privacy. Identifiers
-/// leave this room only as keyed hashes.
+/// leave this module only as keyed hashes.
 struct ObjectFacts {
   std::string sop_class, transfer_syntax, modality, photometric;
   std::string sop_instance, series, study, accession, patient, issuer, study_date, birth_date, sex;
   std::int64_t rows = 0, columns = 0, frames = 0;
   bool every_frame = false;          ///< enhanced CT, MR, PT: all frames are slices
-  std::string skip;                  ///< why it is no image for us; empty: it is one
+  std::string skip;                  ///< why it is not an image for us; empty: it is one
   std::vector<std::string> remarks;  ///< what in it is wrong or contradicts itself, and what was assumed
   std::vector<std::string> tags;     ///< of the asked-for attributes, in their order; empty text: absent
 };

@@ -6,7 +6,7 @@
 
 namespace shiftnorm::imaging::dicom {
 
-/// What a helper tells when an answer lies in its memory file.
+/// What a helper sends when an answer is in its memory file.
 struct Done {
   std::uint64_t bytes = 0;     ///< of the fields
   std::uint64_t values = 0;    ///< stored values of a frame, behind them

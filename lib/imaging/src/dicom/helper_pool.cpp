@@ -59,12 +59,12 @@ void check_rules(const FrameRules& rules, const PixelModule& m) {
 
 }  // namespace
 
-HelperPool::HelperPool(const Limits& limits) : limits_(limits), nursery_(Nursery::shared()) {}
+HelperPool::HelperPool(const Limits& limits) : limits_(limits), fork_server_(ForkServer::shared()) {}
 
 HelperPool::~HelperPool() {
   for (const Worker& worker : idle_) {
     try {
-      nursery_->end_helper(worker.helper.pid);
+      fork_server_->end_helper(worker.helper.pid);
     } catch (const Error&) {
       break;  // the host is gone, and its helpers with it
     }
@@ -83,7 +83,7 @@ HelperPool::Worker HelperPool::take(const std::string& path) {
       return worker;
     }
   }
-  Nursery::Helper helper = nursery_->start_helper();
+  ForkServer::Helper helper = fork_server_->start_helper();
   const int memory = helper.memory.get();
   return {std::move(helper), AnswerMemory(memory), {}};
 }
@@ -94,7 +94,7 @@ void HelperPool::give_back(Worker worker) {
 }
 
 void HelperPool::bury(const Worker& worker, bool late) {
-  const int signal = nursery_->end_helper(worker.helper.pid);
+  const int signal = fork_server_->end_helper(worker.helper.pid);
   if (late) throw Fault(Reason::decoder_timeout, "decoding took too long");
   if (signal == SIGXCPU) throw Fault(Reason::decoder_timeout, "decoding took too much processor time");
   throw Fault(Reason::decoder_crashed, "the decoder did not survive the object");
@@ -129,7 +129,7 @@ Answer HelperPool::ask(const Request& request) {
     bury(worker, false);
   }
   if (done.tired)
-    nursery_->end_helper(worker.helper.pid);
+    fork_server_->end_helper(worker.helper.pid);
   else
     give_back(std::move(worker));
   if (!refusal.empty()) throw ConfigError(refusal);

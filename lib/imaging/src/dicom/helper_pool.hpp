@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "dicom/answer_memory.hpp"
-#include "dicom/nursery.hpp"
+#include "dicom/fork_server.hpp"
 #include "dicom/service.hpp"
 
 namespace shiftnorm::imaging::dicom {
@@ -26,7 +26,7 @@ class HelperPool {
 
  private:
   struct Worker {
-    Nursery::Helper helper;
+    ForkServer::Helper helper;
     AnswerMemory answers;
     std::string last_path;
   };
@@ -35,7 +35,7 @@ class HelperPool {
   [[noreturn]] void bury(const Worker& worker, bool late);
 
   Limits limits_;
-  std::shared_ptr<Nursery> nursery_;
+  std::shared_ptr<ForkServer> fork_server_;
   std::mutex mutex_;
   std::vector<Worker> idle_;
 };

@@ -52,7 +52,7 @@ std::vector<std::byte> decode_jpeg_2000(std::span<const std::byte> stream, const
   Codestream source{found.codestream};
   const CHandle<opj_stream_t, opj_stream_destroy> input(opj_stream_default_create(OPJ_TRUE));
   const CHandle<opj_codec_t, opj_destroy_codec> codec(opj_create_decompress(OPJ_CODEC_J2K));
-  if (!input || !codec) throw MachineError("OpenJPEG cannot start: memory is short");
+  if (!input || !codec) throw MachineError("OpenJPEG cannot start: out of memory");
   opj_stream_set_user_data(input.get(), &source, nullptr);
   opj_stream_set_user_data_length(input.get(), source.bytes.size());
   opj_stream_set_read_function(input.get(), read_some);

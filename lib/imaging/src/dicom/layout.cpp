@@ -55,7 +55,7 @@ class Walker {
         continue;
       }
       if (element.tag >= 0xfffe0000)
-        throw Fault(Reason::parse, fmt::format("{} stands where an element should", tag_text(element.tag)), at);
+        throw Fault(Reason::parse, fmt::format("{} found where an element should be", tag_text(element.tag)), at);
       if (top != nullptr) note(element, *top, encoding, end);
       at = value_end(element, end, encoding, depth, top);
     }
@@ -119,13 +119,13 @@ class Walker {
   /// Media and archives fill their blocks; one byte may only make a length even.
   [[nodiscard]] bool zeros_behind(std::uint64_t at, std::uint64_t end, Layout& top) const {
     if (at < zeros_from_ || at == top.data_set) return false;
-    if (end - at > 1) remark(top, "zeros behind the data set");
+    if (end - at > 1) remark(top, "zeros after the data set");
     return true;
   }
   /// A delimiter that ends nothing. Before the pixel data it would be a sign that a sequence was read wrongly.
   [[nodiscard]] static bool delimiter_behind(const Element& e, Layout& top) {
     if ((e.tag != kItemEnd && e.tag != kSequenceEnd) || e.length != 0 || !top.pixels) return false;
-    remark(top, "a delimiter behind the data set that ends nothing");
+    remark(top, "a delimiter after the data set that closes nothing");
     return true;
   }
   static void remark(Layout& top, std::string_view what) {
@@ -142,7 +142,7 @@ class Walker {
       (e.tag == kExtendedOffsets ? top.extended_offsets : top.extended_lengths) = {e.value, e.length};
     }
     if (!is_pixel_data(e.tag)) return;
-    if (top.pixels) throw Fault(Reason::parse, "pixel data stand twice", e.start);
+    if (top.pixels) throw Fault(Reason::parse, "pixel data appear twice", e.start);
     PixelDataPlace place;
     place.element = e.start;
     place.element_number = static_cast<std::uint16_t>(e.tag & 0xffffU);
@@ -167,8 +167,9 @@ class Walker {
         return fragments(e, end, encoding, top != nullptr && top->pixels ? &*top->pixels : nullptr);
       const bool sequence = !encoding.explicit_vr || e.vr_text() == "SQ" || e.vr_text() == "UN";
       if (!sequence)
-        throw Fault(Reason::parse, fmt::format("{} has no length and is no sequence", tag_text(e.tag)), e.start);
-      // PS3.5 6.2.2: what stands in UN of undefined length is implicit little endian.
+        throw Fault(Reason::parse, fmt::format("{} has undefined length and is not a sequence", tag_text(e.tag)),
+                    e.start);
+      // PS3.5 6.2.2: the contents of UN of undefined length are implicit little endian.
       const Encoding inner = encoding.explicit_vr && e.vr_text() == "UN" ? Encoding{false, false} : encoding;
       return items(e.value, end, inner, true, depth + 1);
     }
@@ -203,7 +204,7 @@ class Walker {
       const Element item = header(at, end, encoding);
       if (undefined && item.tag == kSequenceEnd) return item.value;
       if (item.tag != kItem)
-        throw Fault(Reason::parse, fmt::format("{} stands where an item should", tag_text(item.tag)), at);
+        throw Fault(Reason::parse, fmt::format("{} found where an item should be", tag_text(item.tag)), at);
       if (item.length == kUndefined) {
         at = data_set(item.value, end, encoding, true, depth, nullptr);
       } else {
@@ -231,7 +232,7 @@ class Walker {
         return item.value;
       }
       if (item.tag != kItem || item.length == kUndefined)
-        throw Fault(Reason::parse, fmt::format("{} stands where a fragment should", tag_text(item.tag)), at);
+        throw Fault(Reason::parse, fmt::format("{} found where a fragment should be", tag_text(item.tag)), at);
       check_inside(item, end);
       const Range range{item.value, item.length};
       if (place != nullptr && items == 0) place->offset_table = range;
@@ -255,7 +256,7 @@ std::uint64_t read_meta(std::span<const std::byte> file, std::uint64_t start, co
   constexpr Encoding kMeta{true, false};
   Walker walker(file, limits, false);
   std::uint64_t offset = start;
-  if (offset == file.size()) throw Fault(Reason::truncated, "the object ends behind its preamble", offset);
+  if (offset == file.size()) throw Fault(Reason::truncated, "the object ends after its preamble", offset);
   while (file.size() - offset >= 4 && walker.u16(offset, kMeta) == 0x0002) {
     const Element e = walker.header(offset, file.size(), kMeta);
     walker.check_inside(e, file.size());
@@ -306,7 +307,7 @@ Layout read_layout(std::span<const std::byte> file, const Limits& limits) {
   if (layout.transfer_syntax.empty()) {
     layout.syntax_told = false;
     layout.transfer_syntax = syntax_of(file.subspan(layout.data_set));
-    layout.remarks.emplace_back("the transfer syntax is not told: taken as it looks");
+    layout.remarks.emplace_back("no transfer syntax is given: it is inferred from the data");
   }
   layout.syntax = transfer_syntax(layout.transfer_syntax);
   if (layout.syntax == nullptr)
@@ -316,7 +317,7 @@ Layout read_layout(std::span<const std::byte> file, const Limits& limits) {
     walk(layout.syntax->deflated ? std::span<const std::byte>(layout.inflated) : file, limits, layout);
   } catch (const Fault& fault) {
     if (meta || fault.reason() == Reason::limit || is_data_set(file)) throw;
-    throw Fault(Reason::not_dicom, "it begins like a data set and does not go on as one", fault.offset());
+    throw Fault(Reason::not_dicom, "it begins like a data set but does not continue as one", fault.offset());
   }
   return layout;
 }

@@ -30,7 +30,7 @@ struct PixelDataPlace {
 
 /// The outer form of an object, found without building anything: what every later step may rely on.
 struct Layout {
-  std::string transfer_syntax;          ///< (0002,0010); guessed from the bytes where the object does not tell it
+  std::string transfer_syntax;          ///< (0002,0010); inferred from the bytes where the object does not state it
   std::string sop_class, sop_instance;  ///< (0002,0002) and (0002,0003)
   bool syntax_told = true;
   const TransferSyntax* syntax = nullptr;
@@ -40,7 +40,7 @@ struct Layout {
   std::optional<PixelDataPlace> pixels;
   Range extended_offsets, extended_lengths;  ///< values of (7FE0,0001) and (7FE0,0002); no length: absent
   std::vector<std::string> remarks;          ///< what is wrong with it and did not matter, or was assumed
-  bool has_dimensions_twice = false;         ///< Rows, Columns, ... stand twice in the data set
+  bool has_dimensions_twice = false;         ///< Rows, Columns, ... appear twice in the data set
 };
 
 /// Walks through every element and item: lengths against what is left, depth and number against the limits. What lies

@@ -52,7 +52,7 @@ class Lister {
         return outcome;
       }
       if (named_dcm(source))
-        outcome.bad = left(source, "not-dicom: named .dcm and no DICOM object", "not-dicom");
+        outcome.bad = left(source, "not-dicom: named .dcm but not a DICOM object", "not-dicom");
       else
         outcome.skipped = left(source, "not-dicom", "");
       return outcome;
@@ -98,7 +98,7 @@ class Lister {
   }
 
   /// Of objects with one SOPInstanceUID the first stays.
-  void settle_duplicates(Listing& listing) {
+  void resolve_duplicates(Listing& listing) {
     std::unordered_map<std::string, std::size_t> first;
     std::vector<Found> kept;
     for (Found& found : listing.images) {
@@ -201,7 +201,7 @@ Listing list_objects(const fs::path& where, const DatasetOptions& options, Helpe
     if (outcome.skipped) listing.skipped.push_back(std::move(*outcome.skipped));
     if (outcome.bad) listing.bad.push_back(std::move(*outcome.bad));
   }
-  lister.settle_duplicates(listing);
+  lister.resolve_duplicates(listing);
   return listing;
 }
 

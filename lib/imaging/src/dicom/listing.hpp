@@ -35,7 +35,7 @@ struct Listing {
   std::vector<Left> skipped, bad;
 };
 
-/// Walks, looks into archives, reads every header through helpers, and settles duplicates by SOPInstanceUID: same
+/// Walks, looks into archives, reads every header through helpers, and resolves duplicates by SOPInstanceUID: same
 /// stored values are skipped, different ones are the fault uid-conflict.
 [[nodiscard]] Listing list_objects(const std::filesystem::path& where, const DatasetOptions& options, HelperPool& pool);
 

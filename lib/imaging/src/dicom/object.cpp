@@ -94,13 +94,13 @@ std::string Object::State::why_skipped() const {
   return {};
 }
 
-/// Of the frames' colours, each once; damage is for the decoder to tell.
+/// Of the frames' colours, each once; damage is for the decoder to report.
 std::vector<std::string> Object::State::contradictions() const {
   std::vector<std::string> out;
   if (!index || !module || module->samples != 3) return out;
   for (const std::vector<Range>& parts : index->frames) {
     try {
-      // What stands before the first scan: tables, and texts of some kilobytes.
+      // What precedes the first scan: tables, and texts of some kilobytes.
       constexpr std::uint64_t kHeadBytes = std::uint64_t{1} << 18;
       const std::string remark = colour_of(joined(bytes(), parts, kHeadBytes), layout, *module).remark;
       if (!remark.empty() && std::ranges::find(out, remark) == out.end()) out.push_back(remark);
@@ -140,7 +140,8 @@ ObjectFacts Object::facts(std::span<const std::string> tags) const {
   facts.every_frame = frames_are_slices(facts.sop_class);
   for (const std::string& name : tags) {
     const auto key = key_of(name);
-    if (!key) throw ConfigError(fmt::format("'{}' is no DICOM attribute; expected a keyword such as Modality", name));
+    if (!key)
+      throw ConfigError(fmt::format("'{}' is not a DICOM attribute; expected a keyword such as Modality", name));
     facts.tags.push_back(*key == DCM_TransferSyntaxUID ? facts.transfer_syntax : in_one(texts(s.header, *key)));
   }
   if (!facts.skip.empty()) return facts;

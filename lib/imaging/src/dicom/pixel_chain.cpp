@@ -120,7 +120,7 @@ std::vector<Curve> curves_of(const Frame& frame, const Voi& voi) {
     }
     case VoiRule::none: return {[&rules = frame.rules](std::int64_t s) { return modality_value(rules, s); }};
   }
-  throw Error("a VOI rule that was not settled");
+  throw Error("a VOI rule that was not resolved");
 }
 
 std::uint16_t in_8_bits(float y) {
@@ -281,7 +281,7 @@ double apply_table(const LookupTable& table, double m) {
   return static_cast<double>(table.entries[static_cast<std::size_t>(at)]) / (std::ldexp(1.0, table.bits) - 1.0);
 }
 
-SettledVoi settle(const Voi& voi, const std::string& modality) {
+ResolvedVoi resolve_voi(const Voi& voi, const std::string& modality) {
   if (voi.rule != VoiRule::automatic) return {voi, true};
   Voi settled = voi;
   if (modality == "CT") {
@@ -326,7 +326,7 @@ Colours colours_of(const Frame& frame) {
 }
 
 Image show(const Frame& frame, const Voi& given) {
-  const Voi voi = settle(given, frame.rules.modality).voi;
+  const Voi voi = resolve_voi(given, frame.rules.modality).voi;
   const bool grey = frame.stored.module.grey();
   if ((voi.equalize || voi.quantize8) && voi.rule == VoiRule::none)
     throw ConfigError("voi none with quantize8 or equalize; expected a rule that gives values from 0 to 1");

@@ -44,12 +44,12 @@ struct Frame {
 /// bits == 0, or 8 with quantize8 or equalize.
 [[nodiscard]] Image show(const Frame& frame, const Voi& voi);
 
-/// `automatic` settled by the modality: what show() does. `named` is false where a CT has no window of its own.
-struct SettledVoi {
+/// `automatic` resolved by the modality: what show() does. `named` is false where a CT has no window of its own.
+struct ResolvedVoi {
   Voi voi;
   bool named = true;
 };
-[[nodiscard]] SettledVoi settle(const Voi& voi, const std::string& modality);
+[[nodiscard]] ResolvedVoi resolve_voi(const Voi& voi, const std::string& modality);
 
 /// RGB as integers of `bits` bits, pixel after pixel: YBR converted, palettes expanded (16-bit entries >> 8).
 struct Colours {

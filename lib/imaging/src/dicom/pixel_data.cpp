@@ -157,11 +157,11 @@ StoredFrame decoded_frame(std::span<const std::byte> stream, const Layout& layou
   return frame;
 }
 
-SettledColour colour_of(std::span<const std::byte> head, const Layout& layout, const PixelModule& m) {
+ResolvedColour colour_of(std::span<const std::byte> head, const Layout& layout, const PixelModule& m) {
   const Packing packing = layout.syntax->packing;
   if (m.samples != 3) return {m.photometric, {}};
-  if (packing == Packing::jpeg) return settle_colour(scan_jpeg_head(head, false), m, packing);
-  if (packing == Packing::jpeg_2000) return settle_colour(scan_jpeg_2000(head).facts, m, packing);
+  if (packing == Packing::jpeg) return resolve_colour(scan_jpeg_head(head, false), m, packing);
+  if (packing == Packing::jpeg_2000) return resolve_colour(scan_jpeg_2000(head).facts, m, packing);
   return {m.photometric, {}};
 }
 

@@ -26,6 +26,7 @@ void check_pixel_length(const PixelModule& module, const Layout& layout);
                                         const PixelModule& module);
 
 /// What a frame's colours are, from the head of its codestream. Errors  Fault corrupt_codestream.
-[[nodiscard]] SettledColour colour_of(std::span<const std::byte> head, const Layout& layout, const PixelModule& module);
+[[nodiscard]] ResolvedColour colour_of(std::span<const std::byte> head, const Layout& layout,
+                                       const PixelModule& module);
 
 }  // namespace shiftnorm::imaging::dicom

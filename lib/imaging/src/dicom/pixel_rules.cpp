@@ -34,7 +34,7 @@ constexpr std::array kPhotometrics{
 
 std::int64_t required(DcmItem& item, const DcmTagKey& key, std::string_view name) {
   const auto value = unsigned_number(item, key);
-  if (!value) bad_module(fmt::format("{} is missing or no number", name));
+  if (!value) bad_module(fmt::format("{} is missing or not a number", name));
   return *value;
 }
 
@@ -42,7 +42,7 @@ std::int64_t read_frames(DcmItem& item) {
   const std::string given = text(item, DCM_NumberOfFrames);
   if (given.empty()) return 1;
   const auto number = decimal(given);
-  if (!number || *number < 1 || *number != std::floor(*number)) bad_module("NumberOfFrames is no positive integer");
+  if (!number || *number < 1 || *number != std::floor(*number)) bad_module("NumberOfFrames is not a positive integer");
   return *number > 1e15 ? std::int64_t{1'000'000'000'000'000} : static_cast<std::int64_t>(*number);
 }
 
@@ -118,7 +118,7 @@ std::optional<double> rescale_number(DcmItem& item, const DcmTagKey& key, std::s
   const std::vector<std::string> all = texts(item, key);
   if (all.empty() || (all.size() == 1 && all[0].empty())) return std::nullopt;
   const auto value = numbers(item, key).front();
-  if (!value) throw Fault(Reason::bad_rescale, fmt::format("{} is no finite number", name));
+  if (!value) throw Fault(Reason::bad_rescale, fmt::format("{} is not a finite number", name));
   return value;
 }
 
@@ -307,7 +307,7 @@ PixelModule read_pixel_module(DcmItem& data_set, const Limits& limits) {
   const auto found = std::ranges::find(kPhotometrics, photometric, &PhotometricName::text);
   if (found == kPhotometrics.end()) bad_module("the photometric interpretation is missing or not supported");
   if (found->samples != m.samples) bad_module(fmt::format("{} with {} samples per pixel", found->text, m.samples));
-  // PS3.3 C.7.6.3.1.2: the least sample of a colour is no intensity at all, which a negative one could not be.
+  // PS3.3 C.7.6.3.1.2: the least sample of a colour is not intensity at all, which a negative one could not be.
   if (m.samples == 3 && m.is_signed) bad_module(fmt::format("{} with signed samples; expected unsigned", found->text));
   m.photometric = found->value;
   m.planar = m.samples > 1 && unsigned_number(data_set, DCM_PlanarConfiguration).value_or(0) == 1;

@@ -45,7 +45,7 @@ class OpenFile {
       if (n < 0 && errno == EINTR) continue;
       if (n < 0)
         throw Fault(Reason::changed_while_read, fmt::format("the file cannot be read: {}", std::strerror(errno)));
-      if (n == 0) throw Fault(Reason::changed_while_read, "the file became shorter while it was read");
+      if (n == 0) throw Fault(Reason::changed_while_read, "the file shrank while it was read");
       done += static_cast<std::size_t>(n);
     }
     return bytes;
@@ -111,10 +111,10 @@ void Service::State::list_members(const Request& request, Answer& answer) {
     ArchiveMember found{member_of.name, member_of.size, {}};
     total += member_of.size;
     if (member_of.size > limits.file_bytes || total > limits.archive_bytes)
-      found.refusal = "the archive's members are too large in all";
+      found.refusal = "the archive's members are too large in total";
     else if (member_of.size / limits.archive_ratio > member_of.compressed_size &&
              member_of.size > limits.inflated_floor)
-      found.refusal = "a member is compressed too well to be an object";
+      found.refusal = "a member's compression ratio is too high for an object";
     answer.members.push_back(std::move(found));
   }
 }

@@ -28,7 +28,7 @@ struct Request {
   std::vector<std::string> tags;
 };
 
-/// What tells a file from another that took its name.
+/// What distinguishes a file from another that took its name.
 struct FileStamp {
   std::uint64_t size = 0, inode = 0;
   std::int64_t modified_ns = 0;

@@ -27,7 +27,7 @@ class Head {
     if (!explicit_vr_) return kImplicitLittleEndian;
     return big_endian_ ? kExplicitBigEndian : kExplicitLittleEndian;
   }
-  /// Elements in ascending order until the class is told.
+  /// Elements in ascending order until the class is found.
   [[nodiscard]] bool tells_class() const {
     constexpr std::uint32_t kSopClass = 0x00080016;
     std::uint32_t last = 0;

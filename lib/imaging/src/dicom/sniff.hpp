@@ -17,7 +17,7 @@ inline constexpr std::size_t kHead = 4096;     ///< bytes that are enough for al
 [[nodiscard]] bool begins_with_meta(std::span<const std::byte> head);
 /// A data set without any header may begin so: an element of group 0008 up to (0008,0018).
 [[nodiscard]] bool may_be_data_set(std::span<const std::byte> head);
-/// It goes on as one too: elements in order, each inside what is left, a SOPClassUID that is one among them.
+/// It continues as one too: elements in order, each inside what is left, a SOPClassUID that is one among them.
 [[nodiscard]] bool is_data_set(std::span<const std::byte> head);
 
 /// Worth a helper's look.

@@ -8,7 +8,7 @@ namespace shiftnorm::imaging::dicom {
 enum class Kind { image, no_image, directory, unknown };
 
 [[nodiscard]] Kind kind_of_class(std::string_view uid);
-/// Of an object with pixel data that does not tell its class: whether its pixels are a picture, not a mask or a dose.
+/// Of an object with pixel data and no class: whether its pixels are a picture, not a mask or a dose.
 [[nodiscard]] bool is_image_modality(std::string_view modality);
 /// Enhanced CT, MR, PET: every frame is a slice.
 [[nodiscard]] bool frames_are_slices(std::string_view uid);

@@ -11,7 +11,7 @@ namespace shiftnorm::imaging::dicom {
 struct Source {
   std::string path;          ///< of the file
   std::int64_t member = -1;  ///< of the archive
-  std::string shown;         ///< relative path, with `!member` behind an archive's; never leaves this room
+  std::string shown;         ///< relative path, with `!member` behind an archive's; never leaves this module
   std::string folder;        ///< first folder below the root; empty: none
 };
 

@@ -29,10 +29,10 @@ class Labeller {
       if (same == values_.end())
         values_.push_back({text, index});
       else if (same->label != index)
-        throw ConfigError(fmt::format(
-            "label.map: two values differ in upper and lower case or blanks alone and have classes '{}' and '{}'; "
-            "expected one class",
-            printable(classes[static_cast<std::size_t>(same->label)]), printable(name)));
+        throw ConfigError(
+            fmt::format("label.map: two values that differ only in case or blanks have classes '{}' and '{}'; "
+                        "expected one class",
+                        printable(classes[static_cast<std::size_t>(same->label)]), printable(name)));
     }
   }
 
@@ -57,7 +57,7 @@ class Labeller {
     if (ambiguous_ > 0)
       throw FormatError(
           fmt::format("label.tag = {}: {} images have values of several classes, so that their labels are ambiguous; "
-                      "expected a map that tells them apart",
+                      "expected a map that separates them",
                       printable(label_.tag), ambiguous_));
   }
   [[nodiscard]] std::int64_t unused() const { return std::ranges::count(values_, false, &Value::used); }
@@ -72,10 +72,10 @@ class Labeller {
 
 TagLabels tag_labels(const TagLabel& label, const std::vector<std::string>& given, std::span<const Found> objects) {
   if (label.map.empty() && !names_nobody(label.tag))
-    throw ConfigError(
-        fmt::format("label.tag = {}: its values might tell a person or a place, and class names are printed; expected "
-                    "a map from its values to class names",
-                    printable(label.tag)));
+    throw ConfigError(fmt::format(
+        "label.tag = {}: its values might identify a person or a place, and class names are printed; expected "
+        "a map from its values to class names",
+        printable(label.tag)));
   TagLabel whole = label;
   std::set<std::string> names;
   for (const Found& found : objects)

@@ -19,7 +19,7 @@ struct TagLabels {
 
 /// Classes of objects by `label.tag`, the last of ObjectFacts::tags. A map's value fits as `where` does: the whole
 /// text or one of its parts, whatever the case; without a map the whole text is the class. `given`: DatasetOptions.
-/// Errors  ConfigError: a tag without a map whose values might tell a person or place, a map with one value for two
+/// Errors  ConfigError: a tag without a map whose values might identify a person or place, a map with one value for two
 ///         classes, a class that is none of those given; FormatError: objects with values of several classes.
 [[nodiscard]] TagLabels tag_labels(const TagLabel& label, const std::vector<std::string>& given,
                                    std::span<const Found> objects);

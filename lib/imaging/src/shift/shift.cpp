@@ -24,10 +24,10 @@ struct Row {
   Apply apply;
 };
 constexpr std::array kRows{
-    Row{{"gaussian_noise", ShiftKind::noise, "normal noise, as of a sensor in the dark"}, gaussian_noise},
+    Row{{"gaussian_noise", ShiftKind::noise, "Gaussian noise, as from a sensor in the dark"}, gaussian_noise},
     Row{{"shot_noise", ShiftKind::noise, "Poisson noise of few photons"}, shot_noise},
     Row{{"impulse_noise", ShiftKind::noise, "single values black or white"}, impulse_noise},
-    Row{{"defocus_blur", ShiftKind::blur, "a disk, as of a lens out of focus"}, defocus_blur},
+    Row{{"defocus_blur", ShiftKind::blur, "a disk, as from a lens out of focus"}, defocus_blur},
     Row{{"glass_blur", ShiftKind::blur, "neighbouring pixels exchanged, as behind frosted glass"}, glass_blur},
     Row{{"motion_blur", ShiftKind::blur, "a streak in one direction"}, motion_blur},
     Row{{"zoom_blur", ShiftKind::blur, "the mean of the image and its enlargements"}, zoom_blur},

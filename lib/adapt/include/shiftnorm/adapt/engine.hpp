@@ -24,8 +24,8 @@ struct Images {
 
 struct EngineOptions {
   int threads = 1;
-  std::uint64_t memory = 0;       ///< bytes for the frontier before it goes to scratch; 0: half of what is free
-  std::string scratch_directory;  ///< for the frontier beyond `memory`; empty: the system's temporary folder
+  std::uint64_t memory = 0;       ///< bytes of carried activations before they go to scratch; 0: half of what is free
+  std::string scratch_directory;  ///< for what exceeds `memory`; empty: the system's temporary folder
   bool all_outputs = false;       ///< of networks with several: fill Outputs::others
 };
 
@@ -75,10 +75,10 @@ inline constexpr SameImages kSameImages;
 
 /// What measuring takes, known before it starts: from the schedule that the work itself follows.
 struct Cost {
-  std::uint64_t frontier_bytes = 0;  ///< for the images that are carried at once
-  std::uint64_t moved_bytes = 0;     ///< written to that and read from it
-  std::uint64_t local_bytes = 0;     ///< working memory of all threads
-  bool spills = false;               ///< the frontier goes to a scratch file
+  std::uint64_t carried_bytes = 0;  ///< for the images that are carried at once
+  std::uint64_t moved_bytes = 0;    ///< written to that and read from it
+  std::uint64_t local_bytes = 0;    ///< working memory of all threads
+  bool spills = false;              ///< carried activations go to a scratch file
 };
 
 /// A bound graph compiled for one machine: measures BatchNorms and evaluates modes.
@@ -103,9 +103,9 @@ class Engine {
 
   /// Measures on `adapt`, applies the policy, evaluates on `evaluate` (null: not): run_domains() with all images as one
   /// domain. An image with activations that are not finite is left out and listed.
-  /// reached: what an interrupted call for the same mode and images left here; it goes on from there, to the same bits.
-  /// After an exception it holds what was reached (empty if images had to be left out).
-  /// Errors  ConfigError for a mode with problems(), one that needs source statistics that the file lacks, and groups
+  /// reached: what an interrupted call for the same mode and images left here; it continues from there, to the same
+  /// bits. After an exception it holds what was reached (empty if images had to be left out). Errors  ConfigError for a
+  /// mode with problems(), one that needs source statistics that the file lacks, and groups
   ///         with one value per channel; FormatError without images, or if too many had to be left out; Interrupted.
   [[nodiscard]] ModeResult run(const Mode& mode, const Images& adapt, const Images* evaluate, const Progress& progress,
                                stats::Statistics* reached = nullptr);

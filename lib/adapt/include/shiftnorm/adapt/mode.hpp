@@ -84,7 +84,7 @@ void require_valid(const Mode& mode);
 /// The policy of today's or a former name, if there is one.
 [[nodiscard]] std::optional<Policy> find_policy(std::string_view name);
 [[nodiscard]] std::span<const std::string> policy_names();
-/// Earlier names that parse_policy still takes, with what to tell who uses one: why it has another now.
+/// Earlier names that parse_policy still accepts, with the message for those who use one: why it has another now.
 struct FormerName {
   std::string_view name;
   Policy policy;

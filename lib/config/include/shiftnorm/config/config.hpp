@@ -26,7 +26,7 @@ struct ModelConfig {
   std::filesystem::path graph;            ///< an ONNX model that describes it, instead
   std::string weights;                    ///< which of several sets of weights; empty: the usual one
   std::vector<std::string> allow_unused;  ///< patterns of tensors that no layer has to use
-  std::optional<OutputKind> outputs;      ///< absent: told from the graph's last node
+  std::optional<OutputKind> outputs;      ///< absent: inferred from the graph's last node
 };
 
 /// A column or attribute whose values part the images into domains with statistics of their own.
@@ -34,7 +34,7 @@ struct DomainConfig {
   std::string key;
   std::int64_t min_images = 32;  ///< with fewer, a policy that trusts the target alone gives way to `blend` ..
   double prior_images = 16;      ///< .. in which the source counts as this many images
-  bool shown = false;            ///< values that tell a site are printed
+  bool shown = false;            ///< values that identify a site are printed
 };
 
 /// Where images are, how they are read, and what is done to them before the preprocessing.
@@ -58,7 +58,7 @@ struct ProtocolConfig {
 
 struct EvaluateConfig {
   std::vector<std::string> metrics;    ///< of metrics::metric_table()
-  std::vector<std::string> subgroups;  ///< columns or attributes whose values are scored by themselves
+  std::vector<std::string> subgroups;  ///< columns or attributes whose values are scored separately
   /// What is resampled whole: "patient", "image" or a column; empty: patient where known, else image.
   std::string by;
   metrics::IntervalKind interval = metrics::IntervalKind::bootstrap;
@@ -119,7 +119,7 @@ struct ConfigOptions {
 /// `a.b.c` and the value of every leaf of a YAML; lists of values are joined by ", ".
 [[nodiscard]] std::vector<std::pair<std::string, std::string>> settings_of(std::string_view yaml);
 
-/// A project's own folder, beside its key: the whole configurations of runs on data that tell patients. Such a file
+/// A project's own folder, beside its key: the whole configurations of runs on data that identify patients. Such a file
 /// runs as if it lay in the project's folder.
 inline constexpr std::string_view kProjectFolder = ".shiftnorm", kKeptRuns = "runs";
 

@@ -35,11 +35,11 @@ class CsvTable {
 inline constexpr std::size_t kMaxCsvColumns = 4096;
 inline constexpr std::size_t kMaxCsvFields = 20'000'000;
 
-/// CSV as RFC 4180 has it and as spreadsheets write it: fields between commas, semicolons or tabs (told from the first
-/// line, or by a line `sep=;` before it), quoted ones with doubled quotes and line breaks inside, lines ended by LF,
-/// CRLF or CR, UTF-8 with a byte order mark or without, or UTF-16 with one. Empty lines are left out, as are columns
-/// without a name and empty fields behind the last column.
-/// Errors  FormatError `line N: found; expected`: a quote that is not closed or has text behind it, rows of another
+/// CSV as RFC 4180 has it and as spreadsheets write it: fields between commas, semicolons or tabs (inferred from the
+/// first line, or by a line `sep=;` before it), quoted ones with doubled quotes and line breaks inside, lines ended by
+/// LF, CRLF or CR, UTF-8 with a byte order mark or without, or UTF-16 with one. Empty lines are left out, as are
+/// columns without a name and empty fields behind the last column. Errors  FormatError `line N: found; expected`: a
+/// quote that is not closed or has text behind it, rows of another
 ///         length, column names given twice, zero bytes, more than the limits.
 [[nodiscard]] CsvTable parse_csv(std::string_view text, const CsvForm& form = {});
 

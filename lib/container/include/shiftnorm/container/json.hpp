@@ -61,7 +61,7 @@ class Json {
   [[nodiscard]] const ArrayType& as_array() const;
   [[nodiscard]] const ObjectType& as_object() const;
 
-  [[nodiscard]] const Json* find(std::string_view key) const;  ///< nullptr if this is no object or has no such key
+  [[nodiscard]] const Json* find(std::string_view key) const;  ///< nullptr if this is not an object or has no such key
   [[nodiscard]] const Json& at(std::string_view key) const;    ///< throws FormatError naming the key
   Json& set(std::string key, Json value);  ///< adds or replaces; a null value becomes an object first
   Json& push(Json value);                  ///< appends; a null value becomes an array first

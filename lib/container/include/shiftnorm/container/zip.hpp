@@ -22,7 +22,7 @@ struct ZipMember {
 };
 
 /// Reads the central directory (zip and zip64) and checks it against the local headers: ranges inside the file,
-/// no overlap between members, no encryption, methods 0 and 8 only. No libzip: its readers do not tell offsets.
+/// no overlap between members, no encryption, methods 0 and 8 only. No libzip: its readers do not give offsets.
 /// Errors  FormatError, UnsupportedError.
 [[nodiscard]] std::vector<ZipMember> index_zip(std::span<const std::byte> file);
 

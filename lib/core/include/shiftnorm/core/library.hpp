@@ -7,7 +7,7 @@
 namespace shiftnorm {
 
 /// A library of others that computes: what records must name beside our own version, as another one of it may give
-/// other bits. Each room tells its own in its libraries().
+/// other bits. Each module lists its own in its libraries().
 struct Library {
   std::string name, version;
   friend bool operator==(const Library&, const Library&) = default;

@@ -15,7 +15,7 @@ template <class T>
   return !text.empty() && error == std::errc{} && stop == end;
 }
 
-/// What stands between separators, empty parts too: "a,,b" has three, and an empty text one.
+/// The parts between separators, empty ones too: "a,,b" has three, and an empty text one.
 [[nodiscard]] std::vector<std::string> split(std::string_view text, char separator);
 
 }  // namespace shiftnorm

@@ -9,7 +9,7 @@
 
 namespace shiftnorm {
 
-/// How a long computation tells what it has done and learns that it should stop. Both parts are optional.
+/// How a long computation reports progress and learns that it should stop. Both parts are optional.
 /// `report` may be called from any thread, one call at a time per stage; done == total ends a stage.
 struct Progress {
   std::function<void(std::string_view stage, std::int64_t done, std::int64_t total)> report;

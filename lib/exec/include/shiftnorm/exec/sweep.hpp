@@ -30,11 +30,11 @@ struct LevelMoments {
   stats::Spread spread;  ///< of single images; one applied to several values counts as several
 };
 
-/// What to sweep: each group's images are carried level by level, their moments pooled, the level settled, and on.
+/// What to sweep: each group's images are carried level by level, their moments pooled, the level finalized, and on.
 struct SweepRequest {
   std::vector<std::vector<std::size_t>> groups;  ///< image indices; groups do not see each other
   std::vector<std::int64_t> levels;              ///< per set: its level, from 1; 0: not measured
-  bool settled = true;                           ///< false: everything is measured in one pass under the given affines
+  bool layerwise = true;                         ///< false: everything is measured in one pass under the given affines
   std::vector<Affine> affines;                   ///< per set, to begin with
   std::vector<std::vector<float>> pivots;        ///< per set, one per channel: a value near the expected mean
 
@@ -43,7 +43,7 @@ struct SweepRequest {
   /// Called once per group and level; changes the affines of that level's sets for this group, and may keep the
   /// moments. Different groups may call it at the same time.
   std::function<void(std::size_t group, std::int64_t level, std::span<LevelMoments> moments, std::span<Affine> affines)>
-      settle;
+      finalize_level;
   /// Called once per group, in the order of groups, never twice at a time.
   std::function<void(std::size_t group)> group_done;
   /// Output `which` of image `index`, row-major; empty: outputs are not computed. Called from worker threads.
@@ -54,16 +54,16 @@ struct SweepRequest {
 
 struct SweepOptions {
   int threads = 1;
-  std::uint64_t memory = 0;  ///< bytes for the frontier before it is backed by a scratch file; 0: half of what is free
+  std::uint64_t memory = 0;  ///< bytes of carried activations before a scratch file backs them; 0: half of what is free
   std::string scratch_directory;  ///< empty: the system's temporary folder
 };
 
 /// What a sweep will take, known before it starts.
 struct SweepEstimate {
-  std::uint64_t frontier_bytes = 0;  ///< for all images carried at once
-  std::uint64_t local_bytes = 0;     ///< working memory of all threads
-  std::uint64_t moved_bytes = 0;     ///< written to the frontier and read from it in the whole sweep
-  bool spills = false;               ///< the frontier goes to a scratch file
+  std::uint64_t carried_bytes = 0;  ///< for all images carried at once
+  std::uint64_t local_bytes = 0;    ///< working memory of all threads
+  std::uint64_t moved_bytes = 0;    ///< of carried activations written and read in the whole sweep
+  bool spills = false;              ///< carried activations go to a scratch file
 };
 
 /// Runs sweeps of one plan on a fixed team of threads.

@@ -36,7 +36,7 @@ struct NamedTensor {
 struct WeightSets {
   std::string chosen = {};
   std::vector<std::string> others = {};
-  bool told = true;  ///< false: nothing in the file tells which of several is meant
+  bool told = true;  ///< false: nothing in the file says which of several is meant
 };
 
 /// A tensor of the chosen set whose kind is not read.
@@ -58,7 +58,7 @@ struct OutputFile {
 };
 
 /// A network that takes inputs of several sizes; graph::resolve() makes it one for a size.
-struct Sizeless {
+struct DynamicShapeGraph {
   graph::Graph graph;               ///< its input has no shape
   std::vector<std::int64_t> input;  ///< of one image, N = 1; 0: any extent
   std::int64_t batch = 1;           ///< the number of images that constants in the graph count
@@ -70,12 +70,12 @@ struct Sizeless {
 };
 
 /// The network for inputs of one size. Errors  UnsupportedError if it mixes images; as graph::resolve.
-[[nodiscard]] graph::Graph resolve(const Sizeless& network, const Shape& input);
+[[nodiscard]] graph::Graph resolve(const DynamicShapeGraph& network, const Shape& input);
 /// The network at its own size or, where that is free, at the first common one that it works at.
 /// Errors  those of the last size tried.
-[[nodiscard]] graph::Graph resolve(const Sizeless& network);
+[[nodiscard]] graph::Graph resolve(const DynamicShapeGraph& network);
 
-/// What a reader is told beside the file.
+/// What a reader is given besides the file.
 struct ReadOptions {
   /// Which of several sets of weights, by the name that the file has it under (`state_dict_ema`); empty: the usual one.
   std::string weights = {};
@@ -84,17 +84,17 @@ struct ReadOptions {
 /// What a file says of one BatchNorm beside its vectors.
 struct NormSettings {
   std::string layer;                        ///< its vectors are `<layer>.running_var` ..; empty: they have no prefix
-  std::optional<double> epsilon, momentum;  ///< PyTorch's p; absent: not told
+  std::optional<double> epsilon, momentum;  ///< PyTorch's p; absent: not stated
 };
 
 /// A module of a pickled network, or one that a state_dict names: PyTorch keeps the version of each.
 struct ModuleName {
   std::string path;  ///< "fc.1"; empty: the network
-  std::string type;  ///< "torch.nn.modules.activation.Sigmoid"; empty: not told
+  std::string type;  ///< "torch.nn.modules.activation.Sigmoid"; empty: not stated
 };
 
-/// Layers of torch.nn that follow each other in a pickled module whose other classes need not tell a graph: what no
-/// weights tell of a head, its activations, they do.
+/// Layers of torch.nn that follow each other in a pickled module whose other classes need not define a graph: what no
+/// weights reveal of a head, its activations, they do.
 struct ModuleChain {
   std::string path;     ///< of the nn.Sequential that they are: "fc"; or of the module that they follow in one: "0"
   bool behind = false;  ///< the latter: they have no parameters
@@ -118,7 +118,7 @@ struct Checkpoint {
   /// Only for formats that hold an architecture. All its parameters are bound; those that can be written back are named
   /// as their tensor, and so are the vectors of every BatchNorm that has them.
   std::optional<graph::Graph> graph;
-  std::optional<Sizeless> sizeless;  ///< the same network, where its input may have other sizes
+  std::optional<DynamicShapeGraph> dynamic_shape;  ///< the same network, where its input may have other sizes
   /// Where the file leaves extents of its input open: this builds the same network for any input of one image, with no
   /// parameters bound yet. `graph` is for a common size, or for a file that says nothing at all about its input has
   /// extents of 0 and cannot run. Empty where the input has one size.
@@ -140,7 +140,7 @@ struct Checkpoint {
   std::string weights;
   std::vector<ModuleName> modules;     ///< of PyTorch's files, in their order
   std::vector<ModuleChain> chains;     ///< of pickled modules that have no graph
-  std::vector<NormSettings> norms;     ///< of pickled modules, whose classes need not tell a graph
+  std::vector<NormSettings> norms;     ///< of pickled modules, whose classes need not define a graph
   std::vector<std::byte> bytes;        ///< the file as it was
   std::vector<OutputFile> companions;  ///< files beside it that hold values: external data, shards
 
@@ -150,7 +150,7 @@ struct Checkpoint {
 /// A network without its weights, from a file that describes one.
 struct Architecture {
   std::string format, file_name;    ///< as those of Checkpoint
-  Sizeless network;                 ///< float parameters are unbound, named as the weights files of its framework do
+  DynamicShapeGraph network;        ///< float parameters are unbound, named as the weights files of its framework do
   std::vector<NamedTensor> values;  ///< what the file itself holds for them, if it holds any
 };
 
@@ -164,7 +164,8 @@ struct Architecture {
 /// The same for a file that holds weights only, with a file that describes their network: what Keras' model.to_json()
 /// gives for Keras' weights. Errors  also UnsupportedError where the two do not go together.
 [[nodiscard]] Checkpoint read_checkpoint(const std::filesystem::path& path, const std::filesystem::path& architecture);
-/// Whether a file is such a description; its place in the weights is told by order, so that no names could be bound.
+/// Whether a file is such a description; its place in the weights follows from the order, so that no names could be
+/// bound.
 [[nodiscard]] bool is_keras_architecture(const std::filesystem::path& path);
 [[nodiscard]] Checkpoint parse_checkpoint(std::vector<std::byte> bytes, std::string file_name,
                                           const ReadOptions& options = {});

@@ -25,7 +25,7 @@ struct Binding {
 
 /// Gives the graph's parameters the tensors of their names behind a prefix (see weight_sets; the fullest one unless
 /// said), wrappings inside of names undone, and checks shapes. `otherwise`: values for parameters that no tensor is
-/// named as, used only if every tensor behind the prefix was asked for: constants of an architecture that were no part
+/// named as, used only if every tensor behind the prefix was asked for: constants of an architecture that were not part
 /// of its weights. Errors  FormatError listing what is missing, what is left over behind the prefix and, for a wrong
 /// shape, the nearest
 ///         one.

@@ -44,7 +44,7 @@ struct Value {
   std::optional<std::vector<std::int64_t>> integers;  ///< integer constants (axes, pads, starts ...)
 };
 
-/// A directed acyclic network, one input of N images and one or more outputs. Nodes stand in topological order.
+/// A directed acyclic network, one input of N images and one or more outputs. Nodes are in topological order.
 class Graph {
  public:
   ValueId add_input(std::string name, Shape shape);      ///< [N, C, ...]; a Plan needs N = 1

@@ -20,7 +20,7 @@ class Wrappings {
   [[nodiscard]] bool wraps(std::string_view part) const;
   /// The name without them.
   [[nodiscard]] std::string undone(std::string_view name) const;
-  /// The same of what stands behind a prefix; nothing for a name that does not begin with it, or goes on with a
+  /// The same for what follows a prefix; nothing for a name that does not begin with it, or continues with a
   /// wrapping and so has a longer one.
   [[nodiscard]] std::optional<std::string> behind(std::string_view prefix, std::string_view name) const;
 

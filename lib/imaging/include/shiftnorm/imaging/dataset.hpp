@@ -29,7 +29,8 @@ struct Image {
   std::int64_t height = 0, width = 0, channels = 0;
   int bits = 8;                         ///< 8 or 16: values fill [0, 2^bits - 1]. 0: the values are `reals`
   std::vector<std::uint16_t> pixels{};  ///< height * width * channels
-  std::vector<float> reals{};           ///< bits == 0: in [0, 1], but a TIFF's as they are, and a chain's told `none`
+  std::vector<float>
+      reals{};  ///< bits == 0: in [0, 1], except a TIFF's, and a chain's with `none`, which are unchanged
   /// A DICOM frame whose pixel chain has not run yet: no values so far; apply_image_steps() begins with the chain.
   std::shared_ptr<const dicom::Frame> frame{};
 
@@ -70,7 +71,7 @@ struct Bad {
   std::optional<std::uint64_t> offset{};  ///< DICOM: where in the object, in bytes
 };
 
-/// What an id stands for. For lists that are asked for, and nothing else: paths may name patients.
+/// What an id stands for. Only for lists that are asked for: paths may name patients.
 struct Place {
   std::string id, path;  ///< path: relative to the data set, `archive!member` for what lies in one
 };
@@ -102,7 +103,7 @@ class Dataset {
   virtual ~Dataset() = default;
   [[nodiscard]] virtual const std::vector<Sample>& samples() const = 0;
   [[nodiscard]] virtual const std::vector<std::string>& classes() const = 0;  ///< empty: unlabelled
-  [[nodiscard]] virtual std::int64_t skipped() const = 0;                     ///< files that are no images
+  [[nodiscard]] virtual std::int64_t skipped() const = 0;                     ///< files that are not images
   /// True: samples are images for the transforms. False: arrays of numbers.
   [[nodiscard]] virtual bool images() const = 0;
   /// Whether the arrays hold whole numbers, which need ToFloat; floating-point numbers enter the network as they are.
@@ -112,16 +113,16 @@ class Dataset {
   [[nodiscard]] virtual Reader reader() const = 0;                  ///< what reads it; never `automatic`
   /// Files that turned out bad while the data set was listed; no samples, but they count.
   [[nodiscard]] virtual const std::vector<Bad>& bad() const;
-  /// Files that are skipped on purpose, with their reasons, where the reader tells them one by one.
+  /// Files that are skipped on purpose, with their reasons, where the reader lists them one by one.
   [[nodiscard]] virtual const std::vector<Bad>& skipped_files() const;
   /// What the user should know about these data under that preprocessing, one line each.
   [[nodiscard]] virtual std::vector<std::string> notes(const Pipeline& pipeline) const;
-  /// Of the file of sample `index`; nothing where decode() tells all there is, and for all but the first sample of a
+  /// Of the file of sample `index`; nothing where decode() reports all there is, and for all but the first sample of a
   /// file. Thread-safe.
   [[nodiscard]] virtual std::optional<PixelAudit> audit(std::size_t index) const;
   [[nodiscard]] virtual std::string digest(std::size_t index) const = 0;  ///< SHA-256 of the stored bytes
   /// The same text for samples of the same values, whatever file they came in; empty where all values of a sample are
-  /// one, which tells nothing. Cheap once the sample was decoded; thread-safe. Errors  as decode().
+  /// one, which says nothing. Cheap once the sample was decoded; thread-safe. Errors  as decode().
   [[nodiscard]] virtual std::string content(std::size_t index) const = 0;
   [[nodiscard]] virtual std::string path(std::size_t index) const { return samples().at(index).id; }  ///< as in Place
   /// Of bad and skipped files that have an id.
@@ -139,15 +140,15 @@ class Dataset {
 /// A CSV file with a row for each sample, or for each key that samples share, and the names of its columns.
 struct LabelTable {
   std::filesystem::path file{};  ///< empty: none; WHERE itself may be a table
-  /// Columns that tell the sample together; empty: path, id, or the samples' keys. Columns of other names hold paths,
-  /// file names or what is before their extension.
+  /// Columns that together identify the sample; empty: path, id, or the samples' keys. Columns of other names hold
+  /// paths, file names or what is before their extension.
   std::vector<std::string> key{};
   std::string label{};                  ///< column of class names; empty: `label`, if there is one
   std::vector<std::string> findings{};  ///< instead: columns of 0 and 1; what is missing or -1 is not known
   /// What parts the findings that `label` holds ("A|B"; lists as Python writes them are taken apart whatever it is).
   std::string split{};
   std::vector<std::string> none{};  ///< of these findings: what stands for none ("No Finding")
-  std::string patient{};            ///< column that tells the patient; empty: `patient`, if there is one
+  std::string patient{};            ///< column that identifies the patient; empty: `patient`, if there is one
 
   /// Whether an image may have several findings.
   [[nodiscard]] bool several() const { return !findings.empty() || !split.empty(); }
@@ -162,7 +163,7 @@ struct TagLabel {
   std::map<std::string, std::string> map{};  ///< value -> class; empty: the values of a technical attribute themselves
 };
 
-/// What DICOM data sets need to be told.
+/// What DICOM data sets need to know.
 struct DicomOptions {
   Frames frames = Frames::by_kind;
   std::int64_t most_frames = 1;                             ///< at_most: so many, evenly spread
@@ -180,7 +181,7 @@ struct DatasetOptions {
   Ids ids = Ids::by_data;
   std::filesystem::path key_folder{};  ///< holds `.shiftnorm/key`; empty: the working directory
   Reader reader = Reader::automatic;
-  std::string layout{};                ///< arrays: the axes by their letters (check_layout); empty: told from the shape
+  std::string layout{};  ///< arrays: the axes by their letters (check_layout); empty: inferred from the shape
   std::vector<std::string> classes{};  ///< given order of class names; empty: sorted folder names
   bool labelled = true;                ///< false: labels do not matter, so that none of an array file are read
   LabelTable labels{};
@@ -198,13 +199,14 @@ void check_classes(std::span<const std::string> names);
 /// network takes them in that order.
 void check_layout(const std::string& letters);
 
-/// Whether no value of this DICOM attribute can tell a person, a place, a date or a number of theirs: those with
+/// Whether no value of this DICOM attribute can identify a person, a place, a date or a number of theirs: those with
 /// defined terms, and makes of scanners.
 [[nodiscard]] bool names_nobody(std::string_view attribute);
 
 /// Objects always do; else whether a sample's patient is known.
 [[nodiscard]] bool tells_patients(const Dataset& data);
-/// What messages and pages call a data set: the last part of WHERE, unless it tells patients, whose names it may be.
+/// What messages and pages call a data set: the last part of WHERE, unless it identifies patients, whose names it may
+/// be.
 [[nodiscard]] std::string shown_name(const Dataset& data, const std::string& where);
 
 /// Whether a folder, or one that it links to, holds DICOM objects among the files not named like pictures: with DICM at
@@ -215,8 +217,9 @@ void check_layout(const std::string& letters);
 
 /// Opens WHERE: a folder that holds DICOM objects (or the DICOMDIR in it), an image folder (class folders, or none:
 /// unlabelled), `.npy`, `.npz`, `.safetensors`, each with `#key`, or a table (`.csv`, `.tsv`, `.txt`) with a column of
-/// image files (`path`, or the key), relative to its folder. DICOM is told by content. Then joins labels, keeps what
-/// `where` and `limit` say. Errors  FormatError if nothing is there, or a table is bad or gives one key two labels;
+/// image files (`path`, or the key), relative to its folder. DICOM is recognised by content. Then joins labels, keeps
+/// what `where` and `limit` say. Errors  FormatError if nothing is there, or a table is bad or gives one key two
+/// labels;
 ///         ConfigError for options that do not fit, and for a table that names none of the images.
 [[nodiscard]] std::unique_ptr<Dataset> open_dataset(const std::string& where, const DatasetOptions& options);
 

@@ -16,7 +16,7 @@ class DecoderHost {
   DecoderHost& operator=(const DecoderHost&) = delete;
 
  private:
-  std::shared_ptr<void> nursery_;
+  std::shared_ptr<void> fork_server_;
 };
 
 }  // namespace shiftnorm::imaging

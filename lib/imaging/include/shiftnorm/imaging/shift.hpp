@@ -40,7 +40,7 @@ void check_shift(const Shift& shift);
 [[nodiscard]] Image apply_shift(const Shift& shift, const Image& image, std::uint64_t seed, std::string_view key);
 
 /// The data set with the shifts applied to every image, in order, before any preprocessing.
-/// Errors  ConfigError as check_shift(), and for a data set of float arrays, which are no images.
+/// Errors  ConfigError as check_shift(), and for a data set of float arrays, which are not images.
 [[nodiscard]] std::unique_ptr<Dataset> shifted(std::unique_ptr<Dataset> dataset, std::vector<Shift> shifts,
                                                std::uint64_t seed);
 

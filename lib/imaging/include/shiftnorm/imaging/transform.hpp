@@ -47,7 +47,7 @@ struct VoiWindow {
 /// files pass unchanged. At most one, the first step; without one: `automatic`, which goes by the modality.
 struct Voi {
   VoiRule rule = VoiRule::automatic;
-  double low = 0.5, high = 99.5;     ///< percentile: percent of the values that are no padding
+  double low = 0.5, high = 99.5;     ///< percentile: percent of the values that are not padding
   VoiScope scope = VoiScope::image;  ///< minmax, percentile: of one image, or of its whole series
   std::vector<VoiWindow> windows{};  ///< window: one, or three for three channels
   std::int64_t index = 0;            ///< file: which of the windows or tables of the file

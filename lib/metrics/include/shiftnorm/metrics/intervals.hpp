@@ -27,7 +27,7 @@ struct Bootstrap {
   int threads = 1;  ///< changes speed only
   IntervalKind kind = IntervalKind::bootstrap;
   /// Which cluster each image belongs to (a patient), numbered from 0 without gaps: clusters are drawn, whole. Empty:
-  /// each image by itself.
+  /// each image separately.
   std::vector<std::uint32_t> clusters = {};
 };
 
@@ -42,7 +42,7 @@ struct IntervalEstimate {
 /// Of any statistic of `images` images. It holds the statistic of all images, and is never of zero width.
 /// Shares of images (accuracy): Wilson's, for clusters with the images that they are worth. The AUROC of two classes of
 /// images that are separate evidence: DeLong's. Else a bootstrap over images or clusters: within classes where the
-/// statistic does not hang on how many images each class has; and a class that the statistic is a mean over is never
+/// statistic does not depend on how many images each class has; and a class that the statistic is a mean over is never
 /// lost, one of its images is drawn if none was. Deterministic for a seed, any thread count.
 /// Errors  ConfigError for options out of range; ShapeError for clusters that do not fit.
 [[nodiscard]] IntervalEstimate confidence_interval(const Resampled& statistic, std::size_t images,
@@ -67,7 +67,7 @@ struct PairedEstimate {
                                                const Bootstrap& options);
 
 /// The BCa interval of a bootstrap. values: of the resamples, sorted. point: of the data. jackknife: with one image
-/// (cluster) left out each; alike, or fewer than two, they tell no acceleration, which is then 0. Absent when the
+/// (cluster) left out each; alike, or fewer than two, they give no acceleration, which is then 0. Absent when the
 /// values do not surround the point, or are fewer than two.
 [[nodiscard]] std::optional<Interval> bca_interval(std::span<const double> values, double point,
                                                    std::span<const double> jackknife, double level);

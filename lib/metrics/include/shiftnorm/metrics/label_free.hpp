@@ -9,7 +9,7 @@
 
 #include "shiftnorm/metrics/metrics.hpp"
 
-/// What outputs tell without labels. All of these are hints: each can be fooled, and its paper says when.
+/// What outputs show without labels. All of these are hints: each can be fooled, and its paper says when.
 namespace shiftnorm::metrics {
 
 /// One row of probabilities for each image, row-major [images, classes].
@@ -75,7 +75,7 @@ class Rows {
 ///         Transport, 2023.
 [[nodiscard]] Score cot_accuracy(const Rows& rows, std::span<const double> source_shares);
 
-/// Shares of the classes, or why they cannot be told.
+/// Shares of the classes, or why they cannot be determined.
 struct Shares {
   std::optional<std::vector<double>> value;
   std::string reason;

@@ -58,7 +58,7 @@ struct Resampled {
   /// One for each class or finding that the score is a mean over: the group in `needed` that is the smaller evidence.
   /// Empty: all images together.
   std::vector<std::size_t> parts = {};
-  /// The class of each image, where the score does not hang on how many images each class has. Empty: it does.
+  /// The class of each image, where the score does not depend on how many images each class has. Empty: it does.
   std::vector<std::uint32_t> strata = {};
   /// The score is the sum of the absolute values of these, each a mean of something: biased upwards by what averages
   /// out.
@@ -103,7 +103,7 @@ struct ReliabilityBin {
 struct MultiLabel {
   std::int64_t outputs = 0;
   std::vector<std::int8_t> labels;
-  std::vector<double> probabilities;  ///< of the finding, each output by itself (sigmoid)
+  std::vector<double> probabilities;  ///< of the finding, each output separately (sigmoid)
   [[nodiscard]] std::size_t images() const noexcept {
     return outputs > 0 ? labels.size() / static_cast<std::size_t>(outputs) : 0;
   }

@@ -39,7 +39,7 @@ struct PullCounts {
 
 struct PullResult {
   PullCounts studies, series, objects;
-  bool objects_known = true;  ///< false: the archive did not tell how many objects some series have
+  bool objects_known = true;  ///< false: the archive did not say how many objects some series have
   std::uint64_t bytes = 0;    ///< received
   std::map<std::string, std::int64_t> transfer_syntaxes;  ///< objects received, by UID
   std::uint16_t last_failure = 0;                         ///< DIMSE status of the last series that failed

@@ -17,7 +17,7 @@ namespace shiftnorm::report {
 
 /// What became of a table of labels, on one line.
 [[nodiscard]] std::string labels_line(const results::LabelCounts& counts);
-/// Which output of the network stands for which class; empty without classes.
+/// Which output of the network is which class; empty without classes.
 [[nodiscard]] std::string classes_line(const std::vector<std::string>& classes);
 
 /// One row per layer.

@@ -52,7 +52,7 @@ struct DataReport {
   std::vector<Tally> tallies;
   std::optional<imaging::LabelCounts> labels;
   std::vector<imaging::Bad> bad;            ///< what quarantine.csv would list
-  std::vector<imaging::Bad> skipped_files;  ///< where the reader tells them one by one
+  std::vector<imaging::Bad> skipped_files;  ///< where the reader lists them one by one
   std::vector<Distribution> before;         ///< as stored; DICOM: after the modality step, padding left out
   std::vector<Distribution> after;          ///< what the network gets; empty without a preprocessing
   std::string preprocess, preprocess_sha256;

@@ -23,7 +23,7 @@ struct HeatMap {
 /// The least and the largest value of the maps; of differences the largest one both ways. Empty without a finite value.
 [[nodiscard]] std::optional<std::pair<double, double>> common_scale(const std::vector<HeatMap>& maps);
 
-/// The pictures with their numbers as tables, a piece of HTML for a page of this room, side by side where there is
+/// The pictures with their numbers as tables, a piece of HTML for a page of this module, side by side where there is
 /// room. `group`: part of their file names, another one for each piece of a page. Errors  ShapeError unless the values
 /// fit rows x columns.
 [[nodiscard]] std::string heat_maps_html(const std::vector<HeatMap>& maps, const std::string& group);

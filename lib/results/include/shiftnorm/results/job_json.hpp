@@ -26,7 +26,7 @@ struct JobDocument {
 [[nodiscard]] container::Json metrics_json(const ModeReport& report, bool labelled);
 /// Per domain its images, the policy used and its metrics; null without domains.
 [[nodiscard]] container::Json domains_json(const RunResults& results);
-/// Of each finding how many images tell it and its metrics; null where images have one label.
+/// For each finding how many images state it and its metrics; null where images have one label.
 [[nodiscard]] container::Json findings_json(const ModeReport& report);
 /// Distances of layers.
 [[nodiscard]] container::Json distances_json(const std::vector<stats::LayerDistance>& layers);

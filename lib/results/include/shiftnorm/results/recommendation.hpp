@@ -9,7 +9,7 @@
 
 namespace shiftnorm::results {
 
-/// What the outputs of one mode tell without target labels. Absent numbers are undefined, or need labelled source data.
+/// What the outputs of one mode show without target labels. Absent numbers are undefined, or need labelled source data.
 struct LabelFree {
   std::int64_t images = 0;                                    ///< with finite outputs
   double confidence = 0;                                      ///< mean largest probability
@@ -21,9 +21,9 @@ struct LabelFree {
   std::map<std::string, std::string> reasons;  ///< of each absent number, by its name in results.json
 };
 
-/// The mode to use, told without target labels.
+/// The mode to use, judged without target labels.
 struct Recommendation {
-  std::optional<std::string> mode;   ///< absent: it cannot be told
+  std::optional<std::string> mode;   ///< absent: it cannot be determined
   std::vector<std::string> because;  ///< sentences
   std::string confidence;            ///< "high", "low", "cannot tell"
 };

@@ -85,8 +85,8 @@ struct StreamBatch {
 };
 
 /// What a mode did not compute itself, by the name of the mode that did ("adabn", "adabn of run 0123456789ab"): equal
-/// work is done once. Empty: its own.
-struct TakenOver {
+/// work is done once. Empty: its own. JSON calls it `taken_over`, as keys are stable.
+struct ReusedFrom {
   std::string adapt, evaluate;
 };
 
@@ -97,9 +97,9 @@ struct ModeReport {
   std::vector<metrics::ClassScores> per_class;
   std::vector<std::int64_t> confusion;  ///< [truth, predicted]
   std::vector<metrics::ReliabilityBin> reliability;
-  double adapt_seconds = 0, evaluate_seconds = 0;  ///< of what was not taken over
+  double adapt_seconds = 0, evaluate_seconds = 0;  ///< of what was not reused
   double images_per_second = 0;                    ///< 0: nothing was computed
-  TakenOver taken;
+  ReusedFrom reused;
   std::vector<stats::LayerDistance> drift;  ///< from the source to the target, per layer; empty if none was measured
   Settling settling;                        ///< whether the images were enough; no layers if nothing was measured
   std::string note;                         ///< e.g. that `batch` makes an output depend on its batch mates
@@ -109,7 +109,7 @@ struct ModeReport {
   std::vector<DomainReport> domains;  ///< empty unless the data are parted into domains
   std::vector<SubgroupReport> subgroups;
   std::vector<FindingReport> findings;  ///< where images have several; `metrics` are then means over them
-  /// Streaming: of the same images, each predicted once its batch had been measured too; one or none. What stands here
+  /// Streaming: of the same images, each predicted once its batch had been measured too; one or none. What is here
   /// beside it is of predictions before.
   std::vector<ModeReport> after;
   std::vector<StreamBatch> stream;
@@ -125,7 +125,7 @@ struct SplitFacts {
 
 /// Which mode target labels show to be the one to use.
 struct Verdict {
-  std::optional<std::string> mode;   ///< absent: it cannot be told
+  std::optional<std::string> mode;   ///< absent: it cannot be determined
   std::vector<std::string> because;  ///< sentences
   std::string confidence;            ///< "high", "low", "cannot tell"
 };
@@ -138,18 +138,18 @@ struct RunResults {
   std::vector<Library> libraries;                             ///< that computed
   std::uint64_t seed = 0;
   std::string model_sha256, model_file, architecture, preprocess, preprocess_sha256, fingerprint;
-  std::vector<std::string> assumptions;  ///< about the network: what no file tells
+  std::vector<std::string> assumptions;  ///< about the network: what no file states
   std::int64_t batchnorms = 0, levels = 0, parameters = 0, images = 0, skipped = 0;
   std::vector<BadFile> bad;
   std::vector<std::string> classes, ids;  ///< ids: of images that are scored
   std::string
-      maps;  ///< the shape of an output that is no vector of class scores, so that nothing is scored; else empty
+      maps;  ///< the shape of an output that is not a vector of class scores, so that nothing is scored; else empty
   std::string domain_key;             ///< empty: one domain
   std::vector<std::int32_t> labels;   ///< of images that are scored; -1: none
   std::vector<std::int8_t> findings;  ///< [ids, classes], 1: present, 0: absent, -1: not known; empty: one label each
   std::optional<LabelCounts> label_counts;  ///< where a table gave them
-  std::optional<std::int64_t> labelled;     ///< images, scored or not; absent: as `labels` and `findings` tell
-  std::optional<std::int64_t> patients;     ///< where images tell theirs
+  std::optional<std::int64_t> labelled;     ///< images, scored or not; absent: as `labels` and `findings` say
+  std::optional<std::int64_t> patients;     ///< where they are identified
   std::int64_t repeated = 0;                ///< images whose pixels an earlier one has
   double load_seconds = 0, level = 0.95;
   std::int64_t resamples = 0;

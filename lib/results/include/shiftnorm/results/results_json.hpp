@@ -13,9 +13,9 @@ inline constexpr std::int64_t kResultsSchema = 1;
 
 /// results.json: stable keys in a fixed order. An undefined number is null beside a `reason`; without labels that is
 /// every metric. The confusion matrix is left out (null, with a reason) above 100 classes. `verdict` holds what target
-/// labels show: the mode (null when that cannot be told), the reasons as far as RunResults has them, and the confidence
-/// "high", "low" or "cannot tell"; `recommendation` the same told without target labels, null where it was switched
-/// off.
+/// labels show: the mode (null when it cannot be determined), the reasons as far as RunResults has them, and the
+/// confidence "high", "low" or "cannot tell"; `recommendation` the same without target labels, null where it was
+/// switched off.
 [[nodiscard]] std::string results_json(const RunResults& results);
 
 /// What results.json holds: everything but what is said of single images (ids, labels, findings, probabilities) and

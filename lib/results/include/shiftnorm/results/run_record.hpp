@@ -22,7 +22,7 @@ struct ScoreRecord {
 
 /// What a finished run leaves in tables. No paths; the last parts of input paths at most.
 struct RunRecord {
-  std::string id, name, sweep;  ///< sweep: its name; empty: a run by itself
+  std::string id, name, sweep;  ///< sweep: its name; empty: a single run
   std::string folder;           ///< relative to the folder of the store; empty: elsewhere
   std::string finished;         ///< UTC, ISO 8601
   std::string program_version, instruction_set, protocol, model_sha256, model_file, architecture, preprocess,

@@ -19,7 +19,7 @@ struct Settling {
   [[nodiscard]] bool settled() const { return worst() != nullptr && worst()->error < stats::kSettled; }
 };
 
-/// Part of results.json, and of the documents of single jobs. Numbers that cannot be told are null. Something was
+/// Part of results.json, and of the documents of single jobs. Numbers that are unknown are null. Something was
 /// measured.
 [[nodiscard]] container::Json settling_json(const Settling& settling);
 [[nodiscard]] Settling read_settling(const container::Json& json);

@@ -29,7 +29,7 @@ struct Judgement {
   const ModeReport* best = nullptr;        ///< of the modes beside source
   const Comparison* comparison = nullptr;  ///< of `best` with source
   bool shown = false;                      ///< the comparison shows a difference
-  std::optional<std::string> mode;         ///< the one to use; absent: it cannot be told
+  std::optional<std::string> mode;         ///< the one to use; absent: it cannot be determined
   std::string confidence = "cannot tell";  ///< or "high", "low"
 };
 [[nodiscard]] Judgement judge(const View& view);

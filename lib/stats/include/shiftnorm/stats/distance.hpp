@@ -11,7 +11,7 @@ namespace shiftnorm::stats {
 /// How far the statistics of one layer moved, each channel taken as a Gaussian N(mean, variance).
 /// Channels whose variance is 0 on either side have neither ratio nor divergence: they are counted in `constant` and
 /// left out of the first three; NaN if no channel is left. Those of less than least_variance() of their side count as
-/// having that: in its own deviations one nearly constant channel would stand for the layer.
+/// having that: in its own deviations one nearly constant channel would dominate the layer.
 /// Source  KL of two Gaussians: log(s2/s1) + (v1 + (m1 - m2)^2) / (2 v2) - 1/2 (Cover and Thomas, Elements of
 ///         Information Theory, 2nd ed., ch. 8); 2-Wasserstein: Dowson and Landau 1982.
 struct LayerDistance {

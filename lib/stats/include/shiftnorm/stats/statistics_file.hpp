@@ -26,12 +26,12 @@ struct StatisticsFile {
   std::string preprocess, preprocess_steps, preprocess_sha256;  ///< name, YAML, hash of the canonical form
   std::vector<std::string> fingerprints;                        ///< of the data; several after a merge
   std::int64_t images = 0;
-  std::optional<std::int64_t> patients;  ///< whose images they are, exact; absent: the data do not tell
+  std::optional<std::int64_t> patients;  ///< whose images they are, exact; absent: not identified
   std::string drawn;                     ///< how they were chosen of more, for people; empty: all there were
   std::string shift;                     ///< synthetic changes of the images, for people; empty: none
   std::string job;  ///< of an interrupted estimate: hash of everything it depends on; empty: finished
   std::string instruction_set, program_version;
-  std::string libraries;  ///< that computed, see libraries_text(); empty: an earlier version did not tell
+  std::string libraries;  ///< that computed, see libraries_text(); empty: written by an earlier version
   Statistics layers;
 };
 
@@ -50,11 +50,11 @@ struct NamedStatistics {
 };
 
 /// As if all images had been measured in one run, to the last bit of every sum; the order of the parts does not matter.
-/// Patients add up, parts that do not tell theirs as none.
+/// Patients add up; parts that identify none count none.
 /// Batches must be whole, but for one part: a run ends with one ragged batch at most.
 /// Errors  ConfigError with the reason: semantics or estimators that do not merge, parts that differ in model,
 ///         preprocessing, method, instruction set or measured layers; the same images in two parts, as far as
-///         fingerprints of what was measured together and equal sums tell it; fewer than two parts.
+///         fingerprints of what was measured together and equal sums show it; fewer than two parts.
 [[nodiscard]] StatisticsFile merged(std::span<const NamedStatistics> parts);
 
 }  // namespace shiftnorm::stats

@@ -27,7 +27,7 @@ struct Domains {
   std::vector<std::int64_t> bad;                 ///< images that could not be used
 };
 
-/// Domains without a usable image are left out. Names that would tell a site are `domain-1`, `domain-2` .. unless
+/// Domains without a usable image are left out. Names that would identify a site are `domain-1`, `domain-2` .. unless
 /// `config.shown`. Errors  ConfigError for more than kMostDomains values.
 [[nodiscard]] Domains find_domains(const Session& session, const config::DomainConfig& config);
 inline constexpr std::size_t kMostDomains = 1000;

@@ -9,7 +9,7 @@
 
 namespace shiftnorm::toolkit {
 
-/// What a job tells while it works. Every part is optional.
+/// What a job reports while it works. Every part is optional.
 struct Events {
   Progress progress{};
   std::function<void(const std::string&)> info{};     ///< one line: what was found or is about to be done

@@ -36,7 +36,7 @@ struct ExportFacts {
   adapt::Mode mode;
   std::int64_t images = 0;  ///< that the statistics were measured on
   std::string instruction_set = exec::instruction_set(), program_version = std::string(version());
-  /// Of the program that measured; a statistics file of an earlier version may not tell them.
+  /// Of the program that measured; a statistics file of an earlier version may lack them.
   std::vector<Library> libraries = computing_libraries();
   std::string measured_version;  ///< of that program; empty: program_version
   bool fold = false;             ///< ONNX only: take BatchNorms into the layers before them
@@ -51,10 +51,10 @@ struct DataFacts {
   std::string fingerprint;
   std::string source_fingerprint;  ///< of a source sample, see Session
   std::int64_t source_images = 0;
-  std::optional<std::int64_t> bad;       ///< files left out; absent: a statistics file does not tell
+  std::optional<std::int64_t> bad;       ///< files left out; absent: not in a statistics file
   std::string drawn;                     ///< how the images were chosen of more; empty: all there were
   std::string shift;                     ///< synthetic changes of the images; empty: none
-  std::optional<std::int64_t> patients;  ///< whose images were measured; absent: the data do not tell
+  std::optional<std::int64_t> patients;  ///< whose images were measured; absent: not identified
 };
 
 /// Of a session's whole data set, without images that were left out while measuring.

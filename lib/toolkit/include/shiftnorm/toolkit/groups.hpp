@@ -19,7 +19,7 @@ struct Groups {
 /// Images with the same text are a group. `alone`: images with an empty text are groups of their own, else they are
 /// one.
 [[nodiscard]] Groups grouped(std::span<const std::string> texts, bool alone);
-/// Every image by itself.
+/// Every image is a group.
 [[nodiscard]] Groups single(std::size_t images);
 /// The smallest groups that part none of `a` and none of `b`.
 [[nodiscard]] Groups united(const Groups& a, const Groups& b);

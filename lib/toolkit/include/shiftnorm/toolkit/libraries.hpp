@@ -6,7 +6,7 @@
 
 namespace shiftnorm::toolkit {
 
-/// Those of every room that computes numbers of a result, for results, statistics and provenance.
+/// Those of every module that computes numbers of a result, for results, statistics and provenance.
 [[nodiscard]] const std::vector<Library>& computing_libraries();
 
 }  // namespace shiftnorm::toolkit

@@ -17,7 +17,7 @@ namespace shiftnorm::toolkit {
 /// What a data set holds after `where` and `limit`, as listed: no image has been decoded.
 struct DataPlan {
   std::int64_t images = 0, skipped = 0, labelled = 0;
-  std::optional<std::int64_t> patients;                       ///< where images tell theirs
+  std::optional<std::int64_t> patients;                       ///< where they are identified
   std::vector<std::pair<std::string, std::int64_t>> classes;  ///< in the order of the outputs; findings: those present
   bool tells_patients = false;                                ///< or may: the run folder then names no path of it
   std::vector<std::string> notes;
@@ -27,7 +27,7 @@ struct DataPlan {
 struct ModePlan {
   adapt::Mode mode;
   std::int64_t measured = 0, evaluated = 0;  ///< images that it carries through the network, once for each time
-  results::TakenOver taken;                  ///< what it will take over; two ways to equal statistics show only later
+  results::ReusedFrom reused;                ///< what it will reuse; two ways to equal statistics show only later
   adapt::Cost cost;
   double adapt_seconds = 0, evaluate_seconds = 0;
 };
@@ -52,8 +52,8 @@ struct RunPlan {
 /// own. Errors  as run_experiment(), for what those few images show.
 [[nodiscard]] RunPlan plan_run(const config::Config& config, const RunOptions& options, const Progress& progress);
 
-/// Told before a measurement whose frontier goes to a scratch file; nothing if it does not. The time is that of a few
-/// of the images, without waiting for the disk.
+/// The note before a measurement whose carried activations go to a scratch file; nothing if they do not. The time is
+/// that of a few of the images, without waiting for the disk.
 [[nodiscard]] std::optional<std::string> note_on_spill(adapt::Engine& engine, const adapt::Mode& mode,
                                                        const adapt::Images& images, bool outputs,
                                                        const Progress& progress);

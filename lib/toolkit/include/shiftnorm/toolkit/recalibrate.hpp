@@ -28,7 +28,7 @@ struct RecalibrateOptions {
   bool until_settled = false;      ///< twice as many images each round until every layer has settled
   bool small_cohort = false;       ///< export from fewer than kSmallestCohort patients
   bool to_inference = false;       ///< ONNX: layers in training mode are set to inference mode
-  std::filesystem::path out = {};  ///< where the result will be written: what forbids it is told before the work
+  std::filesystem::path out = {};  ///< where the result will be written: what forbids it is reported before the work
   std::filesystem::path interrupted = {};  ///< where an estimate that is interrupted is kept; empty: nowhere
   bool resume = false;                     ///< go on from there
   Events events = {};

@@ -40,12 +40,13 @@ struct RestoredModel {
   bool source_statistics = true;
   bool features = false;  ///< of zoo without the head that the file lacks: outputs are features, not scores
   NetworkSource source;   ///< what it was restored by
-  std::optional<formats::Sizeless> sizeless;     ///< the network for other sizes of input, bound; not for those of zoo
+  std::optional<formats::DynamicShapeGraph>
+      dynamic_shape;                             ///< the network for other sizes of input, bound; not for those of zoo
   std::map<std::string, std::size_t> tensor_of;  ///< by name of the parameter: index of the file's tensor
   std::int64_t parameters = 0;                   ///< floating-point numbers of the file without running statistics
   /// What was taken for granted where neither file nor user said, one line each: every command warns of them.
   std::vector<std::string> assumptions;
-  std::string left_to_architecture;  ///< what no file of weights tells, in one line; empty: the file describes itself
+  std::string left_to_architecture;  ///< what no file of weights states, in one line; empty: the file describes itself
 
   /// Name in the file of a parameter; empty if the file does not hold it.
   [[nodiscard]] std::string name_in_file(graph::ValueId id) const;
@@ -56,7 +57,7 @@ struct RestoredModel {
   /// What the file itself fixes of one sample, without N; 0: any extent. Empty: it says nothing.
   [[nodiscard]] std::vector<std::int64_t> fixed_sample() const;
   /// Whether `architecture` is a name of zoo.
-  [[nodiscard]] bool of_zoo() const { return !architecture.empty() && !sizeless && !checkpoint.graph; }
+  [[nodiscard]] bool of_zoo() const { return !architecture.empty() && !dynamic_shape && !checkpoint.graph; }
 };
 
 /// Reads a checkpoint and binds it to its graph, or to the given one; classes and input channels of zoo's are the
@@ -81,7 +82,7 @@ struct RestoredModel {
 void fit_input(RestoredModel& model, const Shape& sample);
 
 /// Floating-point numbers of the file without running statistics: what PyTorch counts as parameters. ONNX: those that
-/// the network's nodes use, wherever they stand.
+/// the network's nodes use, wherever they are.
 [[nodiscard]] std::int64_t count_parameters(const formats::Checkpoint& checkpoint);
 
 }  // namespace shiftnorm::toolkit

@@ -9,8 +9,8 @@
 
 namespace shiftnorm::toolkit {
 
-/// Where a run keeps what it has computed until it is finished, so that a later call goes on from there. Programs say
-/// where that is. Names hang on everything that the content depends on, the run's address (run_key) included: what is
+/// Where a run keeps what it has computed until it is finished, so that a later call continues from there. Programs say
+/// where that is. Names depend on everything that the content depends on, the run's address (run_key) included: what is
 /// found under a name is what would be computed.
 struct ResumeStore {
   std::function<std::optional<std::vector<std::byte>>(const std::string& name)> find;

@@ -23,7 +23,7 @@ struct RunOptions {
   int threads = 1;
   MemoryBudget memory;
   std::string command;                           ///< for the report; no paths
-  bool show_domains = false;                     ///< names of domains that tell a site
+  bool show_domains = false;                     ///< names of domains that identify a site
   bool small_cohort = false;                     ///< export from however few patients
   std::string id;                                ///< run_key() of it, for results; empty: unknown
   std::function<void(const std::string&)> tell;  ///< what is to be known before the work; may be empty
@@ -45,7 +45,7 @@ struct RunOutcome {
   /// Name and bytes of `stats/<name>.bnstats`, for every mode, and domain, that was measured.
   std::vector<std::pair<std::string, std::vector<std::byte>>> statistics;
   std::string domains_json;  ///< the index of what belongs to which domain; empty without domains
-  std::string config_yaml;   ///< the resolved configuration, runnable from the run folder unless patients are told
+  std::string config_yaml;  ///< the resolved configuration, runnable from the run folder unless patients are identified
   /// Then the whole of it and the file that it belongs in, for its owner alone (mode 0600).
   std::optional<std::pair<std::filesystem::path, std::string>> kept_config;
   std::vector<std::string> notes;                   ///< warnings, one line each

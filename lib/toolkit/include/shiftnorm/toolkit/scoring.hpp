@@ -13,7 +13,7 @@
 
 namespace shiftnorm::toolkit {
 
-/// Images that are scored by themselves, by their place among all that are scored.
+/// Images that are scored separately, by their place among all that are scored.
 struct Subgroup {
   std::string column, name;
   std::vector<std::size_t> images;
@@ -26,9 +26,9 @@ struct Scorer {
   config::OutputKind outputs = config::OutputKind::logits;
   std::vector<std::int32_t> labels;  ///< per image, -1: none; only labelled images are scored
   int threads = 1;
-  bool classifies = true;               ///< false: outputs are no class scores, so that nothing is scored
+  bool classifies = true;               ///< false: outputs are not class scores, so that nothing is scored
   std::vector<std::int8_t> findings{};  ///< [images, outputs] of imaging::Sample, instead of labels; empty: none
-  Groups clusters{};                    ///< what is resampled whole; not known: every image by itself
+  Groups clusters{};                    ///< what is resampled whole; not known: every image separately
   std::vector<Subgroup> subgroups{};
   std::vector<std::string> finding_names{};
 

@@ -27,7 +27,7 @@ struct Written {
   bool to_inference = false;  ///< ONNX: its layers in training mode are set to inference mode
 };
 
-/// Keys of what a session takes from a cache: texts that tell everything the thing depends on. Empty: it is not shared.
+/// Keys of what a session takes from a cache: texts with everything the thing depends on. Empty: it is not shared.
 struct SharedKeys {
   std::string model, target, samples;
   void fill(const config::Config& config);
@@ -46,9 +46,10 @@ struct SessionOptions {
   std::optional<config::DataConfig> source;
   bool labelled_source = false;  ///< its labels will be looked for
   std::optional<Written> written;
-  std::vector<adapt::Mode> modes;  ///< that will be run: what the network does not allow is told before images are read
-  bool labelled = true;            ///< false: labels do not matter, so classes need not fit the network
-  bool all_outputs = false;        ///< of networks with several: modes give all of them
+  std::vector<adapt::Mode>
+      modes;                 ///< that will be run: what the network does not allow is reported before images are read
+  bool labelled = true;      ///< false: labels do not matter, so classes need not fit the network
+  bool all_outputs = false;  ///< of networks with several: modes give all of them
   int threads = 1;
   MemoryBudget memory;
   /// What other sessions left there under the same keys is taken, and what is made is left there.
@@ -71,7 +72,7 @@ struct Session {
   std::int64_t source_images = 0;
   /// Of the store, ascending: images that the measured source sample has too, or their patients.
   std::vector<std::size_t> source_knows;
-  Groups patients;    ///< of usable samples, those that tell none as one; not known where no sample tells its own
+  Groups patients;    ///< of usable samples, those without one counted as one; not known where no sample has one
   Groups pixels;      ///< samples of the same values
   std::string drawn;  ///< how its images were chosen of more, for records; empty: all there were
   std::string shift;  ///< the synthetic changes of the images; empty: none
@@ -90,7 +91,7 @@ struct Session {
   [[nodiscard]] Shape output() const;     ///< of the first output, for each sample
 };
 
-/// Restores the network first, so that a wrong file is told before any image is decoded.
+/// Restores the network first, so that a wrong file is reported before any image is decoded.
 /// Errors  ConfigError for images without preprocessing and for classes that do not fit the outputs; as restore(),
 ///         imaging::open_dataset, imaging::SampleStore and adapt::Engine.
 [[nodiscard]] Session open_session(const SessionOptions& options, const Progress& progress);

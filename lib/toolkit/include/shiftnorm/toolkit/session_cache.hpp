@@ -18,8 +18,8 @@ class ResultCache;
 
 /// What the runs of a sweep have in common: networks are restored and compiled once, images decoded once per data set,
 /// and samples prepared, measured and evaluated once for runs that follow each other on the same data. Keys are texts
-/// that tell everything the thing depends on; who gives them says what that is. What has an empty key is made anew and
-/// not kept. Not thread-safe.
+/// with everything the thing depends on; who gives them says what that is. What has an empty key is made from scratch
+/// and not kept. Not thread-safe.
 class SessionCache {
  public:
   explicit SessionCache(std::uint64_t image_bytes = std::uint64_t{2} << 30) : image_bytes_(image_bytes) {}

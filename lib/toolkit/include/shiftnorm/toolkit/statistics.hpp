@@ -19,7 +19,7 @@ namespace shiftnorm::toolkit {
 /// Errors  FormatError with the file's name: missing, damaged, of an estimate that was interrupted.
 [[nodiscard]] stats::StatisticsFile read_statistics_file(const std::filesystem::path& path);
 
-/// What an interrupted estimate leaves behind, and what it goes on from. It belongs to one job: the same network,
+/// What an interrupted estimate leaves behind, and what it continues from. It belongs to one job: the same network,
 /// images, preprocessing, method and instruction set.
 [[nodiscard]] std::vector<std::byte> write_interrupted(const Session& session, const stats::Statistics& reached,
                                                        const adapt::Mode& mode);
@@ -35,7 +35,7 @@ namespace shiftnorm::toolkit {
 [[nodiscard]] stats::Statistics applied(const RestoredModel& model, const stats::StatisticsFile& file,
                                         const adapt::Mode& mode);
 
-/// For export_checkpoint(): what a file tells of its data.
+/// For export_checkpoint(): what a file says about its data.
 [[nodiscard]] DataFacts data_facts(const stats::StatisticsFile& file);
 
 }  // namespace shiftnorm::toolkit

@@ -44,10 +44,10 @@ class HeldShapes {
 struct BuildReport {
   bool features = false;                 ///< the file has no head: the outputs are what would go into it
   bool own_head = true;                  ///< the head is the architecture's, but for the number of classes
-  std::vector<std::string> assumptions;  ///< what the tensors do not tell of the head, one line each
+  std::vector<std::string> assumptions;  ///< what the tensors do not say about the head, one line each
 };
 
-/// What an architecture needs to know that only the file or the data can tell.
+/// What an architecture needs to know that only the file or the data can say.
 struct BuildOptions {
   std::int64_t classes = 0;            ///< outputs of the architecture's own head; 0: its default
   std::int64_t height = 0, width = 0;  ///< of the input; 0: the architecture's default
@@ -74,7 +74,7 @@ struct Architecture {
 [[nodiscard]] std::span<const Architecture> architectures();
 /// The architecture with what a file holds: convolutions have a bias where it has one, and none where no convolution of
 /// the file has; BatchNorms are without scale and bias where all of the file's are; the head is the file's.
-/// Errors  FormatError for a head that cannot be told from its tensors.
+/// Errors  FormatError for a head that cannot be determined from its tensors.
 [[nodiscard]] graph::Graph build(const Architecture& architecture, const BuildOptions& options);
 /// ConfigError with the nearest name and the list.
 [[nodiscard]] const Architecture& architecture(std::string_view name);

@@ -29,13 +29,13 @@ class Descriptor {
 };
 
 /// The small process that forks helpers, and its line to this one. It ends when this object, or this process, does.
-class Nursery {
+class ForkServer {
  public:
   /// Forks now. Errors  MachineError.
-  explicit Nursery(const Limits& limits);
-  ~Nursery();
-  Nursery(const Nursery&) = delete;
-  Nursery& operator=(const Nursery&) = delete;
+  explicit ForkServer(const Limits& limits);
+  ~ForkServer();
+  ForkServer(const ForkServer&) = delete;
+  ForkServer& operator=(const ForkServer&) = delete;
 
   /// A helper: packets to and from it, and the memory file in which it leaves its answers.
   struct Helper {
@@ -47,8 +47,8 @@ class Nursery {
   /// Ends a helper. Returns the signal that had ended it, 0 if none had. Thread-safe.
   int end_helper(pid_t pid);
 
-  /// The one of this process: made by DecoderHost or by whoever asks first.
-  [[nodiscard]] static std::shared_ptr<Nursery> shared();
+  /// The one of this process: made by DecoderHost or at the first call.
+  [[nodiscard]] static std::shared_ptr<ForkServer> shared();
 
  private:
   std::mutex mutex_;

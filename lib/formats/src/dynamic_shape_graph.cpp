@@ -11,7 +11,7 @@
 
 namespace shiftnorm::formats {
 
-std::optional<Shape> Sizeless::sized(std::span<const std::int64_t> spatial) const {
+std::optional<Shape> DynamicShapeGraph::sized(std::span<const std::int64_t> spatial) const {
   if (input.size() != spatial.size() + 2) return std::nullopt;
   std::vector<std::int64_t> extents = input;
   // Channels that the file leaves open are those of ordinary colour images.
@@ -25,13 +25,13 @@ std::optional<Shape> Sizeless::sized(std::span<const std::int64_t> spatial) cons
   return Shape(std::move(extents));
 }
 
-graph::Graph resolve(const Sizeless& network, const Shape& input) {
+graph::Graph resolve(const DynamicShapeGraph& network, const Shape& input) {
   graph::Graph graph = graph::resolve(network.graph, input, network.batch);
   graph::check_images_apart(graph);
   return graph;
 }
 
-void with_common_sizes(const Sizeless& network, const std::function<void(const Shape& input)>& use) {
+void with_common_sizes(const DynamicShapeGraph& network, const std::function<void(const Shape& input)>& use) {
   // Sizes that networks are trained at, the commonest first: a Flatten in front of a matrix fits one of them alone.
   constexpr std::array<std::int64_t, 13> kSizes{224, 32, 299, 256, 28, 64, 128, 96, 384, 512, 48, 240, 1024};
   for (std::size_t i = 0; i < kSizes.size(); ++i) {
@@ -50,7 +50,7 @@ void with_common_sizes(const Sizeless& network, const std::function<void(const S
   throw ShapeError("the network has no input");
 }
 
-graph::Graph resolve(const Sizeless& network) {
+graph::Graph resolve(const DynamicShapeGraph& network) {
   graph::Graph graph;
   with_common_sizes(network, [&](const Shape& input) { graph = resolve(network, input); });
   return graph;

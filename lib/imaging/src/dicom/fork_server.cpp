@@ -1,4 +1,4 @@
-#include "dicom/nursery.hpp"
+#include "dicom/fork_server.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -84,7 +84,7 @@ bool receive_message(int line, Message& message, std::array<int, kPassed>& descr
 }
 
 /// Nothing of the parent's files stays open, nothing is printed, no memory image of patients' data is left behind.
-void settle_in(int line) {
+void isolate(int line) {
   ::prctl(PR_SET_NAME, "shiftnorm-host");
   for (const int ignored : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(ignored, SIG_IGN);
   const rlimit none{0, 0};
@@ -95,20 +95,20 @@ void settle_in(int line) {
   ::close_range(static_cast<unsigned>(line) + 1, ~0U, 0);
 }
 
-pid_t fork_helper(const std::array<int, kPassed>& descriptors, int nursery_line, const Limits& limits) {
+pid_t fork_helper(const std::array<int, kPassed>& descriptors, int line, const Limits& limits) {
   // Once, before the first helper: they inherit the dictionary.
   start_dcmtk();
   const pid_t pid = ::fork();
   if (pid != 0) return pid;
-  ::close(nursery_line);
+  ::close(line);
   ::prctl(PR_SET_NAME, "shiftnorm-dcm");
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   serve(descriptors[0], descriptors[1], limits);
   ::_exit(0);
 }
 
-[[noreturn]] void run_nursery(int line, const Limits& limits) {
-  settle_in(line);
+[[noreturn]] void run_fork_server(int line, const Limits& limits) {
+  isolate(line);
   std::set<pid_t> children;
   Message message;
   std::array<int, kPassed> descriptors{-1, -1};
@@ -141,16 +141,16 @@ pid_t fork_helper(const std::array<int, kPassed>& descriptors, int nursery_line,
 
 Reply ask(int line, const Message& message, std::span<const int> descriptors) {
   Reply reply;
-  if (!send_message(line, message, descriptors)) machine("their host is gone");
+  if (!send_message(line, message, descriptors)) machine("the process that starts them is gone");
   ssize_t n = 0;
   do n = ::recv(line, &reply, sizeof reply, 0);
   while (n < 0 && errno == EINTR);
-  if (n != static_cast<ssize_t>(sizeof reply)) machine("their host is gone");
+  if (n != static_cast<ssize_t>(sizeof reply)) machine("the process that starts them is gone");
   return reply;
 }
 
 std::mutex current_mutex;
-std::weak_ptr<Nursery> current;
+std::weak_ptr<ForkServer> current;
 
 }  // namespace
 
@@ -165,20 +165,20 @@ Descriptor::~Descriptor() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-Nursery::Nursery(const Limits& limits) {
+ForkServer::ForkServer(const Limits& limits) {
   std::array<Descriptor, 2> ends = make_line();
   pid_ = ::fork();
   if (pid_ < 0) machine("no process");
-  if (pid_ == 0) run_nursery(ends[1].get(), limits);
+  if (pid_ == 0) run_fork_server(ends[1].get(), limits);
   line_ = std::move(ends[0]);
 }
 
-Nursery::~Nursery() {
+ForkServer::~ForkServer() {
   line_ = Descriptor();
   ::waitpid(pid_, nullptr, 0);
 }
 
-Nursery::Helper Nursery::start_helper() {
+ForkServer::Helper ForkServer::start_helper() {
   std::array<Descriptor, 2> ends = make_line();
   Helper helper;
   helper.memory = Descriptor(AnswerMemory::create());
@@ -191,23 +191,23 @@ Nursery::Helper Nursery::start_helper() {
   return helper;
 }
 
-int Nursery::end_helper(pid_t pid) {
+int ForkServer::end_helper(pid_t pid) {
   const std::lock_guard lock(mutex_);
   return ask(line_.get(), {Order::end, pid}, {}).signal;
 }
 
-std::shared_ptr<Nursery> Nursery::shared() {
+std::shared_ptr<ForkServer> ForkServer::shared() {
   const std::lock_guard lock(current_mutex);
-  std::shared_ptr<Nursery> nursery = current.lock();
-  if (!nursery) current = nursery = std::make_shared<Nursery>(Limits{});
-  return nursery;
+  std::shared_ptr<ForkServer> server = current.lock();
+  if (!server) current = server = std::make_shared<ForkServer>(Limits{});
+  return server;
 }
 
 }  // namespace shiftnorm::imaging::dicom
 
 namespace shiftnorm::imaging {
 
-DecoderHost::DecoderHost() : nursery_(dicom::Nursery::shared()) {}
+DecoderHost::DecoderHost() : fork_server_(dicom::ForkServer::shared()) {}
 DecoderHost::~DecoderHost() = default;
 
 }  // namespace shiftnorm::imaging
