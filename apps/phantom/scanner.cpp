@@ -7,8 +7,8 @@
 namespace shiftnorm::phantom {
 namespace {
 
-/// Weights of a Gaussian of standard deviation `sigma` pixels, cut at three of them, sum 1; the middle is at size()
-/// / 2.
+/// Weights of a Gaussian of standard deviation `sigma` pixels, cut at three of them, sum 1; the middle is at
+/// size() / 2.
 std::vector<double> gaussian_weights(double sigma) {
   const auto radius = static_cast<int>(std::ceil(3 * sigma));
   std::vector<double> weights;

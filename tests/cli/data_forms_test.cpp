@@ -212,9 +212,8 @@ TEST_CASE("outputs that are maps are said to be maps", "[cli]") {
   write_file(place.dir.path() / "t.csv", rows("path,label", "ISIC_{i}.bmp,{c}", kNames));
   const auto yaml = [&](const std::string& more) {
     write_file(place.dir.path() / "x.yaml",
-               "model: {checkpoint: maps.onnx}\npreprocess: steps.yaml\ndata: {target: {path: "
-               "skin" +
-                   more + "}}\nmodes: [source, adabn]\n");
+               "model: {checkpoint: maps.onnx}\npreprocess: steps.yaml\ndata: {target: {path: skin" + more +
+                   "}}\nmodes: [source, adabn]\n");
     fs::remove_all(place.dir.path() / "runs");
     return test::shiftnorm(place.dir.path(), {"run", "x.yaml"});
   };

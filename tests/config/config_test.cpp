@@ -150,8 +150,8 @@ TEST_CASE("the shipped experiments are valid", "[experiment]") {
 TEST_CASE("batches are shuffled on request, by the run's seed", "[experiment]") {
   const auto shuffle = [](const std::string& value) {
     return parse_config(
-               "seed: 7\nmodel: {checkpoint: a}\ndata: {target: {path: a}}\nmodes: [{policy: adabn, semantics: batch, "
-               "shuffle: " +
+               "seed: 7\nmodel: {checkpoint: a}\ndata: {target: {path: a}}\n"
+               "modes: [{policy: adabn, semantics: batch, shuffle: " +
                    value + "}]\n",
                "x.yaml", {})
         .modes.at(0)

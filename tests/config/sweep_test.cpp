@@ -98,8 +98,8 @@ TEST_CASE("every run of a sweep is checked before any is started", "[experiment]
   check_error("sweep: {name: [a, b]}\n",
               "x.yaml:6:9: sweep.name: does not change what a run finds out; expected another key");
   check_error("sweep: {data.target: [{path: a}], data.target.shift: [{fog: 1}]}\n",
-              "x.yaml:6:35: sweep.data.target.shift: one of it and data.target is inside the other; expected one of "
-              "them");
+              "x.yaml:6:35: sweep.data.target.shift: "
+              "one of it and data.target is inside the other; expected one of them");
   check_error("sweep: {modes.7.batch: [4]}\n", "x.yaml:6:9: '7' indexes a list of 2; expected a number from 0 to 1");
   std::string many = "sweep: {seed: [0";
   for (int i = 1; i < 101; ++i) many += fmt::format(", {}", i);

@@ -108,8 +108,8 @@ TEST_CASE("files of domains have names of their own", "[experiment]") {
 TEST_CASE("a domain in YAML is a column, or a column with its limits", "[experiment]") {
   const auto domain = [](const std::string& text) {
     const config::Config config = config::parse_config(
-        "model: {checkpoint: a}\ndata: {target: {path: a, labels: t.csv, key: [p, q], label: l, where: {k: [1, b]}, "
-        "domain: " +
+        "model: {checkpoint: a}\n"
+        "data: {target: {path: a, labels: t.csv, key: [p, q], label: l, where: {k: [1, b]}, domain: " +
             text + "}}\nmodes: [source]\n",
         "x.yaml", {"/root", {}});
     // What is resolved is read again to the same.

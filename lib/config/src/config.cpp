@@ -118,8 +118,8 @@ void read_protocol(const Cursor& c, Config& config) {
   only("batch", ProtocolKind::streaming);
   if (protocol.kind == ProtocolKind::streaming && config.target.domain)
     c.fail(
-        fmt::format("{}.kind = streaming keeps one set of statistics, and data.target.domain makes several; expected "
-                    "one of them",
+        fmt::format("{}.kind = streaming keeps one set of statistics, and data.target.domain makes several; "
+                    "expected one of them",
                     c.path()));
 }
 

@@ -48,8 +48,7 @@ inline constexpr std::size_t kMaxDepth = 32;
 
 /// The one document in `text`.
 /// Errors  ConfigError with file, line and column: bad syntax, a key given twice, several documents, tags, keys that
-/// are
-///         no scalars, more than kMaxNodes nodes or kMaxDepth levels.
+///         are no scalars, more than kMaxNodes nodes or kMaxDepth levels.
 [[nodiscard]] Node parse(std::string_view text, const std::string& source);
 
 /// Applies `a.b=value` (the argument of --set) to a tree: maps are made where they are missing, `modes.1.batch` indexes

@@ -231,10 +231,10 @@ Chunks read_chunks(Bytes file, const ObjectHeader& header, const Message& layout
   }
   if (kind == fixed_array) reader.skip(1);  // bits of a page
   if (kind != single && kind != implicit && kind != fixed_array)
-    throw UnsupportedError(fmt::format(
-        "is stored in chunks of an extendible index ({}), as libver='latest' writes for maxshape; expected a dataset "
-        "of a fixed shape",
-        kind));
+    throw UnsupportedError(
+        fmt::format("is stored in chunks of an extendible index ({}), as libver='latest' writes for maxshape; "
+                    "expected a dataset of a fixed shape",
+                    kind));
   one.address_at = {layout.offset + reader.position(), 8};
   one.covered = layout.covered;
   out.index = reader.u64();

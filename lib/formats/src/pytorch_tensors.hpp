@@ -22,9 +22,9 @@ using FindStorage = std::function<StorageBytes(const pickle::Storage&)>;
 
 /// What a pickle holds: the tensors of its state dict or module, `wanted` or else the usual one, each made dense, and
 /// the module's network if it is made of stock layers. Strides and views of shared storages are followed. `file_size`
-/// bounds the memory: views that unfold to many times the file are refused. Errors  FormatError naming the tensor:
-/// negative or overflowing extents, a view that leaves its storage; UnsupportedError where no tensor is of a kind that
-/// is read.
+/// bounds the memory: views that unfold to many times the file are refused.
+/// Errors  FormatError naming the tensor: negative or overflowing extents, a view that leaves its storage;
+///         UnsupportedError where no tensor is of a kind that is read.
 [[nodiscard]] Contents read_pickled(const pickle::Pickled& object, std::string_view wanted, std::uint64_t file_size,
                                     const FindStorage& find_storage);
 

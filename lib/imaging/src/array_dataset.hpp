@@ -12,8 +12,8 @@ namespace shiftnorm::imaging {
 /// or [N,C,H,W] with C = 1, 3, 4); every other array enters the network as numbers. Without a key the file must leave
 /// no choice: one array, or one named "images" or "..._images". Labels come from the same file: `X_images` ->
 /// `X_labels`, `KEY_labels`, `labels`; [N] or [N, 1] integers. Classes are `options.classes`, or "0", "1" .. the
-/// largest label. Errors  FormatError, UnsupportedError, ConfigError (key, layout, classes); texts start with the
-/// file's name.
+/// largest label.
+/// Errors  FormatError, UnsupportedError, ConfigError (key, layout, classes); texts start with the file's name.
 [[nodiscard]] std::unique_ptr<Dataset> open_array(const std::filesystem::path& file, const std::string& key,
                                                   const DatasetOptions& options);
 

@@ -14,9 +14,8 @@ namespace shiftnorm::imaging {
 class ImageFiles {
  public:
   explicit ImageFiles(std::vector<std::filesystem::path> paths);
-  /// Errors  FormatError, UnsupportedError: what is wrong, without the file's name; also if its bytes changed since
-  /// they
-  ///         were first read.
+  /// Errors  FormatError, UnsupportedError: what is wrong, without the file's name; also if its bytes changed
+  ///         since they were first read.
   [[nodiscard]] Image decode(std::size_t index) const;
   /// SHA-256 of the stored bytes, "unreadable" where there are none.
   [[nodiscard]] std::string digest(std::size_t index) const;

@@ -53,11 +53,11 @@ constexpr std::array kMetrics{
     spec<average_precision>("average_precision", kHigher, kOnRequest,
                             "sum over thresholds of precision times the step of recall; classes as for auroc"),
     spec<sensitivity_at_specificity<90>>("sensitivity_at_90_specificity", kHigher, kOnRequest,
-                                         "largest recall of a threshold with specificity of 90 % or more; classes as "
-                                         "for auroc"),
+                                         "largest recall of a threshold with specificity of 90 % or more; "
+                                         "classes as for auroc"),
     spec<sensitivity_at_specificity<95>>("sensitivity_at_95_specificity", kHigher, kOnRequest,
-                                         "largest recall of a threshold with specificity of 95 % or more; classes as "
-                                         "for auroc"),
+                                         "largest recall of a threshold with specificity of 95 % or more; "
+                                         "classes as for auroc"),
     spec<nll>("nll", kLower, kByDefault, "mean of -ln p(label); p below 2.2e-308 counts as 2.2e-308"),
     spec<ece>("ece", kLower, kByDefault,
               "expected calibration error: 15 equal-width bins of confidence, (m/15, (m+1)/15], the mean of |accuracy "

@@ -50,8 +50,8 @@ PullState::PullState(const std::filesystem::path& folder, const ProjectKey& key)
     if (!text.starts_with(head.substr(0, head.find_last_of(' ')))) foreign();
     if (!text.starts_with(head))
       throw ConfigError(
-          "pull.state: the names in this folder were made with another key; expected --key with its folder, or another "
-          "--out");
+          "pull.state: the names in this folder were made with another key; "
+          "expected --key with its folder, or another --out");
     text.remove_prefix(head.size());
     for (std::size_t end = 0; (end = text.find('\n')) != std::string_view::npos; text.remove_prefix(end + 1)) {
       const std::string_view line = text.substr(0, end);

@@ -142,9 +142,8 @@ std::string results_sections(const View& view) {
 
 std::string statistics_sections(const View& view) {
   return section("Drift",
-                 "How far the statistics of each BatchNorm layer moved from the source's, all channels together. Bars "
-                 "above 1: "
-                 "the variance grew.",
+                 "How far the statistics of each BatchNorm layer moved from the source's, all channels together. "
+                 "Bars above 1: the variance grew.",
                  figures_html(drift_figures(view), "wide")) +
          section(
              "Enough images?",

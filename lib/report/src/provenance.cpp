@@ -49,8 +49,7 @@ std::string provenance(const View& view) {
                                      run.labelled.value_or(view.labelled), run.skipped, run.bad.size()));
   if (run.label_counts)
     rows += fact("Labels",
-                 fmt::format("{}: {} images matched, {} without a label, {} labels without an image, {} "
-                             "ambiguous",
+                 fmt::format("{}: {} images matched, {} without a label, {} labels without an image, {} ambiguous",
                              run.label_counts->file, run.label_counts->matched, run.label_counts->images_without_label,
                              run.label_counts->labels_without_image, run.label_counts->ambiguous));
   if (run.resamples > 0 && run.clusters > 0)

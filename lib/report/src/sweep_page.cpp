@@ -90,9 +90,9 @@ std::string sweep_provenance(const SweepView& view) {
 std::string sweep_repetition(const SweepView& view) {
   if (view.sweep.command.empty()) return {};
   return fmt::format(
-      "<pre tabindex=\"0\" aria-label=\"Command\">{}</pre>\n<p class=\"lead\">Each run's folder holds its "
-      "configuration "
-      "with every default spelled out, <code>config.yaml</code>, which repeats that run.</p>\n",
+      "<pre tabindex=\"0\" aria-label=\"Command\">{}</pre>\n"
+      "<p class=\"lead\">Each run's folder holds its configuration with every default spelled out, "
+      "<code>config.yaml</code>, which repeats that run.</p>\n",
       html(view.sweep.command));
 }
 

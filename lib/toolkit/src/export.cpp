@@ -205,8 +205,8 @@ std::filesystem::path provenance_path(const std::filesystem::path& file) {
 void check_exportable(const adapt::Mode& mode) {
   if (!adapt::exportable(mode.policy))
     throw ConfigError(
-        fmt::format("policy {}: its statistics change with every {}, so no file can hold them; expected a policy with "
-                    "fixed statistics",
+        fmt::format("policy {}: its statistics change with every {}, so no file can hold them; "
+                    "expected a policy with fixed statistics",
                     adapt::name_of(mode.policy), mode.policy == adapt::Policy::instance ? "image" : "batch"));
 }
 

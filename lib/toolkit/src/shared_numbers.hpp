@@ -13,8 +13,7 @@ namespace shiftnorm::toolkit {
                                                            std::vector<formats::Patch> patches);
 
 /// Errors  UnsupportedError if what is patched in place is, under another name, something else of the network that is
-/// to
-///         stay as it is: a running variance of ones that is the same numbers as a weight of ones.
+///         to stay as it is: a running variance of ones that is the same numbers as a weight of ones.
 void check_apart(const RestoredModel& model, std::span<const formats::Patch> patches);
 
 }  // namespace shiftnorm::toolkit

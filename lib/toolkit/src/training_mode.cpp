@@ -44,9 +44,8 @@ std::vector<std::string> notes_on_training_mode(const RestoredModel& model) {
   }
   if (const std::vector<std::string> names = names_of(model, kDropout); !names.empty())
     notes.push_back(
-        fmt::format("{} Dropouts are in training mode ({}): the file's runtime drops values at random, and here "
-                    "nothing is dropped; "
-                    "--to-inference (export.to_inference) writes them so",
+        fmt::format("{} Dropouts are in training mode ({}): the file's runtime drops values at random, "
+                    "and here nothing is dropped; --to-inference (export.to_inference) writes them so",
                     names.size(), join(names, 4)));
   return notes;
 }
