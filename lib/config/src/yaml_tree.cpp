@@ -268,6 +268,8 @@ Node Node::scalar(std::string text, bool plain) {
   return node;
 }
 
+Node Node::sequence() { return sequence(std::vector<Node>{}); }
+
 Node Node::sequence(std::vector<Node> items) {
   Node node;
   node.kind = Kind::sequence;

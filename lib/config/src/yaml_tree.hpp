@@ -31,7 +31,8 @@ struct Node {
   [[nodiscard]] std::string describe() const;  ///< "a list", "text 'abc'": for messages
 
   static Node scalar(std::string text, bool plain = true);
-  static Node sequence(std::vector<Node> items = {});
+  static Node sequence();
+  static Node sequence(std::vector<Node> items);
   static Node map();
   Node& add(std::string key, Node value);  ///< to a map; a null value is left out
 };

@@ -98,8 +98,9 @@ struct ConfigOptions {
 /// What is scored when nobody says: of one label per image, or of several findings.
 [[nodiscard]] std::vector<std::string> default_metrics(bool findings);
 
-/// Errors  ConfigError `file.yaml:LINE:COLUMN: key.path = found; expected` (or `--set key.path: ...`). Unknown keys
-///         name the nearest; keys given twice and impossible modes are refused.
+/// Errors  ConfigError `file.yaml:LINE:COLUMN: key.path = found; expected` (or `--set key.path: ...`).
+///         Unknown keys name the nearest.
+///         Keys given twice and impossible modes are refused.
 [[nodiscard]] Config parse_config(std::string_view text, const std::string& file_name, const ConfigOptions& options);
 
 /// The same experiment with every default written out. Relative input paths are rewritten so that they hold from
