@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "shiftnorm/core/error.hpp"
@@ -18,11 +18,12 @@ namespace {
 /// later.
 int scratch_file(const char* directory, std::size_t bytes) {
   const int fd = ::open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-  if (fd < 0) throw MachineError(std::string("scratch directory: ") + std::strerror(errno));
+  if (fd < 0) throw MachineError(std::string("scratch directory: ") + std::generic_category().message(errno));
   const int failed = ::posix_fallocate(fd, 0, static_cast<off_t>(bytes));
   if (failed != 0) {
     ::close(fd);
-    throw MachineError("scratch file of " + std::to_string(bytes >> 20) + " MiB: " + std::strerror(failed));
+    throw MachineError("scratch file of " + std::to_string(bytes >> 20) +
+                       " MiB: " + std::generic_category().message(failed));
   }
   return fd;
 }
@@ -36,7 +37,8 @@ Arena::Arena(std::size_t bytes, const char* scratch_directory) {
   void* p = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, flags, fd, 0);
   const int error = errno;
   if (fd >= 0) ::close(fd);
-  if (p == MAP_FAILED) throw MachineError("memory of " + std::to_string(bytes >> 20) + " MiB: " + std::strerror(error));
+  if (p == MAP_FAILED)
+    throw MachineError("memory of " + std::to_string(bytes >> 20) + " MiB: " + std::generic_category().message(error));
   if (fd < 0) ::madvise(p, bytes, MADV_HUGEPAGE);  // advice: a kernel without huge pages may decline
   data_ = static_cast<std::byte*>(p);
   bytes_ = bytes;

@@ -7,7 +7,7 @@
 
 #include <atomic>
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 #include <utility>
 
 #include "shiftnorm/core/error.hpp"
@@ -32,7 +32,7 @@ class Descriptor {
 };
 
 [[noreturn]] void fail(const std::filesystem::path& path, std::string_view what, int error) {
-  throw MachineError(fmt::format("{}: {}: {}", path.filename().string(), what, std::strerror(error)));
+  throw MachineError(fmt::format("{}: {}: {}", path.filename().string(), what, std::generic_category().message(error)));
 }
 
 }  // namespace

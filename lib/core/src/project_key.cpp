@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/file.hpp"
@@ -27,7 +27,7 @@ void make_key(const fs::path& file) {
   const int fd = error ? -1 : ::mkstemp(name.data());  // mode 0600
   if (fd < 0)
     throw MachineError(fmt::format("the project key cannot be made in .shiftnorm: {}",
-                                   error ? error.message() : std::strerror(errno)));
+                                   error ? error.message() : std::generic_category().message(errno)));
   const std::vector<std::byte> bytes = random_bytes(kKeyBytes);
   const bool written =
       ::write(fd, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()) && ::fsync(fd) == 0;
@@ -35,7 +35,8 @@ void make_key(const fs::path& file) {
   const bool placed = written && (::link(name.c_str(), file.c_str()) == 0 || errno == EEXIST);
   const int reason = errno;
   ::unlink(name.c_str());
-  if (!placed) throw MachineError(fmt::format("the project key cannot be written: {}", std::strerror(reason)));
+  if (!placed)
+    throw MachineError(fmt::format("the project key cannot be written: {}", std::generic_category().message(reason)));
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 
 #include "shiftnorm/core/error.hpp"
 
@@ -16,7 +16,7 @@ namespace shiftnorm::imaging {
 MappedFile::MappedFile(const std::filesystem::path& path) {
   const std::string name = path.filename().string();
   const auto fail = [&](std::string_view what, int error) {
-    throw MachineError(fmt::format("{}: {}: {}", name, what, std::strerror(error)));
+    throw MachineError(fmt::format("{}: {}: {}", name, what, std::generic_category().message(error)));
   };
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) {

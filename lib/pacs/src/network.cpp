@@ -21,6 +21,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <system_error>
 
 #include "shiftnorm/core/error.hpp"
 
@@ -59,7 +60,7 @@ std::string in_numbers(const sockaddr_in& address) {
 class Socket {
  public:
   explicit Socket(int kind) : fd_(::socket(AF_INET, kind | SOCK_CLOEXEC, 0)) {
-    if (fd_ < 0) throw MachineError(fmt::format("network: no socket: {}", std::strerror(errno)));
+    if (fd_ < 0) throw MachineError(fmt::format("network: no socket: {}", std::generic_category().message(errno)));
   }
   Socket(const Socket&) = delete;
   Socket& operator=(const Socket&) = delete;
@@ -78,7 +79,7 @@ sockaddr_in facing(const Peer& peer) {
   socklen_t size = sizeof ours;
   if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&there), sizeof there) != 0 ||
       ::getsockname(probe.get(), reinterpret_cast<sockaddr*>(&ours), &size) != 0)
-    throw MachineError(fmt::format("peer: its network is unreachable: {}", std::strerror(errno)));
+    throw MachineError(fmt::format("peer: its network is unreachable: {}", std::generic_category().message(errno)));
   return ours;
 }
 
@@ -214,11 +215,12 @@ void Network::listen(std::uint16_t port) {
   const int yes = 1;
   ::setsockopt(door.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   if (::bind(door.get(), reinterpret_cast<const sockaddr*>(&ours), sizeof ours) != 0 || ::listen(door.get(), 16) != 0)
-    throw MachineError(fmt::format("--move-port: {}: cannot be listened on: {}", port, std::strerror(errno)));
+    throw MachineError(
+        fmt::format("--move-port: {}: cannot be listened on: {}", port, std::generic_category().message(errno)));
   // DCMTK listens on every interface and has no switch for that: our socket takes the place of its own.
   open(true);
   if (::dup3(door.get(), DUL_networkSocket(network_->network), O_CLOEXEC) < 0)
-    throw MachineError(fmt::format("network: {}", std::strerror(errno)));
+    throw MachineError(fmt::format("network: {}", std::generic_category().message(errno)));
 }
 
 Association Network::request(std::span<const Context> contexts) const {

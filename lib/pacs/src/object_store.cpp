@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <system_error>
 
 #include "elements.hpp"
@@ -23,7 +22,7 @@ constexpr std::string_view kImplementation = "2.25.70875467120978587746389001604
 constexpr std::string_view kIncoming = ".incoming";
 
 [[noreturn]] void fail(std::string_view what, int error) {
-  throw MachineError(fmt::format("--out: an object {}: {}", what, std::strerror(error)));
+  throw MachineError(fmt::format("--out: an object {}: {}", what, std::generic_category().message(error)));
 }
 
 /// An element in Explicit VR Little Endian with a length of two bytes.

@@ -7,7 +7,6 @@
 
 #include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <string_view>
 #include <system_error>
 
@@ -24,7 +23,7 @@ constexpr std::uint64_t kLargest = std::uint64_t{1} << 30;
 }
 
 [[noreturn]] void fail(std::string_view what) {
-  throw MachineError(fmt::format("pull.state: {}: {}", what, std::strerror(errno)));
+  throw MachineError(fmt::format("pull.state: {}: {}", what, std::generic_category().message(errno)));
 }
 
 }  // namespace

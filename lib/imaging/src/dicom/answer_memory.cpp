@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <system_error>
 #include <utility>
 
 #include "shiftnorm/core/error.hpp"
@@ -19,7 +20,7 @@ namespace {
 constexpr std::uint64_t kWindow = std::uint64_t{64} << 20;
 
 [[noreturn]] void machine() {
-  throw MachineError(fmt::format("decoding helpers: no memory file: {}", std::strerror(errno)));
+  throw MachineError(fmt::format("decoding helpers: no memory file: {}", std::generic_category().message(errno)));
 }
 
 std::uint64_t size_of(int fd) {

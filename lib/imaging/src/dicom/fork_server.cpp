@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <cstring>
 #include <set>
+#include <system_error>
 
 #include "dicom/answer_memory.hpp"
 #include "dicom/helper.hpp"
@@ -35,7 +36,7 @@ struct Reply {
 };
 
 [[noreturn]] void machine(std::string_view what) {
-  throw MachineError(fmt::format("decoding helpers: {}: {}", what, std::strerror(errno)));
+  throw MachineError(fmt::format("decoding helpers: {}: {}", what, std::generic_category().message(errno)));
 }
 
 /// Two ends of a line that keeps packets apart.

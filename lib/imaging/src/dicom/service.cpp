@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <new>
+#include <system_error>
 #include <utility>
 
 #include "mapped_file.hpp"
@@ -30,7 +30,8 @@ class OpenFile {
     if (fd_ < 0 || ::fstat(fd_, &facts) != 0 || !S_ISREG(facts.st_mode)) {
       const int error = errno;
       if (fd_ >= 0) ::close(fd_);
-      throw Fault(Reason::changed_while_read, fmt::format("the file cannot be opened: {}", std::strerror(error)));
+      throw Fault(Reason::changed_while_read,
+                  fmt::format("the file cannot be opened: {}", std::generic_category().message(error)));
     }
     stamp = stamp_of(facts);
   }
@@ -44,7 +45,8 @@ class OpenFile {
       const ssize_t n = ::read(fd_, bytes.data() + done, bytes.size() - done);
       if (n < 0 && errno == EINTR) continue;
       if (n < 0)
-        throw Fault(Reason::changed_while_read, fmt::format("the file cannot be read: {}", std::strerror(errno)));
+        throw Fault(Reason::changed_while_read,
+                    fmt::format("the file cannot be read: {}", std::generic_category().message(errno)));
       if (n == 0) throw Fault(Reason::changed_while_read, "the file shrank while it was read");
       done += static_cast<std::size_t>(n);
     }
