@@ -223,7 +223,7 @@ Lives lifetimes(Cut& cut) {
   ActionIndex number(0);
   for (std::size_t s = 0; s < cut.segments.size(); ++s) {
     Segment& segment = cut.segments[s];
-    const auto reads_input = [&segment](const Action& action) {
+    const auto reads_input = [](const Action& action) {
       return action.measures() ? action.value == kInputInstance
                                : std::find(action.src.begin(), action.src.end(), kInputInstance) != action.src.end();
     };

@@ -41,7 +41,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 /// Neighbouring results that are computed together: each value is loaded once for all of them. Widths of image networks
 /// are multiples of it.
-constexpr int kTogether = 7;
+constexpr std::int64_t kTogether = 7;
 
 /// `together` results of row y from column x on, in vectors at `lane`. edge: some taps lie in the padding.
 template <int kernel, int stride, int block, int together, bool edge, class D>
@@ -57,11 +57,12 @@ HWY_INLINE void taps(D d, const BlockOfChannels& c, std::int64_t y, std::int64_t
     if (top + ky < 0 || top + ky >= c.src_height) continue;
     const float* row = src + ky * c.src_width * block;
     V w[kernel];
-    for (int kx = 0; kx < kernel; ++kx) w[kx] = hn::LoadU(d, c.weights + (ky * kernel + kx) * block + lane);
+    for (int kx = 0; kx < kernel; ++kx)
+      w[kx] = hn::LoadU(d, c.weights + (std::int64_t{ky} * kernel + kx) * block + lane);
     HWY_UNROLL(32)
     for (int column = 0; column < (together - 1) * stride + kernel; ++column) {
       if (edge && (left + column < 0 || left + column >= c.src_width)) continue;
-      const V v = loaded_once(hn::LoadU(d, row + column * block));
+      const V v = loaded_once(hn::LoadU(d, row + std::int64_t{column} * block));
       HWY_UNROLL(8)
       for (int kx = 0; kx < kernel; ++kx) {
         const int i = (column - kx) / stride;
@@ -71,7 +72,7 @@ HWY_INLINE void taps(D d, const BlockOfChannels& c, std::int64_t y, std::int64_t
   }
   const std::int64_t at = x * block + lane;
   finish<block, together>(d, c.epilogue, lane, added == nullptr ? nullptr : added + at, sum);
-  for (int i = 0; i < together; ++i) hn::StoreU(sum[i], d, dst + at + i * block);
+  for (int i = 0; i < together; ++i) hn::StoreU(sum[i], d, dst + at + std::int64_t{i} * block);
 }
 
 /// Row y of the result. added: that row of a residual, or null.

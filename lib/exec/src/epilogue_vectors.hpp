@@ -57,7 +57,7 @@ HWY_INLINE void finish(D d, const BlockEpilogue& e, std::int64_t lane, const flo
   }
   if (added != nullptr) {
     HWY_UNROLL(16)
-    for (int i = 0; i < n; ++i) y[i] = hn::Add(y[i], hn::LoadU(d, added + i * block));
+    for (int i = 0; i < n; ++i) y[i] = hn::Add(y[i], hn::LoadU(d, added + std::int64_t{i} * block));
   }
   if (e.below) {
     const auto low = hn::Set(d, e.low);

@@ -25,7 +25,10 @@ class Index {
   }
   /// The next one; of none, the first.
   [[nodiscard]] constexpr Index next() const noexcept { return Index(static_cast<std::size_t>(number_ + 1)); }
-  friend constexpr auto operator<=>(const Index&, const Index&) = default;
+  friend constexpr bool operator==(const Index&, const Index&) = default;
+  friend constexpr std::strong_ordering operator<=>(const Index& a, const Index& b) noexcept {
+    return a.number_ <=> b.number_;
+  }
 
  private:
   std::int64_t number_ = -1;

@@ -67,7 +67,7 @@ HWY_INLINE void tile(D d, const Pixels& p, std::int64_t pixel, std::int64_t lane
   V sum[blocks][together];
   HWY_UNROLL(4)
   for (int b = 0; b < blocks; ++b) {
-    const V start = hn::LoadU(d, p.bias + b * block + lane);
+    const V start = hn::LoadU(d, p.bias + std::int64_t{b} * block + lane);
     HWY_UNROLL(16)
     for (int i = 0; i < together; ++i) sum[b][i] = start;
   }
@@ -82,7 +82,7 @@ HWY_INLINE void tile(D d, const Pixels& p, std::int64_t pixel, std::int64_t lane
       for (int b = 0; b < blocks; ++b) w[b] = hn::LoadU(d, weights + b * next_block);
       HWY_UNROLL(16)
       for (int i = 0; i < together; ++i) {
-        const V x = hn::Set(d, src[i * block]);
+        const V x = hn::Set(d, src[std::int64_t{i} * block]);
         for (int b = 0; b < blocks; ++b) sum[b][i] = hn::MulAdd(x, w[b], sum[b][i]);
       }
     }
@@ -92,7 +92,7 @@ HWY_INLINE void tile(D d, const Pixels& p, std::int64_t pixel, std::int64_t lane
     const std::int64_t at = b * p.dst_step + pixel * block + lane;
     finish<block, together>(d, p.epilogue[b], lane, p.added == nullptr ? nullptr : p.added + at, sum[b]);
     HWY_UNROLL(16)
-    for (int i = 0; i < together; ++i) hn::StoreU(sum[b][i], d, p.dst + at + i * block);
+    for (int i = 0; i < together; ++i) hn::StoreU(sum[b][i], d, p.dst + at + std::int64_t{i} * block);
   }
 }
 
@@ -100,56 +100,58 @@ HWY_INLINE void tile(D d, const Pixels& p, std::int64_t pixel, std::int64_t lane
 /// The same where the last of the blocks has results in its first half alone: half vectors cost half as much.
 template <int blocks, int together>
 HWY_INLINE void half_tile(const Pixels& p, std::int64_t pixel) {
-  constexpr int block = 16, full = blocks - 1;
+  constexpr std::int64_t kBlock = 16;
+  constexpr int kFull = blocks - 1;
   const hn::CappedTag<float, 16> d;
   const hn::Half<decltype(d)> h;
-  hn::Vec<decltype(d)> sum[full > 0 ? full : 1][together];
+  hn::Vec<decltype(d)> sum[kFull > 0 ? kFull : 1][together];
   hn::Vec<decltype(h)> last[together];
   HWY_UNROLL(16)
   for (int i = 0; i < together; ++i) {
-    for (int b = 0; b < full; ++b) sum[b][i] = hn::LoadU(d, p.bias + b * block);
-    last[i] = hn::LoadU(h, p.bias + full * block);
+    for (int b = 0; b < kFull; ++b) sum[b][i] = hn::LoadU(d, p.bias + b * kBlock);
+    last[i] = hn::LoadU(h, p.bias + kFull * kBlock);
   }
   const float* weights = p.weights;
-  const std::int64_t next_block = p.inputs * block;
-  for (std::int64_t input = 0; input < p.inputs; input += block) {
-    const float* src = p.src + input / block * p.src_step + pixel * block;
-    const std::int64_t channels = std::min<std::int64_t>(block, p.inputs - input);
-    for (std::int64_t c = 0; c < channels; ++c, ++src, weights += block) {
+  const std::int64_t next_block = p.inputs * kBlock;
+  for (std::int64_t input = 0; input < p.inputs; input += kBlock) {
+    const float* src = p.src + input / kBlock * p.src_step + pixel * kBlock;
+    const std::int64_t channels = std::min<std::int64_t>(kBlock, p.inputs - input);
+    for (std::int64_t c = 0; c < channels; ++c, ++src, weights += kBlock) {
       if (c < together) prefetch(p, input, pixel + c);
-      hn::Vec<decltype(d)> w[full > 0 ? full : 1];
-      for (int b = 0; b < full; ++b) w[b] = hn::LoadU(d, weights + b * next_block);
-      const auto narrow = hn::LoadU(h, weights + full * next_block);
+      hn::Vec<decltype(d)> w[kFull > 0 ? kFull : 1];
+      for (int b = 0; b < kFull; ++b) w[b] = hn::LoadU(d, weights + b * next_block);
+      const auto narrow = hn::LoadU(h, weights + kFull * next_block);
       HWY_UNROLL(16)
       for (int i = 0; i < together; ++i) {
-        const auto x = loaded_once(hn::Set(d, src[i * block]));
-        for (int b = 0; b < full; ++b) sum[b][i] = hn::MulAdd(x, w[b], sum[b][i]);
+        const auto x = loaded_once(hn::Set(d, src[i * kBlock]));
+        for (int b = 0; b < kFull; ++b) sum[b][i] = hn::MulAdd(x, w[b], sum[b][i]);
         last[i] = hn::MulAdd(hn::LowerHalf(h, x), narrow, last[i]);
       }
     }
   }
-  const auto added = [&](int b) { return p.added == nullptr ? nullptr : p.added + b * p.dst_step + pixel * block; };
+  const auto added = [&](int b) { return p.added == nullptr ? nullptr : p.added + b * p.dst_step + pixel * kBlock; };
   HWY_UNROLL(4)
-  for (int b = 0; b < full; ++b) {
-    finish<block, together>(d, p.epilogue[b], 0, added(b), sum[b]);
-    for (int i = 0; i < together; ++i) hn::StoreU(sum[b][i], d, p.dst + b * p.dst_step + (pixel + i) * block);
+  for (int b = 0; b < kFull; ++b) {
+    finish<kBlock, together>(d, p.epilogue[b], 0, added(b), sum[b]);
+    for (int i = 0; i < together; ++i) hn::StoreU(sum[b][i], d, p.dst + b * p.dst_step + (pixel + i) * kBlock);
   }
-  finish<block, together>(h, p.epilogue[full], 0, added(full), last);
+  finish<kBlock, together>(h, p.epilogue[kFull], 0, added(kFull), last);
   for (int i = 0; i < together; ++i) {
-    float* dst = p.dst + full * p.dst_step + (pixel + i) * block;
+    float* dst = p.dst + kFull * p.dst_step + (pixel + i) * kBlock;
     hn::StoreU(last[i], h, dst);
-    hn::StoreU(hn::Zero(h), h, dst + block / 2);
+    hn::StoreU(hn::Zero(h), h, dst + kBlock / 2);
   }
 }
 
 template <int blocks>
 void pixels_with_half(const Pixels& p) {
-  constexpr int together = together_of(blocks);
-  if (p.count < together) {
+  constexpr int kTogether = together_of(blocks);
+  if (p.count < kTogether) {
     for (std::int64_t i = 0; i < p.count; ++i) half_tile<blocks, 1>(p, i);
     return;
   }
-  for (std::int64_t i = 0; i < p.count; i += together) half_tile<blocks, together>(p, std::min(i, p.count - together));
+  for (std::int64_t i = 0; i < p.count; i += kTogether)
+    half_tile<blocks, kTogether>(p, std::min(i, p.count - kTogether));
 }
 #endif
 
@@ -160,15 +162,15 @@ void pixels_of_blocks(const Pixels& p) {
     if (p.half) return pixels_with_half<blocks>(p);
 #endif
   const hn::CappedTag<float, block> d;  // a vector never spans two pixels
-  constexpr int together = together_of(blocks);
+  constexpr int kTogether = together_of(blocks);
   for (std::int64_t lane = 0; lane < block; lane += static_cast<std::int64_t>(hn::Lanes(d))) {
-    if (p.count < together) {
+    if (p.count < kTogether) {
       for (std::int64_t i = 0; i < p.count; ++i) tile<block, blocks, 1>(d, p, i, lane);
       continue;
     }
     // The last ones are computed again.
-    for (std::int64_t i = 0; i < p.count; i += together)
-      tile<block, blocks, together>(d, p, std::min(i, p.count - together), lane);
+    for (std::int64_t i = 0; i < p.count; i += kTogether)
+      tile<block, blocks, kTogether>(d, p, std::min(i, p.count - kTogether), lane);
   }
 }
 
@@ -339,7 +341,7 @@ class Pointwise final : public Kernel {
                         piece.count,
                         piece.src,
                         weights + b * src_.channels * block,
-                        weights_->bias.data() + b * block,
+                        weights_->bias.data() + std::int64_t{b} * block,
                         epilogue_.residual ? a.src.back() + at : nullptr,
                         a.dst + at,
                         epilogue.data(),

@@ -47,8 +47,8 @@ double weight_bytes(const WinogradShape& s) {
 
 /// G: what the three weights of a column or a row are worth at the six points, in the order of the kernels.
 constexpr std::array<std::array<double, 3>, kWinogradReach> evaluation() {
-  constexpr double a = kWinogradNear, b = kWinogradFar;
-  constexpr std::array<double, 5> points{0, a, -a, b, -b};
+  const double a = kWinogradNear, b = kWinogradFar;
+  const std::array<double, 5> points{0, a, -a, b, -b};
   std::array<std::array<double, 3>, kWinogradReach> g{};
   for (std::size_t j = 0; j < points.size(); ++j) {
     double norm = 1;
@@ -67,7 +67,7 @@ struct Constants {
 
 /// G g G^T of every pair of channels, rounded once.
 AlignedVector<float> transform(const WinogradShape& shape, const Tensor& weights) {
-  constexpr auto g = evaluation();
+  constexpr auto kG = evaluation();
   const std::size_t block = shape.block, inputs = shape.in_blocks * block;
   const auto rows = static_cast<std::size_t>(weights.shape[0]), columns = static_cast<std::size_t>(weights.shape[1]);
   AlignedVector<float> out(static_cast<std::size_t>(weight_bytes(shape)) / sizeof(float), 0.0f);
@@ -77,10 +77,10 @@ AlignedVector<float> transform(const WinogradShape& shape, const Tensor& weights
       for (std::size_t i = 0; i < kWinogradReach; ++i) {
         std::array<double, 3> row{};
         for (std::size_t k = 0; k < 3; ++k)
-          row[k] = g[i][0] * static_cast<double>(w[k]) + g[i][1] * static_cast<double>(w[3 + k]) +
-                   g[i][2] * static_cast<double>(w[6 + k]);
+          row[k] = kG[i][0] * static_cast<double>(w[k]) + kG[i][1] * static_cast<double>(w[3 + k]) +
+                   kG[i][2] * static_cast<double>(w[6 + k]);
         for (std::size_t j = 0; j < kWinogradReach; ++j) {
-          const double value = g[j][0] * row[0] + g[j][1] * row[1] + g[j][2] * row[2];
+          const double value = kG[j][0] * row[0] + kG[j][1] * row[1] + kG[j][2] * row[2];
           const std::size_t plane = (i * kWinogradReach + j) * shape.out_blocks + o / block;
           out[(plane * inputs + c) * block + o % block] = static_cast<float>(value);
         }

@@ -173,7 +173,7 @@ struct ProductsTable {
   static constexpr std::array<Function, kMostTiles> make(std::index_sequence<T...>) {
     return {&products_of<block, O, T + 1, D>...};
   }
-  static constexpr std::array<Function, kMostTiles> functions = make(std::make_index_sequence<kMostTiles>());
+  static constexpr std::array<Function, kMostTiles> kFunctions = make(std::make_index_sequence<kMostTiles>());
 };
 
 template <size_t block, class D>
@@ -192,8 +192,8 @@ void products_block(D d, const WinogradShape& s, const WinogradTiles& tiles, con
       const size_t first = v * n / block, lane = v * n % block;
       for (size_t part = 0; part < parts; ++part) {
         const size_t from = part * tiles.count / parts, count = (part + 1) * tiles.count / parts - from;
-        const auto run = v + 2 <= vectors ? ProductsTable<block, 2, D>::functions[count - 1]
-                                          : ProductsTable<block, 1, D>::functions[count - 1];
+        const auto run = v + 2 <= vectors ? ProductsTable<block, 2, D>::kFunctions[count - 1]
+                                          : ProductsTable<block, 1, D>::kFunctions[count - 1];
         run(d, x + from * block, stride, w + first * panel + lane, s.in_blocks,
             to + first * stride + from * block + lane, stride);
       }
