@@ -75,6 +75,7 @@ constexpr std::array kLosses{JWRN_HIT_MARKER, JWRN_HUFF_BAD_CODE, JWRN_ARITH_BAD
 /// Each costs a pass over all blocks, and a few bytes of the file: real ones have a dozen.
 constexpr int kMostScans = 500;
 
+// NOLINTBEGIN(cert-err52-cpp): libjpeg is C and has no other way out of its frames.
 /// One reading of libjpeg's. Each step is false where libjpeg gave up: it then jumps back to that step, so that no step
 /// may hold anything that has a destructor.
 class JpegReading {
@@ -139,6 +140,7 @@ class JpegReading {
   std::jmp_buf failed_{};
   bool lossy_ = false;
 };
+// NOLINTEND(cert-err52-cpp)
 
 [[noreturn]] void undecodable() { throw FormatError("JPEG data cannot be decoded"); }
 

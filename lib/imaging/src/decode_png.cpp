@@ -57,6 +57,7 @@ std::vector<Bytes> pixel_chunks(Bytes bytes) {
   }
 }
 
+// NOLINTBEGIN(cert-err52-cpp): libpng is C and has no other way out of its frames.
 /// One reading of libpng's. Each step is false where libpng gave up: it then jumps back to that step, so that no step
 /// may hold anything that has a destructor.
 class PngReading {
@@ -156,6 +157,7 @@ class PngReading {
   int passes_ = 1;
   std::size_t row_bytes_ = 0;
 };
+// NOLINTEND(cert-err52-cpp)
 
 [[noreturn]] void undecodable(const PngReading& reading) {
   throw FormatError(fmt::format("PNG data cannot be decoded: {}", printable(reading.reason())));

@@ -14,6 +14,7 @@
 namespace shiftnorm::imaging {
 namespace {
 
+// NOLINTBEGIN(cert-err52-cpp): libjpeg is C and has no other way out of its frames.
 /// One writing of libjpeg's. run() is false where libjpeg gave up: it then jumps back, so that run() may hold nothing
 /// that has a destructor.
 class Writing {
@@ -65,6 +66,7 @@ class Writing {
   unsigned char* bytes_ = nullptr;
   unsigned long size_ = 0;
 };
+// NOLINTEND(cert-err52-cpp)
 
 }  // namespace
 

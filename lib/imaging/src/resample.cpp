@@ -16,7 +16,7 @@ double triangle(double x) {
 
 /// Keys' cubic with a = -0.5, as PIL has it.
 double cubic(double x) {
-  constexpr double a = -0.5;
+  const double a = -0.5;
   x = std::abs(x);
   if (x < 1.0) return ((a + 2.0) * x - (a + 3.0)) * x * x + 1;
   if (x < 2.0) return (((x - 5) * x + 8) * x - 4) * a;
@@ -333,7 +333,7 @@ Point point_at(std::int64_t in, std::int64_t out, std::int64_t i, bool is_cubic)
   const float t = real - static_cast<float>(base);
   const auto inside = [&](std::int64_t at) { return std::clamp<std::int64_t>(at, 0, in - 1); };
   if (!is_cubic) return {{inside(base), inside(base + 1)}, {1.0f - t, t}};
-  constexpr float a = -0.75f;  // torch's; PIL has -0.5
+  const float a = -0.75f;  // torch's; PIL has -0.5
   return {{inside(base - 1), inside(base), inside(base + 1), inside(base + 2)},
           {cubic_outside(t + 1, a), cubic_inside(t, a), cubic_inside(1 - t, a), cubic_outside(2 - t, a)}};
 }

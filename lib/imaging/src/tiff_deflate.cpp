@@ -97,7 +97,7 @@ std::array<std::byte, 4> checksum_of(Bytes rows, const DeflateRows& form) {
 bool ends_with(Bytes stored, const std::array<std::byte, 4>& sum) {
   constexpr std::size_t kTail = 20;
   const Bytes tail = stored.last(std::min(stored.size(), kTail));
-  return !std::ranges::search(tail, sum).empty();
+  return std::search(tail.begin(), tail.end(), sum.begin(), sum.end()) != tail.end();
 }
 
 }  // namespace

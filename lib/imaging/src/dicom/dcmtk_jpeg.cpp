@@ -65,8 +65,8 @@ bool may_be_left_over(std::span<const std::byte> stream, std::int64_t count) {
   constexpr std::int64_t kFew = 64;
   if (count <= kFew) return true;
   constexpr std::array kEndOfImage{std::byte{0xff}, std::byte{0xd9}};
-  const auto end = std::ranges::find_end(stream, kEndOfImage);
-  const auto n = static_cast<std::size_t>(end.begin() - stream.begin());
+  const auto end = std::find_end(stream.begin(), stream.end(), kEndOfImage.begin(), kEndOfImage.end());
+  const auto n = static_cast<std::size_t>(end - stream.begin());
   // What its bit buffer held counts too, so that some of them may be in use.
   const std::span<const std::byte> last =
       stream.first(n).last(std::min<std::size_t>(n, static_cast<std::size_t>(count)));

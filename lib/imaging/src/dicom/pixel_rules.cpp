@@ -258,14 +258,14 @@ struct PaletteKeys {
 };
 
 void read_palette(DcmItem& data_set, const PixelModule& module, FrameRules& rules) {
-  const std::array<PaletteKeys, 3> kColours{
+  const std::array<PaletteKeys, 3> colours{
       {{DCM_RedPaletteColorLookupTableDescriptor, DCM_RedPaletteColorLookupTableData,
         DCM_SegmentedRedPaletteColorLookupTableData},
        {DCM_GreenPaletteColorLookupTableDescriptor, DCM_GreenPaletteColorLookupTableData,
         DCM_SegmentedGreenPaletteColorLookupTableData},
        {DCM_BluePaletteColorLookupTableDescriptor, DCM_BluePaletteColorLookupTableData,
         DCM_SegmentedBluePaletteColorLookupTableData}}};
-  for (const PaletteKeys& keys : kColours) {
+  for (const PaletteKeys& keys : colours) {
     const std::vector<std::uint16_t> descriptor = words(data_set, keys.descriptor);
     std::vector<std::uint16_t> data = words(data_set, keys.data);
     if (data.empty() && descriptor.size() >= 3) {

@@ -10,7 +10,7 @@ namespace shiftnorm::imaging {
 
 Canvas gaussian(const Canvas& x, double sigma) {
   Canvas out;
-  const int reach = static_cast<int>(4 * sigma + 0.5);
+  const int reach = static_cast<int>(std::floor(4 * sigma + 0.5));
   if (reach == 0) return x.clone();
   cv::GaussianBlur(x, out, {2 * reach + 1, 2 * reach + 1}, sigma, sigma, cv::BORDER_REPLICATE);
   return out;

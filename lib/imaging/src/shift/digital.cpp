@@ -17,7 +17,7 @@ namespace {
 Canvas wave(const Canvas& x, double sigma, Random& random) {
   Canvas field(x.rows, x.cols, CV_32F), out;
   for_each_element(field, [&](float) { return static_cast<float>(random.uniform(-1, 1)); });
-  const int reach = std::min({static_cast<int>(3 * sigma + 0.5), x.rows - 1, x.cols - 1});
+  const int reach = std::min({static_cast<int>(std::floor(3 * sigma + 0.5)), x.rows - 1, x.cols - 1});
   if (reach < 1) return field;
   cv::GaussianBlur(field, out, {2 * reach + 1, 2 * reach + 1}, sigma, sigma, cv::BORDER_REFLECT);
   return out;
@@ -25,8 +25,9 @@ Canvas wave(const Canvas& x, double sigma, Random& random) {
 
 /// What moves three corners of the middle square by up to `amplitude` pixels does to the rest.
 Canvas sheared(const Canvas& x, double amplitude, Random& random) {
-  const float cx = static_cast<float>(x.cols / 2), cy = static_cast<float>(x.rows / 2),
-              third = static_cast<float>(std::min(x.rows, x.cols) / 3);
+  const int middle_column = x.cols / 2, middle_row = x.rows / 2, third_of_side = std::min(x.rows, x.cols) / 3;
+  const auto cx = static_cast<float>(middle_column), cy = static_cast<float>(middle_row),
+             third = static_cast<float>(third_of_side);
   std::array<cv::Point2f, 3> from{
       cv::Point2f{cx + third, cy + third}, {cx + third, cy - third}, {cx - third, cy - third}};
   std::array<cv::Point2f, 3> to = from;
