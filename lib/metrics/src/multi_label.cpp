@@ -83,7 +83,7 @@ Resampled over_findings(const MetricSpec& metric, const MultiLabel& data) {
   out.score = [parts](std::span<const std::uint32_t> counts) -> Score {
     double sum = 0;
     for (const Known& known : *parts) {
-      const Score score = known.statistic(known.among(counts));
+      Score score = known.statistic(known.among(counts));
       if (!score.value) return score;
       sum += *score.value;
     }
