@@ -90,7 +90,7 @@ class FractalHeap {
     if (reader.u16() != 0) throw UnsupportedError("a group's names are compressed");
     reader.skip(1);
     const std::uint64_t largest = reader.u32();
-    reader.skip(12 * 8);  // huge and tiny objects, free space, totals
+    reader.skip(std::uint64_t{12} * 8);  // huge and tiny objects, free space, totals
     width_ = reader.u16();
     start_ = reader.u64();
     max_direct_ = reader.u64();

@@ -186,6 +186,7 @@ void read_descriptor(std::span<const std::byte> file, Entry& entry) {
 
 void check_disjoint(const std::vector<Entry>& entries, std::uint64_t directory) {
   std::vector<const Entry*> sorted;
+  sorted.reserve(entries.size());
   for (const Entry& entry : entries) sorted.push_back(&entry);
   std::sort(sorted.begin(), sorted.end(), [](const Entry* a, const Entry* b) { return a->header < b->header; });
   for (std::size_t i = 0; i < sorted.size(); ++i) {

@@ -55,7 +55,7 @@ void resolve_auto_pad(Window& w, const std::string& mode, std::span<const std::i
 }
 
 std::string auto_pad_of(const Node& node) {
-  const std::string mode = node.text("auto_pad", "NOTSET");
+  std::string mode = node.text("auto_pad", "NOTSET");
   if (mode != "NOTSET" && mode != "VALID" && mode != "SAME_UPPER" && mode != "SAME_LOWER")
     throw UnsupportedError(fmt::format("auto_pad '{}'; expected NOTSET, VALID, SAME_UPPER or SAME_LOWER", mode));
   return mode;

@@ -71,6 +71,7 @@ std::string tallies(const DataReport& data) {
 
 std::string histograms(const std::vector<Distribution>& distributions, std::string_view stem) {
   std::vector<Figure> figures;
+  figures.reserve(distributions.size());
   for (const Distribution& one : distributions)
     figures.push_back(histogram_figure(one, fmt::format("{}-{}", stem, figures.size() + 1)));
   return figures_html(figures);

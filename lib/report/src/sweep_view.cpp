@@ -98,7 +98,8 @@ void SweepView::split(const std::string& key, const std::vector<std::string>& va
     }
   const bool all = names.size() == values.size();
   Factor by_name = factor_of(title_of(key), names);
-  std::ranges::stable_partition(by_name.values, [](const std::string& name) { return name == kNothing; });
+  std::stable_partition(by_name.values.begin(), by_name.values.end(),
+                        [](const std::string& name) { return name == kNothing; });
   const Factor by_number = factor_of(last_key(key) == "shift" ? "Severity" : "Value", numbers);
   if (all && by_name.values.size() > 1 && by_number.values.size() > 1) {
     if (!rows_) rows_ = factors_.size();

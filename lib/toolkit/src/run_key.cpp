@@ -27,7 +27,7 @@ std::string data_text(const config::Config& config, const config::DataConfig& da
 std::string fingerprint_of(const std::string& where, const imaging::DatasetOptions& options, const std::string& key,
                            const std::vector<imaging::Shift>& shifts, SessionCache& cache) {
   std::unique_ptr<imaging::Dataset> dataset = cache.dataset(key, [&] { return imaging::open_dataset(where, options); });
-  const std::string fingerprint = cache.fingerprint(key, *dataset);
+  std::string fingerprint = cache.fingerprint(key, *dataset);
   static_cast<void>(imaging::shifted(std::move(dataset), shifts, 0));  // whether these data can be shifted
   return fingerprint;
 }

@@ -95,8 +95,7 @@ class TensorsByName {
 
   [[nodiscard]] std::span<const Entry> behind(std::string_view prefix) const {
     const auto start = [prefix](const Entry& entry) { return entry.first.substr(0, prefix.size()); };
-    const auto [first, last] = std::ranges::equal_range(sorted_, prefix, {}, start);
-    return {first, last};
+    return {std::ranges::lower_bound(sorted_, prefix, {}, start), std::ranges::upper_bound(sorted_, prefix, {}, start)};
   }
 
   const Checkpoint& checkpoint_;

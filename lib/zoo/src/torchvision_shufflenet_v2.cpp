@@ -74,23 +74,23 @@ ValueId block(graph::Graph& graph, Layers& layers, const std::string& name, Valu
 
 template <int percent>
 graph::Graph build_shufflenet_v2(const BuildOptions& options) {
-  constexpr const Plan& plan = plan_of(percent);
+  constexpr const Plan& kPlan = plan_of(percent);
   graph::Graph graph;
   Layers layers(graph, options.held);
   const std::int64_t channels = given(options.channels, 3);
   ValueId x = graph.add_input("input", Shape{1, channels, given(options.height, 224), given(options.width, 224)});
-  std::int64_t in = plan.channels[0];
+  std::int64_t in = kPlan.channels[0];
   x = unit(layers, "conv1", 0, x, channels, in, {.kernel = 3, .stride = 2, .padding = 1});
   x = layers.max_pool("maxpool", layers.relu("conv1.2", x), 3, 2, 1);
   for (std::size_t stage = 0; stage < kRepeats.size(); ++stage) {
     for (int i = 0; i < kRepeats[stage]; ++i) {
-      const std::int64_t out = plan.channels[stage + 1];
+      const std::int64_t out = kPlan.channels[stage + 1];
       x = block(graph, layers, fmt::format("stage{}.{}", stage + 2, i), x, in, out, i == 0 ? 2 : 1);
       in = out;
     }
   }
-  x = layers.relu("conv5.2", unit(layers, "conv5", 0, x, in, plan.channels[4], {.kernel = 1}));
-  graph.set_outputs({add_head(graph, one_layer("fc"), layers.pool_and_flatten(x), plan.channels[4], options)});
+  x = layers.relu("conv5.2", unit(layers, "conv5", 0, x, in, kPlan.channels[4], {.kernel = 1}));
+  graph.set_outputs({add_head(graph, one_layer("fc"), layers.pool_and_flatten(x), kPlan.channels[4], options)});
   return graph;
 }
 template graph::Graph build_shufflenet_v2<50>(const BuildOptions&);

@@ -187,7 +187,7 @@ class Reader {
       one.name = name_of(layer);
       const std::string snake = snake_case(one.class_name);
       const std::size_t nth = seen[snake]++;
-      one.place = place + "layers/" + snake + (nth > 0 ? fmt::format("_{}", nth) : "");
+      one.place = nth > 0 ? fmt::format("{}layers/{}_{}", place, snake, nth) : fmt::format("{}layers/{}", place, snake);
       one.position = position;
       ++position.back();
       pending.push_back(std::move(one));

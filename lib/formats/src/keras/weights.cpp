@@ -226,7 +226,7 @@ class Binder {
       const std::string& full = architecture_.layers[layer].name;
       const std::string own = full.substr(full.rfind('/') + 1);
       for (const std::string& role : roles_[layer].names) {
-        if (!by_name.emplace(own + "/" + role, Slot{layer, role}).second) return false;
+        if (!by_name.emplace(fmt::format("{}/{}", own, role), Slot{layer, role}).second) return false;
         if (role == "depthwise_kernel") by_name.emplace(own + "/kernel", Slot{layer, role});  // in Keras 3
       }
     }

@@ -250,7 +250,8 @@ class Importer {
       const Shape shape = *values[0]->shape;
       return {graph().add_parameter(node.name, shape)};
     }
-    (void)graph().add(node.op, node.name, node.inputs, node.attributes, outputs);
+    (void)graph().add(std::move(node.op), std::move(node.name), std::move(node.inputs), std::move(node.attributes),
+                      outputs);
     return graph().nodes().back().outputs;
   }
 
