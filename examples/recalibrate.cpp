@@ -5,8 +5,8 @@
 
 int main(int argc, char** argv) {
   if (argc != 6) return 2;
-  const auto adapted = shiftnorm::recalibrate(
-      {.checkpoint = argv[1], .architecture = argv[2], .data = argv[3], .preprocess = argv[4]});
+  const auto adapted =
+      shiftnorm::recalibrate({.checkpoint = argv[1], .architecture = argv[2], .data = argv[3], .preprocess = argv[4]});
   std::cout << adapted.images << " images, " << adapted.settling.worst()->name << '\n';
   adapted.write(argv[5]);
 }

@@ -38,7 +38,8 @@ int main(int argc, char** argv) {
   using Main = int (*)(int, char**);
   const auto run = program == nullptr ? nullptr : reinterpret_cast<Main>(dlsym(program, "shiftnorm_main"));
   if (run != nullptr) return run(argc, argv);
-  std::fprintf(stderr, "shiftnorm: its commands cannot be loaded: %s; expected an intact installation\n", dlerror());
+  const char* const reason = dlerror();  // NOLINT(concurrency-mt-unsafe): no other thread has started
+  std::fprintf(stderr, "shiftnorm: its commands cannot be loaded: %s; expected an intact installation\n", reason);
   return static_cast<int>(ExitCode::machine);
 #endif
 }

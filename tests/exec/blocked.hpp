@@ -13,6 +13,7 @@ namespace shiftnorm::test {
 /// instruction set.
 inline void limit_once() {
   static const bool done = [] {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing here writes the environment.
     if (const char* name = std::getenv("SHIFTNORM_TEST_ISA")) exec::limit_instruction_set(name);
     return true;
   }();

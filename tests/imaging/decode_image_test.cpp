@@ -112,7 +112,7 @@ TEST_CASE("A truncated file of any format is refused", "[imaging]") {
 TEST_CASE("A JPEG whose frame never begins its scan is refused in our words", "[imaging]") {
   std::vector<std::byte> file = golden_file("jpeg-420");
   const std::array scan{std::byte{0xff}, std::byte{0xda}};
-  file.erase(std::ranges::search(file, scan).begin(), file.end() - 2);
+  file.erase(std::search(file.begin(), file.end(), scan.begin(), scan.end()), file.end() - 2);
   CHECK(refusal(file) == "JPEG data cannot be decoded");
 }
 

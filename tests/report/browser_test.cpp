@@ -22,6 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 bool has_chromium(const char* test) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): the tests of one program run in one thread.
   if (std::system("command -v chromium > /dev/null 2>&1") == 0) return true;
   std::cout << "SKIPPED: " << test << ": no chromium\n";
   return false;
@@ -46,6 +47,7 @@ Loaded load(const std::string& page, const std::string& more = {}) {
       "chromium --no-sandbox --headless=new --disable-gpu --enable-logging=stderr --v=0 "
       "--virtual-time-budget=3000 --user-data-dir=" +
       at + "/profile " + more + " --dump-dom file://" + at + "/page.html > " + at + "/dom 2> " + at + "/err";
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): as above.
   REQUIRE(std::system(command.c_str()) == 0);
   Loaded loaded{text_of(folder.path() / "dom"), {}};
   std::istringstream lines(text_of(folder.path() / "err"));

@@ -9,7 +9,7 @@ namespace shiftnorm::test {
 /// What is wrong with the nesting of tags, or empty. Knows HTML's void elements, comments, and that style and script
 /// hold text.
 [[nodiscard]] inline std::string unbalanced(const std::string& page) {
-  const std::set<std::string> kVoid{"meta", "br", "wbr", "link", "img", "input", "hr"};
+  const std::set<std::string> without_end{"meta", "br", "wbr", "link", "img", "input", "hr"};
   std::vector<std::string> open;
   for (std::size_t at = page.find('<'); at != std::string::npos; at = page.find('<', at)) {
     const std::size_t end = page.find('>', at);
@@ -20,7 +20,7 @@ namespace shiftnorm::test {
     const bool closing = tag.starts_with("/"), alone = tag.ends_with("/");
     tag = tag.substr(closing ? 1 : 0);
     tag = tag.substr(0, tag.find_first_of(" \n/"));
-    if (alone || kVoid.contains(tag)) continue;
+    if (alone || without_end.contains(tag)) continue;
     if (closing) {
       if (open.empty() || open.back() != tag)
         return "</" + tag + "> closes <" + (open.empty() ? "nothing" : open.back()) + ">";
