@@ -5,14 +5,15 @@ add_library(shiftnorm_warnings INTERFACE)
 target_compile_options(shiftnorm_warnings INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual -Wcast-align
   -Wno-missing-field-initializers  # designated initialisers leave the rest at its default on purpose
-  -Wno-restrict  # GCC 12 reports std::string operator+ falsely (its bug 105651)
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>  # GCC 12 reports std::string operator+ falsely (its bug 105651)
   # Where sources are compiled together, each is an included file to GCC, whose private types it warns of.
-  $<$<BOOL:${CMAKE_UNITY_BUILD}>:-Wno-subobject-linkage>
+  $<$<AND:$<BOOL:${CMAKE_UNITY_BUILD}>,$<CXX_COMPILER_ID:GNU>>:-Wno-subobject-linkage>
   $<$<BOOL:${SHIFTNORM_WERROR}>:-Werror>)
 
 if(SHIFTNORM_SANITIZE)
   # With sanitizers GCC's flow analysis sees uninitialised values where there are none (its manual says so).
-  add_compile_options(-fsanitize=${SHIFTNORM_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -Wno-maybe-uninitialized)
+  add_compile_options(-fsanitize=${SHIFTNORM_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   add_link_options(-fsanitize=${SHIFTNORM_SANITIZE})
 endif()
 
