@@ -25,7 +25,7 @@ graph::Graph chain() {
 // Worked by hand: c1's output is written behind level 1 and read before level 2, c2's likewise before the outputs, so
 // that each image moves four times 16 * 36 floats. The second takes the place of the first.
 TEST_CASE("what measuring takes is known beforehand", "[adapt]") {
-  constexpr std::uint64_t kValue = 16 * 36 * sizeof(float);
+  constexpr std::uint64_t kValue = std::uint64_t{16} * 36 * sizeof(float);
   const Engine engine(chain(), {.threads = 2});
   const Cost whole = engine.cost({}, 100, true);
   CHECK(whole.moved_bytes == 100 * 4 * kValue);

@@ -15,7 +15,7 @@ using Catch::Matchers::Contains;
 
 namespace {
 
-constexpr std::size_t kCount = 12, kPixels = 3 * 6 * 6;
+constexpr std::size_t kCount = 12, kPixels = std::size_t{3} * 6 * 6;
 
 /// Two levels, so that the second sees what the first one's domain made of it.
 graph::Graph two_levels() {
@@ -153,7 +153,7 @@ TEST_CASE("An image that is not finite costs its own domain one image", "[adapt]
     CHECK(together.domains[d].adapted_images == (exportable(mode.policy) ? alone.adapted_images : 0));
     for (std::size_t i = 0; i < chosen.size(); ++i)
       if (chosen[i] == 5)
-        CHECK(std::isnan(together.outputs->values[4 * 5]) == std::isnan(alone.outputs->values[4 * i]));
+        CHECK(std::isnan(together.outputs->values[4 * chosen[i]]) == std::isnan(alone.outputs->values[4 * i]));
       else
         CHECK(together.outputs->values[4 * chosen[i]] == alone.outputs->values[4 * i]);
   }

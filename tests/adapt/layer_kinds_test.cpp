@@ -250,8 +250,8 @@ TEST_CASE("An image with activations that are not finite is left out and named",
   }
   const ModeResult batch = engine.run({.policy = Policy::batch, .batch = 3}, spoiled, kSameImages, {});
   CHECK(batch.left_out.size() == 1);
-  CHECK(std::isnan(batch.outputs->values[2 * 80]));
-  CHECK(std::isfinite(batch.outputs->values[3 * 80]));
+  CHECK(std::isnan(batch.outputs->values[std::size_t{2} * 80]));
+  CHECK(std::isfinite(batch.outputs->values[std::size_t{3} * 80]));
   const Images broken{4, [](std::size_t, std::span<float> dst) { std::ranges::fill(dst, std::nanf("")); }};
   CHECK_THROWS_WITH(engine.run({}, broken, nullptr, {}),
                     Contains("layer 'bn'") && Contains("of 4; expected finite numbers"));

@@ -12,7 +12,7 @@ using namespace shiftnorm::test;
 
 namespace {
 
-constexpr std::size_t kCount = 5, kPixels = 3 * 4 * 4;
+constexpr std::size_t kCount = 5, kPixels = std::size_t{3} * 4 * 4;
 
 /// Class scores, and the map they come from.
 graph::Graph two_outputs() {

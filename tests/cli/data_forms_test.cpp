@@ -71,7 +71,7 @@ void write_grey(const fs::path& file, int k) {
   put(1, 2);
   put(24, 2);
   for (int i = 0; i < 6; ++i) put(0, 4);
-  bytes += std::string(3 * 64, static_cast<char>(20 * k));
+  bytes += std::string(std::size_t{3} * 64, static_cast<char>(20 * k));
   std::ofstream(file, std::ios::binary) << bytes;
 }
 

@@ -143,7 +143,7 @@ TEST_CASE("inspect looks into folders and arrays alike", "[cli]") {
   CHECK(folder.at("histograms").at("before").as_array().at(0).at("values").as_integer() == 20 * 32 * 32 * 3);
   CHECK(folder.at("histograms").at("after").as_array().size() == 3);
   CHECK(fs::file_size(place / "folder.html") > 10000);
-  std::vector<float> values(5 * 3 * 4 * 4);
+  std::vector<float> values(std::size_t{5} * 3 * 4 * 4);
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i) / 16;
   write_file(place / "x.npy", shiftnorm::test::write_npy(Array::from_floats({5, 3, 4, 4}, values)));
   const Json array = json_of(test::shiftnorm(place.path(), {"inspect", "x.npy", "--json"}));

@@ -71,7 +71,7 @@ Graph any_network() {
   return which == 0 ? network() : which == 1 ? dense_network() : separable_network();
 }
 
-constexpr std::size_t kImages = 12, kFloats = 3 * 12 * 12;
+constexpr std::size_t kImages = 12, kFloats = std::size_t{3} * 12 * 12;
 
 std::vector<float> image(std::size_t i) { return random_floats(kFloats, 1000 + static_cast<unsigned>(i)); }
 
@@ -223,7 +223,7 @@ TEST_CASE("A convolution whose source is also its residual does not write over i
   const ValueId z = g.add("Relu", "r1", {g.add("Add", "add", {normalised ? norm(g, "bn1", y, 64) : y, x})});
   const ValueId pooled = g.add("GlobalAveragePool", "gap", {norm(g, "bn2", z, 64)});
   finish(g, {z, pooled});
-  const std::vector<float> image = random_floats(3 * 48 * 48, 7);
+  const std::vector<float> image = random_floats(std::size_t{3} * 48 * 48, 7);
   const auto expected = exec::run_reference(g, image), found = run_compiled(g, image);
   // 1e-5: float32 sums of 576 products, Winograd's rounding.
   for (std::size_t k = 0; k < expected.size(); ++k)

@@ -110,7 +110,7 @@ TEST_CASE("Moments agree with the definition wherever data and pivot are", "[exe
 // 1e-7: roundings of noise do not go the same way. 16 channels of one image.
 // Oracle: by_definition().
 TEST_CASE("Moments of noise are within 1e-7", "[exec]") {
-  const AlignedVector<float> x = noise(16 * 3136, -0.7f, 2.0f);
+  const AlignedVector<float> x = noise(std::size_t{16} * 3136, -0.7f, 2.0f);
   EachTarget([&] {
     const std::vector<Found> found = by_kernel(x, 16, 0.5f);
     for (std::size_t c = 0; c < 16; ++c) {
@@ -124,7 +124,7 @@ TEST_CASE("Moments of noise are within 1e-7", "[exec]") {
 // Oracle: by_definition().
 TEST_CASE("Moments bear outliers, wherever they are", "[exec]") {
   const float outlier = GENERATE(1e3f, -1e9f, 1e18f);
-  AlignedVector<float> x = noise(16 * 3136, 0.2f, 1.0f);
+  AlignedVector<float> x = noise(std::size_t{16} * 3136, 0.2f, 1.0f);
   const std::size_t pixels = x.size() / 16;
   // Those from which the centre is chosen: one of them, or all, in some channels.
   const int how_many = GENERATE(1, 3);
@@ -138,7 +138,7 @@ TEST_CASE("Moments bear outliers, wherever they are", "[exec]") {
 // Law: a constant's mean is itself and its variance 0, without rounding.
 TEST_CASE("A constant channel has no variance", "[exec]") {
   const float value = GENERATE(0.0f, 0.1f, -3e38f, 1e-40f, 1e-20f);
-  const AlignedVector<float> x(16 * 1000, value);
+  const AlignedVector<float> x(std::size_t{16} * 1000, value);
   EachTarget([&] {
     for (const std::size_t block : kBlocks)
       for (const Found& f : by_kernel(x, block, value)) {
@@ -153,7 +153,7 @@ TEST_CASE("A constant channel has no variance", "[exec]") {
 // Oracle: by_definition().
 TEST_CASE("Moments reach as far as float does", "[exec]") {
   const float spread = GENERATE(1e-42f, 1e-30f, 1e-20f, 3e18f, 1e30f, 6e37f);
-  AlignedVector<float> x = noise(16 * 500, 0.0f, spread);
+  AlignedVector<float> x = noise(std::size_t{16} * 500, 0.0f, spread);
   for (std::size_t i = 0; i < x.size(); i += 16 * 7 + 1) x[i] = 0.5f;  // other channels of the block are ordinary
   for (const float v : x) REQUIRE(std::isfinite(v));
   CAPTURE(spread);

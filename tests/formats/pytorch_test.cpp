@@ -51,7 +51,7 @@ TEST_CASE("Views of a shared storage are made dense, with their origins") {
   CHECK(origin.strides == std::vector<std::int64_t>{2});
   CHECK(origin.dtype == DType::f32);
   float second = 0;
-  std::memcpy(&second, bytes.data() + origin.offset + 1 * 2 * sizeof(float), sizeof second);
+  std::memcpy(&second, bytes.data() + origin.offset + 2 * sizeof(float), sizeof second);
   CHECK(second == 3);
 }
 

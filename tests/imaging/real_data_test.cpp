@@ -28,7 +28,7 @@ TEST_CASE("Real images reach the network as in PyTorch", "[imaging]") {
   REQUIRE(data->samples().size() == 80);
   const SampleStore store(data, preset("cifar10"), {3, 32, 32}, {.threads = 2}, {});
   REQUIRE(store.bad().empty());
-  constexpr std::size_t kValues = 3 * 32 * 32;
+  constexpr std::size_t kValues = std::size_t{3} * 32 * 32;
   std::vector<float> loaded(kValues);
   for (std::size_t i = 0; i < 8; ++i) {
     CHECK(store.sample(i).id.starts_with("airplane/"));

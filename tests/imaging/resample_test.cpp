@@ -82,7 +82,7 @@ TEST_CASE("A window of a resized image is the same part of the whole", "[imaging
       for (const auto& [height, width] : {std::pair{20, 30}, {60, 80}, {37, 30}, {20, 52}, {37, 52}}) {
         const Image whole = resample(image, height, width, how, antialias, {0, 0, height, width});
         const Image part = resample(image, height, width, how, antialias, window);
-        bool same = part.pixels.size() == std::size_t{11 * 9 * 3};
+        bool same = part.pixels.size() == std::size_t{11} * 9 * 3;
         for (std::int64_t y = 0; y < 11; ++y)
           for (std::int64_t i = 0; i < 27; ++i)
             same = same && part.pixels[static_cast<std::size_t>(y * 27 + i)] ==

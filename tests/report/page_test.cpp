@@ -102,7 +102,7 @@ TEST_CASE("Pictures and tables are named for those who do not see them", "[repor
 TEST_CASE("A long list of bad images is cut, many classes become a list", "[report]") {
   results::RunResults run = test::small_run({true, true}, {true, false});
   for (int i = 0; i < 60; ++i) run.bad.push_back({"bad" + std::to_string(i), "empty file"});
-  run.modes[0].confusion.assign(40 * 40, 0);
+  run.modes[0].confusion.assign(std::size_t{40} * 40, 0);
   run.modes[0].confusion[3 * 40 + 7] = 11;
   const std::string page = report::report_html(run);
   CHECK_THAT(page, Catch::Contains("bad49<"));

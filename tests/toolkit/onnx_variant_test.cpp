@@ -38,7 +38,7 @@ TEST_CASE("PyTorch's export of a network is that network", "[experiment]") {
 
   // The weights file bound to the model, and to zoo's architecture: the same statistics, to the last bit.
   std::mt19937 random(1);
-  std::vector<float> noise(8 * 3 * 32 * 32);
+  std::vector<float> noise(std::size_t{8} * 3 * 32 * 32);
   for (float& v : noise) v = static_cast<float>(random() >> 8U) / 8388608.0f - 1.0f;
   adapt::Mode mode;
   mode.policy = adapt::Policy::adabn;

@@ -18,7 +18,7 @@ constexpr double kNearWeights = 1 << 20, kFarBytes = 4;
 constexpr double kGain = 0.8;
 /// Sums of few channels lose most beside direct convolution. In networks for large images they are the first layers,
 /// whose rounding all others amplify, and little of the work; in those for small images they are most of it.
-constexpr std::int64_t kManyChannels = 64, kSmallImage = 32 * 32;
+constexpr std::int64_t kManyChannels = 64, kSmallImage = std::int64_t{32} * 32;
 
 WinogradShape winograd_shape(const ConvolutionShape& s, std::int64_t block) {
   const auto blocks = [block](std::int64_t channels) {
