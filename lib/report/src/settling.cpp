@@ -109,6 +109,7 @@ std::vector<Figure> settling_figures(const View& view) {
       known->modes += ", " + mode.mode.name;
   }
   std::vector<Figure> out;
+  out.reserve(all.size());
   for (const One& one : all) out.push_back(picture(one.modes, *one.settling, out.size() + 1));
   return out;
 }
