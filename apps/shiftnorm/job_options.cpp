@@ -17,8 +17,8 @@ namespace fs = std::filesystem;
 
 constexpr OptionSpec kData[] = {
     {"data", "WHERE",
-     "the images: a folder (class folders or none), DICOM objects, a table (.csv with a column path), an array "
-     "(FILE#key)"},
+     "the images: a folder (class folders or none), DICOM objects, "
+     "a table (.csv with a column path), an array (FILE#key)"},
     {"source-data", "WHERE", "a small unlabelled sample like the training images, where BatchNorms were folded away"},
     {"preprocess", "NAME|FILE", "a preset's name, or a YAML file with the list of steps"},
     {"reader", "READER", "auto, folder, array, table or dicom (default: auto)"},
