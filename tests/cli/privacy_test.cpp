@@ -132,11 +132,10 @@ Strings with(const Strings& first, const Strings& more) {
 constexpr const char* kYaml =
     "seed: 3\nmodel: {checkpoint: net.safetensors, architecture: cifar_resnet20}\n"
     "preprocess: [{voi: bits}, {resize: [32, 32]}, {convert: RGB}, {to_float: {}}]\n"
-    "data: {target: {path: MARKER^ARCHIVE, labels: MARKER^LABELS.csv, label: label}}\nmodes: [source, adabn, {policy: "
-    "batch, batch: "
-    "4}]\n"
-    "evaluate: {metrics: [accuracy], subgroups: [InstitutionName, StationName, Modality], interval: {resamples: "
-    "100}}\n";
+    "data: {target: {path: MARKER^ARCHIVE, labels: MARKER^LABELS.csv, label: label}}\n"
+    "modes: [source, adabn, {policy: batch, batch: 4}]\n"
+    "evaluate: {metrics: [accuracy], subgroups: [InstitutionName, StationName, Modality], "
+    "interval: {resamples: 100}}\n";
 
 }  // namespace
 
@@ -184,8 +183,8 @@ TEST_CASE("no command writes or prints what names a person, a place or a date", 
              "data.source={path: MARKER^ARCHIVE}", "--max-bad", "10"},
             {}));
   call(with({"run", "x.yaml", "--out", "run7", "--set",
-             "data.target={path: MARKER^ARCHIVE, label: {tag: InstitutionName, map: {MARKER CLINIC: c1, MARKER "
-             "HOSPITAL: c2}}}",
+             "data.target={path: MARKER^ARCHIVE, label: {tag: InstitutionName, "
+             "map: {MARKER CLINIC: c1, MARKER HOSPITAL: c2}}}",
              "--set", "data.classes=[c0, c1, c2, c3, c4, c5, c6, c7, c8, c9]", "--max-bad", "10"},
             {}));
   call(with({"run", "x.yaml", "--out", "sweep1", "--store", "runs.sqlite", "--set",

@@ -59,8 +59,8 @@ std::set<std::string> schema_keys(const Json& root, const std::string& path) {
 /// What the parser itself lists as the keys of a map when it meets one that is like none of them.
 std::set<std::string> parser_keys(const std::string& path) {
   const std::string text =
-      "model: {checkpoint: a.th}\ndata: {target: {path: i, limit: {images: 1}, domain: {key: k}, frames: {max: 1}, "
-      "label: {tag: t}}, "
+      "model: {checkpoint: a.th}\n"
+      "data: {target: {path: i, limit: {images: 1}, domain: {key: k}, frames: {max: 1}, label: {tag: t}}, "
       "source: {path: i}}\n"
       "protocol: {kind: transductive}\nmodes: [source, {name: adabn, layers: {}}]\n"
       "evaluate: {interval: {}}\nexport: {mode: adabn, path: p}\n";

@@ -275,8 +275,8 @@ TEST_CASE("a configuration belongs to the project that has a key", "[experiment]
 // Oracle: the place, counted by hand; severities are 1 to 5.
 TEST_CASE("A shift that is not known or too severe is refused with its place", "[experiment]") {
   const auto with = [](const std::string& shift) {
-    return "model: {checkpoint: a, architecture: cifar_resnet20}\npreprocess: cifar10\ndata: {target: {path: c, "
-           "shift: " +
+    return "model: {checkpoint: a, architecture: cifar_resnet20}\npreprocess: cifar10\n"
+           "data: {target: {path: c, shift: " +
            shift + "}}\nmodes: [source]\n";
   };
   const auto config = [&](const std::string& shift) { return parse_config(with(shift), "x.yaml", {}); };

@@ -265,8 +265,8 @@ std::vector<RunRecord> ResultsStore::all() const {
   std::map<std::int64_t, std::size_t> index;
   Statement rows(s,
                  "SELECT run, id, name, sweep, folder, finished, program_version, instruction_set, protocol, "
-                 "model_sha256, model_file, architecture, preprocess, fingerprint, seed, images, patients FROM runs "
-                 "ORDER BY run");
+                 "model_sha256, model_file, architecture, preprocess, fingerprint, seed, images, patients "
+                 "FROM runs ORDER BY run");
   while (rows.step()) {
     index.emplace(rows.integer(), runs.size());
     RunRecord& run = runs.emplace_back();
