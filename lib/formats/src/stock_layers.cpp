@@ -416,8 +416,8 @@ double StockLayer::number(std::string_view key, double absent) const {
   return value == nullptr ? absent : *value;
 }
 std::string StockLayer::text(std::string_view key, std::string absent) const {
-  const auto* value = typed<std::string>(*this, key);
-  return value == nullptr ? std::move(absent) : *value;
+  if (const auto* value = typed<std::string>(*this, key)) return *value;
+  return absent;
 }
 bool StockLayer::none(std::string_view key) const {
   const auto at = attributes.find(key);
