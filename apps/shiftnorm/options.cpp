@@ -117,7 +117,8 @@ Options::Options(const CommandLine& line, std::span<const std::string> tokens) {
 
 std::string Options::text(std::string_view name, std::string absent) const {
   const auto found = values_.find(name);
-  return found == values_.end() ? std::move(absent) : found->second.front();
+  if (found != values_.end()) return found->second.front();
+  return absent;
 }
 
 std::vector<std::string> Options::texts(std::string_view name) const {
