@@ -120,8 +120,8 @@ void check_statistics(const stats::LayerStatistics& layer, const std::vector<dou
 /// corrects once more.
 std::vector<double> expected_ema(const Golden& golden, const graph::BatchNorm& layer, const std::vector<double>& stored,
                                  std::size_t images, std::size_t batch) {
-  const std::vector<double> biased = golden.values("ema/" + layer.name + "/var_biased"),
-                            unbiased = golden.values("ema/" + layer.name + "/var_unbiased");
+  std::vector<double> biased = golden.values("ema/" + layer.name + "/var_biased"),
+                      unbiased = golden.values("ema/" + layer.name + "/var_unbiased");
   if (layer.stored_variance == graph::StoredVariance::population) return biased;
   if (layer.stored_variance == graph::StoredVariance::sample) return unbiased;
   const bool twice = layer.stored_variance == graph::StoredVariance::keras_twice;

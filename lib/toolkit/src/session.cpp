@@ -67,7 +67,7 @@ imaging::Pipeline choose_pipeline(const SessionOptions& options, const Session& 
 
 /// What samples must look like: zoo networks are built for the images' size, others for the shape in their file.
 Shape wanted_shape(const RestoredModel& model) {
-  const Shape made_for = model.input();
+  Shape made_for = model.input();
   // Keras: extents that the model leaves open are the samples'.
   std::vector<std::int64_t> own = model.fixed_sample();
   if (model.checkpoint.build && !own.empty()) return Shape(std::move(own));
