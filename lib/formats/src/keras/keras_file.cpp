@@ -106,7 +106,10 @@ std::string attribute_of(const Hdf5& hdf5, std::string_view name) {
   return weights ? text_of(hdf5, *weights, name).value_or("") : "";
 }
 
-std::string or_else(std::string text, std::string_view other) { return text.empty() ? std::string(other) : text; }
+std::string or_else(std::string text, std::string_view other) {
+  if (text.empty()) return std::string(other);
+  return text;
+}
 
 const ZipMember* member_named(const std::vector<ZipMember>& members, std::string_view name) {
   const auto at =
