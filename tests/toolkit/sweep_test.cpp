@@ -26,6 +26,16 @@ config::Sweep over_data(const fs::path& dir, const std::string& paths) {
       "s.yaml", {dir, {}});
 }
 
+/// A folder of six grey pictures, 32 x 32, as PGM.
+void put_pictures(const fs::path& folder) {
+  fs::create_directories(folder);
+  for (int picture = 0; picture < 6; ++picture) {
+    std::string file = "P5\n32 32\n255\n";
+    for (int i = 0; i < 32 * 32; ++i) file += static_cast<char>((i * (picture + 3) + 40 * picture) % 251);
+    write_file(folder / (std::to_string(picture) + ".pgm"), file);
+  }
+}
+
 /// What a sweep told and asked for.
 struct Told {
   std::vector<std::string> lines, warnings;
@@ -62,16 +72,16 @@ std::string file_text(const fs::path& file) { return std::string(as_text(read_fi
 
 }  // namespace
 
-// Oracle: the same run by itself has the same scores; the same array under another name is the same run; of a file that
-// is no image nothing can be measured, which does not end the others.
+// Oracle: the same run by itself has the same scores; the same pictures in another folder are the same run; of a file
+// that is no image nothing can be measured, which does not end the others.
 TEST_CASE("a sweep computes equal runs once and goes on after a bad one", "[toolkit]") {
   const test::TempDir dir;
   test::write_random_network(dir.path() / "net.safetensors", "cifar_resnet20");
-  test::write_random_arrays(dir.path() / "images.npy", 6, 32);
-  fs::copy_file(dir.path() / "images.npy", dir.path() / "copy.npy");
+  put_pictures(dir.path() / "one");
+  put_pictures(dir.path() / "two");
   fs::create_directory(dir.path() / "broken");
   write_file(dir.path() / "broken/a.png", std::string_view("no picture"));
-  const config::Sweep sweep = over_data(dir.path(), "[images.npy, copy.npy, broken]");
+  const config::Sweep sweep = over_data(dir.path(), "[one, two, broken]");
   Told told;
   SweepOptions options = options_for(dir.path(), told);
 
@@ -86,7 +96,7 @@ TEST_CASE("a sweep computes equal runs once and goes on after a bad one", "[tool
   CHECK(cells[0].id == cells[1].id);
   CHECK(cells[0].folder == cells[1].folder);
   CHECK(cells[0].folder.starts_with(results::short_id(cells[0].id) + "-"));
-  CHECK(cells[1].values == std::vector<std::string>{"copy.npy"});
+  CHECK(cells[1].values == std::vector<std::string>{"two"});
   CHECK(cells[0].status == RunStatus::finished);
   CHECK(cells[1].status == RunStatus::finished);
   CHECK(cells[2].status == RunStatus::failed);
