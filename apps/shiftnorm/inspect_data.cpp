@@ -22,7 +22,7 @@ constexpr std::int64_t kMostThumbnails = 200;
 
 imaging::DatasetOptions dataset_options(const Options& options) {
   imaging::DatasetOptions how;
-  how.reader = from_option("reader", [&] { return config::parse_reader(options.text("reader", "auto")); });
+  how.reader = options.named("reader", imaging::kReaders, how.reader);
   how.layout = options.text("layout");
   if (options.has("layout")) from_option("layout", [&] { imaging::check_layout(how.layout); });
   read_table_options(options, how);

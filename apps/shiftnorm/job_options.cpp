@@ -203,7 +203,7 @@ void read_table_options(const Options& options, imaging::DatasetOptions& dataset
   if (options.has("key")) dataset.labels.key = split(options.text("key"), ',');
   read_label_options(options, dataset);
   dataset.labels.patient = options.text("patient");
-  if (options.has("ids")) dataset.ids = from_option("ids", [&] { return config::parse_ids(options.text("ids")); });
+  dataset.ids = options.named("ids", imaging::kIds, dataset.ids);
   from_option("where", [&] {
     for (const std::string& condition : options.texts("where")) parse_where(condition, dataset.where);
   });
@@ -238,8 +238,7 @@ toolkit::SessionOptions session_options_of(const Options& options) {
   session.network = network_of(options);
   session.data.path = options.text("data");
   if (options.has("preprocess")) session.preprocess = preprocess_of(options);
-  session.data.dataset.reader =
-      from_option("reader", [&] { return config::parse_reader(options.text("reader", "auto")); });
+  session.data.dataset.reader = options.named("reader", imaging::kReaders, session.data.dataset.reader);
   session.data.dataset.layout = options.text("layout");
   if (options.has("layout")) from_option("layout", [&] { imaging::check_layout(session.data.dataset.layout); });
   read_table_options(options, session.data.dataset);
@@ -257,10 +256,8 @@ adapt::Mode mode_of(const Options& options, std::string_view policy_option, std:
   mode.policy =
       from_option(policy_option, [&] { return adapt::parse_policy(options.text(policy_option, std::string(absent))); });
   mode.name = adapt::name_of(mode.policy);
-  mode.semantics =
-      from_option("semantics", [&] { return adapt::parse_semantics(options.text("semantics", "layerwise")); });
-  mode.estimator =
-      from_option("estimator", [&] { return adapt::parse_estimator(options.text("estimator", "population")); });
+  mode.semantics = options.named("semantics", adapt::kSemantics, mode.semantics);
+  mode.estimator = options.named("estimator", adapt::kEstimators, mode.estimator);
   mode.batch = options.integer("batch", mode.batch, 1, std::int64_t{1} << 30);
   mode.momentum = options.number("momentum", 0, 1);
   mode.prior_images = options.number("prior-images", 0, std::numeric_limits<double>::max());
@@ -273,10 +270,7 @@ adapt::Mode mode_of(const Options& options, std::string_view policy_option, std:
   } else if (options.text("shuffle") != "off") {
     mode.shuffle = static_cast<std::uint64_t>(options.integer("shuffle", 0, 0));
   }
-  const std::vector<std::string> wrong = adapt::problems(mode);
-  std::string all;
-  for (const std::string& one : wrong) all += (all.empty() ? "" : "; ") + one;
-  if (!all.empty()) throw ConfigError(fmt::format("--{}: {}", policy_option, all));
+  adapt::require_valid(mode, fmt::format("--{}", policy_option));
   return mode;
 }
 

@@ -41,13 +41,13 @@ std::string required(const Options& options, std::string_view name, std::string_
 }
 
 pacs::Method method_of(const Options& options) {
-  const std::string name = options.text("method", options.has("move-port") ? "move" : "get");
-  if (name != "get" && name != "move")
-    throw ConfigError(fmt::format("--method = {}; expected get or move", printable(name)));
-  if ((name == "move") != options.has("move-port"))
-    throw ConfigError(name == "move" ? "--method = move: no --move-port; expected the port that the archive sends to"
-                                     : "--move-port: is not for --method get; expected --method move, or neither");
-  return name == "move" ? pacs::Method::move : pacs::Method::get;
+  const pacs::Method method =
+      options.named("method", pacs::kMethods, options.has("move-port") ? pacs::Method::move : pacs::Method::get);
+  const bool move = method == pacs::Method::move;
+  if (move != options.has("move-port"))
+    throw ConfigError(move ? "--method = move: no --move-port; expected the port that the archive sends to"
+                           : "--move-port: is not for --method get; expected --method move, or neither");
+  return method;
 }
 
 std::optional<pacs::Tls> tls_of(const Options& options, pacs::Method method) {
@@ -96,7 +96,7 @@ Json result_json(const pacs::PullOptions& options, const pacs::PullResult& resul
   Json syntaxes = Json::object({});
   for (const auto& [uid, objects] : result.transfer_syntaxes) syntaxes.set(uid, objects);
   return Json::object({{"schema", 1},
-                       {"method", options.method == pacs::Method::get ? "get" : "move"},
+                       {"method", pacs::kMethods.name_of(options.method)},
                        {"dry_run", options.dry_run},
                        {"studies", counts_json(result.studies)},
                        {"series", counts_json(result.series)},

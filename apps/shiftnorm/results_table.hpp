@@ -14,7 +14,7 @@ struct ResultsTable {
 };
 
 enum class TableFormat { table, csv, json, latex, markdown };
-/// Errors  ConfigError with the nearest.
+/// Errors  ConfigError with the formats that there are.
 [[nodiscard]] TableFormat parse_table_format(const std::string& name);
 [[nodiscard]] std::string write_table(const ResultsTable& table, TableFormat format);
 
