@@ -16,22 +16,12 @@
 namespace shiftnorm::app {
 namespace {
 
-struct Level {
-  const char* name;
-  spdlog::level::level_enum level;
-};
-constexpr Level kLevels[] = {{"trace", spdlog::level::trace}, {"debug", spdlog::level::debug},
-                             {"info", spdlog::level::info},   {"warn", spdlog::level::warn},
-                             {"error", spdlog::level::err},   {"off", spdlog::level::off}};
-
-spdlog::level::level_enum parse_level(const std::string& name) {
-  std::vector<std::string> names;
-  for (const Level& known : kLevels) {
-    if (name == known.name) return known.level;
-    names.emplace_back(known.name);
-  }
-  throw ConfigError(fmt::format("--log-level = {}; expected one of {}", printable(name), join(names)));
-}
+constexpr auto kLevels = names<Named<spdlog::level::level_enum>>("level", {{"trace", spdlog::level::trace},
+                                                                           {"debug", spdlog::level::debug},
+                                                                           {"info", spdlog::level::info},
+                                                                           {"warn", spdlog::level::warn},
+                                                                           {"error", spdlog::level::err},
+                                                                           {"off", spdlog::level::off}});
 
 }  // namespace
 
@@ -74,9 +64,8 @@ void Console::configure(const Options& options) {
   state_->json_events = format == "json";
   state_->json_document = options.has("json");
   state_->quiet = options.has("quiet");
-  state_->screen.set_level(options.has("log-level") ? parse_level(options.text("log-level"))
-                           : state_->quiet          ? spdlog::level::warn
-                                                    : spdlog::level::info);
+  state_->screen.set_level(
+      options.named("log-level", kLevels, state_->quiet ? spdlog::level::warn : spdlog::level::info));
   const bool shown = !state_->quiet && state_->screen.level() <= spdlog::level::info;
   state_->view = std::make_unique<ProgressView>(!shown                       ? ProgressStyle::none
                                                 : state_->json_events        ? ProgressStyle::json

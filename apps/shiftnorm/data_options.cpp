@@ -26,7 +26,7 @@ constexpr OptionSpec kData[] = {
 std::span<const OptionSpec> data_options() { return kData; }
 
 void read_reader_options(const Options& options, imaging::DatasetOptions& dataset) {
-  dataset.reader = from_option("reader", [&] { return config::parse_reader(options.text("reader", "auto")); });
+  dataset.reader = options.named("reader", imaging::kReaders, dataset.reader);
   dataset.layout = options.text("layout");
   if (options.has("layout")) from_option("layout", [&] { imaging::check_layout(dataset.layout); });
 }

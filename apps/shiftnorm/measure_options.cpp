@@ -38,10 +38,8 @@ adapt::Mode mode_of(const Options& options, std::string_view policy_option, std:
   mode.policy =
       from_option(policy_option, [&] { return adapt::parse_policy(options.text(policy_option, std::string(absent))); });
   mode.name = adapt::name_of(mode.policy);
-  mode.semantics =
-      from_option("semantics", [&] { return adapt::parse_semantics(options.text("semantics", "layerwise")); });
-  mode.estimator =
-      from_option("estimator", [&] { return adapt::parse_estimator(options.text("estimator", "population")); });
+  mode.semantics = options.named("semantics", adapt::kSemantics, mode.semantics);
+  mode.estimator = options.named("estimator", adapt::kEstimators, mode.estimator);
   mode.batch = options.integer("batch", mode.batch, 1, std::int64_t{1} << 30);
   mode.momentum = options.number("momentum", 0, 1);
   mode.prior_images = options.number("prior-images", 0, std::numeric_limits<double>::max());
@@ -55,10 +53,7 @@ adapt::Mode mode_of(const Options& options, std::string_view policy_option, std:
   } else if (options.text("shuffle") != "off") {
     mode.shuffle = static_cast<std::uint64_t>(options.integer("shuffle", 0, 0));
   }
-  const std::vector<std::string> wrong = adapt::problems(mode);
-  std::string all;
-  for (const std::string& one : wrong) all += (all.empty() ? "" : "; ") + one;
-  if (!all.empty()) throw ConfigError(fmt::format("--{}: {}", policy_option, all));
+  adapt::require_valid(mode, fmt::format("--{}", policy_option));
   return mode;
 }
 

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/names.hpp"
+#include "shiftnorm/core/text.hpp"
 
 namespace shiftnorm::app {
 
@@ -50,6 +52,15 @@ class Options {
                                      std::int64_t most = std::numeric_limits<std::int64_t>::max()) const;
   [[nodiscard]] std::optional<double> number(std::string_view name, double least, double most) const;
   [[nodiscard]] std::uint64_t bytes(std::string_view name) const;  ///< "512M", "4G"; 0 when absent
+  /// The value that the option names, of those in a table.
+  template <class Row, std::size_t N>
+  [[nodiscard]] auto named(std::string_view name, const Names<Row, N>& table,
+                           typename Names<Row, N>::Enum absent) const {
+    if (!has(name)) return absent;
+    const std::string given = text(name);
+    if (const Row* row = table.find(given)) return row->value;
+    throw ConfigError(not_among("--" + std::string(name) + " = " + printable(given), given, table.list()));
+  }
   /// The one free argument; empty if there is none.
   [[nodiscard]] const std::string& positional() const { return positional_; }
   [[nodiscard]] const std::vector<std::string>& positionals() const { return positionals_; }

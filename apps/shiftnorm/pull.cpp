@@ -21,7 +21,7 @@ Json result_json(const pacs::PullOptions& options, const pacs::PullResult& resul
   Json syntaxes = Json::object({});
   for (const auto& [uid, objects] : result.transfer_syntaxes) syntaxes.set(uid, objects);
   return Json::object({{"schema", 1},
-                       {"method", options.method == pacs::Method::get ? "get" : "move"},
+                       {"method", pacs::kMethods.name_of(options.method)},
                        {"dry_run", options.dry_run},
                        {"studies", counts_json(result.studies)},
                        {"series", counts_json(result.series)},

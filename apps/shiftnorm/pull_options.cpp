@@ -34,13 +34,13 @@ std::string required(const Options& options, std::string_view name, std::string_
 }
 
 pacs::Method method_of(const Options& options) {
-  const std::string name = options.text("method", options.has("move-port") ? "move" : "get");
-  if (name != "get" && name != "move")
-    throw ConfigError(fmt::format("--method = {}; expected get or move", printable(name)));
-  if ((name == "move") != options.has("move-port"))
-    throw ConfigError(name == "move" ? "--method = move: no --move-port; expected the port that the archive sends to"
-                                     : "--move-port: is not for --method get; expected --method move, or neither");
-  return name == "move" ? pacs::Method::move : pacs::Method::get;
+  const pacs::Method method =
+      options.named("method", pacs::kMethods, options.has("move-port") ? pacs::Method::move : pacs::Method::get);
+  const bool move = method == pacs::Method::move;
+  if (move != options.has("move-port"))
+    throw ConfigError(move ? "--method = move: no --move-port; expected the port that the archive sends to"
+                           : "--move-port: is not for --method get; expected --method move, or neither");
+  return method;
 }
 
 std::optional<pacs::Tls> tls_of(const Options& options, pacs::Method method) {

@@ -7,6 +7,7 @@
 #include "shiftnorm/container/csv.hpp"
 #include "shiftnorm/container/json.hpp"
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/names.hpp"
 #include "shiftnorm/core/parse.hpp"
 #include "shiftnorm/core/text.hpp"
 
@@ -118,30 +119,24 @@ std::string markdown(const ResultsTable& table) {
 
 struct Format {
   std::string_view name;
-  TableFormat format;
+  TableFormat value;
   std::string (*write)(const ResultsTable&);
 };
-constexpr Format kFormats[] = {{"table", TableFormat::table, plain_table},
-                               {"csv", TableFormat::csv, csv},
-                               {"json", TableFormat::json, json},
-                               {"latex", TableFormat::latex, latex},
-                               {"markdown", TableFormat::markdown, markdown}};
+constexpr auto kFormats = names<Format>("format", {{"table", TableFormat::table, plain_table},
+                                                   {"csv", TableFormat::csv, csv},
+                                                   {"json", TableFormat::json, json},
+                                                   {"latex", TableFormat::latex, latex},
+                                                   {"markdown", TableFormat::markdown, markdown}});
 
 }  // namespace
 
 TableFormat parse_table_format(const std::string& name) {
-  std::vector<std::string> names;
-  for (const Format& known : kFormats) {
-    if (known.name == name) return known.format;
-    names.emplace_back(known.name);
-  }
-  throw ConfigError(fmt::format("--format = {}; expected one of {}", printable(name), join(names)));
+  const Format* known = kFormats.find(name);
+  if (known == nullptr)
+    throw ConfigError(not_among(fmt::format("--format = {}", printable(name)), name, kFormats.list()));
+  return known->value;
 }
 
-std::string write_table(const ResultsTable& table, TableFormat format) {
-  for (const Format& known : kFormats)
-    if (known.format == format) return known.write(table);
-  return {};
-}
+std::string write_table(const ResultsTable& table, TableFormat format) { return kFormats[format].write(table); }
 
 }  // namespace shiftnorm::app

@@ -88,7 +88,7 @@ void read_table_options(const Options& options, imaging::DatasetOptions& dataset
   if (options.has("key")) dataset.labels.key = split(options.text("key"), ',');
   read_label_options(options, dataset);
   dataset.labels.patient = options.text("patient");
-  if (options.has("ids")) dataset.ids = from_option("ids", [&] { return config::parse_ids(options.text("ids")); });
+  dataset.ids = options.named("ids", imaging::kIds, dataset.ids);
   from_option("where", [&] {
     for (const std::string& condition : options.texts("where")) parse_where(condition, dataset.where);
   });

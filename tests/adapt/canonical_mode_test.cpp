@@ -1,11 +1,12 @@
 #include <catch2/catch.hpp>
 #include <set>
 
-#include "shiftnorm/adapt/mode.hpp"
+#include "adapt/mode_changes.hpp"
+#include "shiftnorm/adapt/mode_fields.hpp"
 #include "shiftnorm/core/error.hpp"
 
 using namespace shiftnorm::adapt;
-using Catch::Matchers::Contains;
+using shiftnorm::test::mode_changes, shiftnorm::test::ModeChange;
 
 namespace {
 
@@ -22,46 +23,14 @@ constexpr std::size_t fields_of(const LayerRule& rule) {
   return 6;
 }
 
-/// One field changed, in a mode for which it has a meaning.
-struct Change {
-  const char* field;
-  Mode from;
-  void (*change)(Mode&);
-};
-
-Mode in_batches() { return {.semantics = Semantics::batch, .estimator = Estimator::ema}; }
-
-/// Every field but the name, each once.
-const std::vector<Change>& changes() {
-  static const std::vector<Change> all{
-      {"policy", {}, [](Mode& m) { m.policy = Policy::mean_only; }},
-      {"semantics", {}, [](Mode& m) { m.semantics = Semantics::source; }},
-      {"estimator", in_batches(), [](Mode& m) { m.estimator = Estimator::ema_reset; }},
-      {"batch", in_batches(), [](Mode& m) { m.batch = 8; }},
-      {"momentum", in_batches(), [](Mode& m) { m.momentum = 0.1; }},
-      {"shuffle", in_batches(), [](Mode& m) { m.shuffle = 0; }},
-      {"source_weight",
-       {.policy = Policy::blend, .source_weight = 0.5},
-       [](Mode& m) { m.source_weight = 0.5000000000000001; }},
-      {"prior_images", {.policy = Policy::blend, .prior_images = 16}, [](Mode& m) { m.prior_images = 17; }},
-      {"layers.include", {}, [](Mode& m) { m.layers.include = {"*"}; }},
-      {"layers.exclude", {}, [](Mode& m) { m.layers.exclude = {"*"}; }},
-      {"layers.first", {}, [](Mode& m) { m.layers.first = 1; }},
-      {"layers.last", {}, [](Mode& m) { m.layers.last = 1; }},
-      {"layers.min_level", {}, [](Mode& m) { m.layers.min_level = 1; }},
-      {"layers.max_level", {}, [](Mode& m) { m.layers.max_level = 1; }},
-  };
-  return all;
-}
-
 }  // namespace
 
 // Law: results depend on a field, so the text does. That each field has a case is counted: the layers' fields stand in
 // for `layers`, and the name has no meaning.
 TEST_CASE("A mode's text changes with every field", "[adapt]") {
-  REQUIRE(changes().size() == (fields_of(Mode{}) - 2) + fields_of(LayerRule{}));
+  REQUIRE(mode_changes().size() == (fields_of(Mode{}) - 2) + fields_of(LayerRule{}));
   std::set<std::string> fields;
-  for (const Change& change : changes()) {
+  for (const ModeChange& change : mode_changes()) {
     INFO(change.field);
     fields.insert(change.field);
     Mode changed = change.from;
@@ -70,10 +39,32 @@ TEST_CASE("A mode's text changes with every field", "[adapt]") {
     CHECK(problems(changed).empty());
     CHECK(canonical(changed) != canonical(change.from));
   }
-  CHECK(fields.size() == changes().size());
-  Mode renamed = in_batches();
+  CHECK(fields.size() == mode_changes().size());
+  Mode renamed{.semantics = Semantics::batch, .estimator = Estimator::ema};
+  const std::string text = canonical(renamed);
   renamed.name = "another name";
-  CHECK(canonical(renamed) == canonical(in_batches()));
+  CHECK(canonical(renamed) == text);
+}
+
+// Law: the list of fields is the struct: each change changes one field's value, that of its name, and the field
+// matters.
+TEST_CASE("A mode's list of fields has each field once", "[adapt]") {
+  std::set<std::string_view> changed_fields{"name"};
+  for (const ModeChange& change : mode_changes()) {
+    INFO(change.field);
+    Mode changed = change.from;
+    change.change(changed);
+    for (const ModeField& field : mode_fields()) {
+      INFO(field.name);
+      CHECK((field.value(changed) != field.value(change.from)) == (field.name == change.field));
+      if (field.name == change.field) CHECK(field.matters(changed));
+    }
+    changed_fields.insert(change.field);
+  }
+  std::set<std::string_view> listed;
+  for (const ModeField& field : mode_fields()) listed.insert(field.name);
+  CHECK(listed == changed_fields);
+  CHECK(mode_fields().size() == listed.size());
 }
 
 // Law: different patterns give different texts, whatever they contain.

@@ -49,7 +49,7 @@ bool allowed(const Mode& m) {
 
 std::vector<Mode> every_combination() {
   std::vector<Mode> all;
-  for (const std::string& policy : policy_names())
+  for (const std::string& policy : kPolicies.list())
     for (const std::string_view semantics : {"layerwise", "batch", "source"})
       for (const std::string_view estimator : {"population", "batch-mean", "ema", "ema-reset", "dua"})
         for (const std::int64_t batch : {1, 2, 64})

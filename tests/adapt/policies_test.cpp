@@ -90,7 +90,7 @@ TEST_CASE("disabled leaves gamma x + beta, identity leaves x, normalise-only the
 
 // Law: a layer that takes no part is as it was.
 TEST_CASE("Layers outside the rule keep the source under every policy", "[adapt]") {
-  for (const std::string& name : policy_names()) {
+  for (const std::string& name : kPolicies.list()) {
     Mode mode{.policy = parse_policy(name), .layers = {.include = {"b"}}};
     if (mode.policy == Policy::blend || mode.policy == Policy::mixture) mode.source_weight = 0.5;
     if (!exportable(mode.policy)) {

@@ -195,6 +195,25 @@ TEST_CASE("every template of init is valid and never overwrites", "[cli]") {
   CHECK_THAT(twice.err, Catch::Matchers::Contains("exists already"));
 }
 
+// Oracle: JSON Schema draft 7, which the text names; config_test compares it with configs/schema.json.
+TEST_CASE("init writes the schema of the YAML for editors", "[cli]") {
+  const test::TempDir dir;
+  const Call shown = test::shiftnorm(dir.path(), {"init", "--schema", "--out", "-"});
+  const Json schema = json_of(shown);
+  CHECK(schema.at("$schema").as_string() == "http://json-schema.org/draft-07/schema#");
+  CHECK(schema.at("properties").find("modes") != nullptr);
+  const Json told = json_of(test::shiftnorm(dir.path(), {"init", "--schema", "--json"}));
+  CHECK(told.at("outputs").at("schema").as_string() == "schema.json");
+  CHECK(std::string(as_text(read_file(dir.path() / "schema.json"))) == shown.out);
+  const Call twice = test::shiftnorm(dir.path(), {"init", "--schema"});
+  CHECK(twice.exit == 2);
+  CHECK_THAT(twice.err, Catch::Matchers::Contains("is there already"));
+  CHECK(test::shiftnorm(dir.path(), {"init", "--schema", "--force"}).exit == 0);
+  const Call both = test::shiftnorm(dir.path(), {"init", "dicom", "--schema"});
+  CHECK(both.exit == 2);
+  CHECK_THAT(both.err, Catch::Matchers::Contains("expected one of them"));
+}
+
 // Oracle: docs/reference/command-line.md, exit codes.
 TEST_CASE("Ctrl-C ends with 130 and leaves nothing", "[cli]") {
   const int signal = GENERATE(SIGINT, SIGTERM, SIGHUP);

@@ -51,7 +51,7 @@ TEST_CASE("every policy, semantics and estimator is listed by --help and taken b
         text, [](char c) { return c == '\n' || c == ',' || c == ';' || c == ':'; }, ' ');
     return text.find(std::string(" ").append(name).append(" ")) != std::string::npos;
   };
-  for (const std::string& policy : adapt::policy_names()) {
+  for (const std::string& policy : adapt::kPolicies.list()) {
     CAPTURE(policy);
     CHECK(listed(help, policy));
     CHECK(listed(of_mode, policy));

@@ -78,7 +78,8 @@ TEST_CASE("results lists, filters, compares and exports what runs found out", "[
                       "--metric acuracy: is not in any of the runs; nearest is 'accuracy'");
   test::check_refused(place, {"results", "--where", "sed=3"}, 2, "nearest is 'seed'");
   test::check_refused(place, {"results", "--where", "seed"}, 2, "--where = seed; expected KEY=VALUE");
-  test::check_refused(place, {"results", "--format", "xml"}, 2, "--format = xml; expected one of table, csv");
+  test::check_refused(place, {"results", "--format", "xml"}, 2,
+                      "--format = xml; expected table, csv, json, latex or markdown");
   test::check_refused(place, {"results", "--compare", "nobody"}, 2, "is neither a mode nor a run of the store");
   test::check_refused(place, {"results", "--store", "none.sqlite"}, 3, "none.sqlite: does not exist");
   test::check_refused(place, {"results", "--store", "net.safetensors"}, 3, "net.safetensors: ");

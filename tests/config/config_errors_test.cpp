@@ -62,7 +62,7 @@ TEST_CASE("what the YAML says wrongly is named with its place and the nearest ke
       {with("name: a/b"), "x.yaml:5:7: name = a/b; expected a name for the run folder: at most 100 characters, no '/'"},
       {with("name: .."), "x.yaml:5:7: name = ..; expected a name for the run folder: at most 100 characters, no '/'"},
       {with("protocol: {kind: held_out, adapt: 1.5}"),
-       "x.yaml:5:35: protocol.adapt = 1.5; expected a number in [0, 1]"},
+       "x.yaml:5:35: protocol.adapt = 1.5; expected a number in (0, 1)"},
       {with("evaluate: {interval: {level: 95}}"),
        "x.yaml:5:30: evaluate.interval.level = 95; expected a number in [0.5, 0.9999]"},
       {with("evaluate: {interval: {method: normal}}"),

@@ -101,6 +101,32 @@ std::set<std::string> texts(const Json& list) {
   return out;
 }
 
+/// A key's value in the schema, references followed.
+const Json& property(const Json& root, const std::string& path) {
+  const Json* node = &root;
+  for (std::size_t begin = 0; begin < path.size();) {
+    const std::size_t end = std::min(path.find('.', begin), path.size());
+    node = &step(root, *node, path.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return resolved(root, *node);
+}
+
+/// An experiment as the program writes it, with one key set; empty: it was refused.
+std::string written_with(const std::string& path, const std::string& value) {
+  const std::string example =
+      "model: {checkpoint: a.th}\ndata: {target: {path: i, limit: {images: 1}, domain: {key: k}, frames: {max: 1}}}\n"
+      "protocol: {kind: held_out}\nmodes: [source, {name: blend, prior_images: 1, semantics: batch}]\n"
+      "evaluate: {interval: {}}\nexport: {mode: blend, path: p}\n";
+  try {
+    return config::resolved_yaml(config::parse_config(example, "x.yaml", {{}, {path + "=" + value}}), "/");
+  } catch (const ConfigError&) {
+    return {};
+  }
+}
+
+std::string text_of(const Json& value) { return value.is_string() ? value.as_string() : container::write_json(value); }
+
 }  // namespace
 
 // Oracle: the parser's own lists of keys.
@@ -118,7 +144,7 @@ TEST_CASE("the schema for editors has every key of the parser and no other", "[e
 TEST_CASE("the schema for editors lists what the tables hold", "[experiment]") {
   const Json root = schema();
   const Json& mode = root.at("$defs").at("mode").at("oneOf").as_array()[1].at("properties");
-  std::set<std::string> policies = set_of(adapt::policy_names());
+  std::set<std::string> policies = set_of(adapt::kPolicies.list());
   for (const adapt::FormerName& former : adapt::former_policy_names()) policies.emplace(former.name);
   CHECK(texts(mode.at("policy").at("enum")) == policies);
   CHECK(texts(mode.at("semantics").at("enum")) == std::set<std::string>{"layerwise", "batch", "source"});
@@ -132,4 +158,68 @@ TEST_CASE("the schema for editors lists what the tables hold", "[experiment]") {
         metric_names);
   CHECK(texts(root.at("properties").at("preprocess").at("oneOf").as_array()[0].at("enum")) ==
         set_of(imaging::preset_names()));
+}
+
+// Law: what editors read is what the program's own tables say.
+TEST_CASE("configs/schema.json is what the library writes", "[experiment]") {
+  INFO("shiftnorm init --schema --out configs/schema.json --force writes it anew");
+  CHECK(std::string(as_text(read_file(SHIFTNORM_CONFIGS "/schema.json"))) == config::schema_json());
+}
+
+// Oracle: the parser, one step inside and outside of each bound that the schema names.
+TEST_CASE("the schema's bounds are the parser's", "[experiment]") {
+  const Json root = schema();
+  int bounds = 0;
+  for (const std::string path :
+       {"seed", "data.target.limit.images", "data.target.limit.seed", "data.target.domain.min_images",
+        "data.target.domain.prior_images", "data.target.frames.max", "data.target.shift.fog", "protocol.adapt",
+        "modes.1.batch", "modes.1.prior_images", "modes.1.layers.first", "modes.1.layers.max_level",
+        "evaluate.interval.resamples", "evaluate.interval.level"}) {
+    INFO(path);
+    const Json& value = property(root, path);
+    const double step = value.at("type").as_string() == "integer" ? 1 : 1e-6;
+    const auto taken = [&](double number) { return !written_with(path, text_of(Json(number))).empty(); };
+    const auto whole = [&](std::int64_t number) { return !written_with(path, text_of(Json(number))).empty(); };
+    for (const auto& [key, outwards] : {std::pair{"minimum", -1.0}, std::pair{"maximum", 1.0},
+                                        std::pair{"exclusiveMinimum", -1.0}, std::pair{"exclusiveMaximum", 1.0}}) {
+      const Json* bound = value.find(key);
+      if (bound == nullptr) continue;
+      ++bounds;
+      INFO(key);
+      const bool open = std::string_view(key).starts_with("exclusive");
+      if (step == 1) {
+        CHECK(whole(bound->as_integer()));
+        CHECK_FALSE(whole(bound->as_integer() + static_cast<std::int64_t>(outwards)));
+      } else {
+        CHECK(taken(bound->as_number()) != open);
+        CHECK(taken(bound->as_number() - outwards * step));
+        CHECK_FALSE(taken(bound->as_number() + outwards * step));
+      }
+    }
+  }
+  CHECK(bounds == 19);
+}
+
+// Law: a default that is spelled out changes nothing.
+TEST_CASE("the schema's defaults are the program's", "[experiment]") {
+  const Json root = schema();
+  const std::string usual = written_with("seed", "0");
+  REQUIRE_FALSE(usual.empty());
+  int defaults = 0;
+  for (const std::string section :
+       {"", "data.target", "data.target.domain", "protocol", "modes.1", "evaluate", "evaluate.interval", "export"}) {
+    const Json& map = property(root, section);
+    std::set<std::string> keys;
+    add_keys(root, map, keys);
+    for (const std::string& key : keys) {
+      const std::string path = section.empty() ? key : section + "." + key;
+      const Json* value = property(root, path).find("default");
+      // Of the three protocols one key's default goes with another kind, and shuffle's depends on the semantics.
+      if (value == nullptr || path == "protocol.batch" || path == "modes.1.semantics") continue;
+      INFO(path << " = " << text_of(*value));
+      ++defaults;
+      CHECK(written_with(path, text_of(*value)) == usual);
+    }
+  }
+  CHECK(defaults >= 13);
 }

@@ -7,49 +7,13 @@
 #include <array>
 
 #include "shiftnorm/core/error.hpp"
-#include "shiftnorm/core/text.hpp"
 
 namespace shiftnorm::adapt {
 namespace {
 
-// In the order of the enumerations.
-constexpr std::array<std::string_view, 3> kSemantics{"layerwise", "batch", "source"};
-constexpr std::array<std::string_view, 5> kEstimators{"population", "batch-mean", "ema", "ema-reset", "dua"};
-
-struct PolicyFacts {
-  std::string_view name;
-  bool measures;    ///< needs target statistics from an adapt stage
-  bool exportable;  ///< its result is one set of statistics
-  bool weighted;    ///< takes source_weight or prior_images
-};
-constexpr std::array<PolicyFacts, 12> kPolicies{{{"source", false, true, false},
-                                                 {"adabn", true, true, false},
-                                                 {"blend", true, true, true},
-                                                 {"mixture", true, true, true},
-                                                 {"mean-only", true, true, false},
-                                                 {"variance-only", true, true, false},
-                                                 {"batch", false, false, true},
-                                                 {"instance", false, false, true},
-                                                 {"hybrid-decay", true, true, false},
-                                                 {"disabled", false, true, false},
-                                                 {"identity", false, true, false},
-                                                 {"normalise-only", false, true, false}}};
-
 constexpr std::array kFormerNames{
     FormerName{"hybrid", Policy::hybrid_decay,
                "it is the rule of the repository of Hybrid-TTN (CoLLAs 2024), not the one that its paper describes"}};
-
-const PolicyFacts& facts(Policy policy) { return kPolicies[static_cast<std::size_t>(policy)]; }
-
-template <class Enum, class Names>
-Enum parse(std::string_view what, std::string_view name, const Names& names) {
-  const auto it = std::find(names.begin(), names.end(), name);
-  if (it != names.end()) return static_cast<Enum>(it - names.begin());
-  const std::vector<std::string> known(names.begin(), names.end());
-  const std::string near = nearest(name, known);
-  throw ConfigError(fmt::format("{} '{}'{}; expected one of {}", what, printable(name),
-                                near.empty() ? "" : fmt::format(" (nearest is '{}')", near), join(known, 20)));
-}
 
 void check_weights(const Mode& m, std::vector<std::string>& out) {
   if (m.source_weight && m.prior_images)
@@ -99,7 +63,7 @@ void check_batches(const Mode& m, std::vector<std::string>& out) {
     out.push_back(fmt::format("batch = {}; expected 1 or more images", m.batch));
     return;
   }
-  if (m.policy == Policy::batch || (measures(m.policy) && m.semantics == Semantics::batch)) return;
+  if (in_batches(m)) return;
   const std::string how = measures(m.policy) ? fmt::format("semantics {}", name_of(m.semantics))
                                              : fmt::format("policy {}", name_of(m.policy));
   if (m.batch != Mode{}.batch && m.policy != Policy::source && !(m.policy == Policy::instance && m.batch == 1))
@@ -126,9 +90,11 @@ std::vector<std::string> problems(const Mode& mode) {
   return out;
 }
 
-void require_valid(const Mode& mode) {
+void require_valid(const Mode& mode, std::string_view where) {
   const std::vector<std::string> wrong = problems(mode);
-  if (!wrong.empty()) throw ConfigError(fmt::format("mode '{}': {}", mode.name, fmt::join(wrong, "; ")));
+  if (wrong.empty()) return;
+  const std::string named = where.empty() ? fmt::format("mode '{}'", mode.name) : std::string(where);
+  throw ConfigError(fmt::format("{}: {}", named, fmt::join(wrong, "; ")));
 }
 
 Mode measuring_of(const Mode& mode) {
@@ -139,32 +105,34 @@ Mode measuring_of(const Mode& mode) {
   return out;
 }
 
-bool measures(Policy policy) { return facts(policy).measures; }
+bool measures(Policy policy) { return kPolicies[policy].measures; }
+bool in_batches(const Mode& mode) {
+  return mode.policy == Policy::batch || (measures(mode.policy) && mode.semantics == Semantics::batch);
+}
 bool needs_source(const Mode& mode) {
   if (mode.policy == Policy::batch || mode.policy == Policy::instance) return mode.source_weight || mode.prior_images;
   if (mode.policy == Policy::disabled || mode.policy == Policy::identity) return false;
   return mode.policy != Policy::adabn || mode.semantics == Semantics::source || mode.estimator == Estimator::ema ||
          mode.estimator == Estimator::dua;
 }
-bool exportable(Policy policy) { return facts(policy).exportable; }
-bool weighted(Policy policy) { return facts(policy).weighted; }
+bool exportable(Policy policy) { return kPolicies[policy].exportable; }
+bool weighted(Policy policy) { return kPolicies[policy].weighted; }
 
-std::string_view name_of(Semantics semantics) { return kSemantics[static_cast<std::size_t>(semantics)]; }
-std::string_view name_of(Estimator estimator) { return kEstimators[static_cast<std::size_t>(estimator)]; }
-std::string_view name_of(Policy policy) { return facts(policy).name; }
+std::string_view name_of(Semantics semantics) { return kSemantics.name_of(semantics); }
+std::string_view name_of(Estimator estimator) { return kEstimators.name_of(estimator); }
+std::string_view name_of(Policy policy) { return kPolicies.name_of(policy); }
 
-Semantics parse_semantics(std::string_view name) { return parse<Semantics>("semantics", name, kSemantics); }
-Estimator parse_estimator(std::string_view name) { return parse<Estimator>("estimator", name, kEstimators); }
+Semantics parse_semantics(std::string_view name) { return kSemantics.parse(name); }
+Estimator parse_estimator(std::string_view name) { return kEstimators.parse(name); }
 std::optional<Policy> find_policy(std::string_view name) {
   for (const FormerName& former : kFormerNames)
     if (former.name == name) return former.policy;
-  const auto names = policy_names();
-  const auto at = std::find(names.begin(), names.end(), name);
-  return at == names.end() ? std::nullopt : std::optional(static_cast<Policy>(at - names.begin()));
+  const PolicyFacts* known = kPolicies.find(name);
+  return known == nullptr ? std::nullopt : std::optional(known->value);
 }
 Policy parse_policy(std::string_view name) {
   const std::optional<Policy> found = find_policy(name);
-  return found ? *found : parse<Policy>("policy", name, policy_names());  // which lists the known names
+  return found ? *found : kPolicies.parse(name);  // which lists the known names
 }
 
 std::span<const FormerName> former_policy_names() { return kFormerNames; }
@@ -173,15 +141,6 @@ std::string note_on_policy_name(std::string_view name) {
     if (former.name == name)
       return fmt::format("policy {} is now called {}: {}", name, name_of(former.policy), former.reason);
   return {};
-}
-
-std::span<const std::string> policy_names() {
-  static const std::vector<std::string> names = [] {
-    std::vector<std::string> all;
-    for (const PolicyFacts& p : kPolicies) all.emplace_back(p.name);
-    return all;
-  }();
-  return names;
 }
 
 }  // namespace shiftnorm::adapt

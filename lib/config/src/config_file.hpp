@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -8,6 +9,8 @@
 #include "yaml_tree.hpp"
 
 namespace shiftnorm::config {
+
+inline constexpr std::uint64_t kMaxConfigBytes = 1 << 20;
 
 /// A YAML as it lies on disk, its options with the root filled in.
 struct ConfigFile {

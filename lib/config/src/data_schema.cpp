@@ -1,7 +1,6 @@
-
-#include "schema.hpp"
 #include "shiftnorm/config/config.hpp"
 #include "shiftnorm/core/text.hpp"
+#include "values.hpp"
 
 namespace shiftnorm::config {
 namespace {
@@ -9,23 +8,16 @@ namespace {
 namespace fs = std::filesystem;
 using yaml::Node;
 
-struct ReaderName {
-  std::string_view name;
-  imaging::Reader reader;
-};
-constexpr ReaderName kReaders[] = {{"auto", imaging::Reader::automatic},
-                                   {"folder", imaging::Reader::folder},
-                                   {"array", imaging::Reader::array},
-                                   {"table", imaging::Reader::table},
-                                   {"dicom", imaging::Reader::dicom}};
+using imaging::DatasetOptions, imaging::DicomOptions, imaging::LabelTable;
 
 constexpr Field<imaging::Limit> kLimit[] = {
-    {"per_class", [](const Cursor& c, imaging::Limit& l) { l.per_class = c.integer(1); },
-     [](const imaging::Limit& l) { return l.per_class ? write_integer(*l.per_class) : Node{}; }},
-    {"images", [](const Cursor& c, imaging::Limit& l) { l.images = c.integer(1); },
-     [](const imaging::Limit& l) { return l.images ? write_integer(*l.images) : Node{}; }},
-    {"seed", [](const Cursor& c, imaging::Limit& l) { l.seed = c.seed(); },
-     [](const imaging::Limit& l) { return l.images ? write_seed(l.seed) : Node{}; }},
+    {"per_class", whole_at<kCount, &imaging::Limit::per_class>, "the first so many of each class"},
+    {"images", whole_at<kCount, &imaging::Limit::images>, "so many, drawn by the seed"},
+    {"seed",
+     {[](const Cursor& c, imaging::Limit& l) { l.seed = c.seed(); },
+      [](const imaging::Limit& l) { return l.images ? write_seed(l.seed) : Node{}; },
+      [] { return whole_schema(kSeed); }},
+     "with images; default: the run's"},
 };
 
 void read_limit(const Cursor& c, DataConfig& data) {
@@ -39,16 +31,23 @@ void read_limit(const Cursor& c, DataConfig& data) {
     c.fail(fmt::format("{} has a seed with per_class, which draws nothing; expected seed with images", c.path()));
 }
 
+Json limit_schema() {
+  return map_schema(kLimit).set("oneOf", Json::array({required_keys({"per_class"}).set("not", required_keys({"seed"})),
+                                                      required_keys({"images"})}));
+}
+
 void read_layout(const Cursor& c, DataConfig& data) {
   data.dataset.layout = c.text();
   c.placed([&] { imaging::check_layout(data.dataset.layout); });
 }
 
+constexpr Whole kSeverity{1, 5};
+
 void read_shift(const Cursor& c, DataConfig& data) {
   if (c.node().kind != Node::Kind::map) c.wrong("shifts with their severities, e.g. {gaussian_noise: 3}");
   for (const yaml::Member& member : c.node().members) {
     const Cursor one = c.child(member);
-    const imaging::Shift shift{member.key, static_cast<int>(one.integer(1, 5))};
+    const imaging::Shift shift{member.key, static_cast<int>(one.integer(kSeverity))};
     one.placed([&] { imaging::check_shift(shift); });
     data.shifts.push_back(shift);
   }
@@ -59,6 +58,13 @@ Node write_shift(const DataConfig& data) {
   Node map = Node::map();
   for (const imaging::Shift& shift : data.shifts) map.add(shift.name, write_integer(shift.severity));
   return map;
+}
+
+Json shift_schema() {
+  MapSchema map;
+  for (const imaging::ShiftSpec& spec : imaging::shift_table())
+    map.add(spec.name, whole_schema(kSeverity), {}, spec.definition, false);
+  return map.take();
 }
 
 void read_where(const Cursor& c, DataConfig& data) {
@@ -73,12 +79,10 @@ Node write_where(const DataConfig& data) {
 }
 
 constexpr Field<DomainConfig> kDomain[] = {
-    {"key", [](const Cursor& c, DomainConfig& d) { d.key = c.text(); },
-     [](const DomainConfig& d) { return write_text(d.key); }, true},
-    {"min_images", [](const Cursor& c, DomainConfig& d) { d.min_images = c.integer(1); },
-     [](const DomainConfig& d) { return write_integer(d.min_images); }},
-    {"prior_images", [](const Cursor& c, DomainConfig& d) { d.prior_images = c.number(0); },
-     [](const DomainConfig& d) { return write_number(d.prior_images); }},
+    {"key", text_at<&DomainConfig::key>, "the column or attribute", true},
+    {"min_images", whole_at<kCount, &DomainConfig::min_images>, "with fewer, a domain falls back to blend"},
+    {"prior_images", number_at<kNotNegative, &DomainConfig::prior_images>,
+     "of that blend: the source counts as so many images"},
 };
 
 void read_domain(const Cursor& c, DataConfig& data) {
@@ -89,60 +93,52 @@ void read_domain(const Cursor& c, DataConfig& data) {
     domain.key = c.text();
 }
 
-struct FramesName {
-  std::string_view name;
-  imaging::Frames frames;
-};
-constexpr FramesName kFrames[] = {
-    {"first", imaging::Frames::first}, {"middle", imaging::Frames::middle}, {"all", imaging::Frames::all}};
-
 constexpr Field<DataConfig> kMostFrames[] = {
-    {"max", [](const Cursor& c, DataConfig& d) { d.dataset.dicom.most_frames = c.integer(1); },
-     [](const DataConfig& d) { return write_integer(d.dataset.dicom.most_frames); }, true},
+    {"max", whole_at<kCount, &DataConfig::dataset, &DatasetOptions::dicom, &DicomOptions::most_frames>,
+     "so many, evenly spread", true},
 };
 
 void read_frames(const Cursor& c, DataConfig& data) {
+  imaging::Frames& frames = data.dataset.dicom.frames;
   if (c.node().kind == Node::Kind::map) {
     read_map(c, kMostFrames, data);
-    data.dataset.dicom.frames = imaging::Frames::at_most;
+    frames = imaging::Frames::at_most;
     return;
   }
-  const std::string name = c.text();
-  for (const FramesName& known : kFrames)
-    if (known.name == name) {
-      data.dataset.dicom.frames = known.frames;
-      return;
-    }
-  c.wrong("first, middle, all or {max: n}");
+  const auto* named = imaging::kFrames.find(c.text());
+  if (named == nullptr) c.wrong(fmt::format("{} or {{max: n}}", join(imaging::kFrames.list())));
+  frames = named->value;
 }
 Node write_frames(const DataConfig& data) {
-  for (const FramesName& known : kFrames)
-    if (known.frames == data.dataset.dicom.frames) return write_text(known.name);
-  return data.dataset.dicom.frames == imaging::Frames::at_most ? write_map(kMostFrames, data) : Node{};
+  const imaging::Frames frames = data.dataset.dicom.frames;
+  if (const auto* named = imaging::kFrames.find(frames)) return write_text(named->name);
+  return frames == imaging::Frames::at_most ? write_map(kMostFrames, data) : Node{};
+}
+Json frames_schema() { return one_of({words_schema(imaging::kFrames.list()), map_schema(kMostFrames)}); }
+
+void read_label_values(const Cursor& c, DataConfig& data) {
+  if (c.node().kind != Node::Kind::map || c.node().members.empty()) c.wrong("a map from values to class names");
+  for (const yaml::Member& member : c.node().members) data.dataset.dicom.label.map[member.key] = c.child(member).text();
+}
+Node write_label_values(const DataConfig& data) {
+  Node node = data.dataset.dicom.label.map.empty() ? Node{} : Node::map();
+  for (const auto& [value, name] : data.dataset.dicom.label.map) node.add(value, write_text(name));
+  return node;
 }
 
+template <auto Member>
+constexpr auto kTable = text_at<&DataConfig::dataset, &DatasetOptions::labels, Member>;
+
 constexpr Field<DataConfig> kLabel[] = {
-    {"tag", [](const Cursor& c, DataConfig& d) { d.dataset.dicom.label.tag = c.text(); },
-     [](const DataConfig& d) {
-       return d.dataset.dicom.label.tag.empty() ? Node{} : write_text(d.dataset.dicom.label.tag);
-     }},
+    {"tag", text_at<&DataConfig::dataset, &DatasetOptions::dicom, &DicomOptions::label, &imaging::TagLabel::tag>,
+     "keyword of a DICOM attribute, e.g. ViewPosition"},
     {"map",
-     [](const Cursor& c, DataConfig& d) {
-       if (c.node().kind != Node::Kind::map || c.node().members.empty()) c.wrong("a map from values to class names");
-       for (const yaml::Member& member : c.node().members)
-         d.dataset.dicom.label.map[member.key] = c.child(member).text();
-     },
-     [](const DataConfig& d) {
-       Node node = d.dataset.dicom.label.map.empty() ? Node{} : Node::map();
-       for (const auto& [value, name] : d.dataset.dicom.label.map) node.add(value, write_text(name));
-       return node;
-     }},
-    {"column", [](const Cursor& c, DataConfig& d) { d.dataset.labels.label = c.text(); },
-     [](const DataConfig& d) { return d.dataset.labels.label.empty() ? Node{} : write_text(d.dataset.labels.label); }},
-    {"split", [](const Cursor& c, DataConfig& d) { d.dataset.labels.split = c.text(); },
-     [](const DataConfig& d) { return d.dataset.labels.split.empty() ? Node{} : write_text(d.dataset.labels.split); }},
-    {"none", [](const Cursor& c, DataConfig& d) { d.dataset.labels.none = c.texts(); },
-     [](const DataConfig& d) { return write_texts(d.dataset.labels.none); }},
+     {read_label_values, write_label_values, [] { return dictionary_schema(scalar_schema()); }},
+     "its values and their classes"},
+    {"column", kTable<&LabelTable::label>, "the table's column (default: label)"},
+    {"split", kTable<&LabelTable::split>, "what separates several findings in it, e.g. |"},
+    {"none", texts_at<&DataConfig::dataset, &DatasetOptions::labels, &LabelTable::none>,
+     "of these: what means no finding"},
 };
 
 /// An attribute of the objects, or a column that holds several findings at once.
@@ -177,19 +173,11 @@ Node write_label(const DataConfig& data) {
   return data.dataset.labels.label.empty() ? Node{} : write_text(data.dataset.labels.label);
 }
 
-struct IdsName {
-  std::string_view name;
-  imaging::Ids ids;
-};
-constexpr IdsName kIds[] = {{"path", imaging::Ids::path}, {"hash", imaging::Ids::hash}};
-
-void read_ids(const Cursor& c, DataConfig& data) {
-  data.dataset.ids = c.placed([&] { return parse_ids(c.text()); });
-}
-Node write_ids(const DataConfig& data) {
-  for (const IdsName& known : kIds)
-    if (known.ids == data.dataset.ids) return write_text(known.name);
-  return {};
+Json label_schema() {
+  Json map = map_schema(kLabel);
+  map.set("oneOf", Json::array({required_keys({"tag"}).set("not", any_of_keys({"column", "split", "none"})),
+                                required_keys({"split"}).set("not", any_of_keys({"tag", "map"}))}));
+  return one_of({scalar_schema(), list_schema(scalar_schema()), std::move(map)});
 }
 
 /// The project's folder: the YAML's, unless that has no key and the working directory has one. An experiment that is
@@ -202,66 +190,54 @@ fs::path project_of(const fs::path& base) {
   return has_key(base) || !has_key(".") ? base : fs::path();
 }
 
+void read_path(const Cursor& c, DataConfig& data) {
+  data.path = c.input_path();
+  data.dataset.key_folder = project_of(c.context().base);
+}
+
 constexpr Field<DataConfig> kData[] = {
     {"path",
-     [](const Cursor& c, DataConfig& d) {
-       d.path = c.input_path();
-       d.dataset.key_folder = project_of(c.context().base);
-     },
-     [](const DataConfig& d) { return write_text(d.path.string()); }, true},
-    {"limit", read_limit,
-     [](const DataConfig& d) {
-       return d.dataset.limit.per_class || d.dataset.limit.images ? write_map(kLimit, d.dataset.limit) : Node{};
-     }},
-    {"reader",
-     [](const Cursor& c, DataConfig& d) { d.dataset.reader = c.placed([&] { return parse_reader(c.text()); }); },
-     [](const DataConfig& d) { return write_text(name_of(d.dataset.reader)); }},
-    {"layout", read_layout,
-     [](const DataConfig& d) { return d.dataset.layout.empty() ? Node{} : write_text(d.dataset.layout); }},
-    {"labels", [](const Cursor& c, DataConfig& d) { d.dataset.labels.file = c.input_path(); },
-     [](const DataConfig& d) {
-       return d.dataset.labels.file.empty() ? Node{} : write_text(d.dataset.labels.file.string());
-     }},
-    {"key", [](const Cursor& c, DataConfig& d) { d.dataset.labels.key = c.texts(); },
-     [](const DataConfig& d) { return write_texts(d.dataset.labels.key); }},
-    {"label", read_label, write_label},
-    {"patient", [](const Cursor& c, DataConfig& d) { d.dataset.labels.patient = c.text(); },
-     [](const DataConfig& d) {
-       return d.dataset.labels.patient.empty() ? Node{} : write_text(d.dataset.labels.patient);
-     }},
-    {"ids", read_ids, write_ids},
-    {"shift", read_shift, write_shift},
-    {"domain", read_domain, [](const DataConfig& d) { return d.domain ? write_map(kDomain, *d.domain) : Node{}; }},
-    {"where", read_where, write_where},
-    {"frames", read_frames, write_frames},
+     {read_path, input_at<&DataConfig::path>.write, scalar_schema},
+     "folder, table (.csv), array file (FILE#key) or DICOM; relative to this file or --root",
+     true},
+    {"limit",
+     {read_limit,
+      [](const DataConfig& d) {
+        return d.dataset.limit.per_class || d.dataset.limit.images ? write_map(kLimit, d.dataset.limit) : Node{};
+      },
+      limit_schema},
+     {}},
+    {"reader", word_at<imaging::kReaders, &DataConfig::dataset, &DatasetOptions::reader>, "what reads the images"},
+    {"layout",
+     {read_layout, text_at<&DataConfig::dataset, &DatasetOptions::layout>.write, scalar_schema},
+     "the axes of an array, e.g. NHWC, NCT, NTC, NDHWC or NC (default: told from the shape)"},
+    {"labels", input_at<&DataConfig::dataset, &DatasetOptions::labels, &LabelTable::file>, "a CSV file with labels"},
+    {"key", texts_at<&DataConfig::dataset, &DatasetOptions::labels, &LabelTable::key>,
+     "the table's columns that identify an image (default: path)"},
+    {"label",
+     {read_label, write_label, label_schema},
+     "a column of class names, several of findings (0, 1, empty: unknown), folder, or a DICOM attribute with a map of "
+     "its values"},
+    {"patient", kTable<&LabelTable::patient>, "the table's column that identifies patients (default: patient)"},
+    {"ids", word_at<imaging::kIds, &DataConfig::dataset, &DatasetOptions::ids>,
+     "what outputs call the images (default: hash where patients are identified, else path)"},
+    {"shift", {read_shift, write_shift, shift_schema}, "synthetic shifts with severities, applied in order"},
+    {"domain",
+     {read_domain, [](const DataConfig& d) { return d.domain ? write_map(kDomain, *d.domain) : Node{}; },
+      [] {
+        return one_of({scalar_schema(), map_schema(kDomain)});
+      }},
+     "statistics for each value of this column by itself"},
+    {"where",
+     {read_where, write_where, [] { return dictionary_schema(texts_schema()); }},
+     "only images with one of these values"},
+    {"frames", {read_frames, write_frames, frames_schema}, "which frames of a multi-frame object are images"},
 };
 
 }  // namespace
 
 void read_data(const Cursor& cursor, DataConfig& data) { read_map(cursor, kData, data); }
 Node write_data(const DataConfig& data) { return write_map(kData, data); }
-
-imaging::Reader parse_reader(std::string_view name) {
-  std::vector<std::string> names;
-  for (const ReaderName& known : kReaders) {
-    if (known.name == name) return known.reader;
-    names.emplace_back(known.name);
-  }
-  const std::string near = nearest(name, names);
-  throw ConfigError(fmt::format("no reader '{}'; {}", printable(name),
-                                near.empty() ? "expected one of " + join(names) : "nearest is '" + near + "'"));
-}
-
-imaging::Ids parse_ids(std::string_view name) {
-  for (const IdsName& known : kIds)
-    if (known.name == name) return known.ids;
-  throw ConfigError(fmt::format("'{}'; expected path or hash", printable(name)));
-}
-
-std::string_view name_of(imaging::Reader reader) {
-  for (const ReaderName& known : kReaders)
-    if (known.reader == reader) return known.name;
-  return "auto";
-}
+Json data_schema() { return map_schema(kData); }
 
 }  // namespace shiftnorm::config

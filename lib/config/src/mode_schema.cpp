@@ -1,8 +1,9 @@
 #include <algorithm>
 
-#include "schema.hpp"
+#include "shiftnorm/adapt/mode_fields.hpp"
 #include "shiftnorm/config/config.hpp"
 #include "shiftnorm/core/text.hpp"
+#include "values.hpp"
 
 namespace shiftnorm::config {
 namespace {
@@ -16,29 +17,14 @@ struct Draft {
   bool has_policy = false, has_shuffle = false;
 };
 
-template <std::optional<std::int64_t> LayerRule::*Value>
-void read_count(const Cursor& c, LayerRule& rule) {
-  rule.*Value = c.integer(1);
-}
-template <std::optional<std::int64_t> LayerRule::*Value>
-Node write_count(const LayerRule& rule) {
-  return rule.*Value ? write_integer(*(rule.*Value)) : Node{};
-}
-
 constexpr Field<LayerRule> kLayers[] = {
-    {"include", [](const Cursor& c, LayerRule& r) { r.include = c.texts(); },
-     [](const LayerRule& r) { return write_texts(r.include); }},
-    {"exclude", [](const Cursor& c, LayerRule& r) { r.exclude = c.texts(); },
-     [](const LayerRule& r) { return write_texts(r.exclude); }},
-    {"first", read_count<&LayerRule::first>, write_count<&LayerRule::first>},
-    {"last", read_count<&LayerRule::last>, write_count<&LayerRule::last>},
-    {"min_level", read_count<&LayerRule::min_level>, write_count<&LayerRule::min_level>},
-    {"max_level", read_count<&LayerRule::max_level>, write_count<&LayerRule::max_level>},
+    {"include", texts_at<&LayerRule::include>, "patterns of layers, with * and ?; absent: all"},
+    {"exclude", texts_at<&LayerRule::exclude>, "patterns of layers that keep the source"},
+    {"first", whole_at<kCount, &LayerRule::first>, "the first so many, in graph order"},
+    {"last", whole_at<kCount, &LayerRule::last>, "the last so many"},
+    {"min_level", whole_at<kCount, &LayerRule::min_level>, "from this level on"},
+    {"max_level", whole_at<kCount, &LayerRule::max_level>, "up to this level"},
 };
-
-Node write_optional(const std::optional<double>& value) { return value ? write_number(*value) : Node{}; }
-
-constexpr std::int64_t kMaxBatch = std::int64_t{1} << 30;
 
 /// A policy by its name; a former name gets a note.
 adapt::Policy policy_of(const Cursor& cursor, const std::string& name) {
@@ -49,47 +35,78 @@ adapt::Policy policy_of(const Cursor& cursor, const std::string& name) {
   return policy;
 }
 
+std::vector<std::string> policy_names() {
+  std::vector<std::string> names = adapt::kPolicies.list();
+  for (const adapt::FormerName& former : adapt::former_policy_names()) names.emplace_back(former.name);
+  return names;
+}
+
+void read_policy(const Cursor& c, Draft& draft) {
+  draft.mode.policy = policy_of(c, c.text());
+  draft.has_policy = true;
+}
+
+void read_shuffle(const Cursor& c, Draft& draft) {
+  draft.has_shuffle = true;
+  // Quoted too: writers of YAML 1.1, where off is a truth value, quote it, or write false.
+  if (const auto on = yaml::truth_of(c.node().text); on && c.node().kind == Node::Kind::scalar) {
+    if (*on) draft.mode.shuffle = c.context().seed;
+    return;
+  }
+  try {
+    draft.mode.shuffle = c.seed();
+  } catch (const ConfigError&) {
+    c.wrong("on (the run's seed), off, or a seed of at least 0");
+  }
+}
+
 constexpr Field<Draft> kMode[] = {
-    {"name", [](const Cursor& c, Draft& d) { d.mode.name = c.text(); },
-     [](const Draft& d) { return write_text(d.mode.name); }},
+    {"name", text_at<&Draft::mode, &Mode::name>, "what results call it (default: the policy)"},
     {"policy",
-     [](const Cursor& c, Draft& d) {
-       d.mode.policy = policy_of(c, c.text());
-       d.has_policy = true;
-     },
-     [](const Draft& d) { return write_text(adapt::name_of(d.mode.policy)); }},
-    {"semantics",
-     [](const Cursor& c, Draft& d) { d.mode.semantics = c.placed([&] { return adapt::parse_semantics(c.text()); }); },
-     [](const Draft& d) { return write_text(adapt::name_of(d.mode.semantics)); }},
-    {"estimator",
-     [](const Cursor& c, Draft& d) { d.mode.estimator = c.placed([&] { return adapt::parse_estimator(c.text()); }); },
-     [](const Draft& d) { return write_text(adapt::name_of(d.mode.estimator)); }},
-    {"batch", [](const Cursor& c, Draft& d) { d.mode.batch = c.integer(1, kMaxBatch); },
-     [](const Draft& d) { return write_integer(d.mode.batch); }},
-    {"momentum", [](const Cursor& c, Draft& d) { d.mode.momentum = c.number(0, 1); },
-     [](const Draft& d) { return write_optional(d.mode.momentum); }},
+     {read_policy, nullptr, [] { return words_schema(policy_names()); }},
+     "which statistics the network then uses (default: the name's)"},
+    {"semantics", word_at<adapt::kSemantics, &Draft::mode, &Mode::semantics>,
+     "how the network is normalised while it is measured"},
+    {"estimator", word_at<adapt::kEstimators, &Draft::mode, &Mode::estimator>,
+     "how the measured numbers are combined; all but the first with semantics batch"},
+    {"batch", whole_at<kBatchSize, &Draft::mode, &Mode::batch>, "images in a batch, where batches matter"},
+    {"momentum", number_at<kShare, &Draft::mode, &Mode::momentum>,
+     "PyTorch's p, for estimators that use it (default: the layer's own)"},
     {"shuffle",
-     [](const Cursor& c, Draft& d) {
-       d.has_shuffle = true;
-       // Quoted too: writers of YAML 1.1, where off is a truth value, quote it, or write false.
-       if (const auto on = yaml::truth_of(c.node().text); on && c.node().kind == Node::Kind::scalar) {
-         if (*on) d.mode.shuffle = c.context().seed;
-         return;
-       }
-       try {
-         d.mode.shuffle = c.seed();
-       } catch (const ConfigError&) {
-         c.wrong("on (the run's seed), off, or a seed of at least 0");
-       }
-     },
-     [](const Draft& d) { return d.mode.shuffle ? write_seed(*d.mode.shuffle) : write_text("off"); }},
-    {"source_weight", [](const Cursor& c, Draft& d) { d.mode.source_weight = c.number(0, 1); },
-     [](const Draft& d) { return write_optional(d.mode.source_weight); }},
-    {"prior_images", [](const Cursor& c, Draft& d) { d.mode.prior_images = c.number(0); },
-     [](const Draft& d) { return write_optional(d.mode.prior_images); }},
-    {"layers", [](const Cursor& c, Draft& d) { read_map(c, kLayers, d.mode.layers); },
-     [](const Draft& d) { return d.mode.layers == LayerRule{} ? Node{} : write_map(kLayers, d.mode.layers); }},
+     {read_shuffle, nullptr,
+      [] {
+        return one_of({truth_schema(), whole_schema(kSeed)});
+      }},
+     "order of the batches: on (by the run's seed), off, or a seed"},
+    {"source_weight", number_at<kShare, &Draft::mode, &Mode::source_weight>, "of a blend: lambda"},
+    {"prior_images", number_at<kNotNegative, &Draft::mode, &Mode::prior_images>,
+     "of a blend: the source counts as so many images"},
+    {"layers", map_at<kLayers, &Draft::mode, &Mode::layers>, "which layers take part (default: all)"},
 };
+
+/// A field's value as a node; null: absent.
+struct ValueNode {
+  Node operator()(std::monostate) const { return {}; }
+  Node operator()(const std::string& text) const { return write_text(text); }
+  Node operator()(std::int64_t value) const { return write_integer(value); }
+  Node operator()(std::uint64_t value) const { return write_seed(value); }
+  Node operator()(double value) const { return write_number(value); }
+  Node operator()(const std::vector<std::string>& texts) const { return write_texts(texts); }
+};
+
+Node write_mode(const Mode& mode) {
+  Node node = Node::map(), layers = Node::map();
+  for (const adapt::ModeField& field : adapt::mode_fields()) {
+    Node value = std::visit(ValueNode{}, field.value(mode));
+    if (field.name == "shuffle" && value.kind == Node::Kind::null) value = write_text("off");
+    if (field.name.starts_with(adapt::kLayerFields))
+      layers.add(std::string(field.name.substr(adapt::kLayerFields.size())), std::move(value));
+    else
+      node.add(std::string(field.name), std::move(value));
+  }
+  if (!layers.members.empty()) node.add("layers", std::move(layers));
+  return node;
+}
 
 Mode read_mode(const Cursor& cursor) {
   Draft draft;
@@ -102,16 +119,13 @@ Mode read_mode(const Cursor& cursor) {
     if (!draft.has_policy) {
       if (!adapt::find_policy(draft.mode.name))
         cursor.fail(
-            fmt::format("{}.policy is missing; expected one of {}", cursor.path(), join(adapt::policy_names())));
+            fmt::format("{}.policy is missing; expected one of {}", cursor.path(), join(adapt::kPolicies.list())));
       draft.mode.policy = policy_of(cursor, draft.mode.name);
     }
     if (draft.mode.name.empty()) draft.mode.name = adapt::name_of(draft.mode.policy);
   }
   if (!draft.has_shuffle) settle_shuffle(draft.mode, cursor.context().seed);
-  const std::vector<std::string> wrong = adapt::problems(draft.mode);
-  std::string all;
-  for (const std::string& one : wrong) all += (all.empty() ? "" : "; ") + one;
-  if (!all.empty()) cursor.fail(fmt::format("{}: {}", cursor.path(), all));
+  adapt::require_valid(draft.mode, fmt::format("{}: {}", cursor.node().place.text(), cursor.path()));
   return draft.mode;
 }
 
@@ -133,8 +147,18 @@ void read_modes(const Cursor& cursor, std::vector<Mode>& modes) {
 
 Node write_modes(const std::vector<Mode>& modes) {
   Node node = Node::sequence();
-  for (const Mode& mode : modes) node.items.push_back(write_map(kMode, Draft{mode, true, true}));
+  for (const Mode& mode : modes) node.items.push_back(write_mode(mode));
   return node;
+}
+
+Json mode_schema() {
+  Json map = map_schema(kMode);
+  // The name of a policy alone is enough.
+  map.set(
+      "anyOf",
+      Json::array({required_keys({"policy"}),
+                   required_keys({"name"}).set("properties", Json::object({{"name", words_schema(policy_names())}}))}));
+  return one_of({words_schema(policy_names()), std::move(map)});
 }
 
 }  // namespace shiftnorm::config

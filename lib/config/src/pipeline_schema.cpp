@@ -1,170 +1,138 @@
 #include <algorithm>
 #include <variant>
 
-#include "schema.hpp"
 #include "shiftnorm/config/config.hpp"
 #include "shiftnorm/core/file.hpp"
 #include "shiftnorm/core/text.hpp"
+#include "values.hpp"
 
 namespace shiftnorm::config {
 namespace {
 
-using imaging::CenterCrop, imaging::Convert, imaging::Interpolation, imaging::Normalize, imaging::Pipeline,
-    imaging::Resize, imaging::Step, imaging::ToFloat, imaging::Voi, imaging::VoiFunction, imaging::VoiRule,
-    imaging::VoiScope, imaging::VoiWindow;
+using imaging::CenterCrop, imaging::Convert, imaging::Normalize, imaging::Pipeline, imaging::Resize, imaging::Step,
+    imaging::ToFloat, imaging::Voi, imaging::VoiRule, imaging::VoiWindow;
 using yaml::Node;
 
-constexpr std::int64_t kMaxSide = 16384;  // a typing error, not an image, above this
-
-struct InterpolationName {
-  std::string_view name;
-  Interpolation value;
-};
-constexpr InterpolationName kInterpolations[] = {
-    {"nearest", Interpolation::nearest}, {"bilinear", Interpolation::bilinear}, {"bicubic", Interpolation::bicubic}};
-
-void read_interpolation(const Cursor& c, Resize& r) {
-  const std::string name = c.text();
-  for (const InterpolationName& known : kInterpolations)
-    if (known.name == name) {
-      r.interpolation = known.value;
-      return;
-    }
-  c.wrong("nearest, bilinear or bicubic");
-}
-Node write_interpolation(const Resize& r) {
-  for (const InterpolationName& known : kInterpolations)
-    if (known.value == r.interpolation) return write_text(known.name);
-  return {};
-}
+constexpr Whole kSide{1, 16384};  // above it a typing error, not an image
 
 std::pair<std::int64_t, std::int64_t> read_sides(const Cursor& c) {
   const std::vector<Cursor> both = c.list();
   if (both.size() != 2) c.wrong("[height, width]");
-  return {both[0].integer(1, kMaxSide), both[1].integer(1, kMaxSide)};
+  return {both[0].integer(kSide), both[1].integer(kSide)};
 }
 Node write_sides(std::int64_t height, std::int64_t width) {
   return Node::sequence({write_integer(height), write_integer(width)});
 }
+Json sides_schema() { return one_of({whole_schema(kSide), list_schema(whole_schema(kSide), 2, 2)}); }
+
+void read_size(const Cursor& c, Resize& r) {
+  if (c.node().kind == Node::Kind::sequence)
+    std::tie(r.height, r.width) = read_sides(c);
+  else
+    r.size = c.integer(kSide);
+}
+Node write_size(const Resize& r) { return r.size > 0 ? write_integer(r.size) : write_sides(r.height, r.width); }
 
 constexpr Field<Resize> kResize[] = {
-    {"resize",
-     [](const Cursor& c, Resize& r) {
-       if (c.node().kind == Node::Kind::sequence)
-         std::tie(r.height, r.width) = read_sides(c);
-       else
-         r.size = c.integer(1, kMaxSide);
-     },
-     [](const Resize& r) { return r.size > 0 ? write_integer(r.size) : write_sides(r.height, r.width); }, true},
-    {"interpolation", read_interpolation, write_interpolation},
-    {"antialias", [](const Cursor& c, Resize& r) { r.antialias = c.truth(); },
-     [](const Resize& r) { return Node::scalar(r.antialias ? "true" : "false"); }},
+    {"resize", {read_size, write_size, sides_schema}, "the shorter side, or [height, width]", true},
+    {"interpolation", word_at<imaging::kInterpolations, &Resize::interpolation>, {}},
+    {"antialias", truth_at<&Resize::antialias>, {}},
 };
+
+void read_crop(const Cursor& c, CenterCrop& crop) {
+  if (c.node().kind == Node::Kind::sequence)
+    std::tie(crop.height, crop.width) = read_sides(c);
+  else
+    crop.height = crop.width = c.integer(kSide);
+}
 
 constexpr Field<CenterCrop> kCenterCrop[] = {
     {"center_crop",
-     [](const Cursor& c, CenterCrop& crop) {
-       if (c.node().kind == Node::Kind::sequence)
-         std::tie(crop.height, crop.width) = read_sides(c);
-       else
-         crop.height = crop.width = c.integer(1, kMaxSide);
-     },
-     [](const CenterCrop& crop) { return write_sides(crop.height, crop.width); }, true},
+     {read_crop, [](const CenterCrop& crop) { return write_sides(crop.height, crop.width); }, sides_schema},
+     "the side, or [height, width]",
+     true},
 };
 
-constexpr double kLeastDivisor = 1e-30;  // a float32 divisor must not vanish
+constexpr Range kDivisor{1e-30};  // a float32 divisor must not vanish
 
 constexpr Field<ToFloat> kScale[] = {
-    {"scale", [](const Cursor& c, ToFloat& t) { t.scale = c.number(kLeastDivisor); },
-     [](const ToFloat& t) { return t.scale ? write_number(*t.scale) : Node{}; }},
+    {"scale", number_at<kDivisor, &ToFloat::scale>, "x / scale; absent: what the bits hold"},
 };
+
+void read_to_float(const Cursor& c, ToFloat& t) {
+  if (c.node().kind != Node::Kind::null) read_map(c, kScale, t);
+}
+
 constexpr Field<ToFloat> kToFloat[] = {
     {"to_float",
-     [](const Cursor& c, ToFloat& t) {
-       if (c.node().kind != Node::Kind::null) read_map(c, kScale, t);
-     },
-     [](const ToFloat& t) { return write_map(kScale, t); }, true},
+     {read_to_float, [](const ToFloat& t) { return write_map(kScale, t); },
+      [] {
+        return one_of({Json::object({{"type", "null"}}), map_schema(kScale)});
+      }},
+     {},
+     true},
 };
 
-template <std::vector<double> Normalize::*Values>
-void read_numbers(const Cursor& c, Normalize& n) {
-  const bool divisor = Values == &Normalize::std;
-  if (c.node().kind == Node::Kind::scalar) {
-    (n.*Values) = {c.number(divisor ? kLeastDivisor : std::numeric_limits<double>::lowest())};
-    return;
-  }
-  for (const Cursor& one : c.list())
-    (n.*Values).push_back(one.number(divisor ? kLeastDivisor : std::numeric_limits<double>::lowest()));
-}
-template <std::vector<double> Normalize::*Values>
-Node write_numbers(const Normalize& n) {
-  Node node = Node::sequence();
-  for (const double value : n.*Values) node.items.push_back(write_number(value));
-  return node;
-}
+/// One number for every channel, or one for each.
+template <const Range& Bounds, std::vector<double> Normalize::*Values>
+constexpr Value<Normalize> kNumbers{[](const Cursor& c, Normalize& n) {
+                                      if (c.node().kind == Node::Kind::scalar)
+                                        n.*Values = {c.number(Bounds)};
+                                      else
+                                        for (const Cursor& one : c.list()) (n.*Values).push_back(one.number(Bounds));
+                                    },
+                                    [](const Normalize& n) {
+                                      Node node = Node::sequence();
+                                      for (const double value : n.*Values) node.items.push_back(write_number(value));
+                                      return node;
+                                    },
+                                    [] {
+                                      return one_of({number_schema(Bounds), list_schema(number_schema(Bounds))});
+                                    }};
+
 constexpr Field<Normalize> kMeanStd[] = {
-    {"mean", read_numbers<&Normalize::mean>, write_numbers<&Normalize::mean>, true},
-    {"std", read_numbers<&Normalize::std>, write_numbers<&Normalize::std>, true},
+    {"mean", kNumbers<kAnyNumber, &Normalize::mean>, {}, true},
+    {"std", kNumbers<kDivisor, &Normalize::std>, {}, true},
 };
+
+void read_normalize(const Cursor& c, Normalize& n) {
+  read_map(c, kMeanStd, n);
+  if (n.mean.size() != n.std.size())
+    c.fail(fmt::format("{} has {} means and {} stds; expected as many of each", c.path(), n.mean.size(), n.std.size()));
+}
+
 constexpr Field<Normalize> kNormalize[] = {
     {"normalize",
-     [](const Cursor& c, Normalize& n) {
-       read_map(c, kMeanStd, n);
-       if (n.mean.size() != n.std.size())
-         c.fail(fmt::format("{} has {} means and {} stds; expected as many of each", c.path(), n.mean.size(),
-                            n.std.size()));
-     },
-     [](const Normalize& n) { return write_map(kMeanStd, n); }, true},
+     {read_normalize, [](const Normalize& n) { return write_map(kMeanStd, n); }, [] { return map_schema(kMeanStd); }},
+     "(x - mean) / std for each channel",
+     true},
 };
+
+/// PIL's names of images of so many channels.
+constexpr auto kChannels = names<Named<std::int64_t>>("mode", {{"L", 1}, {"RGB", 3}});
 
 constexpr Field<Convert> kConvert[] = {
-    {"convert",
-     [](const Cursor& c, Convert& convert) {
-       const std::string mode = c.text();
-       if (mode != "L" && mode != "RGB") c.wrong("L or RGB");
-       convert.channels = mode == "L" ? 1 : 3;
-     },
-     [](const Convert& convert) { return write_text(convert.channels == 1 ? "L" : "RGB"); }, true},
+    {"convert", word_at<kChannels, &Convert::channels>, "grey or colours, as PIL converts", true},
 };
-
-struct RuleName {
-  std::string_view name;
-  VoiRule value;
-};
-constexpr RuleName kRules[] = {{"automatic", VoiRule::automatic},
-                               {"file", VoiRule::file},
-                               {"bits", VoiRule::bits},
-                               {"minmax", VoiRule::minmax},
-                               {"none", VoiRule::none}};
-
-struct FunctionName {
-  std::string_view name;
-  VoiFunction value;
-};
-constexpr FunctionName kFunctions[] = {
-    {"LINEAR", VoiFunction::linear}, {"LINEAR_EXACT", VoiFunction::linear_exact}, {"SIGMOID", VoiFunction::sigmoid}};
 
 /// [centre, width] or [centre, width, function].
 VoiWindow read_window(const Cursor& c) {
   const std::vector<Cursor> parts = c.list();
   if (parts.size() != 2 && parts.size() != 3) c.wrong("[centre, width] or [centre, width, function]");
   VoiWindow window;
-  window.centre = parts[0].number(std::numeric_limits<double>::lowest());
-  window.width = parts[1].number(kLeastDivisor);
-  if (parts.size() == 2) return window;
-  const std::string name = parts[2].text();
-  for (const FunctionName& known : kFunctions)
-    if (known.name == name) {
-      window.function = known.value;
-      return window;
-    }
-  parts[2].wrong("LINEAR, LINEAR_EXACT or SIGMOID");
+  window.centre = parts[0].number(kAnyNumber);
+  window.width = parts[1].number(kDivisor);
+  if (parts.size() == 3) window.function = parts[2].word(imaging::kVoiFunctions);
+  return window;
 }
 Node write_window(const VoiWindow& window) {
-  Node node = Node::sequence({write_number(window.centre), write_number(window.width)});
-  for (const FunctionName& known : kFunctions)
-    if (known.value == window.function) node.items.push_back(write_text(known.name));
-  return node;
+  return Node::sequence({write_number(window.centre), write_number(window.width),
+                         write_text(imaging::kVoiFunctions.name_of(window.function))});
+}
+Json window_schema() {
+  Json parts =
+      Json::array({number_schema(kAnyNumber), number_schema(kDivisor), words_schema(imaging::kVoiFunctions.list())});
+  return Json::object({{"type", "array"}, {"minItems", 2}, {"maxItems", 3}, {"items", std::move(parts)}});
 }
 
 void read_windows(const Cursor& c, Voi& v) {
@@ -177,79 +145,85 @@ void read_windows(const Cursor& c, Voi& v) {
   if (parts.size() != 3) c.wrong("one window, or three for three channels");
   for (const Cursor& one : parts) v.windows.push_back(read_window(one));
 }
+Node write_windows(const Voi& v) {
+  if (v.rule != VoiRule::window) return {};
+  if (v.windows.size() == 1) return write_window(v.windows[0]);
+  Node node = Node::sequence();
+  for (const VoiWindow& window : v.windows) node.items.push_back(write_window(window));
+  return node;
+}
+
+constexpr Range kPercent{0, 100};
 
 void read_percentiles(const Cursor& c, Voi& v) {
   v.rule = VoiRule::percentile;
   const std::vector<Cursor> both = c.list();
   if (both.size() != 2) c.wrong("[low, high] in percent");
-  v.low = both[0].number(0);
-  v.high = both[1].number(0);
-  if (v.low >= v.high || v.high > 100) c.wrong("0 <= low < high <= 100");
+  v.low = both[0].number(kPercent);
+  v.high = both[1].number(kPercent);
+  if (v.low >= v.high) c.wrong("0 <= low < high <= 100");
+}
+Node write_percentiles(const Voi& v) {
+  return v.rule == VoiRule::percentile ? Node::sequence({write_number(v.low), write_number(v.high)}) : Node{};
 }
 
 constexpr Field<Voi> kRuleMaps[] = {
-    {"window", read_windows,
-     [](const Voi& v) {
-       if (v.rule != VoiRule::window) return Node{};
-       if (v.windows.size() == 1) return write_window(v.windows[0]);
-       Node node = Node::sequence();
-       for (const VoiWindow& window : v.windows) node.items.push_back(write_window(window));
-       return node;
-     }},
-    {"percentile", read_percentiles,
-     [](const Voi& v) {
-       return v.rule == VoiRule::percentile ? Node::sequence({write_number(v.low), write_number(v.high)}) : Node{};
-     }},
+    {"window",
+     {read_windows, write_windows,
+      [] {
+        return one_of({window_schema(), list_schema(window_schema(), 3, 3)});
+      }},
+     "[centre, width] or [centre, width, function]; three for three channels"},
+    {"percentile",
+     {read_percentiles, write_percentiles, [] { return list_schema(number_schema(kPercent), 2, 2); }},
+     "[low, high] in percent of the values"},
 };
+
+/// Rules that are a word; the others are keys of kRuleMaps.
+std::vector<std::string> rule_words() {
+  std::vector<std::string> words;
+  for (const imaging::VoiRuleFacts& rule : imaging::kVoiRules)
+    if (!rule.with_values) words.emplace_back(rule.name);
+  return words;
+}
 
 void read_rule(const Cursor& c, Voi& v) {
   if (c.node().kind == Node::Kind::map) {
     if (c.node().members.size() != 1) c.wrong("one rule: window or percentile");
     return read_map(c, kRuleMaps, v);
   }
-  const std::string name = c.text();
-  for (const RuleName& known : kRules)
-    if (known.name == name) {
-      v.rule = known.value;
-      return;
-    }
-  c.wrong("file, bits, minmax, none, automatic, {window: ..} or {percentile: ..}");
+  const imaging::VoiRuleFacts* rule = imaging::kVoiRules.find(c.text());
+  if (rule == nullptr || rule->with_values)
+    c.wrong(fmt::format("{}, {{window: ..}} or {{percentile: ..}}", join(rule_words())));
+  v.rule = rule->value;
 }
 Node write_rule(const Voi& v) {
-  for (const RuleName& known : kRules)
-    if (known.value == v.rule) return write_text(known.name);
-  return write_map(kRuleMaps, v);
+  const imaging::VoiRuleFacts& rule = imaging::kVoiRules[v.rule];
+  return rule.with_values ? write_map(kRuleMaps, v) : write_text(rule.name);
+}
+Json rule_schema() {
+  return one_of({words_schema(rule_words()), map_schema(kRuleMaps).set("minProperties", 1).set("maxProperties", 1)});
 }
 
-template <bool Voi::*Flag>
-void read_flag(const Cursor& c, Voi& v) {
-  v.*Flag = c.truth();
-}
-template <bool Voi::*Flag>
-Node write_flag(const Voi& v) {
-  return v.*Flag ? Node::scalar("true") : Node{};
+/// Whether pixels that are not square are left as they are.
+constexpr auto kAspects = names<Named<bool>>("aspect", {{"square", false}, {"ignore", true}});
+constexpr Whole kVoiIndex{0, 1'000'000};
+
+template <auto Member>
+bool differs(const Voi& v) {
+  return v.*Member != Voi{}.*Member;
 }
 
 constexpr Field<Voi> kVoi[] = {
-    {"voi", read_rule, write_rule, true},
-    {"scope",
-     [](const Cursor& c, Voi& v) {
-       const std::string name = c.text();
-       if (name != "image" && name != "series") c.wrong("image or series");
-       v.scope = name == "series" ? VoiScope::series : VoiScope::image;
-     },
-     [](const Voi& v) { return v.scope == VoiScope::series ? write_text("series") : Node{}; }},
-    {"voi_index", [](const Cursor& c, Voi& v) { v.index = c.integer(0, 1'000'000); },
-     [](const Voi& v) { return v.index > 0 ? write_integer(v.index) : Node{}; }},
-    {"equalize", read_flag<&Voi::equalize>, write_flag<&Voi::equalize>},
-    {"quantize8", read_flag<&Voi::quantize8>, write_flag<&Voi::quantize8>},
-    {"aspect",
-     [](const Cursor& c, Voi& v) {
-       const std::string name = c.text();
-       if (name != "square" && name != "ignore") c.wrong("square or ignore");
-       v.ignore_aspect = name == "ignore";
-     },
-     [](const Voi& v) { return v.ignore_aspect ? write_text("ignore") : Node{}; }},
+    {"voi", {read_rule, write_rule, rule_schema}, "how the stored values become grey levels", true},
+    {"scope", only_if<differs<&Voi::scope>, word_at<imaging::kVoiScopes, &Voi::scope>>,
+     "minmax, percentile: of one image, or of its whole series"},
+    {"voi_index", only_if<differs<&Voi::index>, whole_at<kVoiIndex, &Voi::index>>,
+     "file: which of the windows or tables of the file"},
+    {"equalize", flag_at<&Voi::equalize>, "histogram equalisation in 8 bits"},
+    {"quantize8", flag_at<&Voi::quantize8>, "round to 8 bits"},
+    {"aspect", only_if<differs<&Voi::ignore_aspect>, word_at<kAspects, &Voi::ignore_aspect>>,
+     "pixels that are not square: made square, or left"},
 };
 
 template <class T, const auto& Table>
@@ -262,11 +236,13 @@ Step read_step(const Cursor& cursor) {
 struct StepKind {
   std::string_view key;
   Step (*read)(const Cursor&);
+  Json (*schema)();
 };
+template <class T, const auto& Table>
+constexpr StepKind kStep{Table[0].key, read_step<T, Table>, [] { return map_schema(Table); }};
 constexpr StepKind kSteps[] = {
-    {"resize", read_step<Resize, kResize>},          {"center_crop", read_step<CenterCrop, kCenterCrop>},
-    {"convert", read_step<Convert, kConvert>},       {"to_float", read_step<ToFloat, kToFloat>},
-    {"normalize", read_step<Normalize, kNormalize>}, {"voi", read_step<Voi, kVoi>},
+    kStep<Resize, kResize>,   kStep<CenterCrop, kCenterCrop>, kStep<Convert, kConvert>,
+    kStep<ToFloat, kToFloat>, kStep<Normalize, kNormalize>,   kStep<Voi, kVoi>,
 };
 
 Node write_step(const Resize& s) { return write_map(kResize, s); }
@@ -323,6 +299,12 @@ Node write_pipeline(const Pipeline& pipeline) {
   for (const Step& step : pipeline.steps)
     node.items.push_back(std::visit([](const auto& one) { return write_step(one); }, step));
   return node;
+}
+
+Json pipeline_schema() {
+  std::vector<Json> steps;
+  for (const StepKind& kind : kSteps) steps.push_back(kind.schema());
+  return list_schema(one_of(std::move(steps)));
 }
 
 Pipeline parse_pipeline(std::string_view text, const std::string& file_name) {

@@ -1,5 +1,7 @@
 #include "schema.hpp"
 
+#include <cmath>
+
 #include "shiftnorm/core/parse.hpp"
 #include "shiftnorm/core/text.hpp"
 
@@ -33,23 +35,30 @@ std::string Cursor::text() const {
   return node_.text;
 }
 
-std::int64_t Cursor::integer(std::int64_t least, std::int64_t most) const {
+void Cursor::wrong_name(std::string_view name, std::span<const std::string> names) const {
+  fail(not_among(fmt::format("{} = {}", path_, node_.describe()), name, names));
+}
+
+std::int64_t Cursor::integer(const Whole& bounds) const {
   std::int64_t value = 0;
   const bool whole = node_.kind == yaml::Node::Kind::scalar && node_.plain && parse_whole(node_.text, value);
-  if (!whole || value < least || value > most)
-    wrong(most == std::numeric_limits<std::int64_t>::max() ? fmt::format("an integer of at least {}", least)
-                                                           : fmt::format("an integer from {} to {}", least, most));
+  if (!whole || value < bounds.least || value > bounds.most)
+    wrong(bounds.most == Whole{0}.most ? fmt::format("an integer of at least {}", bounds.least)
+                                       : fmt::format("an integer from {} to {}", bounds.least, bounds.most));
   return value;
 }
 
-std::uint64_t Cursor::seed() const { return static_cast<std::uint64_t>(integer(0)); }
+std::uint64_t Cursor::seed() const { return static_cast<std::uint64_t>(integer(kSeed)); }
 
-double Cursor::number(double least, double most) const {
+double Cursor::number(const Range& bounds) const {
+  const auto& [least, most, open] = bounds;
   double value = 0;
   const bool whole = node_.kind == yaml::Node::Kind::scalar && node_.plain && parse_whole(node_.text, value);
-  if (!whole || !std::isfinite(value) || value < least || value > most) {
-    const bool from = least > std::numeric_limits<double>::lowest(), to = most < std::numeric_limits<double>::max();
-    wrong(from && to ? fmt::format("a number in [{}, {}]", least, most)
+  const bool inside = open ? value > least && value < most : value >= least && value <= most;
+  if (!whole || !std::isfinite(value) || !inside) {
+    const bool from = least > Range{}.least, to = most < Range{}.most;
+    const std::string both = fmt::format("{}, {}", least, most);
+    wrong(from && to ? "a number in " + (open ? "(" + both + ")" : "[" + both + "]")
           : from     ? fmt::format("a number of at least {}", least)
                      : "a number");
   }
@@ -93,12 +102,28 @@ yaml::Node write_texts(std::span<const std::string> texts) {
 
 yaml::Node write_integer(std::int64_t value) { return yaml::Node::scalar(fmt::format("{}", value)); }
 yaml::Node write_seed(std::uint64_t value) { return yaml::Node::scalar(fmt::format("{}", value)); }
+yaml::Node write_truth(bool value) { return yaml::Node::scalar(value ? "true" : "false"); }
 yaml::Node write_number(double value) {
   std::string text = fmt::format("{}", value);
   // YAML 1.1 takes a number with an exponent for one only if it has a point.
   if (const std::size_t exponent = text.find('e'); exponent != std::string::npos && text.find('.') == std::string::npos)
     text.insert(exponent, ".0");
   return yaml::Node::scalar(std::move(text));
+}
+
+Json json_of(const yaml::Node& node) {
+  if (node.kind == yaml::Node::Kind::sequence) {
+    Json list = Json::array();
+    for (const yaml::Node& item : node.items) list.push(json_of(item));
+    return list;
+  }
+  if (node.kind != yaml::Node::Kind::scalar) return {};
+  std::int64_t whole = 0;
+  double number = 0;
+  if (node.plain && parse_whole(node.text, whole)) return whole;
+  if (node.plain && parse_whole(node.text, number)) return number;
+  if (node.plain && (node.text == "true" || node.text == "false")) return node.text == "true";
+  return node.text;
 }
 
 }  // namespace shiftnorm::config

@@ -11,6 +11,7 @@
 #include "shiftnorm/container/json.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/file.hpp"
+#include "shiftnorm/core/names.hpp"
 #include "shiftnorm/core/text.hpp"
 
 // Source: the format's description in huggingface/safetensors, README.md; the header limit is that library's.
@@ -20,28 +21,28 @@ namespace {
 constexpr std::string_view kMetadata = "__metadata__";
 constexpr std::uint64_t kMaxHeader = 100'000'000;
 
-struct TypeName {
-  std::string_view name;
-  DType dtype;
-};
-constexpr std::array kTypeNames{
-    TypeName{"F64", DType::f64},         TypeName{"F32", DType::f32},         TypeName{"F16", DType::f16},
-    TypeName{"BF16", DType::bf16},       TypeName{"I64", DType::i64},         TypeName{"I32", DType::i32},
-    TypeName{"I16", DType::i16},         TypeName{"I8", DType::i8},           TypeName{"U64", DType::u64},
-    TypeName{"U32", DType::u32},         TypeName{"U16", DType::u16},         TypeName{"U8", DType::u8},
-    TypeName{"BOOL", DType::boolean},    TypeName{"F8_E4M3", DType::f8_e4m3}, TypeName{"F8_E5M2", DType::f8_e5m2},
-    TypeName{"F8_E8M0", DType::f8_e8m0}, TypeName{"C64", DType::c64},
-};
+constexpr auto kTypeNames = names<Named<DType>>("element type", {{"F64", DType::f64},
+                                                                 {"F32", DType::f32},
+                                                                 {"F16", DType::f16},
+                                                                 {"BF16", DType::bf16},
+                                                                 {"I64", DType::i64},
+                                                                 {"I32", DType::i32},
+                                                                 {"I16", DType::i16},
+                                                                 {"I8", DType::i8},
+                                                                 {"U64", DType::u64},
+                                                                 {"U32", DType::u32},
+                                                                 {"U16", DType::u16},
+                                                                 {"U8", DType::u8},
+                                                                 {"BOOL", DType::boolean},
+                                                                 {"F8_E4M3", DType::f8_e4m3},
+                                                                 {"F8_E5M2", DType::f8_e5m2},
+                                                                 {"F8_E8M0", DType::f8_e8m0},
+                                                                 {"C64", DType::c64}});
 
 DType dtype_of(const std::string& name) {
-  for (const TypeName& type : kTypeNames)
-    if (type.name == name) return type.dtype;
-  throw UnsupportedError(fmt::format("element type '{}' is not supported", printable(name)));
-}
-
-std::string_view name_of_type(DType dtype) {
-  return std::find_if(kTypeNames.begin(), kTypeNames.end(), [dtype](const TypeName& t) { return t.dtype == dtype; })
-      ->name;
+  const Named<DType>* type = kTypeNames.find(name);
+  if (type == nullptr) throw UnsupportedError(fmt::format("element type '{}' is not supported", printable(name)));
+  return type->value;
 }
 
 SafetensorsEntry read_header_entry(const std::string& name, const Json& json, std::uint64_t data_begin,
@@ -158,7 +159,7 @@ std::vector<std::byte> write_safetensors(std::span<const std::pair<std::string, 
     Json shape = Json::array();
     for (const std::int64_t extent : array.shape().extents()) shape.push(extent);
     const std::uint64_t end = at + array.bytes().size();
-    header.emplace_back(name, Json::object({{"dtype", name_of_type(array.dtype())},
+    header.emplace_back(name, Json::object({{"dtype", kTypeNames.name_of(array.dtype())},
                                             {"shape", std::move(shape)},
                                             {"data_offsets", Json::array({at, end})}}));
     at = end;

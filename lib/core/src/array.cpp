@@ -11,36 +11,34 @@
 
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/half.hpp"
+#include "shiftnorm/core/names.hpp"
 
 namespace shiftnorm {
 namespace {
 
 struct TypeFacts {
-  std::size_t bytes;
   std::string_view name;
+  DType value;
+  std::size_t bytes;
   bool floating;
 };
-
-// In the order of DType.
-constexpr std::array<TypeFacts, 17> kTypes{{{8, "float64", true},
-                                            {4, "float32", true},
-                                            {2, "float16", true},
-                                            {2, "bfloat16", true},
-                                            {8, "int64", false},
-                                            {4, "int32", false},
-                                            {2, "int16", false},
-                                            {1, "int8", false},
-                                            {8, "uint64", false},
-                                            {4, "uint32", false},
-                                            {2, "uint16", false},
-                                            {1, "uint8", false},
-                                            {1, "bool", false},
-                                            {1, "float8_e4m3", false},
-                                            {1, "float8_e5m2", false},
-                                            {1, "float8_e8m0", false},
-                                            {8, "complex64", false}}};
-
-const TypeFacts& facts(DType type) noexcept { return kTypes[static_cast<std::size_t>(type)]; }
+constexpr auto kTypes = names<TypeFacts>("element type", {{"float64", DType::f64, 8, true},
+                                                          {"float32", DType::f32, 4, true},
+                                                          {"float16", DType::f16, 2, true},
+                                                          {"bfloat16", DType::bf16, 2, true},
+                                                          {"int64", DType::i64, 8, false},
+                                                          {"int32", DType::i32, 4, false},
+                                                          {"int16", DType::i16, 2, false},
+                                                          {"int8", DType::i8, 1, false},
+                                                          {"uint64", DType::u64, 8, false},
+                                                          {"uint32", DType::u32, 4, false},
+                                                          {"uint16", DType::u16, 2, false},
+                                                          {"uint8", DType::u8, 1, false},
+                                                          {"bool", DType::boolean, 1, false},
+                                                          {"float8_e4m3", DType::f8_e4m3, 1, false},
+                                                          {"float8_e5m2", DType::f8_e5m2, 1, false},
+                                                          {"float8_e8m0", DType::f8_e8m0, 1, false},
+                                                          {"complex64", DType::c64, 8, false}});
 
 template <class T>
 T load(const std::byte* p) {
@@ -129,9 +127,9 @@ Array from_values(DType dtype, Shape shape, std::span<const T> values) {
 
 }  // namespace
 
-std::size_t size_of(DType type) noexcept { return facts(type).bytes; }
-std::string_view name_of(DType type) noexcept { return facts(type).name; }
-bool is_floating(DType type) noexcept { return facts(type).floating; }
+std::size_t size_of(DType type) noexcept { return kTypes[type].bytes; }
+std::string_view name_of(DType type) noexcept { return kTypes[type].name; }
+bool is_floating(DType type) noexcept { return kTypes[type].floating; }
 
 Array::Array(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape)), bytes_(byte_count(dtype, shape_)) {}
 

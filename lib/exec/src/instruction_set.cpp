@@ -1,65 +1,59 @@
 #include "shiftnorm/exec/instruction_set.hpp"
 
-#include <fmt/format.h>
 #include <hwy/highway.h>
 
-#include <algorithm>
-#include <array>
 #include <dnnl.hpp>
+#include <optional>
 
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/names.hpp"
 
 namespace shiftnorm::exec {
 
 namespace {
 
-struct Name {
-  dnnl::cpu_isa isa;
+constexpr std::int64_t kAvx512 = HWY_AVX3 | HWY_AVX3_DL;
+
+struct IsaFacts {
   std::string_view name;
+  dnnl::cpu_isa value;
+  bool wide = false;                                    ///< AVX-512 or wider
+  std::optional<std::int64_t> disabled = std::nullopt;  ///< a limit that can be set: Highway's targets above it
 };
-// Narrow ones first: everything that is not listed is AVX-512 or wider.
-constexpr std::array<Name, 4> kNarrow{{{dnnl::cpu_isa::sse41, "sse41"},
-                                       {dnnl::cpu_isa::avx, "avx"},
-                                       {dnnl::cpu_isa::avx2, "avx2"},
-                                       {dnnl::cpu_isa::avx2_vnni, "avx2_vnni"}}};
-constexpr std::array<Name, 4> kWide{{{dnnl::cpu_isa::avx512_core, "avx512_core"},
-                                     {dnnl::cpu_isa::avx512_core_vnni, "avx512_core_vnni"},
-                                     {dnnl::cpu_isa::avx512_core_bf16, "avx512_core_bf16"},
-                                     {dnnl::cpu_isa::avx512_core_amx, "avx512_core_amx"}}};
+constexpr auto kIsas = names<IsaFacts>("instruction set", {{"sse41", dnnl::cpu_isa::sse41, false, kAvx512 | HWY_AVX2},
+                                                           {"avx", dnnl::cpu_isa::avx},
+                                                           {"avx2", dnnl::cpu_isa::avx2, false, kAvx512},
+                                                           {"avx2_vnni", dnnl::cpu_isa::avx2_vnni},
+                                                           {"avx512_core", dnnl::cpu_isa::avx512_core, true, 0},
+                                                           {"avx512_core_vnni", dnnl::cpu_isa::avx512_core_vnni, true},
+                                                           {"avx512_core_bf16", dnnl::cpu_isa::avx512_core_bf16, true},
+                                                           {"avx512_core_amx", dnnl::cpu_isa::avx512_core_amx, true}});
+
+const IsaFacts* here() { return kIsas.find(dnnl::get_effective_cpu_isa()); }
 
 }  // namespace
 
 std::string instruction_set() {
-  const dnnl::cpu_isa isa = dnnl::get_effective_cpu_isa();
-  for (const auto& names : {kNarrow, kWide})
-    for (const Name& n : names)
-      if (n.isa == isa) return std::string(n.name);
-  return "baseline";
+  const IsaFacts* isa = here();
+  return isa == nullptr ? "baseline" : std::string(isa->name);
 }
 
 std::int64_t channel_block() {
-  const dnnl::cpu_isa isa = dnnl::get_effective_cpu_isa();
-  return std::any_of(kWide.begin(), kWide.end(), [isa](const Name& n) { return n.isa == isa; }) ? 16 : 8;
+  const IsaFacts* isa = here();
+  return isa != nullptr && isa->wide ? 16 : 8;
 }
 
 void limit_instruction_set(std::string_view name) {
-  struct Limit {
-    std::string_view name;
-    dnnl::cpu_isa isa;
-    std::int64_t disabled;  // Highway targets above it
-  };
-  constexpr std::int64_t kAvx512 = HWY_AVX3 | HWY_AVX3_DL;
-  constexpr Limit kLimits[]{{"sse41", dnnl::cpu_isa::sse41, kAvx512 | HWY_AVX2},
-                            {"avx2", dnnl::cpu_isa::avx2, kAvx512},
-                            {"avx512_core", dnnl::cpu_isa::avx512_core, 0}};
-  for (const Limit& limit : kLimits) {
-    if (limit.name != name) continue;
-    if (dnnl::set_max_cpu_isa(limit.isa) != dnnl::status::success)
-      throw ConfigError("instruction set: kernels exist already; expected the limit before the first of them");
-    hwy::DisableTargets(limit.disabled);
-    return;
+  const IsaFacts* limit = kIsas.find(name);
+  if (limit == nullptr || !limit->disabled) {
+    std::vector<std::string> limits;
+    for (const IsaFacts& isa : kIsas)
+      if (isa.disabled) limits.emplace_back(isa.name);
+    refuse_name("instruction set", name, limits);
   }
-  throw ConfigError(fmt::format("instruction set '{}'; expected sse41, avx2 or avx512_core", name));
+  if (dnnl::set_max_cpu_isa(limit->value) != dnnl::status::success)
+    throw ConfigError("instruction set: kernels exist already; expected the limit before the first of them");
+  hwy::DisableTargets(*limit->disabled);
 }
 
 }  // namespace shiftnorm::exec

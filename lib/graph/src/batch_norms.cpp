@@ -10,21 +10,22 @@
 
 #include "folded_mark.hpp"
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/names.hpp"
 
 namespace shiftnorm::graph {
 namespace {
 
-constexpr std::array<std::pair<StoredVariance, std::string_view>, 4> kStoredNames{
-    {{StoredVariance::sample, "sample"},
-     {StoredVariance::population, "population"},
-     {StoredVariance::keras_once, "keras-once"},
-     {StoredVariance::keras_twice, "keras-twice"}}};
+constexpr auto kStoredVariances =
+    names<Named<StoredVariance>>("stored variance", {{"sample", StoredVariance::sample},
+                                                     {"population", StoredVariance::population},
+                                                     {"keras-once", StoredVariance::keras_once},
+                                                     {"keras-twice", StoredVariance::keras_twice}});
 
 StoredVariance stored_variance(const Node& node) {
   const std::string name = node.text(kStoredVariance, "sample");
-  for (const auto& [stored, text] : kStoredNames)
-    if (text == name) return stored;
-  throw Error(fmt::format("node '{}': {} is '{}'", node.name, kStoredVariance, name));
+  const Named<StoredVariance>* stored = kStoredVariances.find(name);
+  if (stored == nullptr) throw Error(fmt::format("node '{}': {} is '{}'", node.name, kStoredVariance, name));
+  return stored->value;
 }
 
 /// "layer1.0.bn1" of "layer1.0.bn1.running_mean": what a layer's parameters have in common.
@@ -64,7 +65,7 @@ double BatchNorm::gain(double gamma, double variance_now) const {
   return folded ? std::min(gain, kMostFoldedGain) : gain;
 }
 
-std::string_view name_of(StoredVariance stored) { return kStoredNames.at(static_cast<std::size_t>(stored)).second; }
+std::string_view name_of(StoredVariance stored) { return kStoredVariances.name_of(stored); }
 
 double stored_factor(const BatchNorm& layer, std::int64_t values) {
   const auto n = static_cast<double>(values);

@@ -120,7 +120,8 @@ class FolderDataset final : public Dataset {
       notes_.push_back(
           fmt::format("{} images lie beside the class folders and belong to no class; they are left out", beside));
     if (all.empty())
-      throw FormatError(fmt::format("contains no image; expected {} files ({} other files)", kFormats, skipped_));
+      throw FormatError(
+          fmt::format("contains no image; expected {} files ({} other files)", alternatives(kCodecs.list()), skipped_));
     samples_ = std::move(all);
     files_ = std::make_unique<ImageFiles>(std::move(paths));
   }

@@ -55,6 +55,9 @@ constexpr std::array kOthers{Other{0, "GIF87a"sv, "a GIF"},
                              Other{0, "\0\0\1\0"sv, "a Windows icon"},
                              Other{128, "DICM"sv, "a DICOM object"}};
 
+/// "JPEG, PNG or TIFF".
+std::string formats() { return alternatives(kCodecs.list()); }
+
 }  // namespace
 
 std::optional<Codec> codec_of(std::span<const std::byte> head) noexcept {
@@ -69,32 +72,27 @@ std::optional<Codec> codec_of(std::span<const std::byte> head) noexcept {
   return std::nullopt;
 }
 
-std::string_view name_of(Codec codec) noexcept {
-  constexpr std::array<std::string_view, 6> kNames{"JPEG", "PNG", "TIFF", "BMP", "WebP", "PPM"};
-  return kNames[static_cast<std::size_t>(codec)];
-}
-
 Codec expect_codec(std::span<const std::byte> file) {
-  if (file.empty()) throw FormatError(fmt::format("is empty; expected an image ({})", kFormats));
+  if (file.empty()) throw FormatError(fmt::format("is empty; expected an image ({})", formats()));
   if (const std::optional<Codec> codec = codec_of(file)) return *codec;
   const std::string_view text = as_text(file);
   for (const Other& other : kOthers)
     if (text.size() >= other.at && text.substr(other.at).starts_with(other.bytes))
-      throw UnsupportedError(fmt::format("is {}; expected {}", other.name, kFormats));
-  throw FormatError(fmt::format("is not an image: its first bytes match no known format; expected {}", kFormats));
+      throw UnsupportedError(fmt::format("is {}; expected {}", other.name, formats()));
+  throw FormatError(fmt::format("is not an image: its first bytes match no known format; expected {}", formats()));
 }
 
 void check_size(Codec codec, std::int64_t width, std::int64_t height) {
   if (height <= 0 || width <= 0)
     throw FormatError(
-        fmt::format("{} header says {} x {} pixels; expected at least 1 x 1", name_of(codec), width, height));
+        fmt::format("{} header says {} x {} pixels; expected at least 1 x 1", kCodecs.name_of(codec), width, height));
   if (width > kMaxPixels / height)
-    throw FormatError(fmt::format("{} header says {} x {} pixels; expected at most {} in all", name_of(codec), width,
-                                  height, kMaxPixels));
+    throw FormatError(fmt::format("{} header says {} x {} pixels; expected at most {} in all", kCodecs.name_of(codec),
+                                  width, height, kMaxPixels));
 }
 
 void truncated(Codec codec, std::string_view detail) {
-  throw FormatError(fmt::format("{} file is truncated: {}", name_of(codec), detail));
+  throw FormatError(fmt::format("{} file is truncated: {}", kCodecs.name_of(codec), detail));
 }
 
 std::uint64_t Fields::read(std::uint64_t at, std::size_t n) const {

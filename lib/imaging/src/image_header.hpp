@@ -6,18 +6,24 @@
 #include <span>
 #include <string_view>
 
+#include "shiftnorm/core/names.hpp"
+
 namespace shiftnorm::imaging {
 
 /// The file formats this module decodes. pnm: PBM, PGM and PPM.
 enum class Codec { jpeg, png, tiff, bmp, webp, pnm };
+inline constexpr auto kCodecs = names<Named<Codec>>("image format", {{"JPEG", Codec::jpeg},
+                                                                     {"PNG", Codec::png},
+                                                                     {"TIFF", Codec::tiff},
+                                                                     {"BMP", Codec::bmp},
+                                                                     {"WebP", Codec::webp},
+                                                                     {"PPM", Codec::pnm}});
 
-inline constexpr std::string_view kFormats = "JPEG, PNG, TIFF, BMP, WebP or PPM";
 inline constexpr std::size_t kMagicBytes = 18;                       ///< what codec_of() needs to see
 inline constexpr std::int64_t kMaxPixels = std::int64_t{256} << 20;  ///< per image, whatever the file says
 
 /// What the first bytes say; nothing if they belong to no format above. File names play no part.
 [[nodiscard]] std::optional<Codec> codec_of(std::span<const std::byte> head) noexcept;
-[[nodiscard]] std::string_view name_of(Codec codec) noexcept;
 /// The codec, or an error that says what the file is instead (a GIF, say) as far as that is known.
 [[nodiscard]] Codec expect_codec(std::span<const std::byte> file);
 

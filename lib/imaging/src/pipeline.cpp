@@ -17,43 +17,13 @@ struct Overloaded : F... {
 template <class... F>
 Overloaded(F...) -> Overloaded<F...>;  // clang 14 does not deduce aggregates by itself
 
-std::string_view name_of(Interpolation interpolation) {
-  switch (interpolation) {
-    case Interpolation::nearest: return "nearest";
-    case Interpolation::bilinear: return "bilinear";
-    case Interpolation::bicubic: return "bicubic";
-  }
-  throw Error("interpolation without a name");
-}
-
-std::string_view name_of(VoiRule rule) {
-  switch (rule) {
-    case VoiRule::automatic: return "automatic";
-    case VoiRule::file: return "file";
-    case VoiRule::bits: return "bits";
-    case VoiRule::minmax: return "minmax";
-    case VoiRule::percentile: return "percentile";
-    case VoiRule::window: return "window";
-    case VoiRule::none: return "none";
-  }
-  throw Error("VOI rule without a name");
-}
-
-std::string_view name_of(VoiFunction function) {
-  switch (function) {
-    case VoiFunction::linear: return "LINEAR";
-    case VoiFunction::linear_exact: return "LINEAR_EXACT";
-    case VoiFunction::sigmoid: return "SIGMOID";
-  }
-  throw Error("VOI function without a name");
-}
-
 std::string text_of(const Voi& s) {
   std::string windows;
   for (const VoiWindow& w : s.windows)
-    windows += fmt::format("{}[{},{},{}]", windows.empty() ? "" : ",", w.centre, w.width, name_of(w.function));
+    windows +=
+        fmt::format("{}[{},{},{}]", windows.empty() ? "" : ",", w.centre, w.width, kVoiFunctions.name_of(w.function));
   return fmt::format("voi(rule={},low={},high={},scope={},windows=[{}],index={},equalize={},quantize8={},aspect={})",
-                     name_of(s.rule), s.low, s.high, s.scope == VoiScope::image ? "image" : "series", windows, s.index,
+                     kVoiRules.name_of(s.rule), s.low, s.high, kVoiScopes.name_of(s.scope), windows, s.index,
                      s.equalize, s.quantize8, s.ignore_aspect ? "ignore" : "square");
 }
 
@@ -61,7 +31,7 @@ std::string text_of(const Step& step) {
   return std::visit(
       Overloaded{[](const Resize& s) {
                    return fmt::format("resize(size={},height={},width={},interpolation={},antialias={})", s.size,
-                                      s.height, s.width, name_of(s.interpolation), s.antialias);
+                                      s.height, s.width, kInterpolations.name_of(s.interpolation), s.antialias);
                  },
                  [](const CenterCrop& s) { return fmt::format("center_crop(height={},width={})", s.height, s.width); },
                  [](const ToFloat& s) {

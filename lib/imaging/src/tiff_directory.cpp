@@ -217,11 +217,9 @@ void check_numbers(const TiffDirectory& directory) {
       supported = "1, 2, 4, 8 and 16 bits of grey, 1, 2, 4 and 8 of a palette, 8 and 16 of colours, 8 of YCbCr";
       break;
   }
-  constexpr std::array<std::string_view, 3> kNames{"unsigned integers", "signed integers", "real numbers"};
   if (!known)
     throw UnsupportedError(fmt::format("TIFF holds {} of {} bits in photometric {}; supported are {}",
-                                       kNames[static_cast<std::size_t>(directory.number) - 1], bits,
-                                       directory.photometric, supported));
+                                       kTiffNumbers.name_of(directory.number), bits, directory.photometric, supported));
 }
 
 void read_palette(const Entries& entries, TiffDirectory& directory) {

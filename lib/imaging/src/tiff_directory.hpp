@@ -5,10 +5,15 @@
 #include <span>
 #include <vector>
 
+#include "shiftnorm/core/names.hpp"
+
 namespace shiftnorm::imaging {
 
 enum class TiffColour : std::uint8_t { grey, palette, rgb, cmyk, ycbcr };
 enum class TiffNumber : std::uint8_t { whole = 1, whole_signed = 2, real = 3 };
+inline constexpr auto kTiffNumbers = names<Named<TiffNumber>>("number", {{"unsigned integers", TiffNumber::whole},
+                                                                         {"signed integers", TiffNumber::whole_signed},
+                                                                         {"real numbers", TiffNumber::real}});
 
 /// What the first directory of a TIFF or BigTIFF file says, as far as it decides what the pixels are.
 struct TiffDirectory {

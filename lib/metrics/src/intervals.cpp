@@ -14,14 +14,6 @@
 
 namespace shiftnorm::metrics {
 
-std::string_view name_of(IntervalKind kind) { return kind == IntervalKind::bca ? "bca" : "bootstrap"; }
-
-IntervalKind parse_interval_kind(std::string_view name) {
-  for (const IntervalKind kind : {IntervalKind::bootstrap, IntervalKind::bca})
-    if (name == name_of(kind)) return kind;
-  throw ConfigError(fmt::format("interval method {}; expected bootstrap or bca", printable(name)));
-}
-
 namespace {
 
 IntervalEstimate none(std::string reason) { return {std::nullopt, {}, std::move(reason)}; }

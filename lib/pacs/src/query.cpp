@@ -153,8 +153,6 @@ std::string_view trimmed(std::string_view text) {
 
 }  // namespace
 
-std::span<const QueryKey> query_keys() { return kKeys; }
-
 Query::Query(std::span<const std::string> texts) {
   if (texts.empty()) throw ConfigError("no condition; expected KEY=VALUE, such as Modality=DX, at least once");
   for (const std::string& one : texts) {

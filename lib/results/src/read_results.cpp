@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "json_parts.hpp"
+#include "mode_json.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/results/results_json.hpp"
 
@@ -96,27 +97,6 @@ std::vector<Comparison> comparisons_of(const Json& json) {
   return out;
 }
 
-LayerFacts layers_of(const Json& json) {
-  return {texts_at(json, "include"), texts_at(json, "exclude"),     integer_at(json, "first"),
-          integer_at(json, "last"),  integer_at(json, "min_level"), integer_at(json, "max_level")};
-}
-
-ModeFacts facts_of(const Json& json) {
-  ModeFacts mode;
-  mode.name = json.at("name").as_string();
-  mode.policy = json.at("policy").as_string();
-  mode.semantics = text_at(json, "semantics");
-  mode.estimator = text_at(json, "estimator");
-  mode.exportable = mode.policy != "batch" && mode.policy != "instance";
-  mode.batch = integer_at(json, "batch");
-  if (const auto seed = number_at(json, "shuffle")) mode.shuffle = static_cast<std::uint64_t>(*seed);
-  mode.momentum = number_at(json, "momentum");
-  mode.source_weight = number_at(json, "source_weight");
-  mode.prior_images = number_at(json, "prior_images");
-  if (const Json* layers = part(json, "layers")) mode.layers = layers_of(*layers);
-  return mode;
-}
-
 std::vector<stats::LayerDistance> drift_of(const Json& json) {
   std::vector<stats::LayerDistance> out;
   each(json, "drift", [&](const Json& one) {
@@ -201,7 +181,7 @@ void read_tables(const Json& json, ModeReport& out) {
 
 ModeReport mode_of(const Json& json) {
   ModeReport out;
-  out.mode = facts_of(json);
+  out.mode = read_mode(json);
   read_scores(json, out);
   if (const Json* seconds = part(json, "seconds")) {
     out.adapt_seconds = seconds->at("adapt").as_number();
@@ -264,7 +244,7 @@ void read_split(const Json& json, RunResults& run) {
 }
 
 void read_intervals(const Json& json, RunResults& run) {
-  run.interval = metrics::parse_interval_kind(json.at("method").as_string());
+  run.interval = metrics::kIntervalKinds.parse(json.at("method").as_string());
   run.interval_by = json.at("by").as_string();
   run.clusters = json.at("clusters").as_integer();
   run.resamples = json.at("resamples").as_integer();

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "json_parts.hpp"
+#include "mode_json.hpp"
 #include "shiftnorm/results/verdict.hpp"
 
 namespace shiftnorm::results {
@@ -100,27 +101,6 @@ Json reliability_json(const ModeReport& mode) {
                            {"confidence", bin.count > 0 ? Json(bin.confidence) : Json()},
                            {"accuracy", bin.count > 0 ? Json(bin.accuracy) : Json()}}));
   return out;
-}
-
-/// Only what the user restricted.
-Json layers_json(const LayerFacts& rule) {
-  Json out = Json::object();
-  if (!rule.include.empty()) out.set("include", container::texts_json(rule.include));
-  if (!rule.exclude.empty()) out.set("exclude", container::texts_json(rule.exclude));
-  if (rule.first) out.set("first", *rule.first);
-  if (rule.last) out.set("last", *rule.last);
-  if (rule.min_level) out.set("min_level", *rule.min_level);
-  if (rule.max_level) out.set("max_level", *rule.max_level);
-  return out;
-}
-
-void add_settings(Json& out, const ModeFacts& mode) {
-  // Null: in the order in which they come.
-  if (mode.batch) out.set("batch", *mode.batch).set("shuffle", value_or_null(mode.shuffle));
-  if (mode.momentum) out.set("momentum", *mode.momentum);
-  if (mode.source_weight) out.set("source_weight", *mode.source_weight);
-  if (mode.prior_images) out.set("prior_images", *mode.prior_images);
-  if (mode.layers.restricted()) out.set("layers", layers_json(mode.layers));
 }
 
 /// How far each layer's statistics moved from the source's; undefined numbers are written as null.
@@ -221,12 +201,8 @@ Json label_free_json(const LabelFree& from) {
                        {"reasons", std::move(reasons)}});
 }
 
-Json mode_json(const View& view, const ModeReport& report) {
-  Json out = Json::object({{"name", report.mode.name},
-                           {"policy", report.mode.policy},
-                           {"semantics", text_or_null(report.mode.semantics)},
-                           {"estimator", text_or_null(report.mode.estimator)}});
-  add_settings(out, report.mode);
+Json report_json(const View& view, const ModeReport& report) {
+  Json out = mode_json(report.mode);
   out.set("metrics", metrics_json(view, report));
   out.set("versus_source", versus_json(view, report));
   out.set("mean_confidence", report.mean_confidence);
@@ -307,7 +283,7 @@ Json target_json(const View& view) {
 /// How intervals were made; null where nothing was scored.
 Json interval_json(const RunResults& run) {
   if (run.clusters == 0) return {};
-  return Json::object({{"method", metrics::name_of(run.interval)},
+  return Json::object({{"method", metrics::kIntervalKinds.name_of(run.interval)},
                        {"by", run.interval_by},
                        {"clusters", run.clusters},
                        {"resamples", run.resamples},
@@ -354,7 +330,7 @@ std::string results_json(const RunResults& run) {
   Json classes = Json::array(), bad = Json::array(), modes = Json::array();
   for (const std::string& name : run.classes) classes.push(name);
   for (const BadFile& one : run.bad) bad.push(Json::object({{"id", one.id}, {"reason", one.reason}}));
-  for (const ModeReport& mode : run.modes) modes.push(mode_json(view, mode));
+  for (const ModeReport& mode : run.modes) modes.push(report_json(view, mode));
   out.set("classes", std::move(classes));
   out.set("modes", std::move(modes));
   out.set("verdict", verdict_json(view));

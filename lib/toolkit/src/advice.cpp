@@ -11,11 +11,6 @@
 namespace shiftnorm::toolkit {
 namespace {
 
-bool in_batches(const adapt::Mode& mode) {
-  return mode.policy == adapt::Policy::batch ||
-         (adapt::measures(mode.policy) && mode.semantics == adapt::Semantics::batch);
-}
-
 bool known(std::int32_t label) { return label >= 0; }
 
 }  // namespace
@@ -51,7 +46,7 @@ std::vector<std::string> notes_on(const adapt::Mode& mode, const results::Settli
 }
 
 std::vector<std::string> notes_on_batches(const adapt::Mode& mode, std::span<const std::int32_t> labels) {
-  if (!in_batches(mode)) return {};
+  if (!adapt::in_batches(mode)) return {};
   std::vector<std::string> notes;
   const auto groups = adapt::batches_of(mode, labels.size());
   std::size_t labelled = 0, pure = 0;

@@ -142,7 +142,7 @@ DataReport summarise(const imaging::Dataset& dataset, const Findings& findings, 
                      bool shown) {
   const Good good = good_of(dataset, findings);
   DataReport out;
-  out.reader = config::name_of(dataset.reader());
+  out.reader = imaging::kReaders.name_of(dataset.reader());
   out.images = static_cast<std::int64_t>(good.files.size());
   out.samples = static_cast<std::int64_t>(good.samples.size());
   out.skipped = dataset.skipped();

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "deploy.hpp"
+#include "method_json.hpp"
 #include "shared_numbers.hpp"
 #include "shiftnorm/container/json.hpp"
 #include "shiftnorm/core/error.hpp"
@@ -94,7 +95,6 @@ std::string hash_of(const stats::Statistics& statistics) {
   return hash.hex();
 }
 
-Json or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
 Json or_null(const std::optional<std::int64_t>& value) { return value ? Json(*value) : Json(); }
 /// What was assumed, without the name of the user's file: an adapted checkpoint may leave the institution.
 std::vector<std::string> assumed_of(const RestoredModel& model) {
@@ -110,16 +110,6 @@ std::vector<std::string> assumed_of(const RestoredModel& model) {
 Json patients_told(const std::optional<std::int64_t>& patients) {
   if (patients && *patients < kSmallestCohort) return Json(fmt::format("< {}", kSmallestCohort));
   return or_null(patients);
-}
-
-Json layers_of(const adapt::LayerRule& rule) {
-  if (rule == adapt::LayerRule{}) return {};
-  return Json::object({{"include", container::texts_json(rule.include)},
-                       {"exclude", container::texts_json(rule.exclude)},
-                       {"first", or_null(rule.first)},
-                       {"last", or_null(rule.last)},
-                       {"min_level", or_null(rule.min_level)},
-                       {"max_level", or_null(rule.max_level)}});
 }
 
 /// The program that measured, which need not be the one that writes.
@@ -219,14 +209,6 @@ Exported export_checkpoint(const RestoredModel& model, const stats::Statistics& 
   if (measured) check_cohort(data.patients, facts.small_cohort, facts.domain);
   Json preprocessing = Json::object({{"name", data.preprocess}, {"sha256", data.preprocess_sha256}});
   preprocessing.set("steps", data.preprocess_yaml.empty() ? Json() : Json(data.preprocess_yaml));
-  Json method = Json::object({{"policy", adapt::name_of(mode.policy)}});
-  if (measured) {
-    method.set("semantics", adapt::name_of(mode.semantics)).set("estimator", adapt::name_of(mode.estimator));
-    method.set("batch", mode.semantics == adapt::Semantics::batch ? Json(mode.batch) : Json());
-    method.set("momentum", or_null(mode.momentum)).set("shuffle", mode.shuffle ? Json(*mode.shuffle) : Json());
-    method.set("source_weight", or_null(mode.source_weight)).set("prior_images", or_null(mode.prior_images));
-  }
-  method.set("layers", layers_of(mode.layers));
   Json provenance = Json::object({{"schema", 1},
                                   {"program", "shiftnorm"},
                                   {"version", facts.program_version},
@@ -238,7 +220,7 @@ Exported export_checkpoint(const RestoredModel& model, const stats::Statistics& 
                                   {"weights", model.checkpoint.sets.chosen},
                                   {"assumptions", container::texts_json(assumed_of(model))},
                                   {"preprocessing", std::move(preprocessing)},
-                                  {"method", std::move(method)},
+                                  {"method", method_json(mode)},
                                   {"data_fingerprint", data.fingerprint},
                                   {"domain", facts.domain.empty() ? Json() : Json(facts.domain)},
                                   {"images", measured ? facts.images : std::int64_t{0}},

@@ -1,26 +1,60 @@
 #include "shiftnorm/toolkit/mode_facts.hpp"
 
-namespace shiftnorm::toolkit {
+#include "method_json.hpp"
+#include "shiftnorm/adapt/mode_fields.hpp"
 
+namespace shiftnorm::toolkit {
+namespace {
+
+using container::Json;
+
+/// A value in JSON; null: absent.
+struct ValueJson {
+  Json operator()(std::monostate) const { return {}; }
+  Json operator()(const std::vector<std::string>& texts) const { return container::texts_json(texts); }
+  template <class T>
+  Json operator()(const T& one) const {
+    return one;
+  }
+};
+
+}  // namespace
+
+// The bindings take every field: a mode with one more does not compile until its place is found here.
 results::ModeFacts facts_of(const adapt::Mode& mode) {
+  const auto& [name, policy, semantics, estimator, batch, momentum, shuffle, source_weight, prior_images, layers] =
+      mode;
+  const auto& [include, exclude, first, last, min_level, max_level] = layers;
   results::ModeFacts facts;
-  facts.name = mode.name;
-  facts.policy = adapt::name_of(mode.policy);
-  facts.exportable = adapt::exportable(mode.policy);
-  if (adapt::measures(mode.policy)) {
-    facts.semantics = adapt::name_of(mode.semantics);
-    facts.estimator = adapt::name_of(mode.estimator);
+  facts.name = name;
+  facts.policy = adapt::name_of(policy);
+  facts.exportable = adapt::exportable(policy);
+  if (adapt::measures(policy)) {
+    facts.semantics = adapt::name_of(semantics);
+    facts.estimator = adapt::name_of(estimator);
   }
-  if (mode.semantics == adapt::Semantics::batch || mode.policy == adapt::Policy::batch) {
-    facts.batch = mode.batch;
-    facts.shuffle = mode.shuffle;
+  if (adapt::in_batches(mode)) {
+    facts.batch = batch;
+    facts.shuffle = shuffle;
   }
-  facts.momentum = mode.momentum;
-  facts.source_weight = mode.source_weight;
-  facts.prior_images = mode.prior_images;
-  facts.layers = {mode.layers.include, mode.layers.exclude,   mode.layers.first,
-                  mode.layers.last,    mode.layers.min_level, mode.layers.max_level};
+  facts.momentum = momentum;
+  facts.source_weight = source_weight;
+  facts.prior_images = prior_images;
+  facts.layers = {include, exclude, first, last, min_level, max_level};
   return facts;
+}
+
+Json method_json(const adapt::Mode& mode) {
+  Json method = Json::object(), layers = Json::object();
+  for (const adapt::ModeField& field : adapt::mode_fields()) {
+    Json value = field.matters(mode) ? std::visit(ValueJson{}, field.value(mode)) : Json();
+    if (field.name.starts_with(adapt::kLayerFields))
+      layers.set(std::string(field.name.substr(adapt::kLayerFields.size())), std::move(value));
+    else if (field.name == "policy" || (field.name != "name" && adapt::measures(mode.policy)))
+      method.set(std::string(field.name), std::move(value));
+  }
+  method.set("layers", mode.layers == adapt::LayerRule{} ? Json() : std::move(layers));
+  return method;
 }
 
 }  // namespace shiftnorm::toolkit

@@ -156,9 +156,7 @@ adapt::Mode in_stream(adapt::Mode mode, std::int64_t batch) {
   if (adapt::measures(mode.policy) && mode.semantics == adapt::Semantics::layerwise)
     mode.semantics = adapt::Semantics::batch;
   // The source of a network that its runtime normalises by batches takes them; to others the number does not matter.
-  const bool in_batches = mode.policy == adapt::Policy::batch || mode.policy == adapt::Policy::source ||
-                          (adapt::measures(mode.policy) && mode.semantics == adapt::Semantics::batch);
-  if (in_batches) mode.batch = batch;
+  if (adapt::in_batches(mode) || mode.policy == adapt::Policy::source) mode.batch = batch;
   return mode;
 }
 

@@ -30,7 +30,7 @@ ResolvedColour of_jpeg(const CodestreamFacts& facts, const PixelModule& module) 
   if (!said || is_ybr(said->photometric) == is_ybr(module.photometric)) return {module.photometric, {}};
   const std::string what =
       fmt::format("JPEG data are {} by {} where the header says {}", is_ybr(said->photometric) ? "YCbCr" : "RGB",
-                  said->by, text_of(module.photometric));
+                  said->by, kPhotometrics.name_of(module.photometric));
   if (facts.lossless) return {module.photometric, what + "; the header is believed, for lossless JPEG keeps colours"};
   return {said->photometric, what + "; the data are believed"};
 }
@@ -40,7 +40,7 @@ ResolvedColour of_jpeg_2000(const CodestreamFacts& facts, const PixelModule& mod
   return {module.photometric,
           fmt::format("JPEG 2000 data have a colour transform of their own, meant for RGB, where the header says {}; "
                       "the header is believed",
-                      text_of(module.photometric))};
+                      kPhotometrics.name_of(module.photometric))};
 }
 
 }  // namespace

@@ -34,7 +34,8 @@ void put(DcmItem& item, const DcmTagKey& key, std::int64_t value) {
 /// An object of this one frame: what the decoder may look at is exactly what has been checked.
 void describe(DcmItem& item, const PixelModule& m) {
   put(item, DCM_SamplesPerPixel, m.samples);
-  require(item.putAndInsertString(DCM_PhotometricInterpretation, std::string(text_of(m.photometric)).c_str()));
+  require(item.putAndInsertString(DCM_PhotometricInterpretation,
+                                  std::string(kPhotometrics.name_of(m.photometric)).c_str()));
   if (m.samples > 1) put(item, DCM_PlanarConfiguration, m.planar ? 1 : 0);
   require(item.putAndInsertString(DCM_NumberOfFrames, "1"));
   put(item, DCM_Rows, m.rows);

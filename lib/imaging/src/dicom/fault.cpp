@@ -2,45 +2,33 @@
 
 #include <fmt/format.h>
 
-#include <array>
+#include "shiftnorm/core/names.hpp"
 
 namespace shiftnorm::imaging::dicom {
 namespace {
 
-struct Name {
-  Reason reason;
-  std::string_view text;
-};
-constexpr std::array<Name, 15> kNames{{
-    {Reason::not_dicom, "not-dicom"},
-    {Reason::truncated, "truncated"},
-    {Reason::parse, "parse"},
-    {Reason::limit, "limit"},
-    {Reason::unsupported_transfer_syntax, "unsupported-transfer-syntax"},
-    {Reason::bad_pixel_module, "bad-pixel-module"},
-    {Reason::bad_rescale, "bad-rescale"},
-    {Reason::pixel_length_mismatch, "pixel-length-mismatch"},
-    {Reason::geometry_mismatch, "geometry-mismatch"},
-    {Reason::corrupt_codestream, "corrupt-codestream"},
-    {Reason::missing_pixel_data, "missing-pixel-data"},
-    {Reason::uid_conflict, "uid-conflict"},
-    {Reason::decoder_crashed, "decoder-crashed"},
-    {Reason::decoder_timeout, "decoder-timeout"},
-    {Reason::changed_while_read, "changed-while-read"},
-}};
+constexpr auto kReasons =
+    names<Named<Reason>>("reason", {{"not-dicom", Reason::not_dicom},
+                                    {"truncated", Reason::truncated},
+                                    {"parse", Reason::parse},
+                                    {"limit", Reason::limit},
+                                    {"unsupported-transfer-syntax", Reason::unsupported_transfer_syntax},
+                                    {"bad-pixel-module", Reason::bad_pixel_module},
+                                    {"bad-rescale", Reason::bad_rescale},
+                                    {"pixel-length-mismatch", Reason::pixel_length_mismatch},
+                                    {"geometry-mismatch", Reason::geometry_mismatch},
+                                    {"corrupt-codestream", Reason::corrupt_codestream},
+                                    {"missing-pixel-data", Reason::missing_pixel_data},
+                                    {"uid-conflict", Reason::uid_conflict},
+                                    {"decoder-crashed", Reason::decoder_crashed},
+                                    {"decoder-timeout", Reason::decoder_timeout},
+                                    {"changed-while-read", Reason::changed_while_read}});
 
 }  // namespace
 
 std::string_view name_of(Reason reason) noexcept {
-  for (const Name& name : kNames)
-    if (name.reason == reason) return name.text;
-  return "unknown";
-}
-
-std::optional<Reason> reason_of(std::string_view text) {
-  for (const Name& name : kNames)
-    if (name.text == text) return name.reason;
-  return std::nullopt;
+  const Named<Reason>* row = kReasons.find(reason);
+  return row == nullptr ? "unknown" : row->name;
 }
 
 Fault::Fault(Reason reason, const std::string& detail, std::optional<std::uint64_t> offset)

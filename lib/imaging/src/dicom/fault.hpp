@@ -28,8 +28,7 @@ enum class Reason : std::uint8_t {
   changed_while_read,
 };
 
-[[nodiscard]] std::string_view name_of(Reason reason) noexcept;        ///< "pixel-length-mismatch"
-[[nodiscard]] std::optional<Reason> reason_of(std::string_view name);  ///< of what name_of() gives
+[[nodiscard]] std::string_view name_of(Reason reason) noexcept;  ///< "pixel-length-mismatch"
 
 /// One bad object. what() reads `reason: detail`; the detail never holds a value of the object other than technical
 /// numbers (docs/reference/dicom.md#privacy).

@@ -28,8 +28,20 @@ enum class Photometric : std::uint8_t {
   ybr_rct,
   ybr_ict
 };
-
-[[nodiscard]] std::string_view text_of(Photometric photometric);  ///< its defined term
+struct PhotometricFacts {
+  std::string_view name;  ///< its defined term
+  Photometric value;
+  std::int64_t samples;
+};
+inline constexpr auto kPhotometrics =
+    names<PhotometricFacts>("photometric interpretation", {{"MONOCHROME1", Photometric::monochrome1, 1},
+                                                           {"MONOCHROME2", Photometric::monochrome2, 1},
+                                                           {"PALETTE COLOR", Photometric::palette, 1},
+                                                           {"RGB", Photometric::rgb, 3},
+                                                           {"YBR_FULL", Photometric::ybr_full, 3},
+                                                           {"YBR_FULL_422", Photometric::ybr_full_422, 3},
+                                                           {"YBR_RCT", Photometric::ybr_rct, 3},
+                                                           {"YBR_ICT", Photometric::ybr_ict, 3}});
 
 /// The image pixel module, checked: what is here fits the limits and itself.
 struct PixelModule {

@@ -251,15 +251,6 @@ constexpr std::array kByModality{
     ModalityRule{"OT", VoiRule::bits},
 };
 
-std::string_view name_of(VoiFunction function) {
-  switch (function) {
-    case VoiFunction::linear: return "LINEAR";
-    case VoiFunction::linear_exact: return "LINEAR_EXACT";
-    case VoiFunction::sigmoid: return "SIGMOID";
-  }
-  return "unknown";
-}
-
 }  // namespace
 
 double apply_window(const VoiWindow& window, double m) {
@@ -389,9 +380,10 @@ FrameAudit audit(const Frame& frame) {
   out.mean = sum / static_cast<double>(n);
   out.values = histogram_of(frame);
   const std::optional<Curve> curve = file_curve(frame.rules, 0);
-  out.voi = !curve                            ? "none"
-            : !frame.rules.voi_tables.empty() ? "lut"
-                                              : fmt::format("window:{}", name_of(frame.rules.windows[0].function));
+  out.voi = !curve ? "none"
+            : !frame.rules.voi_tables.empty()
+                ? "lut"
+                : fmt::format("window:{}", kVoiFunctions.name_of(frame.rules.windows[0].function));
   if (!curve) return out;
   for (std::size_t i = 0; i < n; ++i) out.voi_mean += (*curve)(stored[i]);
   out.voi_mean /= static_cast<double>(n);

@@ -16,22 +16,6 @@ namespace {
 
 [[noreturn]] void bad_module(const std::string& what) { throw Fault(Reason::bad_pixel_module, what); }
 
-struct PhotometricName {
-  std::string_view text;
-  Photometric value;
-  std::int64_t samples;
-};
-constexpr std::array kPhotometrics{
-    PhotometricName{"MONOCHROME1", Photometric::monochrome1, 1},
-    PhotometricName{"MONOCHROME2", Photometric::monochrome2, 1},
-    PhotometricName{"PALETTE COLOR", Photometric::palette, 1},
-    PhotometricName{"RGB", Photometric::rgb, 3},
-    PhotometricName{"YBR_FULL", Photometric::ybr_full, 3},
-    PhotometricName{"YBR_FULL_422", Photometric::ybr_full_422, 3},
-    PhotometricName{"YBR_RCT", Photometric::ybr_rct, 3},
-    PhotometricName{"YBR_ICT", Photometric::ybr_ict, 3},
-};
-
 std::int64_t required(DcmItem& item, const DcmTagKey& key, std::string_view name) {
   const auto value = unsigned_number(item, key);
   if (!value) bad_module(fmt::format("{} is missing or not a number", name));
@@ -143,10 +127,9 @@ void read_modality(const Places& places, const PixelModule& module, FrameRules& 
 }
 
 std::optional<VoiFunction> function_of(const std::string& name) {
-  if (name.empty() || name == "LINEAR") return VoiFunction::linear;
-  if (name == "LINEAR_EXACT") return VoiFunction::linear_exact;
-  if (name == "SIGMOID") return VoiFunction::sigmoid;
-  return std::nullopt;
+  if (name.empty()) return VoiFunction::linear;
+  const Named<VoiFunction>* known = kVoiFunctions.find(name);
+  return known == nullptr ? std::nullopt : std::optional(known->value);
 }
 
 /// Can the values that enter the VOI step be negative?
@@ -304,11 +287,11 @@ PixelModule read_pixel_module(DcmItem& data_set, const Limits& limits) {
   if (representation > 1) bad_module(fmt::format("pixel representation {}; expected 0 or 1", representation));
 
   const std::string photometric = text(data_set, DCM_PhotometricInterpretation);
-  const auto found = std::ranges::find(kPhotometrics, photometric, &PhotometricName::text);
-  if (found == kPhotometrics.end()) bad_module("the photometric interpretation is missing or not supported");
-  if (found->samples != m.samples) bad_module(fmt::format("{} with {} samples per pixel", found->text, m.samples));
+  const PhotometricFacts* found = kPhotometrics.find(photometric);
+  if (found == nullptr) bad_module("the photometric interpretation is missing or not supported");
+  if (found->samples != m.samples) bad_module(fmt::format("{} with {} samples per pixel", found->name, m.samples));
   // PS3.3 C.7.6.3.1.2: the least sample of a colour is not intensity at all, which a negative one could not be.
-  if (m.samples == 3 && m.is_signed) bad_module(fmt::format("{} with signed samples; expected unsigned", found->text));
+  if (m.samples == 3 && m.is_signed) bad_module(fmt::format("{} with signed samples; expected unsigned", found->name));
   m.photometric = found->value;
   m.planar = m.samples > 1 && unsigned_number(data_set, DCM_PlanarConfiguration).value_or(0) == 1;
   check_limits(m, limits);

@@ -7,12 +7,23 @@
 #include <string_view>
 #include <vector>
 
+#include "shiftnorm/core/names.hpp"
+
 namespace shiftnorm::adapt {
 
 /// How the network is normalised while it is measured.
 enum class Semantics { layerwise, batch, source };
+inline constexpr auto kSemantics = names<Named<Semantics>>(
+    "semantics", {{"layerwise", Semantics::layerwise}, {"batch", Semantics::batch}, {"source", Semantics::source}});
+
 /// How the measured numbers are combined.
 enum class Estimator { population, batch_mean, ema, ema_reset, dua };
+inline constexpr auto kEstimators = names<Named<Estimator>>("estimator", {{"population", Estimator::population},
+                                                                          {"batch-mean", Estimator::batch_mean},
+                                                                          {"ema", Estimator::ema},
+                                                                          {"ema-reset", Estimator::ema_reset},
+                                                                          {"dua", Estimator::dua}});
+
 /// Which statistics the network then uses.
 enum class Policy {
   source,
@@ -28,6 +39,27 @@ enum class Policy {
   identity,
   normalise_only
 };
+/// A policy's name, and what is known of it.
+struct PolicyFacts {
+  std::string_view name;
+  Policy value;
+  bool measures;    ///< needs statistics of the target, and so an adapt stage
+  bool exportable;  ///< a file can hold its result: it is one set of statistics
+  bool weighted;    ///< takes source_weight or prior_images
+};
+inline constexpr auto kPolicies =
+    names<PolicyFacts>("policy", {{"source", Policy::source, false, true, false},
+                                  {"adabn", Policy::adabn, true, true, false},
+                                  {"blend", Policy::blend, true, true, true},
+                                  {"mixture", Policy::mixture, true, true, true},
+                                  {"mean-only", Policy::mean_only, true, true, false},
+                                  {"variance-only", Policy::variance_only, true, true, false},
+                                  {"batch", Policy::batch, false, false, true},
+                                  {"instance", Policy::instance, false, false, true},
+                                  {"hybrid-decay", Policy::hybrid_decay, true, true, false},
+                                  {"disabled", Policy::disabled, false, true, false},
+                                  {"identity", Policy::identity, false, true, false},
+                                  {"normalise-only", Policy::normalise_only, false, true, false}});
 
 /// Which BatchNorm layers take part; the others keep the source, also while measuring. All conditions must hold.
 struct LayerRule {
@@ -55,8 +87,8 @@ struct Mode {
 
 /// Every problem of a mode at once, each in one line; empty when it can be run (docs/reference/estimators.md).
 [[nodiscard]] std::vector<std::string> problems(const Mode& mode);
-/// Errors  ConfigError with the mode's name and all its problems in one line.
-void require_valid(const Mode& mode);
+/// Errors  ConfigError with all the mode's problems in one line, behind `where`; without it, the mode's name.
+void require_valid(const Mode& mode, std::string_view where = {});
 
 /// What a mode does in one stable line: every field that has a meaning for it, and not what it is called. Two modes
 /// with the same text give the same results on the same network and images: keys of caches and jobs come from it.
@@ -66,15 +98,16 @@ void require_valid(const Mode& mode);
 /// The mode that measures as this one does and uses just that: policy `adabn`, which leaves what was measured.
 [[nodiscard]] Mode measuring_of(const Mode& mode);
 
-/// Whether the policy needs statistics of the target (and so an adapt stage), whether a file can hold its result, and
-/// whether it takes source_weight or prior_images.
+/// What kPolicies says of a policy.
 [[nodiscard]] bool measures(Policy policy);
 [[nodiscard]] bool exportable(Policy policy);
 [[nodiscard]] bool weighted(Policy policy);
+/// Whether the mode's result depends on how the images are grouped into batches, and in which order.
+[[nodiscard]] bool in_batches(const Mode& mode);
 /// Whether the file's own statistics enter the result; false where a file without any will do.
 [[nodiscard]] bool needs_source(const Mode& mode);
 
-/// Names as users write them ("mean-only"); parse throws ConfigError with the nearest name.
+/// Names as users write them ("mean-only"); parse throws ConfigError with the names that there are.
 [[nodiscard]] std::string_view name_of(Semantics semantics);
 [[nodiscard]] std::string_view name_of(Estimator estimator);
 [[nodiscard]] std::string_view name_of(Policy policy);
@@ -83,7 +116,6 @@ void require_valid(const Mode& mode);
 [[nodiscard]] Policy parse_policy(std::string_view name);
 /// The policy of today's or a former name, if there is one.
 [[nodiscard]] std::optional<Policy> find_policy(std::string_view name);
-[[nodiscard]] std::span<const std::string> policy_names();
 /// Earlier names that parse_policy still accepts, with the message for those who use one: why it has another now.
 struct FormerName {
   std::string_view name;

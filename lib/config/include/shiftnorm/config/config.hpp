@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "shiftnorm/adapt/mode.hpp"
+#include "shiftnorm/core/names.hpp"
 #include "shiftnorm/imaging/dataset.hpp"
 #include "shiftnorm/imaging/shift.hpp"
 #include "shiftnorm/imaging/transform.hpp"
@@ -19,6 +20,9 @@ namespace shiftnorm::config {
 
 /// What the network's output numbers are before any activation of ours.
 enum class OutputKind { logits, probabilities, sigmoid };
+inline constexpr auto kOutputKinds = names<Named<OutputKind>>(
+    "outputs",
+    {{"logits", OutputKind::logits}, {"probabilities", OutputKind::probabilities}, {"sigmoid", OutputKind::sigmoid}});
 
 struct ModelConfig {
   std::filesystem::path checkpoint;
@@ -46,6 +50,11 @@ struct DataConfig {
 };
 
 enum class ProtocolKind { transductive, held_out, streaming };
+inline constexpr auto kProtocolKinds =
+    names<Named<ProtocolKind>>("protocol", {{"transductive", ProtocolKind::transductive},
+                                            {"held_out", ProtocolKind::held_out},
+                                            {"streaming", ProtocolKind::streaming}});
+[[nodiscard]] constexpr std::string_view name_of(ProtocolKind kind) { return kProtocolKinds.name_of(kind); }
 
 /// Which images are measured, and which scored.
 struct ProtocolConfig {
@@ -54,7 +63,6 @@ struct ProtocolConfig {
   std::string by;      ///< held_out: what is never parted, "patient", "image" or a column; empty: patient where known
   std::int64_t batch = 64;  ///< streaming
 };
-[[nodiscard]] std::string_view name_of(ProtocolKind kind);
 
 struct EvaluateConfig {
   std::vector<std::string> metrics;    ///< of metrics::metric_table()
@@ -116,6 +124,10 @@ struct ConfigOptions {
 /// columns and attributes but those that imaging::names_nobody().
 [[nodiscard]] std::string anonymous_yaml(const Config& config);
 
+/// The JSON Schema of an experiment's YAML, for editors: from the tables that read it. configs/schema.json is this
+/// text.
+[[nodiscard]] std::string schema_json();
+
 /// `a.b.c` and the value of every leaf of a YAML; lists of values are joined by ", ".
 [[nodiscard]] std::vector<std::pair<std::string, std::string>> settings_of(std::string_view yaml);
 
@@ -131,10 +143,6 @@ inline constexpr std::string_view kProjectFolder = ".shiftnorm", kKeptRuns = "ru
 /// The steps as YAML that parse_pipeline reads again.
 [[nodiscard]] std::string pipeline_yaml(const imaging::Pipeline& pipeline);
 
-[[nodiscard]] imaging::Reader parse_reader(
-    std::string_view name);  ///< auto, folder, array, table, dicom; ConfigError with the nearest
-[[nodiscard]] std::string_view name_of(imaging::Reader reader);
-[[nodiscard]] imaging::Ids parse_ids(std::string_view name);  ///< path or hash; ConfigError
 /// One class name per line, blank lines left out, in the order of the network's outputs.
 [[nodiscard]] std::vector<std::string> read_classes(const std::filesystem::path& path);
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "shiftnorm/core/array.hpp"
+#include "shiftnorm/core/names.hpp"
 #include "shiftnorm/core/progress.hpp"
 #include "shiftnorm/imaging/histogram.hpp"
 
@@ -63,6 +64,11 @@ struct Limit {
 };
 
 enum class Reader { automatic, folder, array, table, dicom };
+inline constexpr auto kReaders = names<Named<Reader>>("reader", {{"auto", Reader::automatic},
+                                                                 {"folder", Reader::folder},
+                                                                 {"array", Reader::array},
+                                                                 {"table", Reader::table},
+                                                                 {"dicom", Reader::dicom}});
 
 /// A file that could not be used, and why in one line (no folder names).
 struct Bad {
@@ -156,6 +162,9 @@ struct LabelTable {
 
 /// Which frames of a multi-frame object are samples. `by_kind`: all of enhanced CT, MR and PET, else the middle one.
 enum class Frames { by_kind, first, middle, all, at_most };
+/// Of those that users name; `by_kind` is said by silence, `at_most` by a number.
+inline constexpr auto kFrames =
+    names<Named<Frames>>("frames", {{"first", Frames::first}, {"middle", Frames::middle}, {"all", Frames::all}});
 
 /// Classes by an attribute of the objects.
 struct TagLabel {
@@ -175,6 +184,8 @@ struct DicomOptions {
 
 /// What samples are called in outputs: their path (arrays: the array's name and index), or a keyed hash of it.
 enum class Ids { by_data, path, hash };  ///< by_data: hash where the data name patients
+/// Of those that users name; `by_data` is said by silence.
+inline constexpr auto kIds = names<Named<Ids>>("ids", {{"path", Ids::path}, {"hash", Ids::hash}});
 
 struct DatasetOptions {
   Limit limit{};

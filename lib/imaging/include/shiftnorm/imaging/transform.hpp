@@ -8,11 +8,15 @@
 #include <vector>
 
 #include "shiftnorm/core/array.hpp"
+#include "shiftnorm/core/names.hpp"
 #include "shiftnorm/imaging/dataset.hpp"
 
 namespace shiftnorm::imaging {
 
 enum class Interpolation { nearest, bilinear, bicubic };
+inline constexpr auto kInterpolations = names<Named<Interpolation>>(
+    "interpolation",
+    {{"nearest", Interpolation::nearest}, {"bilinear", Interpolation::bilinear}, {"bicubic", Interpolation::bicubic}});
 
 struct Resize {  ///< shorter side to `size` (torchvision), or exactly height x width when both are given
   std::int64_t size = 0, height = 0, width = 0;
@@ -33,8 +37,28 @@ struct Convert {  ///< PIL's convert: channels 1 ("L") or 3 ("RGB")
 };
 
 enum class VoiRule { automatic, file, bits, minmax, percentile, window, none };
+struct VoiRuleFacts {
+  std::string_view name;
+  VoiRule value;
+  bool with_values = false;  ///< is given numbers: in YAML a key of its own
+};
+inline constexpr auto kVoiRules = names<VoiRuleFacts>("VOI rule", {{"file", VoiRule::file},
+                                                                   {"bits", VoiRule::bits},
+                                                                   {"minmax", VoiRule::minmax},
+                                                                   {"none", VoiRule::none},
+                                                                   {"automatic", VoiRule::automatic},
+                                                                   {"window", VoiRule::window, true},
+                                                                   {"percentile", VoiRule::percentile, true}});
+
+/// By DICOM's defined terms (PS3.3 C.11.2.1.3).
 enum class VoiFunction : std::uint8_t { linear, linear_exact, sigmoid };
+inline constexpr auto kVoiFunctions = names<Named<VoiFunction>>(
+    "VOI LUT function",
+    {{"LINEAR", VoiFunction::linear}, {"LINEAR_EXACT", VoiFunction::linear_exact}, {"SIGMOID", VoiFunction::sigmoid}});
+
 enum class VoiScope { image, series };
+inline constexpr auto kVoiScopes =
+    names<Named<VoiScope>>("scope", {{"image", VoiScope::image}, {"series", VoiScope::series}});
 
 /// A window in modality units (HU for CT). Source  PS3.3 C.11.2.1.2 and C.11.2.1.3.
 struct VoiWindow {

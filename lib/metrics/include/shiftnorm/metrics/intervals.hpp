@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "shiftnorm/core/names.hpp"
 #include "shiftnorm/metrics/metrics.hpp"
 
 /// How sure a score is, and a difference of two scores of the same images. Which method is used for which metric, and
@@ -16,9 +17,8 @@ enum class IntervalKind {
   bootstrap,  ///< from the spread of resampled scores
   bca         ///< bias-corrected and accelerated (Efron & Tibshirani 1993, ch. 14), where a bootstrap is needed at all
 };
-[[nodiscard]] std::string_view name_of(IntervalKind kind);  ///< "bootstrap", "bca"
-/// Errors  ConfigError for a name that there is not.
-[[nodiscard]] IntervalKind parse_interval_kind(std::string_view name);
+inline constexpr auto kIntervalKinds =
+    names<Named<IntervalKind>>("interval method", {{"bootstrap", IntervalKind::bootstrap}, {"bca", IntervalKind::bca}});
 
 struct Bootstrap {
   std::int64_t resamples = 2000;  ///< at least 1

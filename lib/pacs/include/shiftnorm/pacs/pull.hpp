@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "shiftnorm/core/names.hpp"
 #include "shiftnorm/core/progress.hpp"
 #include "shiftnorm/pacs/peer.hpp"
 #include "shiftnorm/pacs/query.hpp"
@@ -14,6 +15,7 @@
 namespace shiftnorm::pacs {
 
 enum class Method { get, move };
+inline constexpr auto kMethods = names<Named<Method>>("method", {{"get", Method::get}, {"move", Method::move}});
 
 struct PullOptions {
   Peer peer;

@@ -22,10 +22,7 @@ struct QueryKey {
   Matching matching;
 };
 
-/// Every key, by keyword.
-[[nodiscard]] std::span<const QueryKey> query_keys();
-
-/// One condition. `key` lives in query_keys().
+/// One condition. `key` is of a table that lives as long as the program.
 struct Condition {
   const QueryKey* key = nullptr;
   std::string value;  ///< as DICOM matches it: * and ? in texts, A-B in dates and times, UIDs apart by backslashes
