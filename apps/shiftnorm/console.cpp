@@ -98,9 +98,12 @@ Progress Console::progress() {
   return progress;
 }
 
+toolkit::Events Console::messages() {
+  return {progress(), [this](const std::string& line) { info(line); }, [this](const std::string& line) { warn(line); }};
+}
+
 toolkit::Events Console::events() {
-  toolkit::Events events;
-  events.progress = progress();
+  toolkit::Events events = messages();
   events.progress.report = [this, report = events.progress.report, last = std::int64_t{-1}](
                                std::string_view stage, std::int64_t done, std::int64_t total) mutable {
     if (report) report(stage, done, total);
@@ -109,8 +112,6 @@ toolkit::Events Console::events() {
     last = tenth;
     debug(fmt::format("{}: {} of {}", stage, done, total));
   };
-  events.info = [this](const std::string& line) { info(line); };
-  events.warning = [this](const std::string& line) { warn(line); };
   return events;
 }
 

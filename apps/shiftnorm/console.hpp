@@ -29,9 +29,10 @@ class Console {
   void print(const container::Json& document) const;
   [[nodiscard]] bool json() const;
 
-  [[nodiscard]] Progress progress();       ///< shown by this console, stopped by Ctrl-C
-  [[nodiscard]] toolkit::Events events();  ///< the same with a job's lines; tenths of its work go into the log
-  [[nodiscard]] std::string log() const;   ///< every message so far with its time: run.log
+  [[nodiscard]] Progress progress();         ///< shown by this console, stopped by Ctrl-C
+  [[nodiscard]] toolkit::Events events();    ///< the same with a job's lines; tenths of its work go into the log
+  [[nodiscard]] toolkit::Events messages();  ///< without them: the log of a run is for reading
+  [[nodiscard]] std::string log() const;     ///< every message so far with its time: run.log
 
  private:
   struct State;

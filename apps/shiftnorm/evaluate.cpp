@@ -3,17 +3,21 @@
 #include <fmt/format.h>
 
 #include "commands.hpp"
-#include "job_options.hpp"
+#include "data_options.hpp"
+#include "measure_options.hpp"
+#include "network_options.hpp"
+#include "resource_options.hpp"
 #include "shiftnorm/core/parse.hpp"
 #include "shiftnorm/report/console_tables.hpp"
-#include "shiftnorm/results/job_json.hpp"
 #include "shiftnorm/results/tables.hpp"
+#include "shiftnorm/toolkit/job_document.hpp"
 #include "shiftnorm/toolkit/statistics.hpp"
+#include "table_options.hpp"
 
 namespace shiftnorm::app {
 namespace {
 
-using toolkit::EvaluateOptions, results::JobDocument;
+using toolkit::EvaluateOptions;
 
 constexpr OptionSpec kEvaluate[] = {
     {"mode", "M",
@@ -70,22 +74,6 @@ OutputFiles expected_files(const Options& options) {
   return files;
 }
 
-JobDocument document_of(const results::RunResults& results) {
-  const results::ModeReport& report = results.modes.front();
-  JobDocument document;
-  document.images = results.images;
-  document.skipped = results.skipped;
-  document.bad = static_cast<std::int64_t>(results.bad.size());
-  document.load = results.load_seconds;
-  document.adapt = report.adapt_seconds;
-  document.evaluate = report.evaluate_seconds;
-  document.images_per_second = report.images_per_second;
-  document.metrics = results::metrics_json(report, !report.metrics.empty());
-  document.domains = results::domains_json(results);
-  document.findings = results::findings_json(report);
-  return document;
-}
-
 void say(const toolkit::Evaluated& outcome, Console& console) {
   const results::RunResults& results = outcome.results;
   warn_of_bad(console, results.bad);
@@ -106,7 +94,7 @@ ExitCode evaluate(const Options& options, Console& console) {
   const results::RunResults& results = outcome.results;
   if (options.has("predictions") && !outcome.session.classifies())
     throw ConfigError("--predictions: the network's output is not a vector of class scores; expected --outputs");
-  JobDocument document = document_of(results);
+  results::JobDocument document = toolkit::document_of(outcome);
   document.too_many_bad = limit.exceeded({document.images, document.bad});
   for (const std::string name : {"predictions", "outputs"})
     if (options.has(name)) document.outputs.set(name, options.text(name));

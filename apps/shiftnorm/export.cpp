@@ -8,13 +8,15 @@
 #include <span>
 
 #include "commands.hpp"
-#include "job_options.hpp"
+#include "measure_options.hpp"
+#include "network_options.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/exec/instruction_set.hpp"
 #include "shiftnorm/toolkit/cohort.hpp"
 #include "shiftnorm/toolkit/output_files.hpp"
 #include "shiftnorm/toolkit/statistics.hpp"
 #include "shiftnorm/zoo/zoo.hpp"
+#include "table_options.hpp"
 
 namespace shiftnorm::app {
 namespace {

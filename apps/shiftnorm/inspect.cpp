@@ -6,9 +6,10 @@
 #include <filesystem>
 
 #include "commands.hpp"
-#include "job_options.hpp"
+#include "network_options.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/imaging/dataset.hpp"
+#include "table_options.hpp"
 
 namespace shiftnorm::app {
 namespace {

@@ -3,10 +3,15 @@
 #include <fmt/format.h>
 
 #include "commands.hpp"
-#include "job_options.hpp"
+#include "data_options.hpp"
+#include "measure_options.hpp"
+#include "network_options.hpp"
+#include "recalibrate_files.hpp"
+#include "resource_options.hpp"
 #include "shiftnorm/report/console_tables.hpp"
-#include "shiftnorm/results/job_json.hpp"
 #include "shiftnorm/results/tables.hpp"
+#include "shiftnorm/toolkit/job_document.hpp"
+#include "table_options.hpp"
 
 namespace shiftnorm::app {
 namespace {
@@ -27,22 +32,7 @@ constexpr OptionSpec kRecalibrate[] = {
     {"resume", "", "continue from what an interrupted call with the same options left beside --out"},
 };
 
-/// The statistics file that --stats-out asks for; the two outputs must not be one file.
-std::optional<fs::path> statistics_path(const Options& options, const RecalibrateOptions& job) {
-  if (!options.has("stats-out")) return std::nullopt;
-  const fs::path path = options.text("stats-out");
-  if (!adapt::measures(job.mode.policy))
-    throw ConfigError(
-        fmt::format("--stats-out: policy {} measures nothing; expected one that does, such as adabn", job.mode.name));
-  if (job.out.empty()) return path;
-  for (const fs::path& other : {job.out, toolkit::provenance_path(job.out)})
-    if (fs::weakly_canonical(path) == fs::weakly_canonical(other))
-      throw ConfigError(
-          fmt::format("--stats-out = {}: is also the name of --out; expected another name", path.string()));
-  return path;
-}
-
-RecalibrateOptions job_of(const Options& options, Console& console) {
+RecalibrateOptions recalibration_of(const Options& options, Console& console) {
   RecalibrateOptions job;
   job.session = session_options_of(options);
   job.mode = mode_of(options, "policy", "adabn");
@@ -58,20 +48,9 @@ RecalibrateOptions job_of(const Options& options, Console& console) {
   return job;
 }
 
-/// Files are checked before the work and written after all of it.
-OutputFiles expected_files(const Options& options, const fs::path& out, const std::optional<fs::path>& statistics) {
-  OutputFiles files;
-  expect_identities(options, files);
-  if (!out.empty()) files.expect("--out", out);
-  if (statistics) files.expect("--stats-out", *statistics);
-  if (options.has("quarantine")) files.expect("--quarantine", options.text("quarantine"));
-  return files;
-}
-
-/// What one set of statistics and several have in common in the end.
+/// Writes the files and tells what one set of statistics and several have in common.
 template <class Outcome>
-JobDocument finish(const Outcome& outcome, double seconds, const Options& options, const toolkit::BadLimit& limit,
-                   OutputFiles& files, Console& console) {
+void finish(const Outcome& outcome, const Options& options, OutputFiles& files, Console& console) {
   if (options.has("quarantine")) files.set(options.text("quarantine"), results::quarantine_csv(outcome.bad));
   set_identities(options, *outcome.session.dataset, files, console);
   files.write();
@@ -79,19 +58,11 @@ JobDocument finish(const Outcome& outcome, double seconds, const Options& option
   for (const std::string& note : outcome.notes) console.warn(note);
   if (const imaging::LabelCounts* counts = outcome.session.dataset->label_counts())
     console.info(report::labels_line(toolkit::counts_of(*counts)));
-  JobDocument document;
-  document.bad = static_cast<std::int64_t>(outcome.bad.size());
-  document.images =
-      static_cast<std::int64_t>(outcome.session.store->size() + outcome.session.store->bad().size()) - document.bad;
-  document.skipped = outcome.session.dataset->skipped();
-  document.load = outcome.session.load_seconds;
-  document.adapt = seconds;
-  document.too_many_bad = limit.exceeded({document.images, document.bad});
-  return document;
 }
 
 ExitCode end(JobDocument document, const toolkit::BadLimit& limit, Console& console) {
   const std::int64_t images = document.images, bad = document.bad;
+  document.too_many_bad = limit.exceeded({images, bad});
   if (console.json()) console.print(results::job_json(std::move(document)));
   return judge_bad(console, limit, images, bad);
 }
@@ -102,11 +73,11 @@ ExitCode recalibrate_domains(const RecalibrateOptions& job, const config::Domain
   const std::optional<fs::path> statistics = statistics_path(options, job);
   if (job.out.empty()) throw ConfigError("--out: missing; expected the name that the domains' checkpoints derive from");
   const fs::path index = toolkit::domain_index_path(job.out);
-  OutputFiles files = expected_files(options, index, statistics);
+  OutputFiles files = recalibrate_files(options, index, statistics);
   const toolkit::AdaptedDomains outcome = toolkit::recalibrate_domains(job, by);
   const std::vector<fs::path> written = outcome.put(files, job.out, statistics);
-  JobDocument document = finish(outcome, outcome.results.seconds.adapt, options, limit, files, console);
-  if (document.adapt > 0) document.images_per_second = static_cast<double>(document.images) / document.adapt;
+  finish(outcome, options, files, console);
+  JobDocument document = toolkit::document_of(outcome);
   Json list = Json::array();
   for (std::size_t d = 0; d < written.size(); ++d) {
     const adapt::Domain& domain = outcome.treated[d];
@@ -121,18 +92,17 @@ ExitCode recalibrate_domains(const RecalibrateOptions& job, const config::Domain
 ExitCode recalibrate_whole(const RecalibrateOptions& job, const Options& options, Console& console) {
   const toolkit::BadLimit limit = bad_limit_of(options);
   const std::optional<fs::path> statistics = statistics_path(options, job);
-  OutputFiles files = expected_files(options, job.out, statistics);
+  OutputFiles files = recalibrate_files(options, job.out, statistics);
   const toolkit::Adapted outcome = toolkit::recalibrate(job);
   if (statistics) files.set(*statistics, outcome.statistics_file());
   toolkit::Exported exported;
   if (!job.out.empty()) files.set_exported(job.out, exported = outcome.exported(job.out));
-  JobDocument document = finish(outcome, outcome.result.seconds.adapt, options, limit, files, console);
+  finish(outcome, options, files, console);
   fs::remove(job.interrupted);
-  if (document.adapt > 0) document.images_per_second = static_cast<double>(outcome.images) / document.adapt;
+  JobDocument document = toolkit::document_of(outcome);
   if (!job.out.empty())
     document.outputs.set("adapted", job.out.string()).set("provenance", toolkit::provenance_path(job.out).string());
   if (statistics) document.outputs.set("statistics", statistics->string());
-  if (!outcome.settling.layers.empty()) document.settling = results::settling_json(outcome.settling);
   const std::string from = adapt::measures(job.mode.policy) ? fmt::format(" from {} images ({:.1f} images/s)",
                                                                           outcome.images, document.images_per_second)
                                                             : std::string();
@@ -142,7 +112,7 @@ ExitCode recalibrate_whole(const RecalibrateOptions& job, const Options& options
 }
 
 ExitCode recalibrate(const Options& options, Console& console) {
-  const RecalibrateOptions job = job_of(options, console);
+  const RecalibrateOptions job = recalibration_of(options, console);
   tell_of_policy_name(options, "policy", console);
   if (const auto by = domain_of(options)) return recalibrate_domains(job, *by, options, console);
   return recalibrate_whole(job, options, console);

@@ -1,18 +1,14 @@
 #pragma once
 
 #include <string>
-#include <string_view>
-#include <vector>
+
+#include "shiftnorm/results/run_query.hpp"
 
 namespace shiftnorm::app {
 
-/// A table of text on its way to stdout. Cells are plain; each format escapes what it must.
-struct ResultsTable {
-  std::vector<std::string> columns;
-  std::vector<std::vector<std::string>> rows;  ///< as many cells as columns
-  std::vector<bool> numeric;                   ///< per column: aligned right, numbers in JSON; an empty cell is null
-};
+using results::ResultsTable;
 
+/// Cells are plain; each format escapes what it must.
 enum class TableFormat { table, csv, json, latex, markdown };
 /// Errors  ConfigError with the formats that there are.
 [[nodiscard]] TableFormat parse_table_format(const std::string& name);

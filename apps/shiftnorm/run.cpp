@@ -6,24 +6,25 @@
 
 #include "commands.hpp"
 #include "dry_run.hpp"
-#include "job_options.hpp"
-#include "run_folder.hpp"
-#include "run_place.hpp"
+#include "resource_options.hpp"
+#include "run_pages.hpp"
 #include "run_sweep.hpp"
 #include "shiftnorm/config/config.hpp"
 #include "shiftnorm/config/sweep.hpp"
-#include "shiftnorm/core/text.hpp"
-#include "shiftnorm/exec/instruction_set.hpp"
 #include "shiftnorm/report/console_tables.hpp"
+#include "shiftnorm/report/report.hpp"
 #include "shiftnorm/results/results_json.hpp"
 #include "shiftnorm/toolkit/output_files.hpp"
+#include "shiftnorm/toolkit/run_folder.hpp"
 #include "shiftnorm/toolkit/run_key.hpp"
-#include "unfinished_work.hpp"
+#include "shiftnorm/toolkit/unfinished_work.hpp"
+#include "table_options.hpp"
 
 namespace shiftnorm::app {
 namespace {
 
 namespace fs = std::filesystem;
+using toolkit::RunPlace, toolkit::RunFolder, toolkit::UnfinishedWork;
 
 constexpr OptionSpec kRun[] = {
     {"root", "DIR", "input paths of the YAML are relative to DIR (default: the YAML's folder)"},
@@ -36,9 +37,21 @@ constexpr OptionSpec kRun[] = {
     {"store", "FILE", "the table of all runs (default: runs/runs.sqlite; none with --out)"},
     {"dry-run", "", "print the YAML with every default, and what would be done, needed and written; write nothing"},
 };
+
+/// --out, --store and --resume.
+RunPlace place_of(const Options& options, const std::string& name) {
+  RunPlace place;
+  place.folder = options.text("out", (fs::path("runs") / name).string());
+  // Outside of runs/ nothing is written that was not named.
+  place.store = options.text("store", options.has("out") ? "" : "runs/runs.sqlite");
+  place.resume = options.has("resume");
+  return place;
+}
+
 ExitCode run_alone(const config::Config& config, const RunPlace& place, toolkit::RunOptions job,
                    const toolkit::BadLimit& limit, const Options& options, Console& console) {
-  job.folder = place.folder;
+  const RunFolder folder(place.folder);
+  job.folder = folder.path();
   toolkit::check_folder_can_be_made(job.folder);
   if (config.exported && config.exported->path.is_absolute())
     toolkit::OutputFiles().expect("export.path", config.exported->path);
@@ -46,7 +59,7 @@ ExitCode run_alone(const config::Config& config, const RunPlace& place, toolkit:
   expect_identities(options, identities);
   if (place.resume) {
     job.id = toolkit::run_key(config, job);
-    if (const auto finished = finished_run(job.folder, job.id)) {
+    if (const auto finished = folder.finished(job.id)) {
       if (options.has("identify")) {
         set_identities(options, *toolkit::listed_target(config, job), identities, console);
         identities.write();
@@ -61,7 +74,7 @@ ExitCode run_alone(const config::Config& config, const RunPlace& place, toolkit:
   UnfinishedWork work(job.folder, place.resume);
   toolkit::RunOutcome outcome;
   try {
-    outcome = run_keeping(config, job, work, console.progress(), console);
+    outcome = run_keeping(config, job, work, report::verdict, console.messages());
   } catch (const Interrupted&) {
     if (!work.any()) throw;
     console.fail({ExitCode::interrupted,
@@ -79,10 +92,10 @@ ExitCode run_alone(const config::Config& config, const RunPlace& place, toolkit:
   console.info(fmt::format("{}: {} images, {} bad, {} BatchNorms on {} levels", config.name, results.images,
                            results.bad.size(), results.batchnorms, results.levels));
   set_identities(options, *outcome.dataset, identities, console);
-  write_run_folder(job.folder, outcome, console.log());
+  folder.write(outcome, pages_of(results), console.log());
   work.discard();
   identities.write();
-  record_run(place, results, job.folder, "");
+  toolkit::record_run(place, results, job.folder, "");
   console.say(report::table_of(results) + report::domain_table_of(results) + report::recommendation_line(results));
   console.say(fmt::format("results are in {}\n", job.folder.string()));
   if (console.json()) write_stdout(results::results_json(results));
@@ -100,7 +113,7 @@ ExitCode run(const Options& options, Console& console) {
   job.command = fmt::format("shiftnorm run {}", yaml.filename().string());
   config::Sweep sweep = config::read_sweep(yaml, {options.text("root"), options.texts("set")});
   const RunPlace place = place_of(options, sweep.name);
-  StandInKeys keys;
+  toolkit::StandInKeys keys;
   for (config::SweepRun& one : sweep.runs)
     if (options.has("dry-run")) keys.stand_in(one.config);
   if (!sweep.keys.empty() && options.has("identify"))

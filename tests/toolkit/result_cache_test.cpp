@@ -17,15 +17,16 @@ using namespace shiftnorm::toolkit;
 
 namespace {
 
-constexpr std::int64_t kImages = 24;
+constexpr std::int64_t kCachedImages = 24;
 
-struct Place {
+struct CachePlace {
   test::TempDir dir;
-  Place() {
+  CachePlace() {
     test::write_random_network(dir.path() / "net.safetensors", "cifar_resnet20");
-    test::write_random_arrays(dir.path() / "x.npy", kImages, 32);
+    test::write_random_arrays(dir.path() / "x.npy", kCachedImages, 32);
     std::string text = "id,label,site\n";
-    for (std::int64_t i = 0; i < kImages; ++i) text += fmt::format("x[{}],{},s{}\n", i, i % 10, i % 5 == 0 ? 1 : 2);
+    for (std::int64_t i = 0; i < kCachedImages; ++i)
+      text += fmt::format("x[{}],{},s{}\n", i, i % 10, i % 5 == 0 ? 1 : 2);
     write_file(dir.path() / "t.csv", text);
   }
   [[nodiscard]] config::Config config(const std::string& modes, const std::string& data = "",
@@ -54,7 +55,7 @@ struct Carried {
 
 // Oracle: each mode in a run of its own.
 TEST_CASE("modes that share work have the bits of modes that do not", "[experiment]") {
-  const Place place;
+  const CachePlace place;
   const std::vector<std::string> modes{
       "{name: b1, policy: blend, prior_images: 8}",
       "{name: s, policy: source}",
@@ -108,7 +109,7 @@ TEST_CASE("modes that share work have the bits of modes that do not", "[experime
 
 // Counted by hand: 24 images; a layerwise sweep of 19 levels carries each 20 times (the last gives the outputs).
 TEST_CASE("what is equal between modes and runs is carried through the network once", "[experiment]") {
-  const Place place;
+  const CachePlace place;
   const auto cache = std::make_shared<SessionCache>();
   RunOptions options;
   options.cache = cache;
@@ -170,7 +171,7 @@ RunOutcome run_with(const config::Config& config, const ResumeStore* kept, const
 
 // Law: however often a run is stopped, the call that ends it finds out what an undisturbed one does.
 TEST_CASE("a run goes on from what stopped calls kept", "[experiment]") {
-  const Place place;
+  const CachePlace place;
   const auto [data, more] =
       GENERATE(std::pair<std::string, std::string>{"", ""}, std::pair{"", "protocol: {kind: held_out, adapt: 0.5}"},
                std::pair{", domain: {key: site, min_images: 8, prior_images: 4}", ""},
@@ -240,7 +241,7 @@ TEST_CASE("a run goes on from what stopped calls kept", "[experiment]") {
 
 // Oracle: the runs alone; images loaded are counted.
 TEST_CASE("labelled source images are carried through the network once for all runs of a sweep", "[experiment]") {
-  const Place place;
+  const CachePlace place;
   test::write_random_arrays(place.dir.path() / "s.npy", 10, 32);
   std::string text = "id,label\n";
   for (int i = 0; i < 10; ++i) text += fmt::format("s[{}],{}\n", i, i);

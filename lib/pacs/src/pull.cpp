@@ -8,6 +8,7 @@
 #include "object_store.hpp"
 #include "pull_state.hpp"
 #include "retrieve.hpp"
+#include "shiftnorm/core/stopwatch.hpp"
 #include "sop_classes.hpp"
 
 namespace shiftnorm::pacs {
@@ -227,6 +228,11 @@ std::string describe_status(std::uint16_t status) {
   return fmt::format("{:04X}", status);
 }
 
-PullResult pull(const PullOptions& options, const Progress& progress) { return Pull(options, progress).run(); }
+PullResult pull(const PullOptions& options, const Progress& progress) {
+  const Stopwatch working;
+  PullResult result = Pull(options, progress).run();
+  result.seconds = working.seconds();
+  return result;
+}
 
 }  // namespace shiftnorm::pacs

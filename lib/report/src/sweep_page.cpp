@@ -58,13 +58,6 @@ std::string axes(const SweepView& view) {
 
 }  // namespace
 
-void fill_cell(SweepCell& cell, const results::RunResults& results) {
-  cell.record = results::record_of(results);
-  cell.recommendation = results.recommendation;
-  cell.seconds = results.load_seconds;
-  for (const results::ModeReport& mode : results.modes) cell.seconds += mode.adapt_seconds + mode.evaluate_seconds;
-}
-
 std::string sweep_provenance(const SweepView& view) {
   std::string rows = "<tbody>\n" + fact("Program", "shiftnorm " + view.sweep.program_version);
   rows += fact("Instruction set", each_once(view, [](const auto& r) { return r.instruction_set; }));

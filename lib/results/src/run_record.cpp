@@ -76,4 +76,9 @@ RunRecord record_of(const RunResults& run) {
   return record;
 }
 
+std::string short_id(const std::string& id) {
+  constexpr std::size_t kDigits = 12;
+  return id.substr(0, kDigits);
+}
+
 }  // namespace shiftnorm::results

@@ -127,6 +127,8 @@ void plan_modes(const config::Config& config, const adapt::Engine& engine, const
 
 }  // namespace
 
+bool RunPlan::keeps_config() const { return target.tells_patients || (source && source->tells_patients); }
+
 double RunPlan::network_seconds() const {
   double seconds = 0;
   for (const ModePlan& mode : modes) seconds += mode.adapt_seconds + mode.evaluate_seconds;

@@ -1,5 +1,8 @@
 #include "shiftnorm/toolkit/run.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cstdint>
 #include <set>
 #include <utility>
@@ -8,6 +11,7 @@
 #include "labelled_source.hpp"
 #include "run_session.hpp"
 #include "runner.hpp"
+#include "shiftnorm/core/text.hpp"
 #include "shiftnorm/core/version.hpp"
 #include "shiftnorm/exec/instruction_set.hpp"
 #include "shiftnorm/toolkit/recommend.hpp"
@@ -80,6 +84,16 @@ std::vector<results::BadFile> bad_files(const Session& session, std::span<const 
   for (const imaging::Bad& one : session.store->bad()) out.push_back({one.id, one.reason, one.kind, one.offset});
   for (const adapt::LeftOut& one : left_out) out.push_back({session.store->sample(one.image).id, one.reason});
   return out;
+}
+
+std::vector<std::string> notes_on_bad(std::span<const results::BadFile> bad) {
+  constexpr std::size_t kMostNamed = 5;
+  std::vector<std::string> notes;
+  for (const results::BadFile& one : bad.first(std::min(bad.size(), kMostNamed)))
+    notes.push_back(fmt::format("{}: {}; left out", printable(one.id), printable(one.reason)));
+  if (bad.size() > kMostNamed)
+    notes.push_back(fmt::format("{} more files were bad and left out", bad.size() - kMostNamed));
+  return notes;
 }
 
 results::RunResults describe(const Session& session) {

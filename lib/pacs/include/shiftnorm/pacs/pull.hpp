@@ -43,6 +43,7 @@ struct PullResult {
   PullCounts studies, series, objects;
   bool objects_known = true;  ///< false: the archive did not say how many objects some series have
   std::uint64_t bytes = 0;    ///< received
+  double seconds = 0;         ///< that it took
   std::map<std::string, std::int64_t> transfer_syntaxes;  ///< objects received, by UID
   std::uint16_t last_failure = 0;                         ///< DIMSE status of the last series that failed
   std::vector<std::string> notes;                         ///< what the user should know

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "shiftnorm/results/results.hpp"
+#include "shiftnorm/results/sweep_results.hpp"
 
 /// What people read in a terminal.
 namespace shiftnorm::report {
@@ -12,6 +13,8 @@ namespace shiftnorm::report {
 [[nodiscard]] std::string recommendation_line(const results::RunResults& results);
 /// One row per mode: scores with their intervals; below, the reasons for what is missing.
 [[nodiscard]] std::string table_of(const results::RunResults& results);
+/// One row per run of a sweep, one column per mode: the first metric. Empty where no run is finished.
+[[nodiscard]] std::string table_of(const results::SweepResults& sweep);
 /// One row per mode and domain; empty without domains.
 [[nodiscard]] std::string domain_table_of(const results::RunResults& results);
 

@@ -6,6 +6,7 @@
 
 #include "shiftnorm/container/json.hpp"
 #include "shiftnorm/results/results.hpp"
+#include "shiftnorm/stats/statistics_file.hpp"
 
 /// The documents of single jobs.
 namespace shiftnorm::results {
@@ -28,6 +29,9 @@ struct JobDocument {
 [[nodiscard]] container::Json domains_json(const RunResults& results);
 /// For each finding how many images state it and its metrics; null where images have one label.
 [[nodiscard]] container::Json findings_json(const ModeReport& report);
+/// A statistics file (.bnstats): how it was measured, and of each layer its values with `error`, what the estimate may
+/// be off by in standard deviations.
+[[nodiscard]] container::Json statistics_json(const stats::StatisticsFile& file);
 /// Distances of layers.
 [[nodiscard]] container::Json distances_json(const std::vector<stats::LayerDistance>& layers);
 

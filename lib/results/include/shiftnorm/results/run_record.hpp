@@ -35,4 +35,7 @@ struct RunRecord {
 
 [[nodiscard]] RunRecord record_of(const RunResults& results);
 
+/// The first twelve of the 64 digits of a run's id: enough to tell ten thousand runs apart.
+[[nodiscard]] std::string short_id(const std::string& id);
+
 }  // namespace shiftnorm::results

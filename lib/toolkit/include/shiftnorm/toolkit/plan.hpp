@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <utility>
@@ -8,8 +9,10 @@
 
 #include "shiftnorm/adapt/engine.hpp"
 #include "shiftnorm/config/config.hpp"
+#include "shiftnorm/container/json.hpp"
 #include "shiftnorm/core/progress.hpp"
 #include "shiftnorm/results/results.hpp"
+#include "shiftnorm/toolkit/events.hpp"
 #include "shiftnorm/toolkit/run.hpp"
 
 namespace shiftnorm::toolkit {
@@ -44,6 +47,8 @@ struct RunPlan {
   double load_seconds = 0;
   std::vector<std::string> notes;
 
+  /// What may name a patient stays with the project's key: the whole configuration is kept there.
+  [[nodiscard]] bool keeps_config() const;
   [[nodiscard]] double network_seconds() const;
   [[nodiscard]] adapt::Cost largest() const;  ///< each of its fields over all modes
 };
@@ -51,6 +56,30 @@ struct RunPlan {
 /// Lists the data, restores the network and carries a few images through it. Scores and the report take time of their
 /// own. Errors  as run_experiment(), for what those few images show.
 [[nodiscard]] RunPlan plan_run(const config::Config& config, const RunOptions& options, const Progress& progress);
+
+/// The checkpoint and the target's data, as far as they are not there yet.
+[[nodiscard]] std::vector<std::filesystem::path> missing_inputs(const config::Config& config);
+/// plan_run(), its assumptions and notes told to `events`; nothing where inputs are missing.
+[[nodiscard]] std::optional<RunPlan> plan_if_there(const config::Config& config, const RunOptions& options,
+                                                   const Events& events);
+/// What `run --dry-run --json` says of it: model, data, protocol, modes with images, memory (bytes) and seconds, and
+/// the files that the run writes into `folder`.
+[[nodiscard]] container::Json plan_json(const config::Config& config, const RunPlan& plan,
+                                        const std::filesystem::path& folder);
+
+/// Keys for data that name patients, where the project has none yet: opening the data would make it, and what a plan
+/// tells does not depend on it. Gone at the end.
+class StandInKeys {
+ public:
+  StandInKeys() = default;
+  ~StandInKeys();
+  StandInKeys(const StandInKeys&) = delete;
+  StandInKeys& operator=(const StandInKeys&) = delete;
+  void stand_in(config::Config& config);  ///< errors  MachineError where no temporary folder can be made
+
+ private:
+  std::filesystem::path folder_;  ///< made when it is needed
+};
 
 /// The note before a measurement whose carried activations go to a scratch file; nothing if they do not. The time is
 /// that of a few of the images, without waiting for the disk.

@@ -65,6 +65,9 @@ struct RunOutcome {
 /// Files that could not be read, and images that the network could not carry.
 [[nodiscard]] std::vector<results::BadFile> bad_files(const Session& session, std::span<const adapt::LeftOut> left_out);
 
+/// A line for each of the first few of them, and how many more there are.
+[[nodiscard]] std::vector<std::string> notes_on_bad(std::span<const results::BadFile> bad);
+
 /// The class names in the order of the outputs; `0`, `1`, ... where the data name none.
 [[nodiscard]] std::vector<std::string> output_names(const Session& session);
 

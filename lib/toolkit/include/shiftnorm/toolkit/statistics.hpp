@@ -2,9 +2,12 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "shiftnorm/adapt/mode.hpp"
+#include "shiftnorm/stats/distance.hpp"
 #include "shiftnorm/stats/statistics_file.hpp"
 #include "shiftnorm/toolkit/export.hpp"
 #include "shiftnorm/toolkit/restore.hpp"
@@ -37,5 +40,21 @@ namespace shiftnorm::toolkit {
 
 /// For export_checkpoint(): what a file says about its data.
 [[nodiscard]] DataFacts data_facts(const stats::StatisticsFile& file);
+
+/// One statistics file out of those of several sites, which measured different images in the same way.
+struct MergedStatistics {
+  stats::StatisticsFile file;
+  std::vector<std::string> notes;  ///< what the user should know, one line each
+};
+/// Errors  as read_statistics_file() and stats::merged().
+[[nodiscard]] MergedStatistics merge_statistics(std::span<const std::filesystem::path> parts);
+
+/// How far two statistics files lie from each other, per layer.
+struct ComparedStatistics {
+  std::vector<stats::LayerDistance> layers;
+  std::vector<std::string> notes;
+};
+/// Errors  as read_statistics_file() and stats::distances(), with the second file's name.
+[[nodiscard]] ComparedStatistics compare_statistics(const std::filesystem::path& from, const std::filesystem::path& to);
 
 }  // namespace shiftnorm::toolkit

@@ -4,12 +4,12 @@
 #include <cmath>
 #include <mutex>
 
-#include "inspect_summary.hpp"
+#include "examine.hpp"
 #include "shiftnorm/core/hash.hpp"
 #include "shiftnorm/core/parallel.hpp"
 #include "shiftnorm/imaging/sample_store.hpp"
 
-namespace shiftnorm::app {
+namespace shiftnorm::toolkit {
 namespace {
 
 using imaging::Pipeline, imaging::Image;
@@ -29,7 +29,7 @@ struct Sums {
 };
 
 /// One channel's values, given as [images]: sums are added in the order of the images, whoever made them.
-report::Distribution distribution(std::string name, imaging::Histogram histogram, const std::vector<Sums>& sums) {
+imaging::Distribution distribution(std::string name, imaging::Histogram histogram, const std::vector<Sums>& sums) {
   double sum = 0, squares = 0;
   for (const Sums& one : sums) {
     sum += one.sum;
@@ -63,7 +63,7 @@ std::vector<std::uint8_t> bytes_of(const Image& image) {
 
 }  // namespace
 
-void add_preprocessed(report::DataReport& report, const std::shared_ptr<const imaging::Dataset>& dataset,
+void add_preprocessed(imaging::DataReport& report, const std::shared_ptr<const imaging::Dataset>& dataset,
                       const Pipeline& pipeline, int threads, const Progress& progress) {
   const auto rank = dataset->images() ? 3 : dataset->array(0).shape.rank();
   std::vector<std::int64_t> input(rank, 0);
@@ -97,7 +97,7 @@ void add_preprocessed(report::DataReport& report, const std::shared_ptr<const im
     if (std::ranges::find(report.bad, bad.id, &imaging::Bad::id) == report.bad.end()) report.bad.push_back(bad);
 }
 
-void add_thumbnails(report::DataReport& report, const imaging::Dataset& dataset, const Findings& findings,
+void add_thumbnails(imaging::DataReport& report, const imaging::Dataset& dataset, const Findings& findings,
                     const Pipeline& pipeline, std::int64_t most) {
   if (!dataset.images()) return;
   const Pipeline small{"thumbnails",
@@ -115,4 +115,4 @@ void add_thumbnails(report::DataReport& report, const imaging::Dataset& dataset,
   }
 }
 
-}  // namespace shiftnorm::app
+}  // namespace shiftnorm::toolkit

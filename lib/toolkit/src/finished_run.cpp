@@ -1,5 +1,3 @@
-#include "run_place.hpp"
-
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
@@ -9,8 +7,10 @@
 #include "shiftnorm/core/file.hpp"
 #include "shiftnorm/results/results_json.hpp"
 #include "shiftnorm/results/results_store.hpp"
+#include "shiftnorm/results/run_record.hpp"
+#include "shiftnorm/toolkit/run_folder.hpp"
 
-namespace shiftnorm::app {
+namespace shiftnorm::toolkit {
 namespace {
 
 namespace fs = std::filesystem;
@@ -19,17 +19,8 @@ constexpr std::uint64_t kMostResults = std::uint64_t{256} << 20;
 
 }  // namespace
 
-RunPlace place_of(const Options& options, const std::string& name) {
-  RunPlace place;
-  place.folder = options.text("out", (fs::path("runs") / name).string());
-  // Outside of runs/ nothing is written that was not named.
-  place.store = options.text("store", options.has("out") ? "" : "runs/runs.sqlite");
-  place.resume = options.has("resume");
-  return place;
-}
-
-std::optional<FinishedRun> finished_run(const fs::path& folder, const std::string& id) {
-  const fs::path file = folder / "results.json";
+std::optional<FinishedRun> RunFolder::finished(const std::string& id) const {
+  const fs::path file = path_ / "results.json";
   if (!fs::is_regular_file(file)) return std::nullopt;
   try {
     FinishedRun found;
@@ -57,4 +48,4 @@ void record_run(const RunPlace& place, const results::RunResults& results, const
   results::ResultsStore(place.store, results::ResultsStore::Access::write).put(record);
 }
 
-}  // namespace shiftnorm::app
+}  // namespace shiftnorm::toolkit

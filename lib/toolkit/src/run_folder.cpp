@@ -1,24 +1,25 @@
-#include "run_folder.hpp"
+#include "shiftnorm/toolkit/run_folder.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
+#include "run_pages.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/file.hpp"
-#include "shiftnorm/report/report.hpp"
 #include "shiftnorm/results/results_json.hpp"
 #include "shiftnorm/results/tables.hpp"
 #include "shiftnorm/toolkit/output_files.hpp"
 
-namespace shiftnorm::app {
+namespace shiftnorm::toolkit {
 namespace {
 
 namespace fs = std::filesystem;
 
-void write_statistics(const fs::path& folder, const toolkit::RunOutcome& outcome) {
+void write_statistics(const fs::path& folder, const RunOutcome& outcome) {
   if (outcome.statistics.empty()) return;
   fs::create_directories(folder);
   for (const auto& [name, bytes] : outcome.statistics) write_file(folder / (name + ".bnstats"), bytes);
@@ -49,10 +50,10 @@ class MadeFolders {
   bool kept_ = false;
 };
 
-void write_all(const fs::path& folder, const toolkit::RunOutcome& outcome, const std::string& log) {
+void write_all(const fs::path& folder, const RunOutcome& outcome, std::span<const Page> pages, const std::string& log) {
   const results::RunResults& results = outcome.results;
-  toolkit::OutputFiles adapted;
-  for (const toolkit::NamedExport& exported : outcome.exported) {
+  OutputFiles adapted;
+  for (const NamedExport& exported : outcome.exported) {
     fs::create_directories((folder / exported.path).parent_path());
     adapted.set_exported(folder / exported.path, exported.file);
   }
@@ -61,10 +62,7 @@ void write_all(const fs::path& folder, const toolkit::RunOutcome& outcome, const
   if (!outcome.domains_json.empty()) write_file(folder / "domains.json", outcome.domains_json);
   write_file(folder / "config.yaml", outcome.config_yaml);
   write_file(folder / "predictions.csv", results::predictions_csv(results));
-  write_file(folder / "report.html", report::report_html(results));
-  fs::create_directories(folder / "figures");
-  for (const report::Picture& picture : report::report_pictures(results))
-    write_file(folder / "figures" / picture.name, picture.svg);
+  write_pages(folder, pages);
   write_file(folder / "quarantine.csv", results::quarantine_csv(results.bad));
   write_file(folder / "run.log", log);
   write_file(folder / "results.json", results::results_json(results));
@@ -72,21 +70,39 @@ void write_all(const fs::path& folder, const toolkit::RunOutcome& outcome, const
 
 }  // namespace
 
-void write_run_folder(const fs::path& folder, const toolkit::RunOutcome& outcome, const std::string& log) {
+void write_pages(const fs::path& folder, std::span<const Page> pages) {
+  for (const Page& page : pages) {
+    fs::create_directories((folder / page.path).parent_path());
+    if (page.path.has_filename()) write_file(folder / page.path, page.text);
+  }
+}
+
+std::vector<std::string> files_of_run(const config::Config& config) {
+  std::vector<std::string> files{"config.yaml", "results.json",   "predictions.csv", "report.html",
+                                 "figures/",    "quarantine.csv", "run.log"};
+  const bool measured =
+      std::ranges::any_of(config.modes, [](const adapt::Mode& mode) { return adapt::measures(mode.policy); });
+  if (measured) files.emplace_back("stats/");
+  if (config.target.domain) files.emplace_back("domains.json");
+  if (config.exported) files.push_back(config.exported->path.string());
+  return files;
+}
+
+void RunFolder::write(const RunOutcome& outcome, std::span<const Page> pages, const std::string& log) const {
   if (outcome.kept_config) {
     const auto& [file, yaml] = *outcome.kept_config;
     fs::create_directories(file.parent_path());
     write_private_file(file, as_bytes(yaml));
   }
-  if (fs::exists(folder)) {
-    write_all(folder, outcome, log);
+  if (fs::exists(path_)) {
+    write_all(path_, outcome, pages, log);
     return;
   }
-  const fs::path clean = fs::absolute(folder).lexically_normal();
+  const fs::path clean = fs::absolute(path_).lexically_normal();
   const fs::path target = clean.has_filename() ? clean : clean.parent_path();
   const fs::path staged = target.parent_path() / fmt::format(".{}.{}.partial", target.filename().string(), ::getpid());
   MadeFolders made(staged);
-  write_all(staged, outcome, log);
+  write_all(staged, outcome, pages, log);
   std::error_code error;
   fs::rename(staged, target, error);
   if (error)
@@ -94,4 +110,4 @@ void write_run_folder(const fs::path& folder, const toolkit::RunOutcome& outcome
   made.keep();
 }
 
-}  // namespace shiftnorm::app
+}  // namespace shiftnorm::toolkit

@@ -1,18 +1,16 @@
-#include "inspect_summary.hpp"
-
 #include <algorithm>
 #include <set>
 
+#include "examine.hpp"
 #include "shiftnorm/config/config.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/imaging/attributes.hpp"
 #include "shiftnorm/toolkit/domains.hpp"
 
-namespace shiftnorm::app {
+namespace shiftnorm::toolkit {
 namespace {
 
-using imaging::Sample;
-using report::DataReport, report::Tally;
+using imaging::DataReport, imaging::Sample, imaging::Tally;
 
 /// How a value of an attribute is shown.
 enum class Shown { code, plain, masked };
@@ -30,14 +28,14 @@ constexpr CountedAttribute kCounted[] = {
     {"BurnedInAnnotation", "burned_in_annotation", "Burned-in annotation", Shown::code},
 };
 
-std::string value_of(const Sample& sample, const std::string& name) {
+std::string attribute_of(const Sample& sample, const std::string& name) {
   const auto found = sample.attributes.find(name);
   return printable(
       imaging::comparable_value(name, found == sample.attributes.end() ? std::string_view() : found->second));
 }
 
 std::string scanner_of(const Sample& sample) {
-  const std::string maker = value_of(sample, "Manufacturer"), model = value_of(sample, "ManufacturerModelName");
+  const std::string maker = attribute_of(sample, "Manufacturer"), model = attribute_of(sample, "ManufacturerModelName");
   return model == "unknown" ? maker : maker + ", " + model;
 }
 
@@ -102,20 +100,20 @@ std::vector<Tally> tallies_of(const imaging::Dataset& dataset, const Good& good,
       Tally& tally = out.emplace_back(Tally{std::string(counted.key), std::string(counted.title), {}});
       const std::string attribute(counted.attribute);
       for (const Sample* sample : good.files)
-        ++tally.counts[counted.how == Shown::code ? code_of(*sample, attribute) : value_of(*sample, attribute)];
+        ++tally.counts[counted.how == Shown::code ? code_of(*sample, attribute) : attribute_of(*sample, attribute)];
       if (counted.how == Shown::masked && !shown) mask(tally);
     }
   }
   for (const std::string& domain : domains) {
     Tally& tally = out.emplace_back(Tally{"domain " + domain, domain, {}});
-    for (const Sample* sample : good.files) ++tally.counts[value_of(*sample, domain)];
+    for (const Sample* sample : good.files) ++tally.counts[attribute_of(*sample, domain)];
     if (imaging::names_site(domain) && !shown) mask(tally);
   }
   return out;
 }
 
-std::vector<report::Distribution> distributions_of(const Findings& findings) {
-  std::vector<report::Distribution> out;
+std::vector<imaging::Distribution> distributions_of(const Findings& findings) {
+  std::vector<imaging::Distribution> out;
   for (const auto& [group, histogram] : findings.intensities) {
     double sum = 0;
     std::int64_t values = 0;
@@ -176,4 +174,4 @@ DataReport summarise(const imaging::Dataset& dataset, const Findings& findings, 
   return out;
 }
 
-}  // namespace shiftnorm::app
+}  // namespace shiftnorm::toolkit

@@ -1,6 +1,4 @@
-#include "inspect_findings.hpp"
-
-#include <fmt/format.h>
+#include "examine.hpp"
 
 #include <algorithm>
 #include <array>
@@ -9,13 +7,11 @@
 
 #include "shiftnorm/core/hash.hpp"
 #include "shiftnorm/core/parallel.hpp"
-#include "shiftnorm/core/text.hpp"
 
-namespace shiftnorm::app {
+namespace shiftnorm::toolkit {
 namespace {
 
 namespace fs = std::filesystem;
-using container::Json;
 using imaging::Histogram;
 
 struct Magic {
@@ -181,38 +177,4 @@ std::string code_of(const imaging::Sample& sample, const std::string& attribute)
   return code ? value : "no code";
 }
 
-std::string size_text(const std::vector<std::int64_t>& shape) {
-  std::string text;
-  for (const std::int64_t extent : shape) text += fmt::format("{}{}", text.empty() ? "" : " x ", extent);
-  return text;
-}
-
-Json finding_json(const Finding& f) {
-  if (!f.bad.empty())
-    return Json::object({{"id", printable(f.id, f.id.size() + 1)}, {"bad", printable(f.bad, f.bad.size() + 1)}});
-  Json shape = Json::array();
-  for (const std::int64_t extent : f.shape) shape.push(extent);
-  return Json::object({{"id", printable(f.id, f.id.size() + 1)},
-                       {"format", f.format},
-                       {"transfer_syntax", f.transfer_syntax.empty() ? Json() : Json(f.transfer_syntax)},
-                       {"sha256_stored", f.sha256},
-                       {"dtype", f.dtype},
-                       {"shape", std::move(shape)},
-                       {"min", f.min},
-                       {"max", f.max},
-                       {"mean", f.mean},
-                       {"voi", f.voi.empty() ? Json() : Json(f.voi)},
-                       {"voi_mean", f.voi_mean ? Json(*f.voi_mean) : Json()},
-                       {"remarks", container::texts_json(f.remarks)}});
-}
-
-std::string finding_text(const Finding& f) {
-  if (!f.bad.empty()) return fmt::format("bad: {}: {}\n", printable(f.id), printable(f.bad));
-  std::string text = fmt::format("{}: {} {} {} min {:g} max {:g} mean {:.6g}{} sha256 {}\n", printable(f.id), f.format,
-                                 size_text(f.shape), f.dtype, f.min, f.max, f.mean,
-                                 f.voi_mean ? fmt::format(" {} {:.6f}", f.voi, *f.voi_mean) : "", f.sha256);
-  for (const std::string& remark : f.remarks) text += fmt::format("  {}\n", remark);
-  return text;
-}
-
-}  // namespace shiftnorm::app
+}  // namespace shiftnorm::toolkit

@@ -1,12 +1,11 @@
-#include "unfinished_work.hpp"
+#include "shiftnorm/toolkit/unfinished_work.hpp"
 
 #include <fmt/format.h>
 
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/file.hpp"
-#include "shiftnorm/report/report.hpp"
 
-namespace shiftnorm::app {
+namespace shiftnorm::toolkit {
 namespace {
 
 namespace fs = std::filesystem;
@@ -55,22 +54,22 @@ void UnfinishedWork::discard() {
   parents_.clear();
 }
 
-toolkit::RunOutcome run_keeping(const config::Config& config, toolkit::RunOptions job, UnfinishedWork& work,
-                                const Progress& progress, Console& console) {
-  job.kept = &work.kept();
-  job.tell = [&console](const std::string& line) { console.info(line); };
+RunOutcome run_keeping(const config::Config& config, RunOptions options, UnfinishedWork& work, const Judging& verdict,
+                       const Events& events) {
+  options.kept = &work.kept();
+  options.tell = events.info;
   try {
-    toolkit::RunOutcome outcome = toolkit::run_experiment(config, job, progress);
-    outcome.results.verdict = report::verdict(outcome.results);
+    RunOutcome outcome = run_experiment(config, options, events.progress);
+    if (verdict) outcome.results.verdict = verdict(outcome.results);
     if (work.found() > 0)
-      console.info(fmt::format("{}: {} measurements and evaluations were done already", config.name, work.found()));
+      events.tell(fmt::format("{}: {} measurements and evaluations were done already", config.name, work.found()));
     return outcome;
   } catch (const Interrupted&) {
     throw;
   } catch (const MachineError&) {
     if (work.any())
-      console.warn(fmt::format("{}: keeps what was computed; the same command with --resume continues from there",
-                               work.folder().filename().string()));
+      events.warn(fmt::format("{}: keeps what was computed; the same command with --resume continues from there",
+                              work.folder().filename().string()));
     throw;
   } catch (const Error&) {
     work.discard();
@@ -88,4 +87,4 @@ void discard_unfinished_in(const fs::path& parent) {
   for (const fs::path& folder : found) fs::remove_all(folder, ignored);
 }
 
-}  // namespace shiftnorm::app
+}  // namespace shiftnorm::toolkit

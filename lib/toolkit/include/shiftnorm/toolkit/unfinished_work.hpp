@@ -1,14 +1,14 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <vector>
 
-#include "console.hpp"
-#include "shiftnorm/core/progress.hpp"
+#include "shiftnorm/toolkit/events.hpp"
 #include "shiftnorm/toolkit/resume_store.hpp"
 #include "shiftnorm/toolkit/run.hpp"
 
-namespace shiftnorm::app {
+namespace shiftnorm::toolkit {
 
 /// What a run has computed so far, in a hidden folder `.NAME.unfinished` beside its run folder: the run folder itself
 /// appears whole. Not copied: the callbacks refer to it.
@@ -19,7 +19,7 @@ class UnfinishedWork {
   UnfinishedWork(const UnfinishedWork&) = delete;
   UnfinishedWork& operator=(const UnfinishedWork&) = delete;
 
-  [[nodiscard]] const toolkit::ResumeStore& kept() const { return kept_; }
+  [[nodiscard]] const ResumeStore& kept() const { return kept_; }
   [[nodiscard]] bool any() const;                             ///< something is there to go on from
   [[nodiscard]] std::size_t found() const { return found_; }  ///< pieces that did not have to be computed
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
@@ -32,15 +32,19 @@ class UnfinishedWork {
   std::filesystem::path folder_;
   std::vector<std::filesystem::path> parents_;  ///< made here, innermost first
   std::size_t found_ = 0;
-  toolkit::ResumeStore kept_;
+  ResumeStore kept_;
 };
 
-/// The run, with what is kept of it. Interrupted or stopped by the machine, it leaves that for --resume; for any other
-/// error nothing, since what mends it makes another run.
-[[nodiscard]] toolkit::RunOutcome run_keeping(const config::Config& config, toolkit::RunOptions job,
-                                              UnfinishedWork& work, const Progress& progress, Console& console);
+/// What target labels show, in words; an empty one: it is left out of the results.
+using Judging = std::function<results::Verdict(const results::RunResults&)>;
+
+/// run_experiment() with what is kept of it; `tell` and `kept` of the options are set here. Interrupted or stopped by
+/// the machine, it leaves that for a later call that resumes; for any other error nothing, since what mends it makes
+/// another run.
+[[nodiscard]] RunOutcome run_keeping(const config::Config& config, RunOptions options, UnfinishedWork& work,
+                                     const Judging& verdict, const Events& events);
 
 /// Takes away what is left of runs whose folders would be in `parent`, also under other configurations.
 void discard_unfinished_in(const std::filesystem::path& parent);
 
-}  // namespace shiftnorm::app
+}  // namespace shiftnorm::toolkit
