@@ -19,8 +19,8 @@ constexpr OptionSpec kPull[] = {
     {"peer", "AET@HOST:PORT", "the archive"},
     {"aet", "AET", "our AE title, by which the archive knows us (default: SHIFTNORM)"},
     {"query", "KEY=VALUE",
-     "a condition on studies or series, such as Modality=DX or StudyDate=20200101-20201231; may be repeated, all must "
-     "hold",
+     "a condition on studies or series, such as Modality=DX or StudyDate=20200101-20201231; "
+     "may be repeated, all must hold",
      true},
     {"out", "DIR", "where the objects go; complete ones are not downloaded again"},
     {"method", "get|move", "C-GET, or C-MOVE to a port of this machine (default: get; move if --move-port is given)"},
