@@ -206,7 +206,9 @@ std::vector<Case> cases() {
   auroc("5 % positives", 1000, 0.05, 1.5, 1.9);
   auroc("2 % positives, nearly perfect", 200, 0.02, 3.2, 2.8);
   for (const char* name : {"macro_f1", "balanced_accuracy"})
-    for (const auto& [classes, n, a, b] : {std::tuple(5U, 200U, 0.8, 0.85), std::tuple(8U, 500U, 0.75, 0.8)}) {
+    for (const auto& row : {std::tuple(5U, 200U, 0.8, 0.85), std::tuple(8U, 500U, 0.75, 0.8)}) {
+      const unsigned classes = std::get<0>(row), n = std::get<1>(row);
+      const double a = std::get<2>(row), b = std::get<3>(row);
       const auto draw = [=, name = std::string(name)](Random& r, std::size_t images) {
         return classified(r, images, name, classes, a, b);
       };
@@ -216,7 +218,7 @@ std::vector<Case> cases() {
       else
         out.push_back({name, data, n, draw, a - 0.075, b - 0.075});
     }
-  const auto precision = [&](std::string data, std::size_t n, std::vector<double> shares) {
+  const auto precision = [&](std::string data, std::size_t n, const std::vector<double>& shares) {
     out.push_back(with_population("average_precision", std::move(data), n, [=](Random& r, std::size_t images) {
       return findings(r, images, "average_precision", shares, 1.5, 1.8);
     }));

@@ -112,8 +112,8 @@ ExitCode evaluate(const Options& options, Console& console) {
 
 Command evaluate_command() {
   return {{"evaluate",
-           "shiftnorm evaluate CHECKPOINT --data WHERE [--arch NAME | --graph FILE] [--preprocess NAME|FILE] [--mode "
-           "M] [options]",
+           "shiftnorm evaluate CHECKPOINT --data WHERE [--arch NAME | --graph FILE] [--preprocess NAME|FILE] "
+           "[--mode M] [options]",
            "Scores one mode; without labels: predictions and how certain they are.",
            "CHECKPOINT",
            true,

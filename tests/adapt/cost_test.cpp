@@ -28,18 +28,18 @@ TEST_CASE("what measuring takes is known beforehand", "[adapt]") {
   constexpr std::uint64_t kValue = std::uint64_t{16} * 36 * sizeof(float);
   const Engine engine(chain(), {.threads = 2});
   const Cost whole = engine.cost({}, 100, true);
-  CHECK(whole.moved_bytes == 100 * 4 * kValue);
+  CHECK(whole.moved_bytes == 100 * (4 * kValue));
   CHECK(whole.carried_bytes == 100 * kValue);
   CHECK_FALSE(whole.spills);
   // Without outputs c2's is measured and forgotten.
-  CHECK(engine.cost({}, 100, false).moved_bytes == 100 * 2 * kValue);
+  CHECK(engine.cost({}, 100, false).moved_bytes == 100 * (2 * kValue));
   // Batches of 10 on two threads: two at a time.
   const Cost batches = engine.cost({.semantics = Semantics::batch, .batch = 10}, 100, false);
   CHECK(batches.carried_bytes == 20 * kValue);
-  CHECK(batches.moved_bytes == 100 * 2 * kValue);
+  CHECK(batches.moved_bytes == 100 * (2 * kValue));
   CHECK(engine.cost({.semantics = Semantics::source}, 100, false).moved_bytes == 0);
   CHECK(engine.cost({.policy = Policy::source}, 100, true).carried_bytes == 0);
-  CHECK(engine.cost({.policy = Policy::batch, .batch = 10}, 100, true).moved_bytes == 100 * 4 * kValue);
+  CHECK(engine.cost({.policy = Policy::batch, .batch = 10}, 100, true).moved_bytes == 100 * (4 * kValue));
 
   // One byte too few for 100 images: c2's cannot be computed again, for it depends on what was measured.
   const Engine small(chain(), {.threads = 2, .memory = 100 * kValue - 1});

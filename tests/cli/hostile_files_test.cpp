@@ -67,7 +67,7 @@ TEST_CASE("hostile files are refused in one line, under 200 MB and at once", "[c
     test::check_refused(place, {"inspect", file.name}, 3, file.line);
     const test::Call call = test::shiftnorm(place.path(), {"inspect", file.name});
 #ifndef __SANITIZE_ADDRESS__
-    CHECK(call.peak_kilobytes < 200 * 1024);
+    CHECK(call.peak_kilobytes < 200L * 1024);
 #endif
     // A second of its own work: other programs on a busy machine do not count.
     CHECK(call.processor_seconds < 1.0);

@@ -49,9 +49,8 @@ TEST_CASE("what the YAML says wrongly is named with its place and the nearest ke
       {with("evaluat: {}"), "x.yaml:5:1: evaluat is not a key; nearest is 'evaluate'"},
       {with("evaluate: {metric: [accuracy]}"), "x.yaml:5:12: evaluate.metric is not a key; nearest is 'metrics'"},
       {with("zzz: 1"),
-       "x.yaml:5:1: zzz is not a key; expected one of name, seed, model, preprocess, data, protocol, modes, sweep, "
-       "evaluate, "
-       "export"},
+       "x.yaml:5:1: zzz is not a key; "
+       "expected one of name, seed, model, preprocess, data, protocol, modes, sweep, evaluate, export"},
       {with("seed: -1"), "x.yaml:5:7: seed = -1; expected an integer of at least 0"},
       {with("seed: 1.5"), "x.yaml:5:7: seed = 1.5; expected an integer of at least 0"},
       {with("seed: \"7\""), "x.yaml:5:7: seed = the text \"7\"; expected an integer of at least 0"},
@@ -89,9 +88,8 @@ TEST_CASE("what the YAML says wrongly is named with its place and the nearest ke
       {"model: {checkpoint: a}\ndata: {target: {path: a, where: scanner}}\nmodes: [source]\n",
        "x.yaml:2:33: data.target.where = scanner; expected a map of columns to lists of values"},
       {"model: {checkpoint: a}\ndata: {target: {path: a, layout: NXY}}\nmodes: [source]\n",
-       "x.yaml:2:34: data.target.layout: NXY; expected N and then each axis once, of C (channels), T, L, D, H, W: "
-       "NCHW, "
-       "NHWC, NTC, NDHWC, NC"},
+       "x.yaml:2:34: data.target.layout: NXY; "
+       "expected N and then each axis once, of C (channels), T, L, D, H, W: NCHW, NHWC, NTC, NDHWC, NC"},
       {"model: {checkpoint: a}\ndata: {target: {path: a}, classes: [x, y, x]}\nmodes: [source]\n",
        "x.yaml:2:36: data.classes: 'x' is named twice; expected each class once"},
   }));

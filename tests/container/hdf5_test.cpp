@@ -24,7 +24,7 @@ std::map<std::string, std::optional<std::uint64_t>> links_of(const Hdf5& file, s
   return out;
 }
 
-std::uint64_t at(const Hdf5& file, std::vector<std::string> path) {
+std::uint64_t at(const Hdf5& file, const std::vector<std::string>& path) {
   std::uint64_t object = file.root();
   for (const std::string& name : path) object = *links_of(file, object).at(name);
   return object;

@@ -1,7 +1,8 @@
 #include "shiftnorm/container/json.hpp"
 
+#include <bit>
 #include <catch2/catch.hpp>
-#include <cstring>
+#include <cstdint>
 #include <limits>
 
 #include "container/bytes.hpp"
@@ -44,7 +45,7 @@ TEST_CASE("JSON numbers keep their bits") {
   const double values[] = {0.1, -0.0, 5e-324, 1.7976931348623157e308, 1e22, 123456789.125, 1.0 / 3.0};
   for (const double value : values) {
     const double read = parse_json(write_json(Json(value))).as_number();
-    CHECK(std::memcmp(&read, &value, sizeof value) == 0);
+    CHECK(std::bit_cast<std::uint64_t>(read) == std::bit_cast<std::uint64_t>(value));
   }
   CHECK(parse_json("9223372036854775807").as_integer() == std::numeric_limits<std::int64_t>::max());
   CHECK(parse_json("-9223372036854775808").as_integer() == std::numeric_limits<std::int64_t>::min());

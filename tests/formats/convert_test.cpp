@@ -64,13 +64,13 @@ TEST_CASE("a graph is written as an ONNX model", "[formats]") {
   }
   SECTION("of one size, where a matrix follows the map") {
     y = g.add("Flatten", "flatten", {y});
-    finish(g, g.add("MatMul", "scores", {y, g.add_parameter("m", Shape{2 * 8 * 6, 5})}));
+    finish(g, g.add("MatMul", "scores", {y, g.add_parameter("m", Shape{std::int64_t{2} * 8 * 6, 5})}));
     const onnx::ModelProto model = parsed(formats::write_onnx(g, "1", {}));
     CHECK(dim(model.graph().input(0), 0) + dim(model.graph().input(0), 2) + dim(model.graph().input(0), 3) == "N86");
   }
   SECTION("with a Reshape for one image, for any number of them") {
-    y = g.add("Reshape", "reshape", {y, g.add_constant("target", {1, 2 * 8 * 6})});
-    finish(g, g.add("MatMul", "scores", {y, g.add_parameter("m", Shape{2 * 8 * 6, 5})}));
+    y = g.add("Reshape", "reshape", {y, g.add_constant("target", {1, std::int64_t{2} * 8 * 6})});
+    finish(g, g.add("MatMul", "scores", {y, g.add_parameter("m", Shape{std::int64_t{2} * 8 * 6, 5})}));
     const onnx::ModelProto model = parsed(formats::write_onnx(g, "1", {}));
     CHECK(dim(model.graph().input(0), 0) == "N");
     for (const onnx::TensorProto& tensor : model.graph().initializer())

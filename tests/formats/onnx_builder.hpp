@@ -92,7 +92,7 @@ class OnnxBuilder {
   [[nodiscard]] formats::Checkpoint parse() const { return formats::parse_checkpoint(bytes(), "net.onnx"); }
 
  private:
-  static void describe(const std::string& name, std::vector<std::int64_t> shape, onnx::ValueInfoProto& info) {
+  static void describe(const std::string& name, const std::vector<std::int64_t>& shape, onnx::ValueInfoProto& info) {
     info.set_name(name);
     info.mutable_type()->mutable_tensor_type()->set_elem_type(onnx::TensorProto::FLOAT);
     for (const std::int64_t extent : shape) {

@@ -199,6 +199,6 @@ TEST_CASE("What torch can save and we cannot read is named") {
   test::PickleBuilder module;
   module.global("torch.nn.modules.container", "Sequential").op(')').byte(0x81);
   CHECK_THROWS_WITH(parse_torch(file.zip_around(module.finish())),
-                    "net.pth: the pickle names 'torch.nn.modules.container.Sequential'; only tensors, containers and "
-                    "numbers are read");
+                    "net.pth: the pickle names 'torch.nn.modules.container.Sequential'; "
+                    "only tensors, containers and numbers are read");
 }

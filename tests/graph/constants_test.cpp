@@ -25,7 +25,7 @@ Value vector(Integers values) {
   return integers(Shape{n}, std::move(values));
 }
 Value scalar(std::int64_t value) { return integers(Shape{}, {value}); }
-Value floats(Shape shape, const std::vector<float>& values) {
+Value floats(const Shape& shape, const std::vector<float>& values) {
   Value value;
   value.parameter = true;
   value.shape = shape;

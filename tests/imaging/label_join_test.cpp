@@ -57,8 +57,7 @@ TEST_CASE("Keys are compared as they are written, and near misses are told", "[i
     return joined("path,label\n" + std::string(key) + ",x\n", {Sample{sample}}).notes;
   };
   CHECK(notes("A/1.PNG", "a/1.png") ==
-        Strings{"t.csv: 1 more images would have a row if case were ignored; keys are compared as they are "
-                "written"});
+        Strings{"t.csv: 1 more images would have a row if case were ignored; keys are compared as they are written"});
   CHECK_THAT(notes("12", "0012").at(0), Contains("without leading zeros"));
   CHECK_THAT(notes("a\\1.png", "a/1.png").at(0), Contains("with / in place of"));
   CHECK_THAT(notes("images/1.png", "1.png").at(0), Contains("by file name without folders"));

@@ -208,8 +208,8 @@ TEST_CASE("Columns of any name tell images by path, file name or what is before 
   // A name of several files means none of them; their paths do.
   put(dir.path() / "set" / "y" / "b.bmp", flat_bmp(2, 2, 9));
   CHECK(error_of<FormatError>([&] { return open("file,label\nb.bmp,1\n", {"file"}); }) ==
-        "t.csv: 1 rows name images by their file name, which several images share; expected paths below "
-        "the data's folder");
+        "t.csv: 1 rows name images by their file name, which several images share; "
+        "expected paths below the data's folder");
   CHECK(open("path,label\nc.bmp,1\nx/b.bmp,0\n")->label_counts()->matched == 2);
 }
 

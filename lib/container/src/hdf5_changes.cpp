@@ -81,8 +81,8 @@ class Writer {
   std::uint64_t place_at_end(std::uint64_t size, const Chunk& chunk) {
     if (!may_grow_ || chunk.address_at.width == 0)
       throw UnsupportedError(
-          fmt::format("a chunk takes {} bytes with its new values; {} are available; expected the weights without "
-                      "compression",
+          fmt::format("a chunk takes {} bytes with its new values; "
+                      "{} are available; expected the weights without compression",
                       size, chunk.size));
     const FileEnd end = file_end(file_);
     const std::uint64_t known = ByteReader(file_, end.offset).u64();

@@ -258,6 +258,7 @@ using D16 = hn::CappedTag<float, 16>;
 using D8 = hn::CappedTag<float, 8>;
 
 void input(const WinogradShape& s, const WinogradTiles& tiles, const float* src, float* transformed) {
+  // NOLINTNEXTLINE(bugprone-branch-clone): D16 and D8 are one type only where vectors hold no more than eight values.
   s.block == 16 ? input_block(D16(), s, tiles, src, transformed) : input_block(D8(), s, tiles, src, transformed);
 }
 void products(const WinogradShape& s, const WinogradTiles& tiles, const float* transformed, const float* weights,

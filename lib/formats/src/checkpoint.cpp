@@ -158,10 +158,8 @@ Checkpoint read_checkpoint(const std::filesystem::path& path, const std::filesys
   const container::Json json = read_json(architecture);
   return parse(read_checkpoint_file(path), path.filename().string(), [&](const Format& format, Bytes bytes) {
     if (format.read != read_keras_h5)
-      throw UnsupportedError(
-          fmt::format("is of format {}, which takes no Keras architecture; expected Keras' "
-                      "weights as HDF5",
-                      format.name));
+      throw UnsupportedError(fmt::format(
+          "is of format {}, which takes no Keras architecture; expected Keras' weights as HDF5", format.name));
     try {
       return read_keras_weights(bytes, json);
     } catch (const Error&) {

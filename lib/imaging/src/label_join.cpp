@@ -157,8 +157,8 @@ void choose_naming(const Table& table, Key& key, const Rows& rows, std::span<con
   key.name_by(naming(chosen));
   if (most == 0 && unclear > 0)
     throw FormatError(
-        fmt::format("{}: {} rows name images by their {}, which several images share; expected paths below the "
-                    "data's folder",
+        fmt::format("{}: {} rows name images by their {}, which several images share; "
+                    "expected paths below the data's folder",
                     table.name, unclear, doubtful));
 }
 

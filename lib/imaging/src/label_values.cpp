@@ -121,9 +121,8 @@ container::CsvForm form_of(std::string_view text) {
   const std::size_t early = line.find_first_of(" \t");
   if (early != std::string_view::npos && named_like_image(std::string(line.substr(0, early))))
     throw FormatError(
-        "line 1 holds the name of an image and several values separated by blanks; expected a first line of column "
-        "names, "
-        "and commas, semicolons or tabs between the columns");
+        "line 1 holds the name of an image and several values separated by blanks; "
+        "expected a first line of column names, and commas, semicolons or tabs between the columns");
   return {};
 }
 

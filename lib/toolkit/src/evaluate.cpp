@@ -30,8 +30,8 @@ void check_output_names(const graph::Graph& graph) {
     if (const std::string& name = graph.value(id).name; !names.insert(name).second)
       throw UnsupportedError(
           name == kOwnKey
-              ? fmt::format("--outputs: an output of the network is called '{}', which safetensors reserves; expected "
-                            "another name",
+              ? fmt::format("--outputs: an output of the network is called '{}', which safetensors reserves; "
+                            "expected another name",
                             printable(name))
               : fmt::format("--outputs: two outputs of the network are called '{}'; expected a name for each",
                             printable(name)));

@@ -191,9 +191,8 @@ std::optional<std::string> note_on_spill(adapt::Engine& engine, const adapt::Mod
   } catch (const Error&) {  // of few images; all of them may do, and report their own errors
   }
   return fmt::format(
-      "measuring {} images holds {} between the layers, more than the memory for it: a scratch file of that size in "
-      "the "
-      "temporary folder, {} written and read{}; fewer images, or a larger --memory, need less",
+      "measuring {} images holds {} between the layers, more than the memory for it: a scratch file of "
+      "that size in the temporary folder, {} written and read{}; fewer images, or a larger --memory, need less",
       images.count, in_bytes(cost.carried_bytes), in_bytes(cost.moved_bytes), time);
 }
 

@@ -135,8 +135,7 @@ std::vector<std::string> reasons(const Case& at, double lead) {
                     *source.nuclear_norm, lead));
   else {
     lines.push_back(fmt::format(
-        "Predictions of {} are the most certain and best spread over the classes: nuclear norm {:.3f}, source "
-        "{:.3f}.",
+        "Predictions of {} are the most certain and best spread over the classes: nuclear norm {:.3f}, source {:.3f}.",
         name, *best.nuclear_norm, *source.nuclear_norm));
     lines.push_back(fmt::format("They fall on {:.1f} classes, those of source on {:.1f}.", best.effective_classes,
                                 source.effective_classes));

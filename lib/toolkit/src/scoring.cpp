@@ -250,9 +250,8 @@ Scorer scorer_of(const Session& session, const std::vector<std::size_t>& images,
   results.interval_by = !evaluate.by.empty() ? evaluate.by : session.patients.known() ? "patient" : "image";
   if (results.interval_by == "patient" && !session.patients.known())
     throw ConfigError(
-        "evaluate.interval.by = patient: patients are not identified; expected image, a column, or a table with "
-        "patients "
-        "(data.target.patient)");
+        "evaluate.interval.by = patient: patients are not identified; "
+        "expected image, a column, or a table with patients (data.target.patient)");
   if (results.interval_by == "patient")
     all.clusters = session.patients;
   else if (results.interval_by != "image")

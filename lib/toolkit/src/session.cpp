@@ -155,8 +155,8 @@ void check_scored(const Session& session, const SessionOptions& options) {
   if (!options.labelled || !asked || session.classifies() || session.model.features) return;
   throw ConfigError(fmt::format(
       "label: the network gives {} for each image, not a vector of class scores, so labels have nothing to score; "
-      "expected "
-      "none (statistics are measured without; evaluate --outputs writes the maps, for a program that knows the masks)",
+      "expected none (statistics are measured without; "
+      "evaluate --outputs writes the maps, for a program that knows the masks)",
       session.output().text()));
 }
 

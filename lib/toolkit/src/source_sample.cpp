@@ -102,16 +102,15 @@ void bring_back_folded(const SessionOptions& options, const imaging::Pipeline& p
   if (!options.source) {
     if (!layers.empty() && !graph::batch_norms(model.graph).empty())
       session.notes.push_back(
-          fmt::format("{}: {} look as if a BatchNorm had been folded into them; without a source sample they stay as "
-                      "they are",
+          fmt::format("{}: {} look as if a BatchNorm had been folded into them; "
+                      "without a source sample they stay as they are",
                       model.checkpoint.file_name, convolutions(layers)));
     return;
   }
   if (layers.empty()) {
     session.notes.push_back(fmt::format(
-        "no statistics are taken from the source sample: no BatchNorm of {} is folded away, the file holds their "
-        "source "
-        "statistics{}",
+        "no statistics are taken from the source sample: "
+        "no BatchNorm of {} is folded away, the file holds their source statistics{}",
         model.checkpoint.file_name, options.labelled_source ? "; its labels are used for the recommendation" : ""));
     return;
   }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/text.hpp"
 
@@ -61,7 +63,7 @@ double Settings::number(Keys keys, double absent) const {
 
 std::string Settings::text(Keys keys, std::string absent) const {
   const Json* value = find(keys);
-  return value == nullptr ? absent : read_at(keys, [value] { return value->as_string(); });
+  return value == nullptr ? std::move(absent) : read_at(keys, [value] { return value->as_string(); });
 }
 
 std::vector<std::int64_t> Settings::extents(Keys keys, std::size_t count, std::int64_t absent) const {

@@ -31,6 +31,7 @@ void map_by_table(const StoredFrame& frame, F f, Out* out, std::size_t n, std::s
     most = std::max(most, cell(i));
   }
   std::vector<Out> table;
+  // NOLINTNEXTLINE(bugprone-signed-char-misuse): a stored number of eight bits, not a character.
   for (std::int64_t s = least; s <= most; ++s) table.push_back(f(s));
   const Out* const entries = table.data();
   for (std::size_t i = 0; i < n; ++i) out[i * stride] = entries[static_cast<int>(cell(i)) - static_cast<int>(least)];
