@@ -52,6 +52,7 @@ TEST_CASE("a name that a table lacks is refused with those it has", "[core]") {
   CHECK_THROWS_WITH(kSides.name_of(Side::neither), "a side without a name");
 }
 
+// Oracle: written by hand, as English lists are.
 TEST_CASE("alternatives are joined as in a sentence", "[core]") {
   CHECK(alternatives({}).empty());
   CHECK(alternatives(std::vector<std::string>{"a"}) == "a");
