@@ -200,7 +200,7 @@ TEST_CASE("Other files of pictures are refused by their names, prose is no image
   CHECK(refusal(bytes_of("GIF89a______________")) == "is a GIF; expected JPEG, PNG, TIFF, BMP, WebP or PPM");
   CHECK_THAT(refusal(bytes_of("8BPS________________")), StartsWith("is a Photoshop file"));
   CHECK_THAT(refusal(bytes_of("____ftypavif________")), StartsWith("is an AVIF file"));
-  CHECK_THAT(refusal(bytes_of(std::string(128, '\0') + "DICM...")), StartsWith("is a DICOM object"));
+  CHECK_THAT(refusal(bytes_of(std::string(128, '\0').append("DICM..."))), StartsWith("is a DICOM object"));
   for (const std::string_view prose : {"P5 is what the patient was called.", "P7 332", "PAM", "RIFFling through...."})
     CHECK_FALSE(codec_of(as_bytes(prose)).has_value());
 }

@@ -7,7 +7,7 @@
 using namespace shiftnorm;
 using namespace shiftnorm::results;
 using TableRows = std::vector<std::vector<std::string>>;
-using Names = std::vector<std::string>;
+using Texts = std::vector<std::string>;
 
 namespace {
 
@@ -63,7 +63,7 @@ TEST_CASE("a query lists one row per run, mode and metric", "[results]") {
   RunQuery asked = query("accuracy");
   asked.where = {"model.checkpoint=a.pth"};
   const ResultsTable table = table_of(three_runs(), asked);
-  CHECK(table.columns == Names{"run", "name", "data.target.shift.contrast", "data.target.shift.fog", "mode", "metric",
+  CHECK(table.columns == Texts{"run", "name", "data.target.shift.contrast", "data.target.shift.fog", "mode", "metric",
                                "value", "low", "high", "versus_source", "p"});
   CHECK(table.numeric == std::vector<bool>{false, false, false, false, false, false, true, true, true, true, true});
   CHECK(table.rows == TableRows{{"aaaa00001111", "fogged", "", "1", "source", "accuracy", "0.5", "", "", "", ""},
@@ -91,7 +91,7 @@ TEST_CASE("a query compares with a mode of the same run or with a run", "[result
   for (const char* named : {"fogged", "aaaa0000"}) {
     asked.compare = named;
     const ResultsTable table = table_of(three_runs(), asked);
-    CHECK(table.columns == Names{"run", "name", "data.target.shift.contrast", "data.target.shift.fog",
+    CHECK(table.columns == Texts{"run", "name", "data.target.shift.contrast", "data.target.shift.fog",
                                  "model.checkpoint", "metric", "source", "adabn"});
     CHECK(table.rows == TableRows{{"aaaa00001111", "fogged", "", "1", "a.pth", "accuracy", "0", "0"},
                                   {"aaaa44445555", "pale", "5", "", "a.pth", "accuracy", "-0.25", "0.25"},
@@ -104,7 +104,7 @@ TEST_CASE("a query takes means over runs that agree", "[results]") {
   RunQuery asked = query("accuracy");
   asked.mean_by = {"model.checkpoint"};
   const ResultsTable means = table_of(three_runs(), asked);
-  CHECK(means.columns == Names{"model.checkpoint", "metric", "runs", "source", "adabn"});
+  CHECK(means.columns == Texts{"model.checkpoint", "metric", "runs", "source", "adabn"});
   CHECK(means.rows == TableRows{{"a.pth", "accuracy", "2", "0.375", "0.875"}, {"b.pth", "accuracy", "1", "", ""}});
   asked.metrics.clear();
   CHECK(table_of(three_runs(), asked).rows == TableRows{{"a.pth", "accuracy", "2", "0.375", "0.875"},
@@ -125,14 +125,14 @@ TEST_CASE("a query sorts by any column", "[results]") {
   asked.wide = true;
   const auto names = [&](const std::string& sort) {
     asked.sort = sort;
-    Names out;
+    Texts out;
     for (const auto& row : table_of(three_runs(), asked).rows) out.push_back(row[1]);
     return out;
   };
-  CHECK(names("source") == Names{"pale", "fogged", "alone"});
-  CHECK(names("-source") == Names{"fogged", "pale", "alone"});
-  CHECK(names("name") == Names{"alone", "fogged", "pale"});
-  CHECK(names("-name") == Names{"pale", "fogged", "alone"});
+  CHECK(names("source") == Texts{"pale", "fogged", "alone"});
+  CHECK(names("-source") == Texts{"fogged", "pale", "alone"});
+  CHECK(names("name") == Texts{"alone", "fogged", "pale"});
+  CHECK(names("-name") == Texts{"pale", "fogged", "alone"});
 }
 
 // Oracle: each part of the query by its name, and what is meant.

@@ -13,7 +13,7 @@
 using namespace shiftnorm;
 using namespace shiftnorm::toolkit;
 namespace fs = std::filesystem;
-using Names = std::vector<std::string>;
+using FileNames = std::vector<std::string>;
 
 namespace {
 
@@ -29,8 +29,8 @@ RunOutcome small_outcome() {
 }
 
 /// Every file and folder below, as paths in it.
-Names contents(const fs::path& folder) {
-  Names names;
+FileNames contents(const fs::path& folder) {
+  FileNames names;
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder))
     names.push_back(entry.path().lexically_relative(folder).generic_string());
   std::sort(names.begin(), names.end());
@@ -52,7 +52,7 @@ TEST_CASE("a run folder appears whole", "[toolkit]") {
   const std::vector<Page> pages{{"report.html", "<p>"}, {"figures/", {}}, {"figures/roc.svg", "<svg>"}};
   const RunOutcome outcome = small_outcome();
   folder.write(outcome, pages, "the log");
-  CHECK(contents(dir.path() / "runs") == Names{"small", "small/config.yaml", "small/figures", "small/figures/roc.svg",
+  CHECK(contents(dir.path() / "runs") == FileNames{"small", "small/config.yaml", "small/figures", "small/figures/roc.svg",
                                                "small/predictions.csv", "small/quarantine.csv", "small/report.html",
                                                "small/results.json", "small/run.log", "small/stats",
                                                "small/stats/adabn.bnstats"});
