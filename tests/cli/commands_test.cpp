@@ -207,7 +207,7 @@ TEST_CASE("init writes the schema of the YAML for editors", "[cli]") {
   CHECK(std::string(as_text(read_file(dir.path() / "schema.json"))) == shown.out);
   const Call twice = test::shiftnorm(dir.path(), {"init", "--schema"});
   CHECK(twice.exit == 2);
-  CHECK_THAT(twice.err, Catch::Matchers::Contains("is there already"));
+  CHECK_THAT(twice.err, Catch::Matchers::Contains("exists already"));
   CHECK(test::shiftnorm(dir.path(), {"init", "--schema", "--force"}).exit == 0);
   const Call both = test::shiftnorm(dir.path(), {"init", "dicom", "--schema"});
   CHECK(both.exit == 2);

@@ -308,6 +308,6 @@ TEST_CASE("what a protocol cannot do is refused in one line", "[experiment]") {
   CHECK_THAT(refusal("{kind: held_out, batch: 7}"),
              Contains("has batch with kind held_out; expected it with streaming"));
   CHECK_THAT(refusal("{kind: streaming, by: patient}"), Contains("has by with kind streaming"));
-  CHECK_THAT(refusal("{kind: held_out, adapt: 1}"), Contains("protocol.adapt = 1; expected a number between 0 and 1"));
+  CHECK_THAT(refusal("{kind: held_out, adapt: 1}"), Contains("protocol.adapt = 1; expected a number in (0, 1)"));
   CHECK_THAT(refusal("{kind: streaming}", ", domain: s"), Contains("keeps one set of statistics"));
 }
