@@ -229,7 +229,8 @@ TEST_CASE("the head is the file's", "[experiment]") {
   SECTION("no place for an activation") {
     const RestoredModel model =
         restored(without_head() + Tensors{{"linear.0.weight", ones({32, 64})}, {"linear.1.weight", ones({5, 32})}});
-    CHECK_THAT(assumed(model, "head"), Contains("to be Linear 64 to 32 (linear.0), Linear 32 to 5 (linear.1): weights"));
+    CHECK_THAT(assumed(model, "head"),
+               Contains("to be Linear 64 to 32 (linear.0), Linear 32 to 5 (linear.1): weights"));
   }
   SECTION("numbers in the order of numbers, as files that sort their names have not") {
     const RestoredModel model =

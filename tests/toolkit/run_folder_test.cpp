@@ -52,10 +52,10 @@ TEST_CASE("a run folder appears whole", "[toolkit]") {
   const std::vector<Page> pages{{"report.html", "<p>"}, {"figures/", {}}, {"figures/roc.svg", "<svg>"}};
   const RunOutcome outcome = small_outcome();
   folder.write(outcome, pages, "the log");
-  CHECK(contents(dir.path() / "runs") == FileNames{"small", "small/config.yaml", "small/figures", "small/figures/roc.svg",
-                                               "small/predictions.csv", "small/quarantine.csv", "small/report.html",
-                                               "small/results.json", "small/run.log", "small/stats",
-                                               "small/stats/adabn.bnstats"});
+  CHECK(contents(dir.path() / "runs") == FileNames{"small", "small/config.yaml", "small/figures",
+                                                   "small/figures/roc.svg", "small/predictions.csv",
+                                                   "small/quarantine.csv", "small/report.html", "small/results.json",
+                                                   "small/run.log", "small/stats", "small/stats/adabn.bnstats"});
   CHECK(text_of(folder.path() / "report.html") == "<p>");
   CHECK(text_of(folder.path() / "run.log") == "the log");
   CHECK(text_of(folder.path() / "config.yaml") == "name: small\n");

@@ -64,6 +64,7 @@ SweepOptions options_for(const fs::path& dir, Told& told) {
 
 std::vector<double> values_of(const std::vector<results::ScoreRecord>& scores) {
   std::vector<double> values;
+  values.reserve(scores.size());
   for (const results::ScoreRecord& score : scores) values.push_back(score.value.value_or(-1));
   return values;
 }

@@ -25,15 +25,15 @@ void read_architecture(const Cursor& c, ModelConfig& model) {
 }
 
 constexpr Field<ModelConfig> kModel[] = {
-    {"checkpoint", input_at<&ModelConfig::checkpoint>, "the network's file", true},
+    {"checkpoint", kInputAt<&ModelConfig::checkpoint>, "the network's file", true},
     {"architecture",
-     {read_architecture, text_at<&ModelConfig::architecture>.write, [] { return words_schema(architecture_names()); }},
+     {read_architecture, kTextAt<&ModelConfig::architecture>.write, [] { return words_schema(architecture_names()); }},
      "for files that hold weights only"},
-    {"outputs", word_at<kOutputKinds, &ModelConfig::outputs>,
+    {"outputs", kWordAt<kOutputKinds, &ModelConfig::outputs>,
      "what the outputs are before any activation; absent: told from the network"},
-    {"graph", input_at<&ModelConfig::graph>, "a file that describes the architecture instead: ONNX, or Keras' JSON"},
-    {"weights", text_at<&ModelConfig::weights>, "which of several sets of weights in the file"},
-    {"allow_unused", texts_at<&ModelConfig::allow_unused>, "patterns of tensors that no layer has to use"},
+    {"graph", kInputAt<&ModelConfig::graph>, "a file that describes the architecture instead: ONNX, or Keras' JSON"},
+    {"weights", kTextAt<&ModelConfig::weights>, "which of several sets of weights in the file"},
+    {"allow_unused", kTextsAt<&ModelConfig::allow_unused>, "patterns of tensors that no layer has to use"},
 };
 
 void read_class_names(const Cursor& c, Config& config) {
@@ -57,7 +57,7 @@ constexpr Field<Config> kDataSets[] = {
      {},
      true},
     {"classes",
-     {read_class_names, texts_at<&Config::classes>.write, texts_schema},
+     {read_class_names, kTextsAt<&Config::classes>.write, texts_schema},
      "in the order of the network's outputs: a list, or a file with one name a line"},
 };
 
@@ -69,11 +69,11 @@ bool is(const ProtocolConfig& protocol) {
 }
 
 constexpr Field<ProtocolConfig> kProtocol[] = {
-    {"kind", word_at<kProtocolKinds, &ProtocolConfig::kind>, "which images are measured, and which scored", true},
-    {"adapt", only_if<is<ProtocolKind::held_out>, number_at<kPartOf, &ProtocolConfig::adapt>>,
+    {"kind", kWordAt<kProtocolKinds, &ProtocolConfig::kind>, "which images are measured, and which scored", true},
+    {"adapt", kOnlyIf<is<ProtocolKind::held_out>, kNumberAt<kPartOf, &ProtocolConfig::adapt>>,
      "held_out: the share of the images that is adapted to"},
-    {"by", text_at<&ProtocolConfig::by>, "held_out: patient, image or a column; images of one group stay together"},
-    {"batch", only_if<is<ProtocolKind::streaming>, whole_at<kBatchSize, &ProtocolConfig::batch>>,
+    {"by", kTextAt<&ProtocolConfig::by>, "held_out: patient, image or a column; images of one group stay together"},
+    {"batch", kOnlyIf<is<ProtocolKind::streaming>, kWholeAt<kBatchSize, &ProtocolConfig::batch>>,
      "streaming: images that arrive together"},
 };
 
@@ -99,10 +99,10 @@ constexpr Whole kResamples{100, 1'000'000};
 constexpr Range kLevel{0.5, 0.9999};
 
 constexpr Field<EvaluateConfig> kInterval[] = {
-    {"method", word_at<metrics::kIntervalKinds, &EvaluateConfig::interval>, "how resamples become an interval"},
-    {"resamples", whole_at<kResamples, &EvaluateConfig::resamples>, "how many are drawn"},
-    {"level", number_at<kLevel, &EvaluateConfig::level>, "of confidence"},
-    {"by", text_at<&EvaluateConfig::by>, "patient, image or a column: what is resampled"},
+    {"method", kWordAt<metrics::kIntervalKinds, &EvaluateConfig::interval>, "how resamples become an interval"},
+    {"resamples", kWholeAt<kResamples, &EvaluateConfig::resamples>, "how many are drawn"},
+    {"level", kNumberAt<kLevel, &EvaluateConfig::level>, "of confidence"},
+    {"by", kTextAt<&EvaluateConfig::by>, "patient, image or a column: what is resampled"},
 };
 
 void read_metrics(const Cursor& c, EvaluateConfig& e) {
@@ -123,21 +123,21 @@ Json metrics_schema() {
 }
 
 constexpr Field<EvaluateConfig> kEvaluate[] = {
-    {"metrics", {read_metrics, texts_at<&EvaluateConfig::metrics>.write, metrics_schema}, "default: by the data"},
-    {"subgroups", texts_at<&EvaluateConfig::subgroups>, "columns or attributes whose values are scored apart"},
+    {"metrics", {read_metrics, kTextsAt<&EvaluateConfig::metrics>.write, metrics_schema}, "default: by the data"},
+    {"subgroups", kTextsAt<&EvaluateConfig::subgroups>, "columns or attributes whose values are scored apart"},
     {"interval",
      {[](const Cursor& c, EvaluateConfig& e) { read_map(c, kInterval, e); },
       [](const EvaluateConfig& e) { return write_map(kInterval, e); }, [] { return map_schema(kInterval); }},
      {}},
-    {"label_free", truth_at<&EvaluateConfig::label_free>, "recommend a mode from the outputs alone"},
+    {"label_free", kTruthAt<&EvaluateConfig::label_free>, "recommend a mode from the outputs alone"},
 };
 
 constexpr Field<ExportConfig> kExport[] = {
-    {"mode", text_at<&ExportConfig::mode>, "the name of one of the modes", true},
-    {"path", text_at<&ExportConfig::path>, "of the adapted file; relative to the run folder", true},
-    {"allow_small_cohort", flag_at<&ExportConfig::small_cohort>,
+    {"mode", kTextAt<&ExportConfig::mode>, "the name of one of the modes", true},
+    {"path", kTextAt<&ExportConfig::path>, "of the adapted file; relative to the run folder", true},
+    {"allow_small_cohort", kFlagAt<&ExportConfig::small_cohort>,
      "export from fewer than 11 patients; the provenance says so"},
-    {"to_inference", flag_at<&ExportConfig::to_inference>,
+    {"to_inference", kFlagAt<&ExportConfig::to_inference>,
      "ONNX in training mode: set it to inference mode too, where it would be refused"},
 };
 
@@ -204,13 +204,13 @@ Json sweep_schema() { return dictionary_schema(Json::object({{"type", "array"}, 
 
 // Fields are read in this order: the seed before what shuffles by it, the modes before the export that names one.
 constexpr Field<Config> kConfig[] = {
-    {"name", {read_name, text_at<&Config::name>.write, name_schema}, "results go to runs/<name> unless --out"},
+    {"name", {read_name, kTextAt<&Config::name>.write, name_schema}, "results go to runs/<name> unless --out"},
     {"seed",
      {[](const Cursor& c, Config& config) { config.seed = c.context().seed = c.seed(); },
       [](const Config& c) { return write_seed(c.seed); }, [] { return whole_schema(kSeed); },
       [] { return json_of(write_seed(Config{}.seed)); }},
      "of everything that is drawn"},
-    {"model", map_at<kModel, &Config::model>, {}, true},
+    {"model", kMapAt<kModel, &Config::model>, {}, true},
     {"preprocess", {read_preprocess, write_preprocess, preprocess_schema}, {}},
     {"data",
      {[](const Cursor& c, Config& config) { read_map(c, kDataSets, config); },
@@ -218,7 +218,7 @@ constexpr Field<Config> kConfig[] = {
      {},
      true},
     {"protocol",
-     {read_protocol, map_at<kProtocol, &Config::protocol>.write, map_at<kProtocol, &Config::protocol>.schema},
+     {read_protocol, kMapAt<kProtocol, &Config::protocol>.write, kMapAt<kProtocol, &Config::protocol>.schema},
      {}},
     {"modes",
      {[](const Cursor& c, Config& config) { read_modes(c, config.modes); },
@@ -229,7 +229,7 @@ constexpr Field<Config> kConfig[] = {
      {[](const Cursor& c, Config&) { c.fail(fmt::format("{} makes several runs; expected one run here", c.path())); },
       [](const Config&) { return Node{}; }, sweep_schema},
      "key paths with lists of values; the runs are their product"},
-    {"evaluate", map_at<kEvaluate, &Config::evaluate>, {}},
+    {"evaluate", kMapAt<kEvaluate, &Config::evaluate>, {}},
     {"export",
      {read_export, [](const Config& c) { return c.exported ? write_map(kExport, *c.exported) : Node{}; },
       [] { return map_schema(kExport); }},

@@ -11,8 +11,8 @@ using yaml::Node;
 using imaging::DatasetOptions, imaging::DicomOptions, imaging::LabelTable;
 
 constexpr Field<imaging::Limit> kLimit[] = {
-    {"per_class", whole_at<kCount, &imaging::Limit::per_class>, "the first so many of each class"},
-    {"images", whole_at<kCount, &imaging::Limit::images>, "so many, drawn by the seed"},
+    {"per_class", kWholeAt<kCount, &imaging::Limit::per_class>, "the first so many of each class"},
+    {"images", kWholeAt<kCount, &imaging::Limit::images>, "so many, drawn by the seed"},
     {"seed",
      {[](const Cursor& c, imaging::Limit& l) { l.seed = c.seed(); },
       [](const imaging::Limit& l) { return l.images ? write_seed(l.seed) : Node{}; },
@@ -79,9 +79,9 @@ Node write_where(const DataConfig& data) {
 }
 
 constexpr Field<DomainConfig> kDomain[] = {
-    {"key", text_at<&DomainConfig::key>, "the column or attribute", true},
-    {"min_images", whole_at<kCount, &DomainConfig::min_images>, "with fewer, a domain falls back to blend"},
-    {"prior_images", number_at<kNotNegative, &DomainConfig::prior_images>,
+    {"key", kTextAt<&DomainConfig::key>, "the column or attribute", true},
+    {"min_images", kWholeAt<kCount, &DomainConfig::min_images>, "with fewer, a domain falls back to blend"},
+    {"prior_images", kNumberAt<kNotNegative, &DomainConfig::prior_images>,
      "of that blend: the source counts as so many images"},
 };
 
@@ -94,7 +94,7 @@ void read_domain(const Cursor& c, DataConfig& data) {
 }
 
 constexpr Field<DataConfig> kMostFrames[] = {
-    {"max", whole_at<kCount, &DataConfig::dataset, &DatasetOptions::dicom, &DicomOptions::most_frames>,
+    {"max", kWholeAt<kCount, &DataConfig::dataset, &DatasetOptions::dicom, &DicomOptions::most_frames>,
      "so many, evenly spread", true},
 };
 
@@ -127,17 +127,17 @@ Node write_label_values(const DataConfig& data) {
 }
 
 template <auto Member>
-constexpr auto kTable = text_at<&DataConfig::dataset, &DatasetOptions::labels, Member>;
+constexpr auto kTable = kTextAt<&DataConfig::dataset, &DatasetOptions::labels, Member>;
 
 constexpr Field<DataConfig> kLabel[] = {
-    {"tag", text_at<&DataConfig::dataset, &DatasetOptions::dicom, &DicomOptions::label, &imaging::TagLabel::tag>,
+    {"tag", kTextAt<&DataConfig::dataset, &DatasetOptions::dicom, &DicomOptions::label, &imaging::TagLabel::tag>,
      "keyword of a DICOM attribute, e.g. ViewPosition"},
     {"map",
      {read_label_values, write_label_values, [] { return dictionary_schema(scalar_schema()); }},
      "its values and their classes"},
     {"column", kTable<&LabelTable::label>, "the table's column (default: label)"},
     {"split", kTable<&LabelTable::split>, "what separates several findings in it, e.g. |"},
-    {"none", texts_at<&DataConfig::dataset, &DatasetOptions::labels, &LabelTable::none>,
+    {"none", kTextsAt<&DataConfig::dataset, &DatasetOptions::labels, &LabelTable::none>,
      "of these: what means no finding"},
 };
 
@@ -197,7 +197,7 @@ void read_path(const Cursor& c, DataConfig& data) {
 
 constexpr Field<DataConfig> kData[] = {
     {"path",
-     {read_path, input_at<&DataConfig::path>.write, scalar_schema},
+     {read_path, kInputAt<&DataConfig::path>.write, scalar_schema},
      "folder, table (.csv), array file (FILE#key) or DICOM; relative to this file or --root",
      true},
     {"limit",
@@ -207,19 +207,19 @@ constexpr Field<DataConfig> kData[] = {
       },
       limit_schema},
      {}},
-    {"reader", word_at<imaging::kReaders, &DataConfig::dataset, &DatasetOptions::reader>, "what reads the images"},
+    {"reader", kWordAt<imaging::kReaders, &DataConfig::dataset, &DatasetOptions::reader>, "what reads the images"},
     {"layout",
-     {read_layout, text_at<&DataConfig::dataset, &DatasetOptions::layout>.write, scalar_schema},
+     {read_layout, kTextAt<&DataConfig::dataset, &DatasetOptions::layout>.write, scalar_schema},
      "the axes of an array, e.g. NHWC, NCT, NTC, NDHWC or NC (default: told from the shape)"},
-    {"labels", input_at<&DataConfig::dataset, &DatasetOptions::labels, &LabelTable::file>, "a CSV file with labels"},
-    {"key", texts_at<&DataConfig::dataset, &DatasetOptions::labels, &LabelTable::key>,
+    {"labels", kInputAt<&DataConfig::dataset, &DatasetOptions::labels, &LabelTable::file>, "a CSV file with labels"},
+    {"key", kTextsAt<&DataConfig::dataset, &DatasetOptions::labels, &LabelTable::key>,
      "the table's columns that identify an image (default: path)"},
     {"label",
      {read_label, write_label, label_schema},
      "a column of class names, several of findings (0, 1, empty: unknown), folder, or a DICOM attribute with a map of "
      "its values"},
     {"patient", kTable<&LabelTable::patient>, "the table's column that identifies patients (default: patient)"},
-    {"ids", word_at<imaging::kIds, &DataConfig::dataset, &DatasetOptions::ids>,
+    {"ids", kWordAt<imaging::kIds, &DataConfig::dataset, &DatasetOptions::ids>,
      "what outputs call the images (default: hash where patients are identified, else path)"},
     {"shift", {read_shift, write_shift, shift_schema}, "synthetic shifts with severities, applied in order"},
     {"domain",

@@ -18,12 +18,12 @@ struct Draft {
 };
 
 constexpr Field<LayerRule> kLayers[] = {
-    {"include", texts_at<&LayerRule::include>, "patterns of layers, with * and ?; absent: all"},
-    {"exclude", texts_at<&LayerRule::exclude>, "patterns of layers that keep the source"},
-    {"first", whole_at<kCount, &LayerRule::first>, "the first so many, in graph order"},
-    {"last", whole_at<kCount, &LayerRule::last>, "the last so many"},
-    {"min_level", whole_at<kCount, &LayerRule::min_level>, "from this level on"},
-    {"max_level", whole_at<kCount, &LayerRule::max_level>, "up to this level"},
+    {"include", kTextsAt<&LayerRule::include>, "patterns of layers, with * and ?; absent: all"},
+    {"exclude", kTextsAt<&LayerRule::exclude>, "patterns of layers that keep the source"},
+    {"first", kWholeAt<kCount, &LayerRule::first>, "the first so many, in graph order"},
+    {"last", kWholeAt<kCount, &LayerRule::last>, "the last so many"},
+    {"min_level", kWholeAt<kCount, &LayerRule::min_level>, "from this level on"},
+    {"max_level", kWholeAt<kCount, &LayerRule::max_level>, "up to this level"},
 };
 
 /// A policy by its name; a former name gets a note.
@@ -61,16 +61,16 @@ void read_shuffle(const Cursor& c, Draft& draft) {
 }
 
 constexpr Field<Draft> kMode[] = {
-    {"name", text_at<&Draft::mode, &Mode::name>, "what results call it (default: the policy)"},
+    {"name", kTextAt<&Draft::mode, &Mode::name>, "what results call it (default: the policy)"},
     {"policy",
      {read_policy, nullptr, [] { return words_schema(policy_names()); }},
      "which statistics the network then uses (default: the name's)"},
-    {"semantics", word_at<adapt::kSemantics, &Draft::mode, &Mode::semantics>,
+    {"semantics", kWordAt<adapt::kSemantics, &Draft::mode, &Mode::semantics>,
      "how the network is normalised while it is measured"},
-    {"estimator", word_at<adapt::kEstimators, &Draft::mode, &Mode::estimator>,
+    {"estimator", kWordAt<adapt::kEstimators, &Draft::mode, &Mode::estimator>,
      "how the measured numbers are combined; all but the first with semantics batch"},
-    {"batch", whole_at<kBatchSize, &Draft::mode, &Mode::batch>, "images in a batch, where batches matter"},
-    {"momentum", number_at<kShare, &Draft::mode, &Mode::momentum>,
+    {"batch", kWholeAt<kBatchSize, &Draft::mode, &Mode::batch>, "images in a batch, where batches matter"},
+    {"momentum", kNumberAt<kShare, &Draft::mode, &Mode::momentum>,
      "PyTorch's p, for estimators that use it (default: the layer's own)"},
     {"shuffle",
      {read_shuffle, nullptr,
@@ -78,10 +78,10 @@ constexpr Field<Draft> kMode[] = {
         return one_of({truth_schema(), whole_schema(kSeed)});
       }},
      "order of the batches: on (by the run's seed), off, or a seed"},
-    {"source_weight", number_at<kShare, &Draft::mode, &Mode::source_weight>, "of a blend: lambda"},
-    {"prior_images", number_at<kNotNegative, &Draft::mode, &Mode::prior_images>,
+    {"source_weight", kNumberAt<kShare, &Draft::mode, &Mode::source_weight>, "of a blend: lambda"},
+    {"prior_images", kNumberAt<kNotNegative, &Draft::mode, &Mode::prior_images>,
      "of a blend: the source counts as so many images"},
-    {"layers", map_at<kLayers, &Draft::mode, &Mode::layers>, "which layers take part (default: all)"},
+    {"layers", kMapAt<kLayers, &Draft::mode, &Mode::layers>, "which layers take part (default: all)"},
 };
 
 /// A field's value as a node; null: absent.

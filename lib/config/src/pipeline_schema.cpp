@@ -35,8 +35,8 @@ Node write_size(const Resize& r) { return r.size > 0 ? write_integer(r.size) : w
 
 constexpr Field<Resize> kResize[] = {
     {"resize", {read_size, write_size, sides_schema}, "the shorter side, or [height, width]", true},
-    {"interpolation", word_at<imaging::kInterpolations, &Resize::interpolation>, {}},
-    {"antialias", truth_at<&Resize::antialias>, {}},
+    {"interpolation", kWordAt<imaging::kInterpolations, &Resize::interpolation>, {}},
+    {"antialias", kTruthAt<&Resize::antialias>, {}},
 };
 
 void read_crop(const Cursor& c, CenterCrop& crop) {
@@ -56,7 +56,7 @@ constexpr Field<CenterCrop> kCenterCrop[] = {
 constexpr Range kDivisor{1e-30};  // a float32 divisor must not vanish
 
 constexpr Field<ToFloat> kScale[] = {
-    {"scale", number_at<kDivisor, &ToFloat::scale>, "x / scale; absent: what the bits hold"},
+    {"scale", kNumberAt<kDivisor, &ToFloat::scale>, "x / scale; absent: what the bits hold"},
 };
 
 void read_to_float(const Cursor& c, ToFloat& t) {
@@ -112,7 +112,7 @@ constexpr Field<Normalize> kNormalize[] = {
 constexpr auto kChannels = names<Named<std::int64_t>>("mode", {{"L", 1}, {"RGB", 3}});
 
 constexpr Field<Convert> kConvert[] = {
-    {"convert", word_at<kChannels, &Convert::channels>, "grey or colours, as PIL converts", true},
+    {"convert", kWordAt<kChannels, &Convert::channels>, "grey or colours, as PIL converts", true},
 };
 
 /// [centre, width] or [centre, width, function].
@@ -216,13 +216,13 @@ bool differs(const Voi& v) {
 
 constexpr Field<Voi> kVoi[] = {
     {"voi", {read_rule, write_rule, rule_schema}, "how the stored values become grey levels", true},
-    {"scope", only_if<differs<&Voi::scope>, word_at<imaging::kVoiScopes, &Voi::scope>>,
+    {"scope", kOnlyIf<differs<&Voi::scope>, kWordAt<imaging::kVoiScopes, &Voi::scope>>,
      "minmax, percentile: of one image, or of its whole series"},
-    {"voi_index", only_if<differs<&Voi::index>, whole_at<kVoiIndex, &Voi::index>>,
+    {"voi_index", kOnlyIf<differs<&Voi::index>, kWholeAt<kVoiIndex, &Voi::index>>,
      "file: which of the windows or tables of the file"},
-    {"equalize", flag_at<&Voi::equalize>, "histogram equalisation in 8 bits"},
-    {"quantize8", flag_at<&Voi::quantize8>, "round to 8 bits"},
-    {"aspect", only_if<differs<&Voi::ignore_aspect>, word_at<kAspects, &Voi::ignore_aspect>>,
+    {"equalize", kFlagAt<&Voi::equalize>, "histogram equalisation in 8 bits"},
+    {"quantize8", kFlagAt<&Voi::quantize8>, "round to 8 bits"},
+    {"aspect", kOnlyIf<differs<&Voi::ignore_aspect>, kWordAt<kAspects, &Voi::ignore_aspect>>,
      "pixels that are not square: made square, or left"},
 };
 

@@ -4,7 +4,7 @@
 
 #include "schema.hpp"
 
-/// The usual values of a Field, each by the path of members that leads to it: `text_at<&DataConfig::dataset,
+/// The usual values of a Field, each by the path of members that leads to it: `kTextAt<&DataConfig::dataset,
 /// &DatasetOptions::layout>`. What is absent, an empty text or list among it, is not written.
 namespace shiftnorm::config {
 
@@ -64,7 +64,7 @@ struct TextKind : MemberKind<Path...> {
   static Json schema() { return scalar_schema(); }
 };
 template <auto... Path>
-inline constexpr auto text_at = value_of<TextKind<Path...>>();
+inline constexpr auto kTextAt = value_of<TextKind<Path...>>();
 
 /// The path of an input: relative to the YAML's folder, or to what --root says.
 template <auto... Path>
@@ -74,7 +74,7 @@ struct InputKind : MemberKind<Path...> {
   static Json schema() { return scalar_schema(); }
 };
 template <auto... Path>
-inline constexpr auto input_at = value_of<InputKind<Path...>>();
+inline constexpr auto kInputAt = value_of<InputKind<Path...>>();
 
 template <auto... Path>
 struct TextsKind {
@@ -84,7 +84,7 @@ struct TextsKind {
   static Json schema() { return texts_schema(); }
 };
 template <auto... Path>
-inline constexpr auto texts_at = value_of<TextsKind<Path...>>();
+inline constexpr auto kTextsAt = value_of<TextsKind<Path...>>();
 
 template <const Whole& Bounds, auto... Path>
 struct WholeKind : MemberKind<Path...> {
@@ -93,7 +93,7 @@ struct WholeKind : MemberKind<Path...> {
   static Json schema() { return whole_schema(Bounds); }
 };
 template <const Whole& Bounds, auto... Path>
-inline constexpr auto whole_at = value_of<WholeKind<Bounds, Path...>>();
+inline constexpr auto kWholeAt = value_of<WholeKind<Bounds, Path...>>();
 
 template <const Range& Bounds, auto... Path>
 struct NumberKind : MemberKind<Path...> {
@@ -102,7 +102,7 @@ struct NumberKind : MemberKind<Path...> {
   static Json schema() { return number_schema(Bounds); }
 };
 template <const Range& Bounds, auto... Path>
-inline constexpr auto number_at = value_of<NumberKind<Bounds, Path...>>();
+inline constexpr auto kNumberAt = value_of<NumberKind<Bounds, Path...>>();
 
 template <auto... Path>
 struct TruthKind {
@@ -112,11 +112,11 @@ struct TruthKind {
   static Json schema() { return truth_schema(); }
 };
 template <auto... Path>
-inline constexpr auto truth_at = value_of<TruthKind<Path...>>();
+inline constexpr auto kTruthAt = value_of<TruthKind<Path...>>();
 
 /// A truth that is false unless it is asked for, and written only then.
 template <auto... Path>
-inline constexpr Value<Owner<Path...>> flag_at{
+inline constexpr Value<Owner<Path...>> kFlagAt{
     TruthKind<Path...>::read,
     [](const Owner<Path...>& from) { return member_at<Path...>(from) ? write_truth(true) : yaml::Node{}; },
     truth_schema, [] { return Json(false); }};
@@ -134,18 +134,18 @@ struct WordKind {
   static Json schema() { return words_schema(Table.list()); }
 };
 template <const auto& Table, auto... Path>
-inline constexpr auto word_at = value_of<WordKind<Table, Path...>>();
+inline constexpr auto kWordAt = value_of<WordKind<Table, Path...>>();
 
 /// A map of its own keys.
 template <const auto& Table, auto... Path>
-inline constexpr Value<Owner<Path...>> map_at{
+inline constexpr Value<Owner<Path...>> kMapAt{
     [](const Cursor& c, Owner<Path...>& into) { read_map(c, Table, member_at<Path...>(into)); },
     [](const Owner<Path...>& from) { return write_map(Table, member_at<Path...>(from)); },
     [] { return map_schema(Table); }};
 
 /// Written only where a condition holds.
 template <auto Condition, const auto& Always>
-inline constexpr auto only_if = [] {
+inline constexpr auto kOnlyIf = [] {
   auto value = Always;
   value.write = [](const auto& from) { return Condition(from) ? Always.write(from) : yaml::Node{}; };
   return value;

@@ -154,6 +154,7 @@ ResultsTable mean_table(const std::vector<ScoreRow>& rows, const RunQuery& query
   std::map<std::vector<std::string>, std::size_t> place;
   for (const ScoreRow& row : rows) {
     std::vector<std::string> cells;
+    cells.reserve(keys.size() + 1);
     for (const std::string& key : keys) cells.push_back(setting_or_names(*row.run, key));
     cells.push_back(row.score->metric);
     const auto [at, fresh] = place.emplace(cells, groups.size());
