@@ -137,7 +137,7 @@ TEST_CASE("A convolution with an epilogue has the bits of convolution and normal
             residual ? std::vector{added.data(), between.data()} : std::vector{between.data()};
         const AlignedVector<float> expected = run(*compile_normalise(terms, to), src, affines, floats),
                                    found = run(*fused, {x.data(), added.data()}, affines, floats, next);
-        CHECK(different(to, expected, found) == std::vector<std::int64_t>{});
+        CHECK(different(to, expected, found).empty());
       }
 }
 
@@ -180,13 +180,13 @@ TEST_CASE("A convolution with a prologue has the bits of normalisation and convo
                                expected = run(*plain.kernel, {between.data()}, affines, floats);
     // What is prefetched changes nothing, whichever image it is of.
     for (const Prefetch& prefetch : {Prefetch{}, Prefetch{next, true}, Prefetch{next, false}})
-      CHECK(different(to, expected, run(*fused, {x.data()}, affines, floats, prefetch)) == std::vector<std::int64_t>{});
+      CHECK(different(to, expected, run(*fused, {x.data()}, affines, floats, prefetch)).empty());
     if (!fused->in_place(0)) continue;
     AlignedVector<float> both = x;
     AlignedVector<std::byte> scratch(fused->scratch_bytes());
     const std::vector<const float*> src{both.data()};
     fused->run({src, both.data(), affines, scratch.data(), nullptr, {}});
-    CHECK(different(to, expected, both) == std::vector<std::int64_t>{});
+    CHECK(different(to, expected, both).empty());
   }
 }
 

@@ -6,7 +6,6 @@
 
 using namespace shiftnorm;
 using namespace shiftnorm::results;
-using container::Json;
 
 namespace {
 

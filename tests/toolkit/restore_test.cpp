@@ -21,7 +21,7 @@ Array ones(const Shape& shape) {
   return Array::from_floats(shape, std::vector<float>(static_cast<std::size_t>(shape.elements()), 1.0f));
 }
 
-RestoredModel restored(const Tensors& tensors, toolkit::NetworkSource source = {.architecture = kNet}) {
+RestoredModel restored(const Tensors& tensors, const toolkit::NetworkSource& source = {.architecture = kNet}) {
   const test::TempDir dir;
   write_file(dir.path() / "net.safetensors", container::write_safetensors(tensors));
   return toolkit::restore(dir.path() / "net.safetensors", source);
