@@ -41,9 +41,9 @@ Json plan_json(const std::vector<exec::PlanStep>& steps) {
     rows.push(Json::object({{"operator", step.op},
                             {"node", printable(step.node)},
                             {"kernel", step.kernel},
-                            {"one_pass", step.one_pass.empty() ? Json() : Json(step.one_pass)},
+                            {"one_pass", container::text_or_null(step.one_pass)},
                             {"shape", std::move(shape)},
-                            {"form", step.form.empty() ? Json() : Json(step.form)}}));
+                            {"form", container::text_or_null(step.form)}}));
   }
   return rows;
 }

@@ -20,11 +20,11 @@ ExitCode tell_plan(const config::Sweep& sweep, const toolkit::SweepOptions& opti
   const toolkit::SweepPlan plan = toolkit::plan_sweep(sweep, options);
   if (console.json()) {
     Json summary = results::sweep_json(plan.results);
-    summary.set("seconds_left", plan.seconds ? Json(*plan.seconds) : Json());
+    summary.set("seconds_left", container::value_or_null(plan.seconds));
     console.print(summary);
   }
   for (const SweepCell& cell : plan.results.cells)
-    console.say(fmt::format("{} {:<8} {}\n", results::short_id(cell.id), results::name_of(cell.status),
+    console.say(fmt::format("{} {:<8} {}\n", results::short_id(cell.id), results::kRunStatus.name_of(cell.status),
                             results::values_text(plan.results, cell)));
   console.say(fmt::format("{}: {}{}\n", sweep.name, toolkit::counts_text(plan.results),
                           plan.seconds ? fmt::format("; about {} to go, from a probe of each network, without scores "

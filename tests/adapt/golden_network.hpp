@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <filesystem>
 
 #include "shiftnorm/adapt/engine.hpp"
@@ -8,6 +10,7 @@
 #include "shiftnorm/graph/shapes.hpp"
 #include "shiftnorm/imaging/sample_store.hpp"
 #include "shiftnorm/zoo/zoo.hpp"
+#include "support/near.hpp"
 
 namespace shiftnorm::test {
 
@@ -33,6 +36,18 @@ inline imaging::SampleStore images_in(const std::filesystem::path& folder,
 
 inline adapt::Images images_of(const imaging::SampleStore& store) {
   return {store.size(), [&store](std::size_t i, std::span<float> dst) { store.load(i, dst); }};
+}
+
+/// docs/reference/test-data.md#golden-values: 1e-4 of the spread, with second terms for near-zero means and dead channels,
+/// as PyTorch sums in float32.
+inline void check_statistics(const stats::LayerStatistics& layer, const std::vector<double>& mean,
+                             const std::vector<double>& variance) {
+  const double largest = *std::ranges::max_element(variance);
+  const auto of_mean = [&](std::size_t c) { return 1e-4 * (std::sqrt(variance[c]) + 1e-3 * std::sqrt(largest)); };
+  const auto of_variance = [&](std::size_t c) { return 1e-4 * (variance[c] + 1e-3 * largest); };
+  CAPTURE(layer.name);
+  CHECK_THAT(layer.mean, EachNear(mean, of_mean));
+  CHECK_THAT(layer.variance, EachNear(variance, of_variance));
 }
 
 }  // namespace shiftnorm::test

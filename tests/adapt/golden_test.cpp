@@ -13,7 +13,7 @@
 
 using namespace shiftnorm;
 using namespace shiftnorm::adapt;
-using test::images_in, test::images_of, test::restored;
+using test::check_statistics, test::images_in, test::images_of, test::restored;
 namespace fs = std::filesystem;
 
 namespace {
@@ -43,18 +43,6 @@ const std::vector<Row>& rows() {
        true},
       {{.policy = Policy::batch, .batch = 50}, "batch50", 63, false}};
   return all;
-}
-
-void check_statistics(const stats::LayerStatistics& layer, const std::vector<double>& mean,
-                      const std::vector<double>& variance) {
-  const double largest = *std::max_element(variance.begin(), variance.end());
-  // 1e-4 with a floor for near-zero means and dead channels: PyTorch sums in float32
-  // (docs/reference/test-data.md#golden-values).
-  const auto of_mean = [&](std::size_t c) { return 1e-4 * (std::sqrt(variance[c]) + 1e-3 * std::sqrt(largest)); };
-  const auto of_variance = [&](std::size_t c) { return 1e-4 * (variance[c] + 1e-3 * largest); };
-  CAPTURE(layer.name);
-  CHECK_THAT(layer.mean, test::EachNear(mean, of_mean));
-  CHECK_THAT(layer.variance, test::EachNear(variance, of_variance));
 }
 
 }  // namespace

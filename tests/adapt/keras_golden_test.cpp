@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 
+#include "golden_network.hpp"
 #include "shiftnorm/adapt/engine.hpp"
 #include "shiftnorm/container/json.hpp"
 #include "shiftnorm/container/safetensors.hpp"
@@ -17,6 +18,7 @@
 
 using namespace shiftnorm;
 using namespace shiftnorm::adapt;
+using test::check_statistics;
 namespace fs = std::filesystem;
 
 namespace {
@@ -105,17 +107,6 @@ void check_near(const Outputs& outputs, const std::vector<double>& golden, doubl
   CHECK_THAT(values, test::EachNear(golden, tolerance));
 }
 
-// docs/reference/test-data.md#golden-values: 1e-4 of the spread, with second terms for dead channels.
-void check_statistics(const stats::LayerStatistics& layer, const std::vector<double>& mean,
-                      const std::vector<double>& variance) {
-  const double most = *std::ranges::max_element(variance);
-  const auto of_mean = [&](std::size_t c) { return 1e-4 * (std::sqrt(variance[c]) + 1e-3 * std::sqrt(most)); };
-  const auto of_variance = [&](std::size_t c) { return 1e-4 * (variance[c] + 1e-3 * most); };
-  CAPTURE(layer.name);
-  CHECK_THAT(layer.mean, test::EachNear(mean, of_mean));
-  CHECK_THAT(layer.variance, test::EachNear(variance, of_variance));
-}
-
 /// What training would have stored: the README's two averages, and what lies between the lines for the Keras that
 /// corrects once more.
 std::vector<double> expected_ema(const Golden& golden, const graph::BatchNorm& layer, const std::vector<double>& stored,
@@ -189,6 +180,7 @@ struct Bench {
 
 std::vector<std::string> names_of(const std::vector<graph::BatchNorm>& layers) {
   std::vector<std::string> out;
+  out.reserve(layers.size());
   for (const graph::BatchNorm& layer : layers) out.push_back(layer.name);
   return out;
 }

@@ -3,26 +3,12 @@
 #include <catch2/catch.hpp>
 #include <limits>
 
-#include "exec/random_network.hpp"
-#include "shiftnorm/exec/reference.hpp"
-#include "support/near.hpp"
+#include "exec/against_reference.hpp"
 
 using namespace shiftnorm;
 using namespace shiftnorm::test;
 
 namespace {
-
-void check_against_reference(Graph& g, std::vector<ValueId> outputs) {
-  finish(g, std::move(outputs));
-  const std::vector<float> image = random_floats(static_cast<std::size_t>(g.value(g.input()).shape->elements()), 99);
-  const auto expected = exec::run_reference(g, image), found = run_compiled(g, image);
-  REQUIRE(found.size() == expected.size());
-  for (std::size_t k = 0; k < found.size(); ++k) {
-    // 1e-5 of the largest: float32 sums of at most a few thousand products.
-    CHECK_THAT(as_doubles(found[k]), near_largest(expected[k], 1e-5, 1e-3));
-  }
-}
-void check_against_reference(Graph& g, ValueId output) { check_against_reference(g, std::vector{output}); }
 
 struct ConvolutionCase {
   const char* name;
@@ -75,7 +61,7 @@ TEST_CASE("Convolutions agree with plain loops", "[exec]") {
     extents[1] = c.weights[0];
     return Shape(extents);
   }());
-  check_against_reference(g, g.add("Conv", "conv2", {g.add("Relu", "relu", {y}), w2}));
+  check_against_reference(g, {g.add("Conv", "conv2", {g.add("Relu", "relu", {y}), w2})});
 }
 
 TEST_CASE("Normalisation joins with activation and residual in every form", "[exec]") {
@@ -118,7 +104,7 @@ TEST_CASE("Normalisation joins with activation and residual in every form", "[ex
           g.add("Add", "twice", {g.add("Add", "add", {a, norm(g, "bn2", y, channels)}), g.add("Add", "same", {y, y})});
       break;
   }
-  check_against_reference(g, out);
+  check_against_reference(g, {out});
 }
 
 TEST_CASE("Pools agree with plain loops", "[exec]") {
@@ -135,7 +121,7 @@ TEST_CASE("Pools agree with plain loops", "[exec]") {
                                                      {"ceil_mode", ceil_mode},
                                                      {"dilations", dilations}};
   if (op == "AveragePool") attributes["count_include_pad"] = include;
-  check_against_reference(g, g.add(op, "pool", {x}, attributes));
+  check_against_reference(g, {g.add(op, "pool", {x}, attributes)});
 }
 
 TEST_CASE("A network's tail agrees with plain loops", "[exec]") {
@@ -149,7 +135,7 @@ TEST_CASE("A network's tail agrees with plain loops", "[exec]") {
   const ValueId w = g.add_parameter("w", transposed != 0 ? Shape{11, features} : Shape{features, 11}),
                 b = g.add_parameter("b", Shape{11});
   const ValueId logits = g.add("Gemm", "fc", {flat, w, b}, {{"transB", transposed}, {"alpha", 0.5f}, {"beta", 2.0f}});
-  check_against_reference(g, g.add("Softmax", "prob", {logits}));
+  check_against_reference(g, {g.add("Softmax", "prob", {logits})});
 }
 
 TEST_CASE("Slice, Pad, Concat and elementwise operators agree with plain loops", "[exec]") {
@@ -201,5 +187,5 @@ TEST_CASE("Slice, Pad, Concat and elementwise operators agree with plain loops",
         return (*g.value(out).shape)[1];
       }(),
       4);
-  check_against_reference(g, next);
+  check_against_reference(g, {next});
 }

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <set>
 
+#include "exec/against_reference.hpp"
 #include "exec/random_network.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/exec/reference.hpp"
@@ -26,22 +27,24 @@ struct Form {
 
 Form plain(std::string op, Attributes attributes = {}) { return {std::move(op), std::move(attributes)}; }
 
-Form with(std::string op, Shape constant, Attributes attributes = {}) {
+Form with(std::string op, const Shape& constant, Attributes attributes = {}) {
   return {std::move(op), std::move(attributes),
           [constant](Graph& g) { return std::vector{g.add_parameter("constant", constant)}; }};
 }
 
-Form with_integers(std::string op, std::vector<Ints> constants, Attributes attributes = {}, std::size_t outputs = 1) {
+Form with_integers(std::string op, const std::vector<Ints>& constants, Attributes attributes = {},
+                   std::size_t outputs = 1) {
   return {std::move(op), std::move(attributes),
           [constants](Graph& g) {
             std::vector<ValueId> ids;
+            ids.reserve(constants.size());
             for (const Ints& c : constants) ids.push_back(g.add_constant("constant", c));
             return ids;
           },
           outputs};
 }
 
-Form resize(std::vector<float> scales, Attributes attributes) {
+Form resize(const std::vector<float>& scales, Attributes attributes) {
   return {"Resize", std::move(attributes), [scales](Graph& g) {
             const ValueId id = g.add_parameter("scales", Shape{static_cast<std::int64_t>(scales.size())});
             g.value(id).tensor = Tensor(Shape{static_cast<std::int64_t>(scales.size())}, scales);
@@ -131,7 +134,7 @@ std::vector<Form> forms() {
                                       {"count_include_pad", std::int64_t{1}}}));
   out.push_back({"MaxPool", {{"kernel_shape", kWindow}}, [](Graph&) { return std::vector<ValueId>{}; }, 2});
   out.push_back(with("Conv", Shape{9, 4, 3, 3}, {{"group", std::int64_t{3}}, {"auto_pad", Words("SAME_UPPER")}}));
-  const auto transposed = [&](Shape weights, Attributes attributes) {
+  const auto transposed = [&](const Shape& weights, Attributes attributes) {
     out.push_back({"ConvTranspose", std::move(attributes),
                    [weights](Graph& g) { return std::vector{g.add_parameter("w", weights)}; }});
   };
@@ -188,29 +191,6 @@ std::vector<Form> forms() {
           resize({1, 1, 2.0f, 0.6f}, {{"mode", Words(mode)}, {"coordinate_transformation_mode", Words(coordinates)}}));
   }
   return out;
-}
-
-/// Oracle: the plain loops, which are checked against ONNX's numbers below. 1e-5 of the largest value: float32
-/// arithmetic of a few operations against double.
-void check_close(const std::vector<float>& found, const std::vector<float>& expected) {
-  REQUIRE(found.size() == expected.size());
-  float largest = 1e-3f;
-  for (const float v : expected)
-    if (std::isfinite(v)) largest = std::max(largest, std::abs(v));
-  std::size_t wrong = 0;
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    const bool same = found[i] == expected[i] || (std::isnan(found[i]) && std::isnan(expected[i]));
-    if (!same && !(std::abs(found[i] - expected[i]) <= 1e-5f * largest)) ++wrong;
-  }
-  CHECK(wrong == 0);
-}
-
-void check_against_reference(Graph& g, std::vector<ValueId> outputs) {
-  finish(g, std::move(outputs));
-  const std::vector<float> image = random_floats(static_cast<std::size_t>(g.value(g.input()).shape->elements()), 99);
-  const auto expected = exec::run_reference(g, image), found = run_compiled(g, image);
-  REQUIRE(found.size() == expected.size());
-  for (std::size_t k = 0; k < found.size(); ++k) check_close(found[k], expected[k]);
 }
 
 }  // namespace

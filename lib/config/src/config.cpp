@@ -18,8 +18,7 @@ template <class Rewritten>
 std::string with_paths(Config config, Rewritten rewritten) {
   config.model.checkpoint = rewritten(config.model.checkpoint);
   if (!config.model.graph.empty()) config.model.graph = rewritten(config.model.graph);
-  for (DataConfig* data : {&config.target, config.source ? &*config.source : nullptr}) {
-    if (data == nullptr) continue;
+  for (DataConfig* data : data_sets(config)) {
     data->path = rewritten(data->path);
     if (!data->dataset.labels.file.empty()) data->dataset.labels.file = rewritten(data->dataset.labels.file);
   }
@@ -77,8 +76,7 @@ std::string shareable_yaml(const Config& config) {
 std::string anonymous_yaml(const Config& config) {
   constexpr std::string_view kKeptBack = "kept-back";
   Config masked = config;
-  for (DataConfig* data : {&masked.target, masked.source ? &*masked.source : nullptr}) {
-    if (data == nullptr) continue;
+  for (DataConfig* data : data_sets(masked)) {
     data->path = kKeptBack;
     if (!data->dataset.labels.file.empty()) data->dataset.labels.file = kKeptBack;
     for (auto& [attribute, values] : data->dataset.where)
@@ -91,6 +89,12 @@ std::string anonymous_yaml(const Config& config) {
     label.map = std::move(classes);
   }
   return shareable_yaml(masked);
+}
+
+std::vector<DataConfig*> data_sets(Config& config) {
+  std::vector<DataConfig*> sets{&config.target};
+  if (config.source) sets.push_back(&*config.source);
+  return sets;
 }
 
 std::vector<std::string> default_metrics(bool findings) {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
 #include <optional>
 #include <set>
 #include <unordered_map>
@@ -19,13 +18,6 @@ namespace shiftnorm::imaging {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool begins_like_image(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::array<char, kMagicBytes> head{};
-  file.read(head.data(), head.size());
-  return codec_of(std::as_bytes(std::span(head).first(static_cast<std::size_t>(file.gcount())))).has_value();
-}
 
 /// What a walk through the folder finds.
 struct Listing {
@@ -48,7 +40,7 @@ Listing list(const fs::path& root) {
     if (entry.folder) {
       if (slash == std::string::npos) listing.folders.insert(id);
     } else if (!named_like_image(entry.path) &&
-               !(fs::is_regular_file(entry.path, ignored) && begins_like_image(entry.path))) {
+               !(fs::is_regular_file(entry.path, ignored) && codec_of(head_of(entry.path)).has_value())) {
       ++listing.skipped;
     } else {
       listing.files.push_back({id, slash == std::string::npos ? std::string() : id.substr(0, slash), entry.path});

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <fstream>
 
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/file.hpp"
+#include "shiftnorm/imaging/dataset.hpp"
 
 namespace shiftnorm::imaging {
 namespace {
@@ -70,6 +72,23 @@ std::optional<Codec> codec_of(std::span<const std::byte> head) noexcept {
   if (text.starts_with("RIFF"sv) && text.size() >= 12 && text.substr(8, 4) == "WEBP"sv) return Codec::webp;
   if (begins_pnm(text)) return Codec::pnm;
   return std::nullopt;
+}
+
+std::vector<std::byte> head_of(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  std::vector<std::byte> head(kMagicBytes);
+  stream.read(reinterpret_cast<char*>(head.data()), kMagicBytes);
+  head.resize(static_cast<std::size_t>(stream.gcount()));
+  return head;
+}
+
+std::string image_format(const std::filesystem::path& file) {
+  constexpr std::array<std::string_view, 3> kPortable{"pbm", "pgm", "ppm"};  // "P1" to "P3" as text, "P4" to "P6"
+  const std::vector<std::byte> head = head_of(file);
+  const std::optional<Codec> codec = codec_of(head);
+  if (!codec) return "unknown";
+  if (*codec == Codec::pnm) return std::string(kPortable.at((static_cast<std::size_t>(head[1]) - '1') % 3));
+  return std::string(kCodecs[*codec].word);
 }
 
 Codec expect_codec(std::span<const std::byte> file) {

@@ -2,9 +2,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "shiftnorm/core/names.hpp"
 
@@ -12,18 +14,25 @@ namespace shiftnorm::imaging {
 
 /// The file formats this module decodes. pnm: PBM, PGM and PPM.
 enum class Codec { jpeg, png, tiff, bmp, webp, pnm };
-inline constexpr auto kCodecs = names<Named<Codec>>("image format", {{"JPEG", Codec::jpeg},
-                                                                     {"PNG", Codec::png},
-                                                                     {"TIFF", Codec::tiff},
-                                                                     {"BMP", Codec::bmp},
-                                                                     {"WebP", Codec::webp},
-                                                                     {"PPM", Codec::pnm}});
+struct CodecNames {
+  std::string_view name;
+  Codec value;
+  std::string_view word;  ///< in documents; of pnm the first bytes tell which
+};
+inline constexpr auto kCodecs = names<CodecNames>("image format", {{"JPEG", Codec::jpeg, "jpeg"},
+                                                                   {"PNG", Codec::png, "png"},
+                                                                   {"TIFF", Codec::tiff, "tiff"},
+                                                                   {"BMP", Codec::bmp, "bmp"},
+                                                                   {"WebP", Codec::webp, "webp"},
+                                                                   {"PPM", Codec::pnm, ""}});
 
 inline constexpr std::size_t kMagicBytes = 18;                       ///< what codec_of() needs to see
 inline constexpr std::int64_t kMaxPixels = std::int64_t{256} << 20;  ///< per image, whatever the file says
 
 /// What the first bytes say; nothing if they belong to no format above. File names play no part.
 [[nodiscard]] std::optional<Codec> codec_of(std::span<const std::byte> head) noexcept;
+/// The first kMagicBytes of a file, or as many as it has.
+[[nodiscard]] std::vector<std::byte> head_of(const std::filesystem::path& file);
 /// The codec, or an error that says what the file is instead (a GIF, say) as far as that is known.
 [[nodiscard]] Codec expect_codec(std::span<const std::byte> file);
 

@@ -8,17 +8,15 @@ using container::Json;
 
 std::string whole(const std::string& text) { return printable(text, std::string::npos); }
 
-Json or_null(const std::optional<std::int64_t>& value) { return value ? Json(*value) : Json(); }
-
 Json counts_json(const DataReport& data) {
   Json out = Json::object({{"images", data.images},
                            {"samples", data.samples},
                            {"bad", static_cast<std::int64_t>(data.bad.size())},
                            {"skipped", data.skipped},
-                           {"patients", or_null(data.patients)},
-                           {"studies", or_null(data.studies)},
-                           {"series", or_null(data.series)},
-                           {"frames", or_null(data.frames)}});
+                           {"patients", container::value_or_null(data.patients)},
+                           {"studies", container::value_or_null(data.studies)},
+                           {"series", container::value_or_null(data.series)},
+                           {"frames", container::value_or_null(data.frames)}});
   for (const Tally& tally : data.tallies) {
     Json one = Json::object();
     for (const auto& [name, n] : tally.counts) one.set(whole(name), n);
@@ -39,7 +37,7 @@ Json distributions_json(const std::vector<Distribution>& list) {
                            {"min", h.min()},
                            {"max", h.max()},
                            {"mean", one.mean},
-                           {"deviation", one.deviation ? Json(*one.deviation) : Json()},
+                           {"deviation", container::value_or_null(one.deviation)},
                            {"low", h.low()},
                            {"width", h.width()},
                            {"counts", std::move(counts)}}));

@@ -12,7 +12,7 @@ namespace {
 Json metrics_json(const std::vector<MetricResult>& results) {
   Json metrics = Json::object();
   for (const MetricResult& result : results) {
-    Json one = Json::object({{"value", result.score.value ? Json(*result.score.value) : Json()}});
+    Json one = Json::object({{"value", container::value_or_null(result.score.value)}});
     if (!result.score.value) one.set("reason", result.score.reason);
     if (result.interval) one.set("low", result.interval->low).set("high", result.interval->high);
     if (result.score.value && !result.interval && !result.reason.empty()) one.set("reason", result.reason);

@@ -7,14 +7,7 @@
 
 namespace shiftnorm::results {
 
-[[nodiscard]] inline container::Json text_or_null(const std::string& text) {
-  return text.empty() ? container::Json() : container::Json(text);
-}
-
-template <class T>
-[[nodiscard]] container::Json value_or_null(const std::optional<T>& value) {
-  return value ? container::Json(*value) : container::Json();
-}
+using container::text_or_null, container::value_or_null;
 
 /// Members that may be missing or null.
 [[nodiscard]] std::string text_at(const container::Json& object, std::string_view key);  ///< empty: missing or null

@@ -10,13 +10,13 @@ namespace {
 
 using container::Json;
 
+Json printed_or_null(const std::string& text) { return container::text_or_null(printable(text)); }
+
 Json numbers(const std::vector<double>& values) {
   Json out = Json::array();
   for (const double value : values) out.push(value);
   return out;
 }
-
-Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(printable(text)); }
 
 Json header_json(const stats::StatisticsFile& file) {
   Json fingerprints = Json::array();
@@ -25,19 +25,19 @@ Json header_json(const stats::StatisticsFile& file) {
                        {"semantics", file.semantics},
                        {"estimator", file.estimator},
                        {"batch", file.batch > 0 ? Json(file.batch) : Json()},
-                       {"shuffle", text_or_null(file.shuffle)},
+                       {"shuffle", printed_or_null(file.shuffle)},
                        {"images", file.images},
-                       {"drawn", text_or_null(file.drawn)},
-                       {"shift", text_or_null(file.shift)},
-                       {"patients", file.patients ? Json(*file.patients) : Json()},
+                       {"drawn", printed_or_null(file.drawn)},
+                       {"shift", printed_or_null(file.shift)},
+                       {"patients", container::value_or_null(file.patients)},
                        {"model_sha256", printable(file.model_sha256)},
-                       {"architecture", text_or_null(file.architecture)},
-                       {"preprocess", Json::object({{"name", text_or_null(file.preprocess)},
-                                                    {"sha256", text_or_null(file.preprocess_sha256)}})},
+                       {"architecture", printed_or_null(file.architecture)},
+                       {"preprocess", Json::object({{"name", printed_or_null(file.preprocess)},
+                                                    {"sha256", printed_or_null(file.preprocess_sha256)}})},
                        {"data_fingerprints", std::move(fingerprints)},
-                       {"instruction_set", text_or_null(file.instruction_set)},
-                       {"version", text_or_null(file.program_version)},
-                       {"libraries", text_or_null(file.libraries)}});
+                       {"instruction_set", printed_or_null(file.instruction_set)},
+                       {"version", printed_or_null(file.program_version)},
+                       {"libraries", printed_or_null(file.libraries)}});
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 #include "shiftnorm/container/csv.hpp"
 #include "shiftnorm/results/results_json.hpp"
@@ -13,9 +12,6 @@ namespace {
 
 using container::Json;
 
-constexpr std::array<std::string_view, 3> kStatus{"waiting", "finished", "failed"};
-
-Json number(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
 std::string number_text(const std::optional<double>& value) {
   return value ? fmt::format("{}", *value) : std::string();
 }
@@ -32,11 +28,11 @@ Json modes_json(const SweepCell& cell) {
     Json metrics = Json::object();
     const std::string& name = at->mode;
     for (; at != scores.end() && at->mode == name; ++at)
-      metrics.set(at->metric, Json::object({{"value", number(at->value)},
-                                            {"low", number(at->low)},
-                                            {"high", number(at->high)},
-                                            {"difference", number(at->difference)},
-                                            {"p", number(at->p)}}));
+      metrics.set(at->metric, Json::object({{"value", container::value_or_null(at->value)},
+                                            {"low", container::value_or_null(at->low)},
+                                            {"high", container::value_or_null(at->high)},
+                                            {"difference", container::value_or_null(at->difference)},
+                                            {"p", container::value_or_null(at->p)}}));
     modes.push(Json::object({{"name", name}, {"metrics", std::move(metrics)}}));
   }
   return modes;
@@ -48,18 +44,16 @@ Json run_json(const SweepResults& sweep, const SweepCell& cell) {
   Json run = Json::object({{"id", cell.id},
                            {"folder", cell.folder},
                            {"values", std::move(values)},
-                           {"status", std::string(name_of(cell.status))}});
+                           {"status", kRunStatus.name_of(cell.status)}});
   if (!cell.reason.empty()) run.set("reason", cell.reason);
   run.set("modes", modes_json(cell));
   if (const auto& told = cell.recommendation)
     run.set("recommendation",
-            Json::object({{"mode", told->mode ? Json(*told->mode) : Json()}, {"confidence", told->confidence}}));
+            Json::object({{"mode", container::value_or_null(told->mode)}, {"confidence", told->confidence}}));
   return run;
 }
 
 }  // namespace
-
-std::string_view name_of(RunStatus status) { return kStatus.at(static_cast<std::size_t>(status)); }
 
 void fill_cell(SweepCell& cell, const RunResults& results) {
   cell.record = record_of(results);

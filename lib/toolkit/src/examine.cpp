@@ -1,8 +1,6 @@
 #include "examine.hpp"
 
 #include <algorithm>
-#include <array>
-#include <fstream>
 #include <mutex>
 
 #include "shiftnorm/core/hash.hpp"
@@ -13,35 +11,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using imaging::Histogram;
-
-struct Magic {
-  std::string_view bytes, format;
-};
-constexpr Magic kMagic[] = {{"\xff\xd8\xff", "jpeg"},
-                            {"\x89PNG", "png"},
-                            {std::string_view("II*\0", 4), "tiff"},
-                            {std::string_view("MM\0*", 4), "tiff"},
-                            {std::string_view("II+\0", 4), "tiff"},
-                            {std::string_view("MM\0+", 4), "tiff"},
-                            {"BM", "bmp"},
-                            {"RIFF", "webp"},
-                            {"P1", "pbm"},
-                            {"P4", "pbm"},
-                            {"P2", "pgm"},
-                            {"P5", "pgm"},
-                            {"P3", "ppm"},
-                            {"P6", "ppm"}};
-
-/// By content, as the decoder does.
-std::string format_of(const fs::path& file) {
-  std::array<char, 8> head{};
-  std::ifstream stream(file, std::ios::binary);
-  stream.read(head.data(), head.size());
-  const std::string_view found(head.data(), static_cast<std::size_t>(stream.gcount()));
-  for (const Magic& magic : kMagic)
-    if (found.starts_with(magic.bytes)) return std::string(magic.format);
-  return "unknown";
-}
 
 Histogram measure_reals(Finding& finding, std::span<const float> values, bool whole) {
   Histogram histogram = whole ? Histogram(0) : Histogram();
@@ -132,7 +101,7 @@ Finding examine_one(const imaging::Dataset& dataset, const fs::path& root, std::
   finding.id = dataset.samples()[index].id;
   const bool dicom = dataset.reader() == imaging::Reader::dicom;
   finding.format = dicom                                             ? "dicom"
-                   : fs::is_regular_file(root / dataset.path(index)) ? format_of(root / dataset.path(index))
+                   : fs::is_regular_file(root / dataset.path(index)) ? imaging::image_format(root / dataset.path(index))
                                                                      : "array";
   try {
     histogram = dicom              ? examine_object(dataset, index, finding)

@@ -95,7 +95,6 @@ std::string hash_of(const stats::Statistics& statistics) {
   return hash.hex();
 }
 
-Json or_null(const std::optional<std::int64_t>& value) { return value ? Json(*value) : Json(); }
 /// What was assumed, without the name of the user's file: an adapted checkpoint may leave the institution.
 std::vector<std::string> assumed_of(const RestoredModel& model) {
   const std::string& name = model.checkpoint.file_name;
@@ -109,7 +108,7 @@ std::vector<std::string> assumed_of(const RestoredModel& model) {
 /// Exact from the smallest cohort on: a count of few people may reveal each.
 Json patients_told(const std::optional<std::int64_t>& patients) {
   if (patients && *patients < kSmallestCohort) return Json(fmt::format("< {}", kSmallestCohort));
-  return or_null(patients);
+  return container::value_or_null(patients);
 }
 
 /// The program that measured, which need not be the one that writes.
@@ -208,7 +207,7 @@ Exported export_checkpoint(const RestoredModel& model, const stats::Statistics& 
   const bool measured = adapt::measures(mode.policy);
   if (measured) check_cohort(data.patients, facts.small_cohort, facts.domain);
   Json preprocessing = Json::object({{"name", data.preprocess}, {"sha256", data.preprocess_sha256}});
-  preprocessing.set("steps", data.preprocess_yaml.empty() ? Json() : Json(data.preprocess_yaml));
+  preprocessing.set("steps", container::text_or_null(data.preprocess_yaml));
   Json provenance = Json::object({{"schema", 1},
                                   {"program", "shiftnorm"},
                                   {"version", facts.program_version},
@@ -222,13 +221,13 @@ Exported export_checkpoint(const RestoredModel& model, const stats::Statistics& 
                                   {"preprocessing", std::move(preprocessing)},
                                   {"method", method_json(mode)},
                                   {"data_fingerprint", data.fingerprint},
-                                  {"domain", facts.domain.empty() ? Json() : Json(facts.domain)},
+                                  {"domain", container::text_or_null(facts.domain)},
                                   {"images", measured ? facts.images : std::int64_t{0}},
                                   {"patients", measured ? patients_told(data.patients) : Json()},
                                   {"cohort", measured ? Json(cohort_text(data.patients)) : Json()},
-                                  {"drawn", data.drawn.empty() ? Json() : Json(data.drawn)},
-                                  {"shift", data.shift.empty() ? Json() : Json(data.shift)},
-                                  {"bad", or_null(data.bad)}});
+                                  {"drawn", container::text_or_null(data.drawn)},
+                                  {"shift", container::text_or_null(data.shift)},
+                                  {"bad", container::value_or_null(data.bad)}});
   if (!data.source_fingerprint.empty())
     provenance.set("source_sample",
                    Json::object({{"fingerprint", data.source_fingerprint}, {"images", data.source_images}}));

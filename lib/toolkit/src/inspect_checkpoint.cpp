@@ -17,11 +17,6 @@ using container::Json;
 
 constexpr std::uint64_t kMostProvenanceBytes = 1 << 20;
 
-template <class T>
-Json or_null(const std::optional<T>& value) {
-  return value ? Json(*value) : Json();
-}
-
 Json weights_json(const formats::WeightSets& sets) {
   Json others = Json::array();
   for (const std::string& path : sets.others) others.push(printable(path));
@@ -107,9 +102,9 @@ Json checkpoint_json(const formats::Checkpoint& checkpoint, std::int64_t paramet
   for (const FileLayer& row : layers)
     rows.push(Json::object({{"name", printable(row.name)},
                             {"channels", row.channels},
-                            {"level", or_null(row.level)},
-                            {"epsilon", or_null(row.epsilon)},
-                            {"momentum", or_null(row.momentum)},
+                            {"level", container::value_or_null(row.level)},
+                            {"epsilon", container::value_or_null(row.epsilon)},
+                            {"momentum", container::value_or_null(row.momentum)},
                             {"affine", row.affine},
                             {"statistics", row.statistics_text()},
                             {"training", row.training}}));

@@ -21,15 +21,15 @@ Json finding_json(const Finding& f) {
   for (const std::int64_t extent : f.shape) shape.push(extent);
   return Json::object({{"id", printable(f.id, f.id.size() + 1)},
                        {"format", f.format},
-                       {"transfer_syntax", f.transfer_syntax.empty() ? Json() : Json(f.transfer_syntax)},
+                       {"transfer_syntax", container::text_or_null(f.transfer_syntax)},
                        {"sha256_stored", f.sha256},
                        {"dtype", f.dtype},
                        {"shape", std::move(shape)},
                        {"min", f.min},
                        {"max", f.max},
                        {"mean", f.mean},
-                       {"voi", f.voi.empty() ? Json() : Json(f.voi)},
-                       {"voi_mean", f.voi_mean ? Json(*f.voi_mean) : Json()},
+                       {"voi", container::text_or_null(f.voi)},
+                       {"voi_mean", container::value_or_null(f.voi_mean)},
                        {"remarks", container::texts_json(f.remarks)}});
 }
 

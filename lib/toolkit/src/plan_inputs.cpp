@@ -28,8 +28,9 @@ std::optional<RunPlan> plan_if_there(const config::Config& config, const RunOpti
   if (!missing_inputs(config).empty()) return std::nullopt;
   RunPlan plan = plan_run(config, options, events.progress);
   for (const std::string& assumed : plan.assumptions) events.tell(assumed);
-  for (const DataPlan* data : {&plan.target, plan.source ? &*plan.source : nullptr})
-    for (const std::string& note : data != nullptr ? data->notes : std::vector<std::string>{}) events.tell(note);
+  for (const std::string& note : plan.target.notes) events.tell(note);
+  if (plan.source)
+    for (const std::string& note : plan.source->notes) events.tell(note);
   return plan;
 }
 
@@ -39,8 +40,8 @@ StandInKeys::~StandInKeys() {
 }
 
 void StandInKeys::stand_in(config::Config& config) {
-  for (config::DataConfig* data : {&config.target, config.source ? &*config.source : nullptr}) {
-    if (data == nullptr || fs::exists(data->dataset.key_folder / config::kProjectFolder / "key")) continue;
+  for (config::DataConfig* data : config::data_sets(config)) {
+    if (fs::exists(data->dataset.key_folder / config::kProjectFolder / "key")) continue;
     if (folder_.empty()) {
       std::string name = (fs::temp_directory_path() / "shiftnorm-XXXXXX").string();
       if (::mkdtemp(name.data()) == nullptr)

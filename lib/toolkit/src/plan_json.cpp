@@ -5,7 +5,7 @@ namespace shiftnorm::toolkit {
 namespace {
 
 namespace fs = std::filesystem;
-using container::Json;
+using container::Json, container::text_or_null;
 
 Json data_json(const DataPlan& data) {
   Json classes = Json::array();
@@ -13,7 +13,7 @@ Json data_json(const DataPlan& data) {
   return Json::object({{"images", data.images},
                        {"skipped", data.skipped},
                        {"labelled", data.labelled},
-                       {"patients", data.patients ? Json(*data.patients) : Json()},
+                       {"patients", container::value_or_null(data.patients)},
                        {"classes", std::move(classes)}});
 }
 
@@ -24,8 +24,6 @@ Json cost_json(const adapt::Cost& cost) {
                        {"working_bytes", number(cost.local_bytes)},
                        {"scratch_bytes", cost.spills ? number(cost.carried_bytes) : 0}});
 }
-
-Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
 
 }  // namespace
 

@@ -12,6 +12,7 @@
 #include "shiftnorm/core/file.hpp"
 #include "shiftnorm/results/results_json.hpp"
 #include "shiftnorm/results/tables.hpp"
+#include "shiftnorm/toolkit/made_folder.hpp"
 #include "shiftnorm/toolkit/output_files.hpp"
 
 namespace shiftnorm::toolkit {
@@ -24,31 +25,6 @@ void write_statistics(const fs::path& folder, const RunOutcome& outcome) {
   fs::create_directories(folder);
   for (const auto& [name, bytes] : outcome.statistics) write_file(folder / (name + ".bnstats"), bytes);
 }
-
-/// Makes a folder with its missing parents and takes away what it made unless the work was completed.
-class MadeFolders {
- public:
-  explicit MadeFolders(fs::path folder) : folder_(std::move(folder)) {
-    for (fs::path p = folder_.parent_path(); !fs::exists(p); p = p.parent_path()) parents_.push_back(p);
-    std::error_code error;
-    fs::create_directories(folder_, error);
-    if (error) throw MachineError(fmt::format("{}: cannot be made: {}", folder_.filename().string(), error.message()));
-  }
-  ~MadeFolders() {
-    if (kept_) return;
-    std::error_code ignored;
-    fs::remove_all(folder_, ignored);
-    for (const fs::path& parent : parents_) fs::remove(parent, ignored);  // only while empty: another run may use it
-  }
-  MadeFolders(const MadeFolders&) = delete;
-  MadeFolders& operator=(const MadeFolders&) = delete;
-  void keep() { kept_ = true; }
-
- private:
-  fs::path folder_;
-  std::vector<fs::path> parents_;  ///< innermost first
-  bool kept_ = false;
-};
 
 void write_all(const fs::path& folder, const RunOutcome& outcome, std::span<const Page> pages, const std::string& log) {
   const results::RunResults& results = outcome.results;
@@ -98,16 +74,20 @@ void RunFolder::write(const RunOutcome& outcome, std::span<const Page> pages, co
     write_all(path_, outcome, pages, log);
     return;
   }
-  const fs::path clean = fs::absolute(path_).lexically_normal();
-  const fs::path target = clean.has_filename() ? clean : clean.parent_path();
-  const fs::path staged = target.parent_path() / fmt::format(".{}.{}.partial", target.filename().string(), ::getpid());
-  MadeFolders made(staged);
-  write_all(staged, outcome, pages, log);
-  std::error_code error;
-  fs::rename(staged, target, error);
-  if (error)
-    throw MachineError(fmt::format("{}: cannot be moved into place: {}", target.filename().string(), error.message()));
-  made.keep();
+  const fs::path target = named_folder(path_);
+  MadeFolder staged(hidden_beside(path_, fmt::format(".{}.partial", ::getpid())));
+  try {
+    staged.make();
+    write_all(staged.path(), outcome, pages, log);
+    std::error_code error;
+    fs::rename(staged.path(), target, error);
+    if (error)
+      throw MachineError(
+          fmt::format("{}: cannot be moved into place: {}", target.filename().string(), error.message()));
+  } catch (...) {
+    staged.remove();
+    throw;
+  }
 }
 
 }  // namespace shiftnorm::toolkit

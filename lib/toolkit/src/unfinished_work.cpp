@@ -12,46 +12,25 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kEnding = ".unfinished";
 
-fs::path beside(const fs::path& run_folder) {
-  const fs::path clean = fs::absolute(run_folder).lexically_normal();
-  const fs::path target = clean.has_filename() ? clean : clean.parent_path();
-  return target.parent_path() / fmt::format(".{}{}", target.filename().string(), kEnding);
-}
-
 }  // namespace
 
-UnfinishedWork::UnfinishedWork(const fs::path& run_folder, bool resume) : folder_(beside(run_folder)) {
+UnfinishedWork::UnfinishedWork(const fs::path& run_folder, bool resume) : folder_(hidden_beside(run_folder, kEnding)) {
   if (!resume) discard();
   kept_.find = [this](const std::string& name) -> std::optional<std::vector<std::byte>> {
-    const fs::path file = folder_ / name;
+    const fs::path file = folder_.path() / name;
     if (!fs::is_regular_file(file)) return std::nullopt;
     ++found_;
     return read_file(file);
   };
   kept_.keep = [this](const std::string& name, std::span<const std::byte> bytes) {
-    make();
-    write_file(folder_ / name, bytes);
+    folder_.make();
+    write_file(folder_.path() / name, bytes);
   };
 }
 
 bool UnfinishedWork::any() const {
   std::error_code error;
-  return fs::is_directory(folder_, error) && !fs::is_empty(folder_, error);
-}
-
-void UnfinishedWork::make() {
-  if (fs::is_directory(folder_)) return;
-  for (fs::path p = folder_.parent_path(); !fs::exists(p); p = p.parent_path()) parents_.push_back(p);
-  std::error_code error;
-  fs::create_directories(folder_, error);
-  if (error) throw MachineError(fmt::format("{}: cannot be made: {}", folder_.filename().string(), error.message()));
-}
-
-void UnfinishedWork::discard() {
-  std::error_code ignored;
-  fs::remove_all(folder_, ignored);
-  for (const fs::path& parent : parents_) fs::remove(parent, ignored);  // only while empty
-  parents_.clear();
+  return fs::is_directory(folder(), error) && !fs::is_empty(folder(), error);
 }
 
 RunOutcome run_keeping(const config::Config& config, RunOptions options, UnfinishedWork& work, const Judging& verdict,

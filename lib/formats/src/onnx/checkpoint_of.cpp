@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "../readers.hpp"
+#include "fields.hpp"
 #include "import.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/text.hpp"
@@ -28,11 +29,10 @@ std::optional<Origin> origin_of(std::span<const std::byte> file, Extent tensor, 
 
 /// The message of a Constant's tensor: field `t` of its attribute `value`.
 std::optional<Extent> constant_tensor(std::span<const std::byte> file, Extent node) {
-  constexpr std::uint32_t kAttribute = 5, kTensor = 5;
   for (const onnx_wire::Field& attribute : onnx_wire::fields_of(file, node)) {
-    if (attribute.number != kAttribute || attribute.wire_type != onnx_wire::kBytes) continue;
+    if (attribute.number != fields::kNodeAttribute || attribute.wire_type != onnx_wire::kBytes) continue;
     for (const onnx_wire::Field& field : onnx_wire::fields_of(file, attribute.payload))
-      if (field.number == kTensor && field.wire_type == onnx_wire::kBytes) return field.payload;
+      if (field.number == fields::kAttributeTensor && field.wire_type == onnx_wire::kBytes) return field.payload;
   }
   return std::nullopt;
 }

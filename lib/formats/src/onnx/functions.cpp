@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "fields.hpp"
 #include "operator_forms.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/file.hpp"
@@ -25,9 +26,6 @@ constexpr int kMaxDepth = 32;
 constexpr std::size_t kMaxNodes = 50'000;
 /// A constant inside a function is there once for each call.
 constexpr std::uint64_t kMaxGrowth = 4, kMaxGrowthExtra = std::uint64_t{64} << 20U;
-
-// Fields that came after the release whose message classes are used here: IR versions 9 and 10.
-constexpr std::uint32_t kNodeOverload = 8, kFunctionNode = 7, kFunctionDefaults = 11, kFunctionOverload = 13;
 
 std::string text_in(std::span<const std::byte> bytes, onnx_wire::Extent message, std::uint32_t number) {
   std::string text;
@@ -62,8 +60,9 @@ Function read_function(std::span<const std::byte> bytes, const onnx_wire::Field&
         fmt::format("is of opset {}; expected {} to {}", function.opset, kOldestOpset, kNewestOpset));
   for (const onnx_wire::Field& field : onnx_wire::fields_of(bytes, place.payload)) {
     if (field.wire_type != onnx_wire::kBytes) continue;
-    if (field.number == kFunctionNode) function.overloads.push_back(text_in(bytes, field.payload, kNodeOverload));
-    if (field.number != kFunctionDefaults) continue;
+    if (field.number == fields::kFunctionNode)
+      function.overloads.push_back(text_in(bytes, field.payload, fields::kNodeOverload));
+    if (field.number != fields::kFunctionDefaults) continue;
     onnx::AttributeProto attribute;
     if (!attribute.ParseFromArray(bytes.data() + field.payload.offset, static_cast<int>(field.payload.size)))
       throw FormatError("has a damaged attribute");
@@ -81,7 +80,8 @@ class Inliner {
       const onnx::FunctionProto& proto = file.model.functions(i);
       const onnx_wire::Field& place = file.places.functions.at(static_cast<std::size_t>(i));
       try {
-        const FunctionId id = id_of(proto.domain(), proto.name(), text_in(bytes, place.payload, kFunctionOverload));
+        const FunctionId id =
+            id_of(proto.domain(), proto.name(), text_in(bytes, place.payload, fields::kFunctionOverload));
         if (!functions_.emplace(id, read_function(bytes, place, proto, file.opset)).second)
           throw FormatError("is given twice");
       } catch (const Error&) {
@@ -96,7 +96,7 @@ class Inliner {
     std::vector<onnx::NodeProto> own(static_cast<std::size_t>(nodes.size()));
     for (int i = 0; i < nodes.size(); ++i) own[static_cast<std::size_t>(i)].Swap(nodes.Mutable(i));
     for (std::size_t i = 0; i < own.size(); ++i)
-      take(std::move(own[i]), text_in(bytes_, file_.places.nodes[i].payload, kNodeOverload),
+      take(std::move(own[i]), text_in(bytes_, file_.places.nodes[i].payload, fields::kNodeOverload),
            {static_cast<int>(i), false, file_.opset}, 0);
     nodes.Clear();
     for (onnx::NodeProto& node : flat_) nodes.Add(std::move(node));

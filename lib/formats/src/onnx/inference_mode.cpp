@@ -3,6 +3,7 @@
 #include <string>
 
 #include "../readers.hpp"
+#include "fields.hpp"
 #include "model_proto.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "vectors.hpp"
@@ -12,10 +13,6 @@ namespace shiftnorm::formats {
 namespace {
 
 using onnx_wire::Bytes, onnx_wire::Extent, onnx_wire::Field;
-
-constexpr std::uint32_t kGraph = 7, kFunction = 25;
-constexpr std::uint32_t kGraphNode = 1, kFunctionNode = 7;
-constexpr std::uint32_t kNodeInput = 1, kNodeOutput = 2, kNodeAttribute = 5;
 
 template <class Message>
 Message parsed(std::span<const std::byte> file, Extent at) {
@@ -74,12 +71,12 @@ Bytes changed(std::span<const std::byte> file, Extent node, const Change& change
   std::uint64_t inputs = 0, outputs = 0;
   for (const Field& field : onnx_wire::fields_of(file, node)) {
     if (field.wire_type == onnx_wire::kBytes) {
-      if (field.number == kNodeOutput && outputs++ >= change.outputs) continue;
-      if (field.number == kNodeInput && inputs++ == change.emptied) {
-        onnx_wire::append_field(out, kNodeInput, {});
+      if (field.number == fields::kNodeOutput && outputs++ >= change.outputs) continue;
+      if (field.number == fields::kNodeInput && inputs++ == change.emptied) {
+        onnx_wire::append_field(out, fields::kNodeInput, {});
         continue;
       }
-      if (field.number == kNodeAttribute && change.training_mode &&
+      if (field.number == fields::kNodeAttribute && change.training_mode &&
           parsed<onnx::AttributeProto>(file, field.payload).name() == "training_mode")
         continue;
     }
@@ -116,17 +113,18 @@ std::vector<std::byte> onnx_in_inference_mode(std::span<const std::byte> file) {
   Bytes out;
   int function = 0;
   for (const Field& field : onnx_wire::fields_of(file, {0, file.size()})) {
-    if (field.number == kGraph && field.wire_type == onnx_wire::kBytes) {
-      onnx_wire::append_field(out, kGraph, with_nodes_changed(file, field.payload, kGraphNode, model.opset, in_graph));
-    } else if (field.number == kFunction && field.wire_type == onnx_wire::kBytes) {
+    if (field.number == fields::kModelGraph && field.wire_type == onnx_wire::kBytes) {
+      onnx_wire::append_field(out, fields::kModelGraph,
+                              with_nodes_changed(file, field.payload, fields::kGraphNode, model.opset, in_graph));
+    } else if (field.number == fields::kModelFunction && field.wire_type == onnx_wire::kBytes) {
       const onnx::FunctionProto& proto = model.model.functions(function++);
       std::int64_t opset = model.opset;
       for (const onnx::OperatorSetIdProto& set : proto.opset_import())
         if (default_domain(set.domain())) opset = set.version();
       Names in_function;
       add_false(proto.node(), in_function);
-      onnx_wire::append_field(out, kFunction,
-                              with_nodes_changed(file, field.payload, kFunctionNode, opset, in_function));
+      onnx_wire::append_field(out, fields::kModelFunction,
+                              with_nodes_changed(file, field.payload, fields::kFunctionNode, opset, in_function));
     } else {
       onnx_wire::append_as_is(out, file, field);
     }

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "../readers.hpp"
+#include "fields.hpp"
 #include "import.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/file.hpp"
@@ -17,7 +18,6 @@ namespace {
 using onnx_wire::append, onnx_wire::append_as_is, onnx_wire::append_field;
 using onnx_wire::Bytes, onnx_wire::Extent, onnx_wire::Field;
 
-constexpr std::uint32_t kGraph = 7, kNode = 1, kInitializer = 5, kInput = 11, kNodeInput = 1;
 /// From the fourth version of the format on an initialiser need not be listed as an input.
 constexpr std::int64_t kFreeInitializers = 4;
 
@@ -48,10 +48,10 @@ Bytes renamed(std::span<const std::byte> file, Extent node, const std::map<int, 
   Bytes out;
   int slot = 0;
   for (const Field& field : onnx_wire::fields_of(file, node)) {
-    if (field.number == kNodeInput && field.wire_type == onnx_wire::kBytes) {
+    if (field.number == fields::kNodeInput && field.wire_type == onnx_wire::kBytes) {
       const auto at = inputs.find(slot++);
       if (at != inputs.end()) {
-        append_field(out, kNodeInput, as_bytes(at->second));
+        append_field(out, fields::kNodeInput, as_bytes(at->second));
         continue;
       }
     }
@@ -81,7 +81,7 @@ int input_in_file(std::span<const std::byte> file, const OnnxFile& parsed, const
       uses += static_cast<int>(std::count(graph.node(i).input().begin(), graph.node(i).input().end(), name));
   const Field& call = parsed.places.nodes.at(static_cast<std::size_t>(source.place));
   for (const Field& field : onnx_wire::fields_of(file, call.payload)) {
-    if (field.number != kNodeInput || field.wire_type != onnx_wire::kBytes) continue;
+    if (field.number != fields::kNodeInput || field.wire_type != onnx_wire::kBytes) continue;
     if (as_text(file.subspan(field.payload.offset, field.payload.size)) == name) {
       found = slot;
       ++given;
@@ -106,20 +106,20 @@ Bytes rewired(std::span<const std::byte> file, const OnnxFile& parsed, std::span
     const std::string name = taken.fresh(one.vector.name);
     inputs[parsed.nodes.at(static_cast<std::size_t>(one.vector.node)).place][one.input] = name;
     try {
-      append_field(added, kInitializer, as_bytes(initializer(name, one.vector.type, one.patch->values)));
+      append_field(added, fields::kGraphInitializer, as_bytes(initializer(name, one.vector.type, one.patch->values)));
     } catch (const Error&) {
       rethrow_at(fmt::format("tensor '{}'", printable(one.vector.name)));
     }
     if (parsed.model.ir_version() < kFreeInitializers)
-      append_field(added, kInput, as_bytes(input_of(name, one.vector.type, one.patch->values.size())));
+      append_field(added, fields::kGraphInput, as_bytes(input_of(name, one.vector.type, one.patch->values.size())));
   }
   Bytes graph;
   int node = 0;
   for (const Field& field : onnx_wire::fields_of(file, parsed.places.graph.payload)) {
-    if (field.number == kNode && field.wire_type == onnx_wire::kBytes) {
+    if (field.number == fields::kGraphNode && field.wire_type == onnx_wire::kBytes) {
       const auto at = inputs.find(node++);
       if (at != inputs.end()) {
-        append_field(graph, kNode, renamed(file, field.payload, at->second));
+        append_field(graph, fields::kGraphNode, renamed(file, field.payload, at->second));
         continue;
       }
     }
@@ -128,7 +128,7 @@ Bytes rewired(std::span<const std::byte> file, const OnnxFile& parsed, std::span
   append(graph, added);
   Bytes out;
   append(out, file.first(parsed.places.graph.start));
-  append_field(out, kGraph, graph);
+  append_field(out, fields::kModelGraph, graph);
   append(out, file.subspan(parsed.places.graph.payload.end()));
   return out;
 }

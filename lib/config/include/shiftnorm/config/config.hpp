@@ -103,6 +103,9 @@ struct ConfigOptions {
   std::vector<std::string> sets;  ///< `a.b=c`; paths in them are relative to the working directory
 };
 
+/// The target, then the source where there is one.
+[[nodiscard]] std::vector<DataConfig*> data_sets(Config& config);
+
 /// What is scored when nobody says: of one label per image, or of several findings.
 [[nodiscard]] std::vector<std::string> default_metrics(bool findings);
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -74,6 +75,12 @@ class Json {
 
 /// An array of texts.
 [[nodiscard]] Json texts_json(std::span<const std::string> texts);
+/// Null where there is nothing to say.
+[[nodiscard]] inline Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
+template <class T>
+[[nodiscard]] Json value_or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json();
+}
 
 /// Errors  FormatError with byte offset: bad syntax, a key given twice, nesting deeper than 64, more than 2^20 values,
 ///         a number beyond double's range, invalid UTF-8.

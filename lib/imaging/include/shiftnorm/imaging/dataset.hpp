@@ -234,4 +234,8 @@ void check_layout(const std::string& letters);
 ///         ConfigError for options that do not fit, and for a table that names none of the images.
 [[nodiscard]] std::unique_ptr<Dataset> open_dataset(const std::string& where, const DatasetOptions& options);
 
+/// What an image file is by its first bytes, as the decoder sees it: "jpeg", "png", "tiff", "bmp", "webp", "pbm", "pgm" or
+/// "ppm"; "unknown": none of them.
+[[nodiscard]] std::string image_format(const std::filesystem::path& file);
+
 }  // namespace shiftnorm::imaging

@@ -7,13 +7,15 @@
 #include <vector>
 
 #include "shiftnorm/container/json.hpp"
+#include "shiftnorm/core/names.hpp"
 #include "shiftnorm/results/run_record.hpp"
 
 /// What the runs of a sweep found out, side by side.
 namespace shiftnorm::results {
 
 enum class RunStatus { waiting, finished, failed };
-[[nodiscard]] std::string_view name_of(RunStatus status);
+inline constexpr auto kRunStatus = names<Named<RunStatus>>(
+    "status", {{"waiting", RunStatus::waiting}, {"finished", RunStatus::finished}, {"failed", RunStatus::failed}});
 
 /// One run of a sweep.
 struct SweepCell {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "shiftnorm/toolkit/events.hpp"
+#include "shiftnorm/toolkit/made_folder.hpp"
 #include "shiftnorm/toolkit/resume_store.hpp"
 #include "shiftnorm/toolkit/run.hpp"
 
@@ -22,15 +23,12 @@ class UnfinishedWork {
   [[nodiscard]] const ResumeStore& kept() const { return kept_; }
   [[nodiscard]] bool any() const;                             ///< something is there to go on from
   [[nodiscard]] std::size_t found() const { return found_; }  ///< pieces that did not have to be computed
-  [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
+  [[nodiscard]] const std::filesystem::path& folder() const { return folder_.path(); }
   /// Takes it away, with parent folders that were made for it and hold nothing else.
-  void discard();
+  void discard() { folder_.remove(); }
 
  private:
-  void make();
-
-  std::filesystem::path folder_;
-  std::vector<std::filesystem::path> parents_;  ///< made here, innermost first
+  MadeFolder folder_;
   std::size_t found_ = 0;
   ResumeStore kept_;
 };
