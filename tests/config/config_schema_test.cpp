@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <catch2/catch.hpp>
 #include <set>
 
@@ -212,7 +214,7 @@ TEST_CASE("the schema's defaults are the program's", "[experiment]") {
     std::set<std::string> keys;
     add_keys(root, map, keys);
     for (const std::string& key : keys) {
-      const std::string path = section.empty() ? key : section + "." + key;
+      const std::string path = section.empty() ? key : fmt::format("{}.{}", section, key);
       const Json* value = property(root, path).find("default");
       // Of the three protocols one key's default goes with another kind, and shuffle's depends on the semantics.
       if (value == nullptr || path == "protocol.batch" || path == "modes.1.semantics") continue;
