@@ -324,7 +324,7 @@ class Plain(Pulling):
             (("--aet", "A" * 17), {}, 2, "--aet: an AE title of 17 characters"),
             (("--method", "push"), {}, 2, "--method = push"),
             (("--method", "move"), {}, 2, "--move-port"),
-            (("--tls-ca", "x"), {}, 2, "--tls-ca: nothing is secured"),
+            (("--tls-ca", "x"), {}, 2, "--tls-ca: the connection is not encrypted"),
             (("--tls",), {}, 2, "--tls: no --tls-ca"),
             (("--tls", "--tls-ca", "nowhere"), {}, 3, "TLS authority: no such file"),
             ((), {"out": None}, 2, "pull: no --out"),
