@@ -17,6 +17,7 @@ struct Command {
 [[nodiscard]] Command recalibrate_command();
 [[nodiscard]] Command evaluate_command();
 [[nodiscard]] Command export_command();
+[[nodiscard]] Command reference_command();
 [[nodiscard]] Command inspect_command();
 [[nodiscard]] Command stats_command();
 [[nodiscard]] Command pull_command();

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <span>
+#include <string>
+#include <vector>
 
 #include "options.hpp"
 #include "shiftnorm/imaging/transform.hpp"
@@ -13,6 +15,8 @@ namespace shiftnorm::app {
 
 /// --reader and --layout. Errors  ConfigError naming the option.
 void read_reader_options(const Options& options, imaging::DatasetOptions& dataset);
+/// --classes; empty where it is not given. Errors  ConfigError naming the option.
+[[nodiscard]] std::vector<std::string> classes_of(const Options& options);
 [[nodiscard]] imaging::Pipeline preprocess_of(const Options& options);  ///< --preprocess, which is given
 /// What one job of `recalibrate` and `evaluate` works on: data_options(), table_options(), network_options() and
 /// resource_options().

@@ -7,7 +7,6 @@
 #include "measure_options.hpp"
 #include "network_options.hpp"
 #include "resource_options.hpp"
-#include "shiftnorm/core/parse.hpp"
 #include "shiftnorm/report/console_tables.hpp"
 #include "shiftnorm/results/tables.hpp"
 #include "shiftnorm/toolkit/job_document.hpp"
@@ -21,29 +20,20 @@ using toolkit::EvaluateOptions;
 
 constexpr OptionSpec kEvaluate[] = {
     {"mode", "M",
-     "source, adabn, blend, mixture, mean-only, variance-only, batch, instance, hybrid-decay, disabled, identity or "
-     "normalise-only (default: source); what it needs is measured on the same images"},
+     "source, adabn, blend, mixture, mean-only, variance-only, batch, instance, hybrid-decay, matched, disabled, "
+     "identity or normalise-only (default: source); what it needs is measured on the same images"},
     {"stats", "F", "use the statistics of this file (.bnstats) instead of measuring; the default mode is then adabn"},
     {"classes", "A,B,..|FILE", "class names in the order of the outputs (default: the sorted folder names)"},
+    {"prior-correction", "", "matched: outputs are corrected for the target's mixture, too"},
     {"predictions", "OUT.csv", "write ids, labels, predictions and probabilities"},
     {"outputs", "OUT.safetensors", "write all outputs of the network, one row per image"},
 };
 
-std::vector<std::string> classes_of(const Options& options) {
-  const std::string given = options.text("classes");
-  if (given.empty()) return {};
-  if (given.find(',') == std::string::npos) return config::read_classes(given);
-  std::vector<std::string> names = split(given, ',');
-  if (std::ranges::find(names, "") != names.end())
-    throw ConfigError("an empty name; expected names between the commas");
-  imaging::check_classes(names);
-  return names;
-}
-
 /// The file of --stats; what it replaces must not be asked for beside it.
 std::optional<stats::StatisticsFile> statistics_of(const Options& options) {
   if (!options.has("stats")) return std::nullopt;
-  for (const std::string_view measuring : {"semantics", "estimator", "batch", "momentum", "shuffle", "domain"})
+  for (const std::string_view measuring :
+       {"semantics", "estimator", "batch", "momentum", "shuffle", "domain", "shares"})
     if (options.has(measuring))
       throw ConfigError(
           fmt::format("--{}: the statistics of --stats are measured already; expected no such option", measuring));
@@ -57,9 +47,11 @@ EvaluateOptions job_of(const Options& options, Console& console) {
   EvaluateOptions job;
   job.session = session_options_of(options);
   job.session.all_outputs = options.has("outputs");
-  job.session.data.dataset.classes = from_option("classes", [&] { return classes_of(options); });
+  job.session.data.dataset.classes = classes_of(options);
   job.statistics = statistics_of(options);
   job.mode = mode_of(options, "mode", job.statistics ? "adabn" : "source");
+  job.mode.prior_correction = options.has("prior-correction");
+  adapt::require_valid(job.mode, "--prior-correction");
   job.domain = domain_of(options);
   job.seed = seed_of(options);
   job.events = console.events();

@@ -55,6 +55,10 @@ ExitCode inspect(const Options& options, Console& console) {
     show_statistics(where, console);
     return ExitCode::done;
   }
+  if (fs::path(where).extension() == ".bnref") {
+    show_reference(where, console);
+    return ExitCode::done;
+  }
   if (is_data(where, options)) {
     inspect_data(where, options, console);
     return ExitCode::done;

@@ -20,6 +20,7 @@ constexpr OptionSpec kMeasure[] = {
     {"seed", "S", "seed of everything random (default: 0)"},
     {"prior-images", "N", "blend: the source counts as N images"},
     {"source-weight", "L", "blend: the source's weight, in [0, 1]"},
+    {"shares", "S", "matched: the target's mixture of classes: class=share,class=share, labels, or estimate (default)"},
     {"domain", "KEY", "separate statistics for each value of this column; each image uses its own"},
     {"domain-min-images", "N", "with fewer, a domain falls back to blend (default: 32)"},
     {"domain-prior-images", "N", "of that blend: the source counts as N images (default: 16)"},
@@ -44,6 +45,8 @@ adapt::Mode mode_of(const Options& options, std::string_view policy_option, std:
   mode.momentum = options.number("momentum", 0, 1);
   mode.prior_images = options.number("prior-images", 0, std::numeric_limits<double>::max());
   mode.source_weight = options.number("source-weight", 0, 1);
+  if (options.has("shares"))
+    mode.shares = from_option("shares", [&] { return adapt::parse_shares(options.text("shares")); });
   if (options.has("layers"))
     mode.layers = from_option("layers", [&] { return adapt::parse_layers(options.text("layers")); });
   if (!options.has("shuffle")) {

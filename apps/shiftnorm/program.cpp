@@ -18,10 +18,10 @@
 namespace shiftnorm::app {
 namespace {
 
-const std::array<Command, 9>& commands() {
-  static const std::array<Command, 9> all{run_command(),     recalibrate_command(), evaluate_command(),
-                                          export_command(),  inspect_command(),     stats_command(),
-                                          results_command(), pull_command(),        init_command()};
+const std::array<Command, 10>& commands() {
+  static const std::array<Command, 10> all{
+      run_command(),     recalibrate_command(), evaluate_command(), export_command(), reference_command(),
+      inspect_command(), stats_command(),       results_command(),  pull_command(),   init_command()};
   return all;
 }
 

@@ -24,7 +24,7 @@ constexpr OptionSpec kRecalibrate[] = {
     {"out", "ADAPTED",
      "the adapted checkpoint, may be the original; .onnx and .safetensors convert, any other name keeps the format"},
     {"policy", "P",
-     "adabn, blend, mixture, mean-only, variance-only, hybrid-decay, source, disabled, identity or normalise-only "
+     "adabn, matched, blend, mixture, mean-only, variance-only, hybrid-decay, source, disabled, identity or normalise-only "
      "(default: adabn); batch and instance can be evaluated but not written to a file"},
     {"stats-out", "F", "also write what was measured, before the policy, as a statistics file (.bnstats)"},
     {"allow-small-cohort", "", "write a checkpoint from fewer than 11 patients; its provenance records it"},

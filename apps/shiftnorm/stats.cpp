@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "commands.hpp"
@@ -8,6 +9,7 @@
 #include "shiftnorm/report/console_tables.hpp"
 #include "shiftnorm/results/job_json.hpp"
 #include "shiftnorm/toolkit/output_files.hpp"
+#include "shiftnorm/toolkit/reference.hpp"
 #include "shiftnorm/toolkit/statistics.hpp"
 
 namespace shiftnorm::app {
@@ -16,11 +18,26 @@ namespace {
 namespace fs = std::filesystem;
 using container::Json;
 
-constexpr OptionSpec kStats[] = {{"out", "C", "merge: the statistics file to write"}};
+constexpr OptionSpec kStats[] = {{"out", "C", "merge: the statistics file (.bnstats) or reference (.bnref) to write"}};
 
 ExitCode show(const std::vector<std::string>& paths, const Options&, Console& console) {
   if (paths.size() != 1) throw ConfigError(fmt::format("stats show: {} files; expected one", paths.size()));
-  show_statistics(paths[0], console);
+  if (fs::path(paths[0]).extension() == ".bnref")
+    show_reference(paths[0], console);
+  else
+    show_statistics(paths[0], console);
+  return ExitCode::done;
+}
+
+ExitCode merge_references(const std::vector<std::string>& paths, const fs::path& out, toolkit::OutputFiles& files,
+                          Console& console) {
+  const stats::Reference merged = toolkit::merge_references(std::vector<fs::path>(paths.begin(), paths.end()));
+  for (const std::string& note : toolkit::notes_on_reference(merged)) console.warn(note);
+  files.set(out, stats::write_reference(merged));
+  files.write();
+  console.say(fmt::format("{}: {} images of {} files\n", out.string(), merged.images, paths.size()));
+  if (console.json())
+    console.print(results::reference_json(merged).set("outputs", Json::object({{"reference", out.string()}})));
   return ExitCode::done;
 }
 
@@ -29,6 +46,8 @@ ExitCode merge(const std::vector<std::string>& paths, const Options& options, Co
   const fs::path out = options.text("out");
   toolkit::OutputFiles files;
   files.expect("--out", out);
+  if (std::ranges::any_of(paths, [](const fs::path& path) { return path.extension() == ".bnref"; }))
+    return merge_references(paths, out, files, console);
   const toolkit::MergedStatistics merged = toolkit::merge_statistics(std::vector<fs::path>(paths.begin(), paths.end()));
   for (const std::string& note : merged.notes) console.warn(note);
   files.set(out, stats::write_statistics(merged.file));

@@ -2,6 +2,7 @@
 #include <set>
 
 #include "adapt/mode_changes.hpp"
+#include "shiftnorm/adapt/mixture.hpp"
 #include "shiftnorm/adapt/mode_fields.hpp"
 #include "shiftnorm/core/error.hpp"
 
@@ -12,10 +13,10 @@ namespace {
 
 /// How many fields a plain struct has: the bindings below compile with no other number.
 constexpr std::size_t fields_of(const Mode& mode) {
-  const auto& [name, policy, semantics, estimator, batch, momentum, shuffle, source_weight, prior_images, layers] =
-      mode;
+  const auto& [name, policy, semantics, estimator, batch, momentum, shuffle, source_weight, prior_images, shares,
+               prior_correction, layers, mixture] = mode;
   static_cast<void>(name);
-  return 10;
+  return 13;
 }
 constexpr std::size_t fields_of(const LayerRule& rule) {
   const auto& [include, exclude, first, last, min_level, max_level] = rule;
@@ -26,9 +27,9 @@ constexpr std::size_t fields_of(const LayerRule& rule) {
 }  // namespace
 
 // Law: results depend on a field, so the text does. That each field has a case is counted: the layers' fields stand in
-// for `layers`, and the name has no meaning.
+// for `layers`, the name has no meaning, and `mixture` is found out, not set.
 TEST_CASE("A mode's text changes with every field", "[adapt]") {
-  REQUIRE(mode_changes().size() == (fields_of(Mode{}) - 2) + fields_of(LayerRule{}));
+  REQUIRE(mode_changes().size() == (fields_of(Mode{}) - 3) + fields_of(LayerRule{}));
   std::set<std::string> fields;
   for (const ModeChange& change : mode_changes()) {
     INFO(change.field);
@@ -40,6 +41,10 @@ TEST_CASE("A mode's text changes with every field", "[adapt]") {
     CHECK(canonical(changed) != canonical(change.from));
   }
   CHECK(fields.size() == mode_changes().size());
+  Mode found_out{.policy = Policy::matched};
+  const std::string asked = canonical(found_out);
+  found_out.mixture = std::make_shared<const Mixture>(Mixture{.key = "of these images"});
+  CHECK(canonical(found_out) != asked);
   Mode renamed{.semantics = Semantics::batch, .estimator = Estimator::ema};
   const std::string text = canonical(renamed);
   renamed.name = "another name";

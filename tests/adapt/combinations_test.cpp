@@ -6,6 +6,7 @@
 
 #include "exec/random_network.hpp"
 #include "shiftnorm/adapt/engine.hpp"
+#include "shiftnorm/adapt/mixture.hpp"
 #include "shiftnorm/core/error.hpp"
 
 using namespace shiftnorm;
@@ -27,6 +28,20 @@ const Images kImages{6, [](std::size_t i, std::span<float> dst) {
                        std::ranges::copy(random_floats(dst.size(), 50 + static_cast<unsigned>(i)), dst.begin());
                      }};
 
+/// Two classes that take turns, and a target that holds three times as many of the first.
+std::shared_ptr<const Mixture> mixture_for(Engine& engine) {
+  const std::vector<double> epsilons(engine.batch_norms().size(), engine.batch_norms().front().epsilon);
+  stats::Reference reference = stats::empty_reference(engine.source(), epsilons, {"a", "b"}, false);
+  const auto seen = [&](const SeenImage& image) {
+    const std::vector<double> q = image.image % 2 == 0 ? std::vector{1.0, 0.0} : std::vector{0.0, 1.0};
+    reference.add_image(q, q);
+    for (const SeenLayer& layer : image.layers)
+      reference.add_moments(layer.layer, q, layer.sum, layer.square, layer.values);
+  };
+  engine.each_image(engine.source(), kImages, "reference", seen, [] {}, {});
+  return std::make_shared<const Mixture>(mixture_of(reference, "hash", {0.75, 0.25}));
+}
+
 /// docs/reference/estimators.md, written down a second time and the other way round: what a combination may be.
 bool allowed(const Mode& m) {
   const std::vector<Policy> fixed{Policy::source, Policy::disabled, Policy::identity, Policy::normalise_only},
@@ -38,6 +53,7 @@ bool allowed(const Mode& m) {
   if (m.source_weight && m.prior_images) return false;
   // The source of a network in training mode goes by batches; which network it is, the mode does not know.
   if (m.policy == Policy::source) return as_given_by_default && !weight && !m.shuffle;
+  if (m.policy == Policy::matched) return as_given_by_default && !weight && unbatched;
   if (in(fixed)) return as_given_by_default && !weight && unbatched;
   if (m.policy == Policy::instance) return as_given_by_default && (unbatched || (m.batch == 1 && !m.shuffle));
   if (m.policy == Policy::batch) return as_given_by_default;
@@ -48,6 +64,8 @@ bool allowed(const Mode& m) {
 }
 
 std::vector<Mode> every_combination() {
+  Engine engine(tiny(), {});
+  const std::shared_ptr<const Mixture> mixture = mixture_for(engine);
   std::vector<Mode> all;
   for (const std::string& policy : kPolicies.list())
     for (const std::string_view semantics : {"layerwise", "batch", "source"})
@@ -65,6 +83,7 @@ std::vector<Mode> every_combination() {
                 if (momentum) m.momentum = 0.3;
                 if ((weight & 1) != 0) m.source_weight = 0.25;
                 if ((weight & 2) != 0) m.prior_images = 4;
+                if (m.policy == Policy::matched) m.mixture = mixture;
                 all.push_back(m);
               }
   return all;

@@ -81,7 +81,9 @@ class Pages(unittest.TestCase):
 
     def test_metadata_of_statistics(self):
         source = (PROJECT / "lib/stats/src/statistics_file.cpp").read_text()
-        texts = source.split("constexpr TextField kTexts[] = {")[1].split("};")[0]
+        facts = (PROJECT / "lib/stats/src/facts.cpp").read_text()
+        texts = source.split("constexpr TextField kTexts[] = {")[1].split("};")[0] + facts.split("constexpr FactText kTexts[] = {")[1].split("};")[0]
+        source += facts
         names = re.findall(r'\{"(\w+)"', texts) + re.findall(r'metadata\.(?:emplace|find|contains)\("(\w+)"', source)
         self.assertGreater(len(names), 12)
         self.assert_named(names, page("statistics-file.md"))

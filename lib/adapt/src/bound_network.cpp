@@ -7,6 +7,7 @@
 
 #include "batching.hpp"
 #include "layer_rule.hpp"
+#include "shiftnorm/adapt/mixture.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/graph/marks.hpp"
 
@@ -152,6 +153,18 @@ void BoundNetwork::require_source(const Mode& mode) const {
         "and {} needs them; expected policy adabn with estimator population, batch-mean or ema-reset, or policy "
         "batch, instance, disabled or identity",
         all ? fmt::format("policy {} as asked for", name_of(mode.policy)) : "a layer left out"));
+}
+
+void BoundNetwork::require_mixture(const Mode& mode) const {
+  if (mode.policy != Policy::matched) return;
+  if (!mode.mixture)
+    throw ConfigError("policy matched has no reference of the training images; expected --reference or data.reference");
+  const auto alike = [](const stats::LayerStatistics& a, const stats::LayerStatistics& b) {
+    return a.name == b.name && a.mean.size() == b.mean.size();
+  };
+  if (!std::ranges::all_of(mode.mixture->parts,
+                           [&](const MixturePart& p) { return std::ranges::equal(p.moments, source, alike); }))
+    throw ConfigError("the reference has other layers than the network; expected one made from this checkpoint");
 }
 
 }  // namespace shiftnorm::adapt

@@ -51,6 +51,8 @@ struct BoundNetwork {
 
   /// Errors  ConfigError for a mode that needs source statistics where the file has none.
   void require_source(const Mode& mode) const;
+  /// Errors  Error for `matched` without a mixture, or with one of another network.
+  void require_mixture(const Mode& mode) const;
 
  private:
   [[nodiscard]] bool source_by_batch() const;

@@ -7,6 +7,7 @@
 #include "batching.hpp"
 #include "bound_network.hpp"
 #include "evaluating.hpp"
+#include "image_pass.hpp"
 #include "left_out.hpp"
 #include "measuring.hpp"
 #include "shiftnorm/core/error.hpp"
@@ -49,6 +50,7 @@ class Run {
     for (const Mode& mode : modes_) {
       require_valid(mode);
       network_.require_source(mode);
+      network_.require_mixture(mode);
     }
     for (const Mode& mode : modes_)
       if (alike(mode) != alike(measuring()))
@@ -79,22 +81,20 @@ class Run {
   /// How a domain is measured, or normalised by the group, is the same for all; what the policy then is may differ.
   [[nodiscard]] const Mode& measuring() const { return modes_.front(); }
   [[nodiscard]] std::string alike(const Mode& mode) const {
-    return canonical(network_.fixed(mode) ? measuring_of(mode) : mode);
-  }
-  /// A layerwise sweep ends with the adapted network's own outputs.
-  static bool leaves_outputs(const Mode& mode) {
-    return mode.policy == Policy::adabn && mode.semantics == Semantics::layerwise;
+    Mode how = network_.fixed(mode) ? measuring_of(mode) : mode;
+    how.mixture = nullptr;
+    return canonical(how);
   }
 
   void measure(const Images& images, bool evaluated, stats::Statistics* reached) {
     const Stopwatch adapting;
-    const bool swept = evaluated && std::any_of(modes_.begin(), modes_.end(), leaves_outputs);
+    const bool swept = evaluated && std::any_of(modes_.begin(), modes_.end(), uses_as_measured);
     if (swept) results_.outputs.emplace();
     UsableImages usable(groups_, results_.domains);
     usable.run(
         [&](const Groups& domains) {
-          targets_ = adapt::measure(network_, measuring(), domains, images, swept ? &*results_.outputs : nullptr,
-                                    reached, progress_);
+          targets_ = adapt::measure(network_, modes_, domains, images, swept ? &*results_.outputs : nullptr, reached,
+                                    progress_);
         },
         [&] {  // what was reached holds the image already
           if (reached != nullptr) reached->clear();
@@ -116,7 +116,7 @@ class Run {
   void infer(const Evaluation& evaluation) {
     if (!results_.outputs) results_.outputs.emplace();
     for (std::size_t d = 0; d < modes_.size(); ++d)
-      if (!(from_sweep_ && leaves_outputs(modes_[d])))
+      if (!(from_sweep_ && uses_as_measured(modes_[d])))
         adapt::infer(network_, results_.domains[d].statistics, evaluation.domains[d], *evaluation.images,
                      *results_.outputs, progress_);
   }
@@ -138,7 +138,7 @@ class Run {
   std::vector<Mode> modes_;  ///< one per domain
   const Progress& progress_;
   std::vector<stats::Statistics> targets_;  ///< one per domain
-  bool from_sweep_ = false;                 ///< there are outputs of domains with leaves_outputs()
+  bool from_sweep_ = false;                 ///< there are outputs of domains with uses_as_measured()
   DomainResults results_;
 };
 
@@ -166,9 +166,11 @@ std::int64_t Engine::outputs() const noexcept { return state_->whole.plan->outpu
 const stats::Statistics& Engine::source() const noexcept { return state_->source; }
 bool Engine::source_known() const noexcept { return state_->source_known; }
 bool Engine::fixed(const Mode& mode) const { return state_->fixed(mode); }
+std::vector<bool> Engine::taking_part(const Mode& mode) const { return state_->measured_by(mode.layers); }
 
 stats::Statistics Engine::measure(const Mode& mode, const Images& adapt, const Progress& progress) {
-  return std::move(adapt::measure(*state_, mode, one_group(adapt.count), adapt, nullptr, nullptr, progress).front());
+  return std::move(
+      adapt::measure(*state_, {&mode, 1}, one_group(adapt.count), adapt, nullptr, nullptr, progress).front());
 }
 
 Outputs Engine::infer(const stats::Statistics& statistics, const Images& images, const Progress& progress) {
@@ -197,6 +199,36 @@ DomainResults Engine::run_domains(std::span<const Domain> domains, const Images&
   for (const Domain& domain : domains) modes.push_back(domain.mode);
   return Run(*state_, groups, std::move(modes), progress)
       .run(images, {evaluate ? &images : nullptr, groups, evaluate}, nullptr);
+}
+
+std::vector<LeftOut> Engine::each_image(const stats::Statistics& statistics, const Images& images,
+                                        std::string_view stage, const std::function<void(const SeenImage&)>& seen,
+                                        const std::function<void()>& start_again, const Progress& progress) {
+  require_images(images);
+  const Groups all = one_group(images.count);
+  std::vector<ModeResult> results(1);
+  UsableImages usable(all, results);
+  usable.run([&](const Groups& kept) { pass_images(*state_, statistics, kept.front(), images, stage, seen, progress); },
+             start_again);
+  return std::move(results.front().left_out);
+}
+
+PartlyMatched Engine::match_first(const Mode& mode, std::size_t count, const Images& images, const Progress& progress) {
+  require_valid(mode);
+  state_->require_source(mode);
+  state_->require_mixture(mode);
+  require_images(images);
+  const Groups all = one_group(images.count);
+  std::vector<ModeResult> results(1);
+  UsableImages usable(all, results);
+  PartlyMatched out;
+  usable.run(
+      [&](const Groups& kept) {
+        out.measured = measure_partly_matched(*state_, mode, count, kept, images, out.outputs, progress);
+      },
+      [] {});
+  out.images = usable.domains().front();
+  return out;
 }
 
 Cost Engine::cost(const Mode& mode, std::size_t images, bool outputs) const {

@@ -1,11 +1,14 @@
 #include "measuring.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "estimators.hpp"
+#include "shiftnorm/adapt/mixture.hpp"
 #include "shiftnorm/core/error.hpp"
 
 namespace shiftnorm::adapt {
@@ -20,16 +23,31 @@ const stats::Statistics& start_of(const BoundNetwork& network, const stats::Stat
   return reached != nullptr && !reached->empty() ? *reached : network.source;
 }
 
-/// Level by level, each behind the final statistics of the earlier ones. `reached` holds the layers that an earlier
-/// measurement settled.
-std::vector<stats::Statistics> measure_layerwise(BoundNetwork& network, const Mode& mode, const Groups& domains,
-                                                 const Images& images, Outputs* outputs, stats::Statistics* reached,
-                                                 const Progress& progress) {
-  const stats::Statistics start = start_of(network, reached);
-  std::vector<stats::Statistics> targets(domains.size(), start);
-  std::vector<bool> measured = network.measured_by(mode.layers);
-  for (std::size_t i = 0; i < measured.size(); ++i) measured[i] = measured[i] && start[i].values == 0;
-  exec::SweepRequest r = network.request(network.whole, start, images, "adapt");
+/// What the layers behind see of a layer: as it was measured, or matched.
+void use(const BoundNetwork& network, const Mode& mode, std::size_t layer, stats::LayerStatistics& measured) {
+  if (mode.policy == Policy::matched)
+    match(*mode.mixture, layer, network.layers()[layer].epsilon, network.source[layer], measured);
+}
+
+/// A layer's moments as one set of statistics.
+void keep(exec::LevelMoments& from, std::size_t images, stats::LayerStatistics& layer) {
+  layer.values = from.moments.values();
+  layer.images = static_cast<std::int64_t>(images);
+  layer.batches = 1;
+  layer.sums = std::move(from.moments);
+  layer.spread = std::move(from.spread);
+  stats::estimate(stats::Pooling::values, layer);
+}
+
+/// What the layers behind a measured one see, as its affine; nothing: it stays as the sweep began.
+using Used = std::function<std::optional<exec::Affine>(std::size_t domain, std::size_t layer,
+                                                       const stats::LayerStatistics& measured)>;
+
+/// Level by level, each behind what `used` makes of the earlier ones. `targets`: one for each domain, to be filled.
+void sweep_levels(BoundNetwork& network, const std::vector<bool>& measured, const stats::Statistics& begin,
+                  const Groups& domains, const Images& images, Outputs* outputs, const Used& used,
+                  std::vector<stats::Statistics>& targets, const Progress& progress) {
+  exec::SweepRequest r = network.request(network.whole, begin, images, "adapt");
   r.levels = network.levels(network.whole, measured);
   r.groups = domains;
   if (outputs != nullptr) network.collect(*outputs, images.count, r);
@@ -38,17 +56,35 @@ std::vector<stats::Statistics> measure_layerwise(BoundNetwork& network, const Mo
     for (exec::LevelMoments& m : moments) {
       require_variance(network.layers()[m.set], m.moments);
       stats::LayerStatistics& layer = targets[domain][m.set];
-      layer.values = m.moments.values();
-      layer.images = static_cast<std::int64_t>(domains[domain].size());
-      layer.batches = 1;
-      layer.sums = std::move(m.moments);
-      layer.spread = std::move(m.spread);
-      stats::estimate(stats::Pooling::values, layer);
-      affines[m.set] = network.affine(m.set, layer.mean, layer.variance, false);
+      keep(m, domains[domain].size(), layer);
+      if (std::optional<exec::Affine> affine = used(domain, m.set, layer)) affines[m.set] = std::move(*affine);
     }
   };
+  network.whole.sweeper.run(r, progress);
+}
+
+/// Each level behind the final statistics of the earlier ones. `reached` holds the layers that an earlier measurement
+/// settled.
+std::vector<stats::Statistics> measure_layerwise(BoundNetwork& network, std::span<const Mode> modes,
+                                                 const Groups& domains, const Images& images, Outputs* outputs,
+                                                 stats::Statistics* reached, const Progress& progress) {
+  const Mode& mode = modes.front();
+  const stats::Statistics start = start_of(network, reached);
+  std::vector<stats::Statistics> targets(domains.size(), start);
+  std::vector<bool> measured = network.measured_by(mode.layers);
+  stats::Statistics begin = start;
+  for (std::size_t i = 0; i < measured.size(); ++i) {
+    if (start[i].values == 0) continue;
+    measured[i] = false;
+    use(network, mode, i, begin[i]);
+  }
+  const auto used = [&](std::size_t domain, std::size_t layer, const stats::LayerStatistics& as_measured) {
+    stats::LayerStatistics final{as_measured.name, as_measured.mean, as_measured.variance};
+    use(network, modes[domain], layer, final);
+    return std::optional(network.affine(layer, final.mean, final.variance, false));
+  };
   try {
-    network.whole.sweeper.run(r, progress);
+    sweep_levels(network, measured, begin, domains, images, outputs, used, targets, progress);
   } catch (...) {
     if (reached != nullptr) *reached = std::move(targets.front());
     throw;
@@ -163,16 +199,40 @@ std::vector<stats::Statistics> measure_groups(BoundNetwork& network, const Mode&
 
 }  // namespace
 
+stats::Statistics measure_partly_matched(BoundNetwork& network, const Mode& mode, std::size_t count,
+                                         const Groups& domain, const Images& images, Outputs& outputs,
+                                         const Progress& progress) {
+  const std::vector<bool> part = network.measured_by(mode.layers);
+  std::vector<bool> matched(part.size(), false);
+  for (std::size_t i = 0, seen = 0; i < part.size() && seen < count; ++i)
+    if (part[i]) {
+      matched[i] = true;
+      ++seen;
+    }
+  std::vector<stats::Statistics> targets{network.source};
+  const auto used = [&](std::size_t, std::size_t layer,
+                        const stats::LayerStatistics& as_measured) -> std::optional<exec::Affine> {
+    if (!matched[layer]) return std::nullopt;
+    stats::LayerStatistics final{as_measured.name, as_measured.mean, as_measured.variance};
+    use(network, mode, layer, final);
+    return network.affine(layer, final.mean, final.variance, false);
+  };
+  // Every layer is measured: those that keep the source's statistics say something of the mixture, too.
+  sweep_levels(network, network.measured_by({}), network.source, domain, images, &outputs, used, targets, progress);
+  return std::move(targets.front());
+}
+
 void require_images(const Images& images) {
   if (images.count == 0) throw FormatError("no images; expected at least one");
 }
 
-std::vector<stats::Statistics> measure(BoundNetwork& network, const Mode& measuring, const Groups& domains,
+std::vector<stats::Statistics> measure(BoundNetwork& network, std::span<const Mode> modes, const Groups& domains,
                                        const Images& images, Outputs* outputs, stats::Statistics* reached,
                                        const Progress& progress) {
   require_images(images);
+  const Mode& measuring = modes.front();
   if (measuring.semantics == Semantics::layerwise)
-    return measure_layerwise(network, measuring, domains, images, outputs, reached, progress);
+    return measure_layerwise(network, modes, domains, images, outputs, reached, progress);
   return measure_groups(network, measuring, domains, images, reached, progress);
 }
 

@@ -45,6 +45,21 @@ void check_estimator(const Mode& m, std::vector<std::string>& out) {
         fmt::format("estimator dua with batch = {}; expected batch 1, as it updates image by image", m.batch));
 }
 
+void check_shares(const Mode& m, std::vector<std::string>& out) {
+  if (m.policy != Policy::matched) {
+    if (m.shares != Shares{})
+      out.push_back(fmt::format("policy {} takes no shares of classes; expected policy matched", name_of(m.policy)));
+    if (m.prior_correction)
+      out.push_back(fmt::format("policy {} takes no prior_correction; expected policy matched", name_of(m.policy)));
+    return;
+  }
+  if (m.semantics != Semantics::layerwise || m.estimator != Estimator::population)
+    out.push_back(fmt::format(
+        "policy matched with semantics {} and estimator {}; expected layerwise and population, as each layer is matched "
+        "behind those before it",
+        name_of(m.semantics), name_of(m.estimator)));
+}
+
 /// Policies that measure nothing: an option of measuring that would do nothing is refused, not ignored.
 void check_unmeasured(const Mode& m, std::vector<std::string>& out) {
   const auto refuse = [&](std::string_view what) {
@@ -83,6 +98,7 @@ std::vector<std::string> problems(const Mode& mode) {
     check_unmeasured(mode, out);
   }
   check_weights(mode, out);
+  check_shares(mode, out);
   const LayerRule& layers = mode.layers;
   for (const auto& [name, value] : {std::pair{"first", layers.first}, std::pair{"last", layers.last},
                                     std::pair{"min_level", layers.min_level}, std::pair{"max_level", layers.max_level}})
@@ -99,11 +115,18 @@ void require_valid(const Mode& mode, std::string_view where) {
 
 Mode measuring_of(const Mode& mode) {
   Mode out = mode;
-  out.policy = Policy::adabn;
+  if (mode.policy != Policy::matched) out.policy = Policy::adabn;
   out.source_weight.reset();
   out.prior_images.reset();
+  out.prior_correction = false;
   return out;
 }
+
+bool uses_as_measured(const Mode& mode) {
+  return (mode.policy == Policy::adabn || mode.policy == Policy::matched) && mode.semantics == Semantics::layerwise;
+}
+
+bool measured_alone(const Mode& mode) { return mode.policy != Policy::matched; }
 
 bool measures(Policy policy) { return kPolicies[policy].measures; }
 bool in_batches(const Mode& mode) {
@@ -121,6 +144,7 @@ bool weighted(Policy policy) { return kPolicies[policy].weighted; }
 std::string_view name_of(Semantics semantics) { return kSemantics.name_of(semantics); }
 std::string_view name_of(Estimator estimator) { return kEstimators.name_of(estimator); }
 std::string_view name_of(Policy policy) { return kPolicies.name_of(policy); }
+std::string_view name_of(SharesFrom from) { return kSharesFrom.name_of(from); }
 
 Semantics parse_semantics(std::string_view name) { return kSemantics.parse(name); }
 Estimator parse_estimator(std::string_view name) { return kEstimators.parse(name); }

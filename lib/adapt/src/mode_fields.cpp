@@ -6,6 +6,8 @@
 #include <array>
 #include <type_traits>
 
+#include "shiftnorm/adapt/mixture.hpp"
+
 namespace shiftnorm::adapt {
 namespace {
 
@@ -19,6 +21,12 @@ FieldValue field_value(const T& value) {
 template <class T>
 FieldValue field_value(const std::optional<T>& value) {
   return value ? FieldValue(*value) : FieldValue();
+}
+
+/// False is how a mode is that says nothing.
+FieldValue field_value(bool value) { return value ? FieldValue(true) : FieldValue(); }
+FieldValue field_value(const Shares& shares) {
+  return shares.from == SharesFrom::given ? FieldValue(shares.given) : FieldValue(std::string(name_of(shares.from)));
 }
 
 template <auto Member>
@@ -37,6 +45,7 @@ bool by_momentum(const Mode& mode) {
   return measuring(mode) && (mode.estimator == Estimator::ema || mode.estimator == Estimator::ema_reset);
 }
 bool with_weight(const Mode& mode) { return weighted(mode.policy); }
+bool with_shares(const Mode& mode) { return mode.policy == Policy::matched; }
 /// A source may be one that its file's own runtime normalises by batches.
 bool of_batches(const Mode& mode) { return in_batches(mode) || mode.policy == Policy::source; }
 
@@ -50,6 +59,8 @@ constexpr std::array kFields{
     ModeField{"shuffle", of_mode<&Mode::shuffle>, in_batches},
     ModeField{"source_weight", of_mode<&Mode::source_weight>, with_weight},
     ModeField{"prior_images", of_mode<&Mode::prior_images>, with_weight},
+    ModeField{"shares", of_mode<&Mode::shares>, with_shares},
+    ModeField{"prior_correction", of_mode<&Mode::prior_correction>, with_shares},
     ModeField{"layers.include", of_layers<&LayerRule::include>, always},
     ModeField{"layers.exclude", of_layers<&LayerRule::exclude>, always},
     ModeField{"layers.first", of_layers<&LayerRule::first>, always},
@@ -58,23 +69,23 @@ constexpr std::array kFields{
     ModeField{"layers.max_level", of_layers<&LayerRule::max_level>, always},
 };
 
-/// How many fields a mode has, those of its layers counted apart. The bindings take them all: a mode with one more does
+/// How many fields a mode has, those of its layers counted apart and `mixture`, which is found out, not set, left out. The bindings take them all: a mode with one more does
 /// not compile until it is counted here, and then not until it has its row above.
 [[maybe_unused]] constexpr auto fields_of(const Mode& mode) {
-  const auto& [name, policy, semantics, estimator, batch, momentum, shuffle, source_weight, prior_images, layers] =
-      mode;
+  const auto& [name, policy, semantics, estimator, batch, momentum, shuffle, source_weight, prior_images, shares,
+               prior_correction, layers, mixture] = mode;
   const auto& [include, exclude, first, last, min_level, max_level] = layers;
   static_cast<void>(name);
   static_cast<void>(include);
-  return std::integral_constant<std::size_t, 9 + 6>{};
+  return std::integral_constant<std::size_t, 11 + 6>{};
 }
 static_assert(kFields.size() == decltype(fields_of(Mode{}))::value);
 
 /// Of the texts that canonical() makes, which keys in users' folders were made from: not that of YAML.
 constexpr std::array<std::string_view, kFields.size() - 1> kCanonicalOrder{
-    "policy",       "semantics",     "estimator",        "momentum",        "batch",
-    "shuffle",      "source_weight", "prior_images",     "layers.include",  "layers.exclude",
-    "layers.first", "layers.last",   "layers.min_level", "layers.max_level"};
+    "policy",        "semantics",    "estimator",        "momentum",         "batch",          "shuffle",
+    "source_weight", "prior_images", "shares",           "prior_correction", "layers.include", "layers.exclude",
+    "layers.first",  "layers.last",  "layers.min_level", "layers.max_level"};
 
 constexpr const ModeField& field_named(std::string_view name) {
   return *std::ranges::find(kFields, name, &ModeField::name);
@@ -94,6 +105,11 @@ struct CanonicalText {
   std::string operator()(const std::vector<std::string>& patterns) const {
     std::string list;
     for (const std::string& pattern : patterns) list += fmt::format("{}:{},", pattern.size(), pattern);
+    return list;
+  }
+  std::string operator()(const ShareList& shares) const {
+    std::string list;
+    for (const auto& [name, share] : shares) list += fmt::format("{}:{}={},", name.size(), name, share);
     return list;
   }
   template <class T>
@@ -117,6 +133,7 @@ std::string canonical(const Mode& mode) {
     std::ranges::replace(key, '_', '-');
     out += fmt::format("{}{}={}", out.empty() ? "" : " ", key, value);
   }
+  if (mode.policy == Policy::matched && mode.mixture) out += " mixture=" + mode.mixture->key;
   return out;
 }
 

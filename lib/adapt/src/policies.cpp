@@ -6,6 +6,7 @@
 
 #include "layer_rule.hpp"
 #include "shiftnorm/adapt/engine.hpp"
+#include "shiftnorm/adapt/mixture.hpp"
 #include "shiftnorm/core/error.hpp"
 
 namespace shiftnorm::adapt {
@@ -66,6 +67,12 @@ void apply(const Mode& mode, const graph::BatchNorm& layer, std::size_t index, s
       const std::size_t channels = target.mean.size();
       return keep_nearest(source, count < 2 ? channels : channels * (count - 1 - index) / (count - 1), target);
     }
+    case Policy::matched:
+      if (target.values == 0) {  // no output depends on it
+        target = source;
+        return;
+      }
+      return match(*mode.mixture, index, layer.epsilon, source, target);
     case Policy::disabled: return switch_off(layer.epsilon, target);
     case Policy::identity:
       switch_off(layer.epsilon, target);

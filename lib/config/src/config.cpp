@@ -18,6 +18,7 @@ template <class Rewritten>
 std::string with_paths(Config config, Rewritten rewritten) {
   config.model.checkpoint = rewritten(config.model.checkpoint);
   if (!config.model.graph.empty()) config.model.graph = rewritten(config.model.graph);
+  if (!config.model.reference.empty()) config.model.reference = rewritten(config.model.reference);
   for (DataConfig* data : data_sets(config)) {
     data->path = rewritten(data->path);
     if (!data->dataset.labels.file.empty()) data->dataset.labels.file = rewritten(data->dataset.labels.file);

@@ -34,6 +34,8 @@ constexpr Field<ModelConfig> kModel[] = {
     {"graph", kInputAt<&ModelConfig::graph>, "a file that describes the architecture instead: ONNX, or Keras' JSON"},
     {"weights", kTextAt<&ModelConfig::weights>, "which of several sets of weights in the file"},
     {"allow_unused", kTextsAt<&ModelConfig::allow_unused>, "patterns of tensors that no layer has to use"},
+    {"reference", kInputAt<&ModelConfig::reference>,
+     "class-wise moments of training images (.bnref), for policy matched; absent: made from data.source"},
 };
 
 void read_class_names(const Cursor& c, Config& config) {

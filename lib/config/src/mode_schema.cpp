@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 
 #include "shiftnorm/adapt/mode_fields.hpp"
 #include "shiftnorm/config/config.hpp"
@@ -60,6 +61,19 @@ void read_shuffle(const Cursor& c, Draft& draft) {
   }
 }
 
+void read_shares(const Cursor& c, Draft& draft) {
+  if (c.node().kind == Node::Kind::scalar) {
+    const adapt::SharesFrom from = c.word(adapt::kSharesFrom);
+    if (from == adapt::SharesFrom::given) c.wrong("a map of classes to their shares, labels or estimate");
+    draft.mode.shares = {from, {}};
+    return;
+  }
+  if (c.node().kind != Node::Kind::map) c.wrong("a map of classes to their shares, labels or estimate");
+  adapt::ShareList shares;
+  for (const yaml::Member& member : c.node().members) shares.emplace_back(member.key, c.child(member).number(kShare));
+  draft.mode.shares = c.placed([&] { return adapt::given_shares(std::move(shares)); });
+}
+
 constexpr Field<Draft> kMode[] = {
     {"name", kTextAt<&Draft::mode, &Mode::name>, "what results call it (default: the policy)"},
     {"policy",
@@ -81,6 +95,15 @@ constexpr Field<Draft> kMode[] = {
     {"source_weight", kNumberAt<kShare, &Draft::mode, &Mode::source_weight>, "of a blend: lambda"},
     {"prior_images", kNumberAt<kNotNegative, &Draft::mode, &Mode::prior_images>,
      "of a blend: the source counts as so many images"},
+    {"shares",
+     {read_shares, nullptr,
+      [] {
+        return one_of({words_schema(std::array{std::string("estimate"), std::string("labels")}),
+                       dictionary_schema(number_schema(kShare))});
+      }},
+     "of matched: the target's mixture of classes; estimate (default), labels, or each class's share"},
+    {"prior_correction", kTruthAt<&Draft::mode, &Mode::prior_correction>,
+     "of matched: outputs are corrected for that mixture, too"},
     {"layers", kMapAt<kLayers, &Draft::mode, &Mode::layers>, "which layers take part (default: all)"},
 };
 
@@ -91,6 +114,12 @@ struct ValueNode {
   Node operator()(std::int64_t value) const { return write_integer(value); }
   Node operator()(std::uint64_t value) const { return write_seed(value); }
   Node operator()(double value) const { return write_number(value); }
+  Node operator()(bool value) const { return write_truth(value); }
+  Node operator()(const adapt::ShareList& shares) const {
+    Node node = Node::map();
+    for (const auto& [name, share] : shares) node.add(name, write_number(share));
+    return node;
+  }
   Node operator()(const std::vector<std::string>& texts) const { return write_texts(texts); }
 };
 
@@ -98,6 +127,7 @@ Node write_mode(const Mode& mode) {
   Node node = Node::map(), layers = Node::map();
   for (const adapt::ModeField& field : adapt::mode_fields()) {
     Node value = std::visit(ValueNode{}, field.value(mode));
+    if (field.name == "shares" && !field.matters(mode)) continue;
     if (field.name == "shuffle" && value.kind == Node::Kind::null) value = write_text("off");
     if (field.name.starts_with(adapt::kLayerFields))
       layers.add(std::string(field.name.substr(adapt::kLayerFields.size())), std::move(value));

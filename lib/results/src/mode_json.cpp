@@ -94,6 +94,32 @@ bool in_batches(const ModeFacts& mode) { return mode.batch.has_value(); }
 
 void read_required(const Json& object, std::string_view name, std::string& text) { text = object.at(name).as_string(); }
 
+constexpr std::string_view kGiven = "given";
+
+/// A word, or the shares themselves.
+Json write_shares(const ModeFacts& mode) {
+  if (mode.shares != kGiven) return container::text_or_null(mode.shares);
+  Json out = Json::object();
+  for (const auto& [name, share] : mode.given_shares) out.set(name, share);
+  return out;
+}
+void read_shares(const Json& object, std::string_view name, ModeFacts& mode) {
+  const Json* shares = object.find(name);
+  if (shares == nullptr || shares->is_null()) return;
+  if (!shares->is_object()) {
+    mode.shares = shares->as_string();
+    return;
+  }
+  mode.shares = kGiven;
+  for (const auto& [key, share] : shares->as_object()) mode.given_shares.emplace_back(key, share.as_number());
+}
+
+Json write_prior(const ModeFacts& mode) { return mode.prior_correction ? Json(true) : Json(); }
+void read_prior(const Json& object, std::string_view name, ModeFacts& mode) {
+  const Json* prior = object.find(name);
+  mode.prior_correction = prior != nullptr && !prior->is_null() && prior->as_bool();
+}
+
 constexpr std::array kMode{
     FactField<ModeFacts>{"name", [](const ModeFacts& m) { return Json(m.name); },
                          [](const Json& o, std::string_view name, ModeFacts& m) { read_required(o, name, m.name); }},
@@ -106,18 +132,21 @@ constexpr std::array kMode{
     of_mode<&ModeFacts::momentum>("momentum"),
     of_mode<&ModeFacts::source_weight>("source_weight"),
     of_mode<&ModeFacts::prior_images>("prior_images"),
+    FactField<ModeFacts>{"shares", write_shares, read_shares},
+    FactField<ModeFacts>{"prior_correction", write_prior, read_prior},
     FactField<ModeFacts>{"layers", write_layers, read_layers},
 };
 
-/// How many fields a mode's facts have, but `exportable`, which the policy tells. The bindings take them all: one more
+/// How many fields a mode's facts have, but `exportable`, which the policy tells, and given_shares, which are a form of
+/// `shares`. The bindings take them all: one more
 /// does not compile until it is counted here, and then not until it has its row above.
 [[maybe_unused]] constexpr auto fields_of(const ModeFacts& mode) {
   const auto& [name, policy, semantics, estimator, exportable, batch, shuffle, momentum, source_weight, prior_images,
-               layers] = mode;
+               shares, given_shares, prior_correction, layers] = mode;
   const auto& [include, exclude, first, last, min_level, max_level] = layers;
   static_cast<void>(name);
   static_cast<void>(include);
-  return std::integral_constant<std::size_t, 10 + 6>{};
+  return std::integral_constant<std::size_t, 12 + 6>{};
 }
 static_assert(kMode.size() + kLayers.size() == decltype(fields_of(ModeFacts{}))::value);
 

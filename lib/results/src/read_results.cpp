@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "json_parts.hpp"
+#include "mixture_json.hpp"
 #include "mode_json.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/results/results_json.hpp"
@@ -142,6 +143,7 @@ DomainReport domain_of(const Json& json, const ModeFacts& mode) {
   read_confidence(json, out);
   out.drift = drift_of(json);
   if (const Json* settling = part(json, "settling")) out.settling = read_settling(*settling);
+  if (const Json* mixture = part(json, "mixture")) out.mixture = read_mixture(*mixture);
   return out;
 }
 
@@ -193,6 +195,7 @@ ModeReport mode_of(const Json& json) {
   out.note = text_at(json, "note");
   out.drift = drift_of(json);
   if (const Json* settling = part(json, "settling")) out.settling = read_settling(*settling);
+  if (const Json* mixture = part(json, "mixture")) out.mixture = read_mixture(*mixture);
   if (const Json* told = part(json, "label_free")) out.label_free = label_free_of(*told);
   each(json, "domains", [&](const Json& one) { out.domains.push_back(domain_of(one, out.mode)); });
   if (const Json* after = part(json, "after")) {

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "json_parts.hpp"
+#include "mixture_json.hpp"
 #include "mode_json.hpp"
 #include "shiftnorm/results/verdict.hpp"
 
@@ -178,6 +179,7 @@ Json domain_reports_json(const View& view, const ModeReport& mode) {
     one.set("mean_confidence", domain.mean_confidence).set("mean_entropy", domain.mean_entropy);
     if (!domain.drift.empty()) one.set("drift", drift_json(domain));
     if (!domain.settling.layers.empty()) one.set("settling", settling_json(domain.settling));
+    if (domain.mixture) one.set("mixture", mixture_json(*domain.mixture));
     out.push(std::move(one));
   }
   return out;
@@ -216,6 +218,7 @@ Json report_json(const View& view, const ModeReport& report) {
   if (!report.note.empty()) out.set("note", report.note);
   if (!report.drift.empty()) out.set("drift", drift_json(report));
   if (!report.settling.layers.empty()) out.set("settling", settling_json(report.settling));
+  if (report.mixture) out.set("mixture", mixture_json(*report.mixture));
   if (report.label_free) out.set("label_free", label_free_json(*report.label_free));
   if (!report.domains.empty()) out.set("domains", domain_reports_json(view, report));
   if (!report.after.empty()) out.set("after", after_json(view, report.after.front()));

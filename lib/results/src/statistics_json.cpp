@@ -18,26 +18,31 @@ Json numbers(const std::vector<double>& values) {
   return out;
 }
 
-Json header_json(const stats::StatisticsFile& file) {
+void add_facts(const stats::MeasuredFacts& facts, Json& out) {
   Json fingerprints = Json::array();
-  for (const std::string& fingerprint : file.fingerprints) fingerprints.push(printable(fingerprint));
-  return Json::object({{"schema", kResultsSchema},
-                       {"semantics", file.semantics},
-                       {"estimator", file.estimator},
-                       {"batch", file.batch > 0 ? Json(file.batch) : Json()},
-                       {"shuffle", printed_or_null(file.shuffle)},
-                       {"images", file.images},
-                       {"drawn", printed_or_null(file.drawn)},
-                       {"shift", printed_or_null(file.shift)},
-                       {"patients", container::value_or_null(file.patients)},
-                       {"model_sha256", printable(file.model_sha256)},
-                       {"architecture", printed_or_null(file.architecture)},
-                       {"preprocess", Json::object({{"name", printed_or_null(file.preprocess)},
-                                                    {"sha256", printed_or_null(file.preprocess_sha256)}})},
-                       {"data_fingerprints", std::move(fingerprints)},
-                       {"instruction_set", printed_or_null(file.instruction_set)},
-                       {"version", printed_or_null(file.program_version)},
-                       {"libraries", printed_or_null(file.libraries)}});
+  for (const std::string& fingerprint : facts.fingerprints) fingerprints.push(printable(fingerprint));
+  out.set("images", facts.images)
+      .set("drawn", printed_or_null(facts.drawn))
+      .set("shift", printed_or_null(facts.shift))
+      .set("patients", container::value_or_null(facts.patients))
+      .set("model_sha256", printable(facts.model_sha256))
+      .set("architecture", printed_or_null(facts.architecture))
+      .set("preprocess", Json::object({{"name", printed_or_null(facts.preprocess)},
+                                       {"sha256", printed_or_null(facts.preprocess_sha256)}}))
+      .set("data_fingerprints", std::move(fingerprints))
+      .set("instruction_set", printed_or_null(facts.instruction_set))
+      .set("version", printed_or_null(facts.program_version))
+      .set("libraries", printed_or_null(facts.libraries));
+}
+
+Json header_json(const stats::StatisticsFile& file) {
+  Json out = Json::object({{"schema", kResultsSchema},
+                           {"semantics", file.semantics},
+                           {"estimator", file.estimator},
+                           {"batch", file.batch > 0 ? Json(file.batch) : Json()},
+                           {"shuffle", printed_or_null(file.shuffle)}});
+  add_facts(file, out);
+  return out;
 }
 
 }  // namespace
@@ -58,6 +63,26 @@ Json statistics_json(const stats::StatisticsFile& file) {
                               {"variance", numbers(layer.variance)}}));
   }
   return header_json(file).set("layers", std::move(layers));
+}
+
+Json reference_json(const stats::Reference& reference) {
+  Json out =
+      Json::object({{"schema", kResultsSchema}, {"findings", reference.findings}, {"labelled", reference.labelled}});
+  add_facts(reference, out);
+  const std::vector<double> shares = reference.shares();
+  Json classes = Json::array();
+  for (std::size_t c = 0; c < reference.classes.size(); ++c) {
+    const std::size_t group = reference.findings ? 2 * c + 1 : c;
+    const double images = reference.images_of(group);
+    const double own =
+        static_cast<double>(reference.outputs[group * reference.classes.size() + c]) / stats::Reference::kUnit / images;
+    classes.push(Json::object({{"name", printable(reference.classes[c])},
+                               {"images", images},
+                               {"share", shares[c]},
+                               {"own_probability", std::isfinite(own) ? Json(own) : Json()}}));
+  }
+  out.set("classes", std::move(classes));
+  return out.set("layers", static_cast<std::int64_t>(reference.layers.size()));
 }
 
 }  // namespace shiftnorm::results

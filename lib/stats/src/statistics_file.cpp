@@ -8,9 +8,10 @@
 #include <map>
 #include <utility>
 
+#include "facts.hpp"
+#include "layer_arrays.hpp"
 #include "shiftnorm/container/safetensors.hpp"
 #include "shiftnorm/core/error.hpp"
-#include "shiftnorm/core/parse.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "statistics_method.hpp"
 
@@ -40,24 +41,12 @@ constexpr TextField kTexts[] = {
     {"semantics", &StatisticsFile::semantics},
     {"estimator", &StatisticsFile::estimator},
     {"shuffle", &StatisticsFile::shuffle},
-    {"model_sha256", &StatisticsFile::model_sha256},
-    {"architecture", &StatisticsFile::architecture},
-    {"weights", &StatisticsFile::weights},
-    {"preprocess", &StatisticsFile::preprocess},
-    {"preprocess_steps", &StatisticsFile::preprocess_steps},
-    {"preprocess_sha256", &StatisticsFile::preprocess_sha256},
-    {"drawn", &StatisticsFile::drawn},
-    {"shift", &StatisticsFile::shift},
     {"job", &StatisticsFile::job},
-    {"instruction_set", &StatisticsFile::instruction_set},
-    {"program_version", &StatisticsFile::program_version},
-    {"libraries", &StatisticsFile::libraries},
 };
 
 constexpr std::string_view kMean = ".mean";  ///< every layer has this array
 
 using Named = std::vector<std::pair<std::string, Array>>;
-using Arrays = std::map<std::string, Array>;
 
 Array digits_array(const std::vector<ExactSum>& sums) {
   std::vector<std::int64_t> digits;
@@ -109,71 +98,6 @@ void write_layer(const LayerStatistics& layer, Named& out) {
   out.emplace_back(layer.name + ".batches", one(layer.batches));
 }
 
-/// The arrays of one layer, each taken out once.
-class LayerReader {
- public:
-  LayerReader(std::string name, Arrays& arrays) : name_(std::move(name)), arrays_(arrays) {}
-
-  Array take(std::string_view what, DType dtype, const Shape& shape) {
-    Array array = take(what, dtype);
-    if (array.shape() != shape)
-      throw FormatError(
-          fmt::format("'{}' has shape {}; expected {}", printable(key(what)), array.shape().text(), shape.text()));
-    return array;
-  }
-
-  Array take(std::string_view what, DType dtype) {
-    const auto found = arrays_.find(key(what));
-    if (found == arrays_.end()) throw FormatError(fmt::format("'{}' is missing", printable(key(what))));
-    Array array = std::move(found->second);
-    arrays_.erase(found);
-    if (array.dtype() != dtype)
-      throw FormatError(fmt::format("'{}' is {}; expected {}", printable(key(what)), shiftnorm::name_of(array.dtype()),
-                                    shiftnorm::name_of(dtype)));
-    return array;
-  }
-
-  std::vector<double> doubles(std::string_view what, const Shape& shape) {
-    std::vector<double> values = take(what, DType::f64, shape).to_double();
-    if (!std::ranges::all_of(values, [](double v) { return std::isfinite(v); }))
-      throw FormatError(fmt::format("'{}' holds a number that is not finite", printable(key(what))));
-    return values;
-  }
-
-  std::int64_t count(std::string_view what) {
-    const std::int64_t value = take(what, DType::i64, Shape{1}).to_int64()[0];
-    if (value < 0 || value > kMostCounted)
-      throw FormatError(fmt::format("'{}' is {}; expected a count from 0 to 2^53", printable(key(what)), value));
-    return value;
-  }
-
-  std::vector<ExactSum> sums(std::string_view what, std::int64_t channels) {
-    return sums(what, Shape{channels, ExactSum::kDigits});
-  }
-
-  [[nodiscard]] bool has(std::string_view what) const { return arrays_.contains(key(what)); }
-
-  std::vector<ExactSum> sums(std::string_view what, const Shape& shape) {
-    const std::vector<std::int64_t> digits = take(what, DType::i64, shape).to_int64();
-    std::vector<ExactSum> out;
-    for (std::size_t at = 0; at < digits.size(); at += ExactSum::kDigits) {
-      std::array<std::int64_t, ExactSum::kDigits> own{};
-      std::copy_n(digits.begin() + static_cast<std::ptrdiff_t>(at), own.size(), own.begin());
-      try {
-        out.push_back(ExactSum::from_digits(own));
-      } catch (const Error&) {
-        rethrow_at(fmt::format("'{}'", printable(key(what))));
-      }
-    }
-    return out;
-  }
-
- private:
-  [[nodiscard]] std::string key(std::string_view what) const { return name_ + "." + std::string(what); }
-  std::string name_;
-  Arrays& arrays_;
-};
-
 /// Mean and variance are in the file for people; a file where they contradict the sums was tampered with.
 void check_agreement(const LayerStatistics& written, const LayerStatistics& summed) {
   for (std::size_t c = 0; c < written.mean.size(); ++c) {
@@ -211,9 +135,7 @@ LayerStatistics read_layer(const std::string& name, Pooling pooling, Arrays& arr
   if (!measured || pooling == Pooling::none) return layer;
 
   std::vector<ExactSum> sum = reader.sums("sum", shape[0]), square = reader.sums("square", shape[0]);
-  std::vector<float> pivot = reader.take("pivot", DType::f32, shape).to_float();
-  if (!std::ranges::all_of(pivot, [](float v) { return std::isfinite(v); }))
-    throw FormatError(fmt::format("'{}.pivot' holds a number that is not finite", printable(name)));
+  std::vector<float> pivot = reader.floats("pivot", shape);
   if (reader.has("spread")) {
     const std::vector<ExactSum> flat = reader.sums("spread", Shape{shape[0], 3, ExactSum::kDigits});
     std::vector<std::array<ExactSum, 3>> products(flat.size() / 3);
@@ -227,15 +149,6 @@ LayerStatistics read_layer(const std::string& name, Pooling pooling, Arrays& arr
   return layer;
 }
 
-std::int64_t parse_count(const std::map<std::string, std::string>& metadata, const std::string& key) {
-  const auto found = metadata.find(key);
-  const std::string text = found == metadata.end() ? std::string() : found->second;
-  std::int64_t value = 0;
-  if (!parse_whole(text, value) || value < 0 || value > kMostCounted)
-    throw FormatError(fmt::format("{} = '{}'; expected a count", key, printable(text)));
-  return value;
-}
-
 void read_metadata(const std::map<std::string, std::string>& metadata, StatisticsFile& file) {
   const auto schema = metadata.find("schema");
   if (schema == metadata.end()) throw FormatError("no schema in its metadata; expected a statistics file");
@@ -244,12 +157,8 @@ void read_metadata(const std::map<std::string, std::string>& metadata, Statistic
   for (const TextField& field : kTexts)
     if (const auto found = metadata.find(std::string(field.key)); found != metadata.end())
       file.*field.member = found->second;
-  file.images = parse_count(metadata, "images");
-  if (metadata.contains("patients")) file.patients = parse_count(metadata, "patients");
+  read_facts(metadata, file);
   file.batch = metadata.contains("batch") ? parse_count(metadata, "batch") : 0;
-  if (const auto found = metadata.find("data_fingerprint"); found != metadata.end())
-    for (std::string& one : split(found->second, ',')) file.fingerprints.push_back(std::move(one));
-  if (file.model_sha256.size() != 64) throw FormatError("model_sha256 is missing; expected 64 hexadecimal digits");
   if ((file.semantics == "batch") != (file.batch > 0))
     throw FormatError(fmt::format("semantics '{}' with batches of {} images", printable(file.semantics), file.batch));
 }
@@ -268,15 +177,11 @@ Pooling pooling_of(std::string_view semantics, std::string_view estimator) {
 }
 
 std::vector<std::byte> write_statistics(const StatisticsFile& file) {
-  std::map<std::string, std::string> metadata{{"schema", std::string(kSchema)},
-                                              {"images", std::to_string(file.images)}};
+  std::map<std::string, std::string> metadata{{"schema", std::string(kSchema)}};
+  write_facts(file, metadata);
   for (const TextField& field : kTexts)
     if (!(file.*field.member).empty()) metadata.emplace(field.key, file.*field.member);
   if (file.batch > 0) metadata.emplace("batch", std::to_string(file.batch));
-  if (file.patients) metadata.emplace("patients", std::to_string(*file.patients));
-  std::string fingerprints;
-  for (const std::string& one_of : file.fingerprints) fingerprints += (fingerprints.empty() ? "" : ",") + one_of;
-  if (!fingerprints.empty()) metadata.emplace("data_fingerprint", fingerprints);
   Named arrays;
   for (const LayerStatistics& layer : file.layers) write_layer(layer, arrays);
   return container::write_safetensors(arrays, metadata);

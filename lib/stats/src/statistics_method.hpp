@@ -7,9 +7,6 @@
 
 namespace shiftnorm::stats {
 
-/// The most that a count in a file may be: what a double holds exactly.
-inline constexpr std::int64_t kMostCounted = std::int64_t{1} << 53;
-
 /// A way to measure that a file may name.
 struct Method {
   std::string_view semantics, estimator;

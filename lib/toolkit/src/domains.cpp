@@ -24,7 +24,7 @@ std::string value_of(const imaging::Sample& sample, const std::string& key) {
 bool trusts_target(adapt::Policy policy) {
   using adapt::Policy;
   return policy == Policy::adabn || policy == Policy::mean_only || policy == Policy::variance_only ||
-         policy == Policy::hybrid_decay;
+         policy == Policy::hybrid_decay || policy == Policy::matched;
 }
 
 adapt::ModeResult rows_of(const adapt::DomainResults& results, const std::vector<std::size_t>& images) {

@@ -17,6 +17,7 @@
 #include "shiftnorm/toolkit/run.hpp"
 #include "shiftnorm/toolkit/scoring.hpp"
 #include "shiftnorm/toolkit/statistics.hpp"
+#include "target_mixture.hpp"
 
 namespace shiftnorm::toolkit {
 namespace {
@@ -80,12 +81,22 @@ adapt::ModeResult with_statistics(const Session& session, const adapt::Mode& mod
 std::vector<adapt::LeftOut> run_domains(Evaluated& out, const Scorer& scorer, const config::DomainConfig& by,
                                         const Progress& progress) {
   const Domains domains = find_domains(out.session, by);
-  const std::vector<adapt::Domain> treated = treatments(out.mode, domains, by);
+  std::vector<adapt::Domain> treated = treatments(out.mode, domains, by);
+  MixtureFinder finder(out.session, out.results.seed);
+  const std::vector<std::optional<results::MixtureFacts>> mixtures = find_mixtures(finder, treated, progress);
   adapt::Engine& engine = *out.session.engine;
   adapt::DomainResults result = engine.run_domains(treated, out.session.images, true, progress);
+  for (std::size_t d = 0; d < treated.size(); ++d)
+    correct_outputs(treated[d].mode, out.session.outputs, domains.images[d], *result.outputs);
   out.results.domain_key = domains.key;
   out.results.modes.push_back(report_domains(scorer, out.mode, domains, treated, result,
                                              engine.source_known() ? engine.source() : stats::Statistics{}));
+  for (std::size_t d = 0; d < mixtures.size(); ++d) {
+    out.results.modes.back().domains[d].mixture = mixtures[d];
+    if (mixtures[d])
+      for (const std::string& note : notes_on(*mixtures[d]))
+        out.notes.push_back(fmt::format("domain '{}': {}", domains.names[d], note));
+  }
   out.outputs = std::move(*result.outputs);
   std::vector<adapt::LeftOut> left_out;
   for (const adapt::ModeResult& one : result.domains)
@@ -96,10 +107,18 @@ std::vector<adapt::LeftOut> run_domains(Evaluated& out, const Scorer& scorer, co
 std::vector<adapt::LeftOut> run_whole(Evaluated& out, const Scorer& scorer, const EvaluateOptions& options) {
   const Progress& progress = options.events.progress;
   const adapt::Images& images = out.session.images;
+  std::vector<std::size_t> all(images.count);
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  CarriedOut carried = MixtureFinder(out.session, out.results.seed).find(out.mode, all, progress);
+  out.mode = carried.mode;
   adapt::ModeResult result = options.statistics
                                  ? with_statistics(out.session, out.mode, *options.statistics, progress)
                                  : out.session.engine->run(out.mode, images, adapt::kSameImages, progress);
+  if (result.outputs) correct_outputs(out.mode, out.session.outputs, *result.outputs);
   out.results.modes.push_back(scorer.report(out.mode, result));
+  if (carried.mixture)
+    for (std::string& note : notes_on(*carried.mixture)) out.notes.push_back(std::move(note));
+  out.results.modes.back().mixture = std::move(carried.mixture);
   out.outputs = std::move(*result.outputs);
   return std::move(result.left_out);
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "job_session.hpp"
 #include "shiftnorm/core/error.hpp"
@@ -12,6 +13,7 @@
 #include "shiftnorm/toolkit/cohort.hpp"
 #include "shiftnorm/toolkit/plan.hpp"
 #include "shiftnorm/toolkit/statistics.hpp"
+#include "target_mixture.hpp"
 
 namespace shiftnorm::toolkit {
 namespace {
@@ -23,7 +25,8 @@ constexpr std::int64_t kFirstRound = 32;
 SessionOptions session_of(const RecalibrateOptions& options) {
   SessionOptions session =
       job_session(options.session, options.checkpoint, options.architecture, options.data, options.preprocess);
-  session.labelled = false;
+  session.labelled =
+      options.mode.policy == adapt::Policy::matched && options.mode.shares.from == adapt::SharesFrom::labels;
   session.modes = {options.mode};
   if (!options.out.empty()) session.written = {options.out.filename().string(), options.to_inference};
   return session;
@@ -37,6 +40,8 @@ bool tells_settling(const adapt::Mode& mode) {
 void check(const RecalibrateOptions& options) {
   adapt::require_valid(options.mode);
   check_exportable(options.mode);
+  if (options.mode.prior_correction)
+    throw ConfigError("--prior-correction: changes outputs, which no checkpoint holds; expected evaluate or run");
   if (options.until_settled && !tells_settling(options.mode))
     throw ConfigError(
         "--max-images = auto: needs an estimate that shows whether it has settled; expected a policy that measures, "
@@ -82,23 +87,39 @@ const stats::Statistics& source_of(const Session& session) {
   return session.engine->source_known() ? session.engine->source() : none;
 }
 
-void keep(const RecalibrateOptions& options, const Session& session, const stats::Statistics& reached) {
+void keep(const RecalibrateOptions& options, const Session& session, const adapt::Mode& mode,
+          const stats::Statistics& reached) {
   const bool any = std::ranges::any_of(reached, [](const stats::LayerStatistics& l) { return l.values > 0; });
   if (!any || options.interrupted.empty() || !session.engine->source_known()) return;
-  write_file(options.interrupted, write_interrupted(session, reached, options.mode));
+  write_file(options.interrupted, write_interrupted(session, reached, mode));
   options.events.warn(fmt::format("{}: keeps what was measured; the same command with --resume continues from there",
                                   options.interrupted.filename().string()));
 }
 
 /// What an interrupted call left; nothing if it is of another round.
-stats::Statistics reached_by(const RecalibrateOptions& options, const Session& session) {
+stats::Statistics reached_by(const RecalibrateOptions& options, const Session& session, const adapt::Mode& mode) {
   if (!options.resume || options.interrupted.empty() || !fs::exists(options.interrupted)) return {};
   try {
-    return read_interrupted(options.interrupted, session, options.mode);
+    return read_interrupted(options.interrupted, session, mode);
   } catch (const ConfigError&) {
     if (!options.until_settled) throw;
     return {};
   }
+}
+
+std::vector<std::size_t> every_image(const Session& session) {
+  std::vector<std::size_t> all(session.images.count);
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  return all;
+}
+
+/// A network is not adapted to shares that are a guess. Errors  ConfigError.
+void require_told(const std::optional<results::MixtureFacts>& mixture, const std::string& domain) {
+  if (!mixture || mixture->tells) return;
+  throw ConfigError(fmt::format(
+      "{}--shares = estimate: cannot tell the shares of the classes from these images: {}; expected them by name "
+      "(--shares class=share,..), labels of some images (--shares labels), or another policy",
+      domain.empty() ? "" : fmt::format("domain '{}': ", domain), mixture->reason));
 }
 
 Adapted estimate(const SessionOptions& wanted, const RecalibrateOptions& options) {
@@ -111,11 +132,16 @@ Adapted estimate(const SessionOptions& wanted, const RecalibrateOptions& options
   if (!options.out.empty() && !options.until_settled) check_patients(options, session.patient_count(), {});
   if (const auto note = note_on_spill(*session.engine, options.mode, session.images, false, options.events.progress))
     options.events.tell(*note);
-  stats::Statistics reached = reached_by(options, session);
+  MixtureFinder mixtures(session, wanted.data.dataset.limit.seed);
+  CarriedOut carried = mixtures.find(options.mode, every_image(session), options.events.progress);
+  require_told(carried.mixture, {});
+  out.mode = carried.mode;
+  out.mixture = std::move(carried.mixture);
+  stats::Statistics reached = reached_by(options, session, out.mode);
   try {
-    out.result = session.engine->run(options.mode, session.images, nullptr, options.events.progress, &reached);
+    out.result = session.engine->run(out.mode, session.images, nullptr, options.events.progress, &reached);
   } catch (...) {
-    keep(options, session, reached);
+    keep(options, session, out.mode, reached);
     throw;
   }
   out.images = out.result.adapted_images;
@@ -141,10 +167,19 @@ Adapted estimate_until_settled(SessionOptions wanted, const RecalibrateOptions& 
 std::vector<std::string> notes_of(const Adapted& out) {
   std::vector<std::string> notes;
   if (!adapt::measures(out.mode.policy)) return notes;
+  if (out.mixture) notes = toolkit::notes_on(*out.mixture);
   for (const std::vector<std::string>& more : {notes_on_batches(out.mode, out.session.labels()),
                                                notes_on(out.mode, out.settling), notes_on_cohort(out.facts.patients)})
     notes.insert(notes.end(), more.begin(), more.end());
   return notes;
+}
+
+/// Errors  ConfigError where a file of what was measured would be taken for another policy's.
+void require_measured_alone(const adapt::Mode& mode) {
+  if (adapt::measured_alone(mode)) return;
+  throw ConfigError(
+      "--stats-out: policy matched measures each layer behind matched ones, which no other policy can use; expected "
+      "--out alone");
 }
 
 }  // namespace
@@ -155,6 +190,7 @@ Exported Adapted::exported(const fs::path& file) const {
 }
 
 std::vector<std::byte> Adapted::statistics_file() const {
+  require_measured_alone(mode);
   return stats::write_statistics(toolkit::statistics_file(
       session.model, result.measured, facts_for({}, mode, result, small_cohort, to_inference), facts));
 }
@@ -194,6 +230,7 @@ std::vector<fs::path> AdaptedDomains::put(OutputFiles& files, const fs::path& ou
     ExportFacts known = facts_for(file, treated[d].mode, result, small_cohort, to_inference);
     known.domain = domains.names[d];
     const DataFacts data = facts(d);
+    if (statistics) require_measured_alone(mode);
     if (statistics)
       files.set(measured, stats::write_statistics(statistics_file(session.model, result.measured, known, data)));
     files.set_exported(file, export_checkpoint(session.model, result.statistics, known, data));
@@ -225,6 +262,9 @@ AdaptedDomains recalibrate_domains(const RecalibrateOptions& options, const conf
     check_patients(options, patients[d], out.domains.names[d]);
   }
   out.treated = treatments(options.mode, out.domains, by);
+  MixtureFinder mixtures(out.session, wanted.data.dataset.limit.seed);
+  out.mixtures = find_mixtures(mixtures, out.treated, options.events.progress);
+  for (std::size_t d = 0; d < out.mixtures.size(); ++d) require_told(out.mixtures[d], out.domains.names[d]);
   out.results = out.session.engine->run_domains(out.treated, out.session.images, false, options.events.progress);
   std::vector<adapt::LeftOut> left_out;
   for (const adapt::ModeResult& result : out.results.domains)

@@ -163,9 +163,10 @@ adapt::Images ResultCache::images(const List& list) const {
   return {list.size(), [this, &list](std::size_t i, std::span<float> dst) { store_->load(list.at(i), dst); }};
 }
 
-/// A layerwise sweep ends with the outputs under what it measured.
+/// A layerwise sweep ends with the outputs under what it measured; of `matched`, the mode itself uses just that.
 bool ResultCache::gives_outputs(const Mode& measuring) const {
-  return measuring.semantics == Semantics::layerwise && any_uses(modes_, measuring);
+  return measuring.semantics == Semantics::layerwise &&
+         (measuring.policy == Policy::matched || any_uses(modes_, measuring));
 }
 
 /// What the engine refuses for lack of source statistics is asked of it as it is.
@@ -319,17 +320,16 @@ ResultCache::StreamDone ResultCache::run_stream(const Mode& mode, std::int64_t b
 /// All domains are measured in one sweep.
 std::vector<ResultCache::Found> ResultCache::measured(std::span<const adapt::Domain> domains, const Mode& asked,
                                                       const Progress& progress) {
-  const Mode measuring = adapt::measuring_of(domains.front().mode);
   std::vector<Found> pieces;
   std::vector<adapt::Domain> as_measured;
   for (const adapt::Domain& domain : domains) {
-    pieces.push_back(find(key_of("measure", measuring, domain.images, {})));
-    as_measured.push_back({domain.images, measuring});
+    as_measured.push_back({domain.images, adapt::measuring_of(domain.mode)});
+    pieces.push_back(find(key_of("measure", as_measured.back().mode, domain.images, {})));
   }
   if (std::ranges::find(pieces, nullptr) == pieces.end()) return pieces;
   List all(store_->size());
   std::iota(all.begin(), all.end(), std::size_t{0});
-  const bool outputs = gives_outputs(measuring);
+  const bool outputs = gives_outputs(as_measured.front().mode);
   adapt::DomainResults results = engine_->run_domains(as_measured, images(all), outputs, progress);
   for (std::size_t d = 0; d < domains.size(); ++d) {
     adapt::ModeResult& result = results.domains[d];
@@ -339,7 +339,7 @@ std::vector<ResultCache::Found> ResultCache::measured(std::span<const adapt::Dom
       if (d == 0) evaluation.seconds.evaluate = results.seconds.evaluate;
       put(std::move(evaluation));
     }
-    ResultPiece piece = piece_by(asked, key_of("measure", measuring, domains[d].images, {}));
+    ResultPiece piece = piece_by(asked, key_of("measure", as_measured[d].mode, domains[d].images, {}));
     if (d == 0) piece.seconds.adapt = results.seconds.adapt;
     piece.images = result.adapted_images;
     piece.left_out = std::move(result.left_out);
@@ -425,8 +425,8 @@ std::vector<ExpectedWork> expected_work(const std::vector<Mode>& modes, bool sam
       const auto [by, fresh] = measured.emplace(adapt::canonical(measuring), mode.name);
       work.measures = fresh;
       if (!fresh) work.reused.adapt = by->second;
-      work.gives_outputs =
-          fresh && same_images && measuring.semantics == Semantics::layerwise && any_uses(modes, measuring);
+      work.gives_outputs = fresh && same_images && measuring.semantics == Semantics::layerwise &&
+                           (measuring.policy == Policy::matched || any_uses(modes, measuring));
       if (work.gives_outputs) outputs.emplace(adapt::canonical(measuring), mode.name);
     }
     const auto [by, fresh] = outputs.emplace(adapt::canonical(mode), mode.name);

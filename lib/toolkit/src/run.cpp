@@ -31,6 +31,7 @@ SessionOptions session_options(const config::Config& config, const RunOptions& o
   SessionOptions session;
   session.checkpoint = config.model.checkpoint;
   session.network = network_of(config.model);
+  session.reference = config.model.reference;
   session.data = config.target;
   session.data.dataset.classes = config.classes;
   session.data.dataset.keep = columns_of(config);

@@ -17,6 +17,7 @@
 #include "shiftnorm/toolkit/protocol.hpp"
 #include "shiftnorm/toolkit/scoring.hpp"
 #include "shiftnorm/toolkit/statistics.hpp"
+#include "target_mixture.hpp"
 
 namespace shiftnorm::toolkit {
 namespace {
@@ -48,7 +49,8 @@ class Runner {
                           : Split{"", every(session.images.count), every(session.images.count)}),
         work_(options.cache->work(SessionCache::Part::target, session.engine, session.store)),
         scorer_(scorer_of(session, split_.evaluate, config.evaluate, config.seed, options.threads, options.show_domains,
-                          outcome.results)) {
+                          outcome.results)),
+        mixtures_(session, config.seed) {
     work_->begin_run(outcome.results.id, config.modes, options.kept);
     describe_protocol();
     if (config.target.domain) part_into_domains();
@@ -236,12 +238,21 @@ class Runner {
   }
 
   void run_whole(const adapt::Mode& mode, const Progress& progress) {
-    ResultCache::Done done = work_->run(mode, split_.adapt, split_.evaluate, progress);
-    finish_mode(mode, done.result);
+    const CarriedOut carried = mixtures_.find(mode, split_.adapt, progress);
+    ResultCache::Done done = work_->run(carried.mode, split_.adapt, split_.evaluate, progress);
+    if (done.result.outputs) correct_outputs(carried.mode, session_.outputs, *done.result.outputs);
+    finish_mode(carried.mode, done.result);
+    outcome_.results.modes.back().mixture = carried.mixture;
+    if (carried.mixture)
+      for (const std::string& note : notes_on(*carried.mixture)) tell(mode, note);
     tell_reused(std::move(done.reused));
   }
 
   void run_stream(const adapt::Mode& asked, const Progress& progress) {
+    if (asked.policy == adapt::Policy::matched)
+      throw ConfigError(
+          "protocol streaming with policy matched: each layer is matched on all images at once; expected protocol "
+          "transductive or held_out");
     const adapt::Mode mode = in_stream(asked, config_.protocol.batch);
     ResultCache::StreamDone done = work_->run_stream(mode, config_.protocol.batch, progress);
     Streamed& streamed = done.streamed;
@@ -302,8 +313,9 @@ class Runner {
     const DataFacts data = facts_of(result.left_out);
     if (!result.measured.empty()) {
       if (!source().empty()) report.drift = stats::distances(source(), result.measured);
-      outcome_.statistics.emplace_back(stems_.take(mode.name), stats::write_statistics(statistics_file(
-                                                                   session_.model, result.measured, known, data)));
+      if (adapt::measured_alone(mode))
+        outcome_.statistics.emplace_back(stems_.take(mode.name), stats::write_statistics(statistics_file(
+                                                                     session_.model, result.measured, known, data)));
     }
     if (path.empty()) return;
     outcome_.exported.push_back({path, export_checkpoint(session_.model, result.statistics, known, data)});
@@ -339,11 +351,20 @@ class Runner {
   }
 
   void run_domains(const adapt::Mode& mode, const Progress& progress) {
-    const std::vector<adapt::Domain> treated = treatments(mode, *domains_, domain_config_);
+    std::vector<adapt::Domain> treated = treatments(mode, *domains_, domain_config_);
+    const std::vector<std::optional<results::MixtureFacts>> mixtures = find_mixtures(mixtures_, treated, progress);
     ResultCache::DomainsDone done =
         held_out() ? run_held_out(treated, progress) : work_->run_domains(treated, mode, progress);
+    for (std::size_t d = 0; d < treated.size(); ++d)
+      correct_outputs(treated[d].mode, session_.outputs, scored_.images[d], *done.results.outputs);
     const adapt::DomainResults& results = done.results;
     outcome_.results.modes.push_back(report_domains(scorer_, mode, scored_, treated, results, source()));
+    for (std::size_t d = 0; d < treated.size(); ++d) {
+      outcome_.results.modes.back().domains[d].mixture = mixtures[d];
+      if (mixtures[d])
+        for (const std::string& note : notes_on(*mixtures[d]))
+          tell(mode, fmt::format("domain '{}': {}", domains_->names[d], note));
+    }
     tell_reused(std::move(done.reused));
     tell_of_batches(mode);
     for (std::size_t d = 0; d < treated.size(); ++d) {
@@ -360,7 +381,7 @@ class Runner {
                                static_cast<std::int64_t>(treated[d].images.size()),
                                "",
                                path.filename().string()};
-      if (!result.measured.empty()) {
+      if (!result.measured.empty() && adapt::measured_alone(mode)) {
         const std::string stem = stems_.take(fmt::format("{}.{}", mode.name, domains_->stems[d]));
         file.statistics = stem + ".bnstats";
         outcome_.statistics.emplace_back(
@@ -381,6 +402,7 @@ class Runner {
   Split split_;
   std::shared_ptr<ResultCache> work_;
   Scorer scorer_;
+  MixtureFinder mixtures_;
   config::DomainConfig domain_config_;
   std::optional<Domains> domains_;  ///< images: of the store, those that are measured
   Domains scored_;                  ///< images: by their place among those that are scored

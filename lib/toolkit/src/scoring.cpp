@@ -6,20 +6,13 @@
 #include <cmath>
 #include <limits>
 
+#include "probabilities.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/toolkit/domains.hpp"
 #include "shiftnorm/toolkit/mode_facts.hpp"
 
 namespace shiftnorm::toolkit {
 namespace {
-
-std::vector<double> to_probabilities(const adapt::Outputs& outputs, config::OutputKind kind, bool findings) {
-  if (kind != config::OutputKind::logits) return {outputs.values.begin(), outputs.values.end()};
-  if (!findings) return metrics::softmax(outputs.values, outputs.width);
-  std::vector<double> out;
-  for (const float v : outputs.values) out.push_back(1 / (1 + std::exp(-static_cast<double>(v))));
-  return out;
-}
 
 /// What is scored: the rows of images that have a label, or a finding that is known.
 struct Answers {
@@ -173,7 +166,7 @@ results::ModeReport Scorer::report(const adapt::Mode& mode, const adapt::ModeRes
                                report.note.empty() ? "" : "; ");
     return report;
   }
-  report.probabilities = to_probabilities(*result.outputs, outputs, !findings.empty());
+  report.probabilities = probabilities_of(result.outputs->values, result.outputs->width, outputs, !findings.empty());
   if (outputs == config::OutputKind::sigmoid && findings.empty()) {
     report.note += fmt::format("{}outputs are sigmoids, one answer each: metrics of one label per image do not apply",
                                report.note.empty() ? "" : "; ");

@@ -7,6 +7,7 @@
 #include <array>
 
 #include "array_axes.hpp"
+#include "reference_sample.hpp"
 #include "shiftnorm/container/json.hpp"
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/file.hpp"
@@ -241,6 +242,7 @@ Session open_session(RestoredModel model, const SessionOptions& options, const P
   const Stopwatch watch;
   Session session;
   session.model = std::move(model);
+  load_session_reference(options, session);
   check_folded(session.model, options);
   check_training_mode(session.model, options);
   session.outputs = options.outputs ? *options.outputs : told_by_network(session.model);
@@ -283,7 +285,7 @@ Session open_session(RestoredModel model, const SessionOptions& options, const P
         made_for.text()));
   fit_input(session.model, sample);
   // With a source sample, a folded network itself depends on data.
-  const bool of_data = options.source && !folded_layers(session.model).empty();
+  const bool of_data = (options.source || session.reference) && !folded_layers(session.model).empty();
   bring_back_folded(options, pipeline, session, progress);
 
   adapt::EngineOptions engine;
@@ -311,6 +313,7 @@ Session open_session(RestoredModel model, const SessionOptions& options, const P
   session.images.load = [store_of = session.store.get()](std::size_t index, std::span<float> dst) {
     store_of->load(index, dst);
   };
+  settle_session_reference(options, session, progress);
   session.load_seconds = watch.seconds();
   return session;
 }

@@ -10,6 +10,7 @@
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/text.hpp"
 #include "shiftnorm/graph/fold.hpp"
+#include "shiftnorm/toolkit/reference.hpp"
 #include "source_overlap.hpp"
 
 namespace shiftnorm::toolkit {
@@ -74,6 +75,27 @@ void measure(const SessionOptions& options, const imaging::SampleStore& store, c
   }
 }
 
+/// The same from a reference: its own mixture is the sample's.
+void from_reference(const LoadedReference& loaded, std::vector<graph::FoldedLayer>& layers) {
+  const stats::Reference& reference = loaded.reference;
+  std::vector<std::pair<std::size_t, double>> all;
+  double images = 0;
+  const std::size_t groups = reference.findings ? 2 : reference.groups();  // each finding's two hold every image
+  for (std::size_t g = 0; g < groups; ++g) images += reference.images_of(g);
+  for (std::size_t g = 0; g < groups; ++g)
+    if (reference.images_of(g) > 0) all.emplace_back(g, reference.images_of(g) / images);
+  for (graph::FoldedLayer& layer : layers) {
+    const auto found = std::ranges::find(reference.layers, layer.name, &stats::ReferenceLayer::name);
+    if (found == reference.layers.end())
+      throw ConfigError(fmt::format("{}: has no layer '{}'; expected a reference made from this checkpoint",
+                                    loaded.name, printable(layer.name)));
+    const stats::LayerStatistics mixed =
+        reference.mixture(static_cast<std::size_t>(found - reference.layers.begin()), all);
+    layer.mean = mixed.mean;
+    layer.variance = mixed.variance;
+  }
+}
+
 }  // namespace
 
 void check_folded(const RestoredModel& model, const SessionOptions& options) {
@@ -81,12 +103,13 @@ void check_folded(const RestoredModel& model, const SessionOptions& options) {
   if (layers.empty()) return;
   const bool nothing_else = graph::batch_norms(model.graph).empty();
   for (const adapt::Mode& mode : options.modes) {
-    if (!options.source && nothing_else && mode.policy != Policy::source)
-      throw FormatError(
-          fmt::format("{}: its BatchNorms were folded into {}, so that the statistics of the training images are lost; "
-                      "expected a small unlabelled sample of those (--source-data, data.source), or the unfolded file",
-                      model.checkpoint.file_name, convolutions(layers)));
-    if (options.source &&
+    if (!options.source && options.reference.empty() && nothing_else && mode.policy != Policy::source)
+      throw FormatError(fmt::format(
+          "{}: its BatchNorms were folded into {}, so that the statistics of the training images are lost; "
+          "expected a small unlabelled sample of those (--source-data, data.source), a reference made from one "
+          "(--reference, model.reference), or the unfolded file",
+          model.checkpoint.file_name, convolutions(layers)));
+    if ((options.source || !options.reference.empty()) &&
         (mode.policy == Policy::disabled || mode.policy == Policy::identity || mode.policy == Policy::normalise_only))
       throw ConfigError(
           fmt::format("{}: policy {} removes parts of a BatchNorm, which are permanently folded into {}; expected a "
@@ -99,6 +122,13 @@ void bring_back_folded(const SessionOptions& options, const imaging::Pipeline& p
                        const Progress& progress) {
   RestoredModel& model = session.model;
   std::vector<graph::FoldedLayer> layers = folded_layers(model);
+  if (session.reference && !layers.empty()) {
+    from_reference(*session.reference, layers);
+    graph::unfold(model.graph, layers);
+    session.source_fingerprint = session.reference->sha256;
+    session.source_images = session.reference->reference.images;
+    return;
+  }
   if (!options.source) {
     if (!layers.empty() && !graph::batch_norms(model.graph).empty())
       session.notes.push_back(
@@ -124,7 +154,7 @@ void bring_back_folded(const SessionOptions& options, const imaging::Pipeline& p
                                   dataset->images() ? "holds images" : "holds arrays that enter as they are"));
   const imaging::StoreOptions limits = options.memory.store(options.threads);
   const imaging::SampleStore store(dataset, pipeline, session.store->shape(), limits, progress);
-  compare_with_source(*dataset, store, true, session);
+  if (!options.source_is_data) compare_with_source(*dataset, store, true, session);
   measure(options, store, model.graph, layers, progress);
   graph::unfold(model.graph, layers);
 

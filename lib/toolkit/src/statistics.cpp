@@ -52,6 +52,24 @@ std::string job_of(const Session& session, const adapt::Mode& mode) {
 
 }  // namespace
 
+void fill_facts(const RestoredModel& model, std::int64_t images, const ExportFacts& facts, const DataFacts& data,
+                stats::MeasuredFacts& to) {
+  to.model_sha256 = model.checkpoint.sha256;
+  to.architecture = model.architecture;
+  to.weights = model.source.weights;
+  to.preprocess = data.preprocess;
+  to.preprocess_steps = data.preprocess_yaml;
+  to.preprocess_sha256 = data.preprocess_sha256;
+  to.fingerprints = {data.fingerprint};
+  to.images = images;
+  to.patients = data.patients;
+  to.drawn = data.drawn;
+  to.shift = data.shift;
+  to.instruction_set = facts.instruction_set;
+  to.program_version = facts.program_version;
+  to.libraries = libraries_text(facts.libraries);
+}
+
 stats::StatisticsFile statistics_file(const RestoredModel& model, const stats::Statistics& measured,
                                       const ExportFacts& facts, const DataFacts& data) {
   stats::StatisticsFile file;
@@ -61,20 +79,7 @@ stats::StatisticsFile statistics_file(const RestoredModel& model, const stats::S
     file.batch = facts.mode.batch;
     file.shuffle = facts.mode.shuffle ? std::to_string(*facts.mode.shuffle) : "off";
   }
-  file.model_sha256 = model.checkpoint.sha256;
-  file.architecture = model.architecture;
-  file.weights = model.source.weights;
-  file.preprocess = data.preprocess;
-  file.preprocess_steps = data.preprocess_yaml;
-  file.preprocess_sha256 = data.preprocess_sha256;
-  file.fingerprints = {data.fingerprint};
-  file.images = facts.images;
-  file.patients = data.patients;
-  file.drawn = data.drawn;
-  file.shift = data.shift;
-  file.instruction_set = facts.instruction_set;
-  file.program_version = facts.program_version;
-  file.libraries = libraries_text(facts.libraries);
+  fill_facts(model, facts.images, facts, data, file);
   file.layers = measured;
   return file;
 }
@@ -122,6 +127,10 @@ stats::Statistics applied(const RestoredModel& model, const stats::StatisticsFil
   if (!adapt::measures(mode.policy))
     throw ConfigError(fmt::format("policy {} uses no measured statistics; expected one that does, such as adabn",
                                   adapt::name_of(mode.policy)));
+  if (!adapt::measured_alone(mode))
+    throw ConfigError(
+        "policy matched measures each layer behind matched ones, which no statistics file holds; expected recalibrate or "
+        "evaluate with the images");
   if (file.model_sha256 != model.checkpoint.sha256)
     throw ConfigError(fmt::format("statistics of the network {}; expected those of {}, which has {}",
                                   printable(file.model_sha256, 12), model.checkpoint.file_name,

@@ -81,6 +81,27 @@ struct Cost {
   bool spills = false;              ///< carried activations go to a scratch file
 };
 
+/// What a BatchNorm saw of one image: sums of (x - pivot) and its square over its values, per channel, the pivot being
+/// the source's mean as a float.
+struct SeenLayer {
+  std::size_t layer;  ///< of Engine::batch_norms()
+  std::vector<double> sum, square;
+  std::int64_t values;
+};
+/// One image: every BatchNorm that the outputs depend on, in graph order, and the network's first output.
+struct SeenImage {
+  std::size_t image;
+  std::span<const SeenLayer> layers;
+  std::span<const float> output;
+};
+
+/// What a sweep saw with its first BatchNorms matched.
+struct PartlyMatched {
+  stats::Statistics measured;  ///< of every layer, behind the final ones before it
+  Outputs outputs;
+  std::vector<std::size_t> images;  ///< that took part
+};
+
 /// A bound graph compiled for one machine: measures BatchNorms and evaluates modes.
 /// Errors  UnsupportedError naming the node that cannot be compiled.
 class Engine {
@@ -96,6 +117,9 @@ class Engine {
   /// Whether one set of statistics says how the mode's network is normalised: not under `batch` and `instance`, nor
   /// under `source` where the file's own runtime normalises by batches (graph::kByBatch).
   [[nodiscard]] bool fixed(const Mode& mode) const;
+
+  /// The layers that a mode's rule chooses and an output depends on.
+  [[nodiscard]] std::vector<bool> taking_part(const Mode& mode) const;
 
   /// The target statistics of a mode (before its policy): one entry per BatchNorm, in graph order.
   /// Layers outside the mode's rule carry the source's. Errors  as run(), and NonFinite for the first bad image.
@@ -122,6 +146,17 @@ class Engine {
   /// statistics. Every image belongs to one domain. Each domain gets the bits of a run on its images alone.
   /// Errors  as run(); Error for domains that are not all images once, or do not measure alike.
   [[nodiscard]] DomainResults run_domains(std::span<const Domain> domains, const Images& images, bool evaluate,
+                                          const Progress& progress);
+
+  /// One image after the other, in order and never two at a time, under these statistics. After an image that is left
+  /// out all begins anew: `start_again` is told. Returns those that are left out. Errors  as run().
+  std::vector<LeftOut> each_image(const stats::Statistics& statistics, const Images& images, std::string_view stage,
+                                  const std::function<void(const SeenImage&)>& seen,
+                                  const std::function<void()>& start_again, const Progress& progress);
+
+  /// A layerwise sweep in which the first `count` of the layers that take part in `mode` (of policy matched, with its
+  /// mixture) are matched, and the others keep the source's statistics. Errors  as run().
+  [[nodiscard]] PartlyMatched match_first(const Mode& mode, std::size_t count, const Images& images,
                                           const Progress& progress);
 
   /// Plain inference with the given statistics, as stored (one entry per BatchNorm).

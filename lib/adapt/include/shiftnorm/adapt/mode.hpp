@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "shiftnorm/core/names.hpp"
@@ -35,6 +37,7 @@ enum class Policy {
   batch,
   instance,
   hybrid_decay,
+  matched,
   disabled,
   identity,
   normalise_only
@@ -57,9 +60,35 @@ inline constexpr auto kPolicies =
                                   {"batch", Policy::batch, false, false, true},
                                   {"instance", Policy::instance, false, false, true},
                                   {"hybrid-decay", Policy::hybrid_decay, true, true, false},
+                                  {"matched", Policy::matched, true, true, false},
                                   {"disabled", Policy::disabled, false, true, false},
                                   {"identity", Policy::identity, false, true, false},
                                   {"normalise-only", Policy::normalise_only, false, true, false}});
+
+/// Where the target's mixture of classes comes from that policy `matched` takes its images to have.
+enum class SharesFrom {
+  estimate,  ///< told from moments and outputs, without a label; may not be possible
+  labels,    ///< counted
+  given      ///< known prevalence
+};
+inline constexpr auto kSharesFrom = names<Named<SharesFrom>>(
+    "shares", {{"estimate", SharesFrom::estimate}, {"labels", SharesFrom::labels}, {"given", SharesFrom::given}});
+
+/// Classes, or findings, and their shares.
+using ShareList = std::vector<std::pair<std::string, double>>;
+
+struct Shares {
+  SharesFrom from = SharesFrom::estimate;
+  ShareList given;  ///< by name, ascending; with several findings each share counts alone
+  friend bool operator==(const Shares&, const Shares&) = default;
+};
+
+/// Errors  ConfigError for a share that is none, a class named twice, or none at all. Sorts by name.
+[[nodiscard]] Shares given_shares(ShareList shares);
+/// `estimate`, `labels` or `class=share,class=share`.
+[[nodiscard]] Shares parse_shares(const std::string& text);
+
+struct Mixture;
 
 /// Which BatchNorm layers take part; the others keep the source, also while measuring. All conditions must hold.
 struct LayerRule {
@@ -81,7 +110,11 @@ struct Mode {
   std::optional<std::uint64_t> shuffle;  ///< seed of the order of batches; absent: arrival order
   std::optional<double> source_weight;   ///< lambda in [0, 1]
   std::optional<double> prior_images;    ///< N >= 0: lambda = N / (N + n)
+  Shares shares;                         ///< of policy `matched`, as asked for
+  bool prior_correction = false;         ///< outputs are corrected for those shares too
   LayerRule layers;
+  /// What `matched` is carried out with: the asked shares found out, and the reference under them. Null until then.
+  std::shared_ptr<const Mixture> mixture;
   friend bool operator==(const Mode&, const Mode&) = default;
 };
 
@@ -95,8 +128,14 @@ void require_valid(const Mode& mode, std::string_view where = {});
 ///   "policy=blend semantics=batch estimator=ema momentum=0.1 batch=32 shuffle=7 prior-images=16 layers.first=3"
 [[nodiscard]] std::string canonical(const Mode& mode);
 
-/// The mode that measures as this one does and uses just that: policy `adabn`, which leaves what was measured.
+/// The mode that measures as this one does and uses just that: policy `adabn`, which leaves what was measured, or
+/// `matched`, whose correction of one layer is in what the next one sees.
 [[nodiscard]] Mode measuring_of(const Mode& mode);
+/// Whether the mode uses what it measures as its measurement leaves it: a layerwise sweep ends with its outputs.
+[[nodiscard]] bool uses_as_measured(const Mode& mode);
+/// Whether what it measures is of the target's images alone, so that a file of it can serve any policy: not under
+/// `matched`, whose layers are measured behind matched ones.
+[[nodiscard]] bool measured_alone(const Mode& mode);
 
 /// What kPolicies says of a policy.
 [[nodiscard]] bool measures(Policy policy);
@@ -111,6 +150,7 @@ void require_valid(const Mode& mode, std::string_view where = {});
 [[nodiscard]] std::string_view name_of(Semantics semantics);
 [[nodiscard]] std::string_view name_of(Estimator estimator);
 [[nodiscard]] std::string_view name_of(Policy policy);
+[[nodiscard]] std::string_view name_of(SharesFrom from);
 [[nodiscard]] Semantics parse_semantics(std::string_view name);
 [[nodiscard]] Estimator parse_estimator(std::string_view name);
 [[nodiscard]] Policy parse_policy(std::string_view name);

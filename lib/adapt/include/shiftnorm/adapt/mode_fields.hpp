@@ -12,8 +12,8 @@
 namespace shiftnorm::adapt {
 
 /// The value of a field; an enumeration by its name, std::monostate: absent.
-using FieldValue =
-    std::variant<std::monostate, std::string, std::int64_t, std::uint64_t, double, std::vector<std::string>>;
+using FieldValue = std::variant<std::monostate, std::string, std::int64_t, std::uint64_t, double, bool,
+                                std::vector<std::string>, ShareList>;
 
 /// One field of a mode. Whatever writes a mode down walks this list: canonical(), YAML, provenance; what results.json
 /// keeps has the same names (a test compares them).

@@ -6,7 +6,8 @@
 
 namespace shiftnorm::adapt {
 
-/// Comma-separated patterns (`layer1.*`), `!pattern` to leave out, `first=N`, `last=N`, `min_level=N`, `max_level=N`.
+/// What is separated by commas: patterns such as layer1.*, with ! before those to leave out, and first=N, last=N,
+/// min_level=N, max_level=N.
 /// Errors  ConfigError naming the part.
 [[nodiscard]] LayerRule parse_layers(const std::string& text);
 

@@ -31,6 +31,7 @@ struct ModelConfig {
   std::string weights;                    ///< which of several sets of weights; empty: the usual one
   std::vector<std::string> allow_unused;  ///< patterns of tensors that no layer has to use
   std::optional<OutputKind> outputs;      ///< absent: inferred from the graph's last node
+  std::filesystem::path reference;        ///< class-wise moments of training images (.bnref); empty: from data.source
 };
 
 /// A column or attribute whose values part the images into domains with statistics of their own.

@@ -6,6 +6,7 @@
 
 #include "shiftnorm/container/json.hpp"
 #include "shiftnorm/results/results.hpp"
+#include "shiftnorm/stats/reference.hpp"
 #include "shiftnorm/stats/statistics_file.hpp"
 
 /// The documents of single jobs.
@@ -32,6 +33,8 @@ struct JobDocument {
 /// A statistics file (.bnstats): how it was measured, and of each layer its values with `error`, what the estimate may
 /// be off by in standard deviations.
 [[nodiscard]] container::Json statistics_json(const stats::StatisticsFile& file);
+/// A reference (.bnref): how it was made, and of each class its images and the network's own mean probability of it.
+[[nodiscard]] container::Json reference_json(const stats::Reference& reference);
 /// Distances of layers.
 [[nodiscard]] container::Json distances_json(const std::vector<stats::LayerDistance>& layers);
 

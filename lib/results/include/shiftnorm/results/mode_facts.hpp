@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace shiftnorm::results {
@@ -25,6 +26,9 @@ struct ModeFacts {
   std::optional<std::int64_t> batch;     ///< absent: it took no batches
   std::optional<std::uint64_t> shuffle;  ///< with batches; absent: in order of arrival
   std::optional<double> momentum, source_weight, prior_images;
+  std::string shares;  ///< of policy matched: "estimate", "labels" or "given"; else empty
+  std::vector<std::pair<std::string, double>> given_shares;  ///< where they are given
+  bool prior_correction = false;
   LayerFacts layers;
 
   [[nodiscard]] bool measured() const { return !semantics.empty(); }

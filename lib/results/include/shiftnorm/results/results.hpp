@@ -9,6 +9,7 @@
 
 #include "shiftnorm/core/library.hpp"
 #include "shiftnorm/metrics/intervals.hpp"
+#include "shiftnorm/results/mixture.hpp"
 #include "shiftnorm/results/mode_facts.hpp"
 #include "shiftnorm/results/recommendation.hpp"
 #include "shiftnorm/results/settling.hpp"
@@ -61,7 +62,8 @@ struct DomainReport {
   std::vector<MetricResult> metrics;
   double mean_confidence = 0, mean_entropy = 0;
   std::vector<stats::LayerDistance> drift;
-  Settling settling;  ///< of its own images; no layers if nothing was measured
+  Settling settling;                    ///< of its own images; no layers if nothing was measured
+  std::optional<MixtureFacts> mixture;  ///< of policy matched
 };
 
 /// How images with one value of a column fared.
@@ -102,6 +104,7 @@ struct ModeReport {
   ReusedFrom reused;
   std::vector<stats::LayerDistance> drift;  ///< from the source to the target, per layer; empty if none was measured
   Settling settling;                        ///< whether the images were enough; no layers if nothing was measured
+  std::optional<MixtureFacts> mixture;      ///< of policy matched
   std::string note;                         ///< e.g. that `batch` makes an output depend on its batch mates
   std::vector<double> probabilities;        ///< [images, classes]: what predictions.csv lists
   double mean_confidence = 0, mean_entropy = 0;

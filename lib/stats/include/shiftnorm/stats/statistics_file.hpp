@@ -2,12 +2,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "shiftnorm/stats/measured_facts.hpp"
 #include "shiftnorm/stats/statistics.hpp"
 
 namespace shiftnorm::stats {
@@ -17,21 +17,11 @@ namespace shiftnorm::stats {
 ///         estimator keeps sums, these with what they are sums of (see Pooling) and their spread over units. Files
 ///         without the spread are read, only settling is not known. A layer that was not measured carries the source's
 ///         mean and variance, and zero counts.
-struct StatisticsFile {
+struct StatisticsFile : MeasuredFacts {
   std::string semantics, estimator;  ///< by the names that users write (docs/reference/estimators.md)
   std::int64_t batch = 0;            ///< images in a batch; 0: no batches
   std::string shuffle;               ///< of the batches: "off", a seed; empty: no batches
-  std::string model_sha256, architecture;
-  std::string weights;  ///< which of several sets in the model's file, as the user named it; empty: the usual one
-  std::string preprocess, preprocess_steps, preprocess_sha256;  ///< name, YAML, hash of the canonical form
-  std::vector<std::string> fingerprints;                        ///< of the data; several after a merge
-  std::int64_t images = 0;
-  std::optional<std::int64_t> patients;  ///< whose images they are, exact; absent: not identified
-  std::string drawn;                     ///< how they were chosen of more, for people; empty: all there were
-  std::string shift;                     ///< synthetic changes of the images, for people; empty: none
-  std::string job;  ///< of an interrupted estimate: hash of everything it depends on; empty: finished
-  std::string instruction_set, program_version;
-  std::string libraries;  ///< that computed, see libraries_text(); empty: written by an earlier version
+  std::string job;                   ///< of an interrupted estimate: hash of everything it depends on; empty: finished
   Statistics layers;
 };
 

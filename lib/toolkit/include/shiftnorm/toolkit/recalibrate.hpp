@@ -37,7 +37,8 @@ struct RecalibrateOptions {
 /// A network with the statistics of a data set, ready to be written.
 struct Adapted {
   Session session;
-  adapt::Mode mode;
+  adapt::Mode mode;  ///< as carried out: of policy matched, with its mixture
+  std::optional<results::MixtureFacts> mixture;
   adapt::ModeResult result;
   DataFacts facts;                                  ///< of the data, for provenance
   std::int64_t images = 0;                          ///< that were measured
@@ -67,14 +68,15 @@ struct AdaptedDomains {
   adapt::Mode mode;  ///< that was asked for
   Domains domains;
   std::vector<adapt::Domain> treated;
+  std::vector<std::optional<results::MixtureFacts>> mixtures;  ///< of the domains, under policy matched
   adapt::DomainResults results;
   std::vector<results::BadFile> bad;
   std::vector<std::string> notes;
   bool small_cohort = false, to_inference = false;  ///< as asked for
 
   [[nodiscard]] DataFacts facts(std::size_t domain) const;
-  /// An adapted checkpoint for each domain, `net.<domain>.pth` for `net.pth`; their statistics where a name is given;
-  /// and the index `net.pth.domains.json`. The names of the checkpoints, in the order of the domains.
+  /// An adapted checkpoint for each domain, net.DOMAIN.pth for net.pth; their statistics where a name is given;
+  /// and the index, net.pth.domains.json. The names of the checkpoints, in the order of the domains.
   [[nodiscard]] std::vector<std::filesystem::path> put(OutputFiles& files, const std::filesystem::path& out,
                                                        const std::optional<std::filesystem::path>& statistics) const;
 };

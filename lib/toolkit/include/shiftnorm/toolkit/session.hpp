@@ -45,6 +45,10 @@ struct SessionOptions {
   /// its labels say.
   std::optional<config::DataConfig> source;
   bool labelled_source = false;  ///< its labels will be looked for
+  bool source_is_data = false;   ///< it is the data themselves: there is nothing to compare
+  /// Class-wise moments of training images (.bnref), for policy `matched`, and in place of a source sample where
+  /// BatchNorms were folded away; empty: what a mode needs is made from `source`.
+  std::filesystem::path reference;
   std::optional<Written> written;
   std::vector<adapt::Mode>
       modes;                 ///< that will be run: what the network does not allow is reported before images are read
@@ -56,6 +60,8 @@ struct SessionOptions {
   std::shared_ptr<SessionCache> cache = std::make_shared<SessionCache>();
   SharedKeys shared;
 };
+
+struct LoadedReference;
 
 /// A network, its data and the engine, ready to run modes on.
 struct Session {
@@ -70,6 +76,7 @@ struct Session {
   std::string preprocess_sha256;   ///< of imaging::canonical
   std::string source_fingerprint;  ///< of the source sample where one was measured, else empty
   std::int64_t source_images = 0;
+  std::shared_ptr<const LoadedReference> reference;  ///< null: there is none
   /// Of the store, ascending: images that the measured source sample has too, or their patients.
   std::vector<std::size_t> source_knows;
   Groups patients;    ///< of usable samples, those without one counted as one; not known where no sample has one

@@ -19,6 +19,10 @@ namespace shiftnorm::toolkit {
 [[nodiscard]] stats::StatisticsFile statistics_file(const RestoredModel& model, const stats::Statistics& measured,
                                                     const ExportFacts& facts, const DataFacts& data);
 
+/// What every file of statistics says of itself; `images`: that were measured.
+void fill_facts(const RestoredModel& model, std::int64_t images, const ExportFacts& facts, const DataFacts& data,
+                stats::MeasuredFacts& to);
+
 /// Errors  FormatError with the file's name: missing, damaged, of an estimate that was interrupted.
 [[nodiscard]] stats::StatisticsFile read_statistics_file(const std::filesystem::path& path);
 
