@@ -59,7 +59,7 @@ bool same_sums(const Reference& a, const Reference& b) {
          a.layers[0].square == b.layers[0].square && a.images == b.images;
 }
 
-std::string why_refused(Reference reference) {
+std::string why_refused(const Reference& reference) {
   try {
     static_cast<void>(read_reference(write_reference(reference)));
   } catch (const FormatError& e) {

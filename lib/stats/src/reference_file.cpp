@@ -33,7 +33,7 @@ std::vector<std::string> read_classes(const Metadata& metadata) {
   const container::Json json = container::parse_json(found->second);
   std::vector<std::string> classes;
   for (const container::Json& name : json.as_array()) classes.push_back(name.as_string());
-  require(classes.size() >= 1, "no class; expected their names");
+  require(!classes.empty(), "no class; expected their names");
   std::vector<std::string> sorted = classes;
   std::ranges::sort(sorted);
   require(std::ranges::adjacent_find(sorted) == sorted.end(), "two classes of one name");

@@ -107,7 +107,7 @@ stats::Reference measure_reference(const Session& session, const ReferenceSample
   if (!engine.source_known())
     throw ConfigError("no source statistics: the file holds none, so that there is no source to refer to");
   const bool findings =
-      session.outputs == config::OutputKind::sigmoid || sample.dataset.samples().front().findings.size() > 0;
+      session.outputs == config::OutputKind::sigmoid || !sample.dataset.samples().front().findings.empty();
   std::vector<double> epsilons;
   for (const graph::BatchNorm& layer : engine.batch_norms()) epsilons.push_back(layer.epsilon);
   const auto empty = [&] {

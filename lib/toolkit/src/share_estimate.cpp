@@ -121,6 +121,7 @@ class Estimation {
       for (const std::size_t g : groups) question.reference.push_back(reference_.images_of(g) / all);
       for (std::size_t l = layers_.size() / 2; l < layers_.size(); ++l) {
         std::vector<metrics::LayerMoments> of_group;
+        of_group.reserve(groups.size());
         for (const std::size_t g : groups) of_group.push_back(moments_of(reference_, layers_[l], g));
         question.equations.add_layer(of_group, question.reference);
       }

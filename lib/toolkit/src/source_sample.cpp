@@ -20,6 +20,7 @@ using adapt::Policy;
 
 std::string convolutions(const std::vector<graph::FoldedLayer>& layers) {
   std::vector<std::string> names;
+  names.reserve(layers.size());
   for (const graph::FoldedLayer& layer : layers) names.push_back(printable(layer.name));
   return fmt::format("{} convolution{} ({})", layers.size(), layers.size() == 1 ? "" : "s", join(names, 3));
 }
