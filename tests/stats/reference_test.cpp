@@ -212,6 +212,14 @@ TEST_CASE("Damaged references are refused or read, never followed", "[reference]
   CHECK(read > 100);
 }
 
+// Oracle: arithmetic. A constant channel without an epsilon has a unit all the same.
+TEST_CASE("A channel without variance is summed", "[reference]") {
+  Reference reference = empty_reference({{"bn", {0}, {0}}}, std::vector{0.0}, {"a"}, false);
+  reference.add_image(std::vector{1.0}, std::vector{1.0});
+  reference.add_moments(0, std::vector{1.0}, std::vector{0x1p-40}, std::vector{0x1p-80}, 1);
+  CHECK(reference.moments(0, 0).mean[0] == 0x1p-40);
+}
+
 // Oracle: the text. An activation a million deviations off is no image of the kind.
 TEST_CASE("Moments far off the source are refused", "[reference]") {
   Reference reference = empty();

@@ -19,6 +19,7 @@ void check(std::string_view key, const std::vector<std::string>& patterns,
                     [&](const graph::BatchNorm& l) { return matches_pattern(pattern, l.name); }))
       continue;
     std::vector<std::string> names;
+    names.reserve(layers.size());
     for (const graph::BatchNorm& layer : layers) names.push_back(layer.name);
     throw ConfigError(fmt::format("layers.{} '{}' matches no BatchNorm; expected a pattern for some of {}", key,
                                   printable(pattern), join(names, 6)));

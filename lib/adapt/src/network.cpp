@@ -39,6 +39,7 @@ std::vector<bool> reached(const graph::Graph& graph, const std::vector<graph::Ba
       if (id != graph::kNone) value[static_cast<std::size_t>(id)] = true;
   }
   std::vector<bool> out;
+  out.reserve(layers.size());
   for (const graph::BatchNorm& layer : layers)
     out.push_back(std::any_of(layer.nodes.begin(), layer.nodes.end(), [&](std::size_t n) { return node[n]; }));
   return out;

@@ -102,6 +102,7 @@ std::vector<std::int64_t> Heap::integers(Id id, const char* what) const {
   if (items.size() > kMaxRank)
     throw FormatError(fmt::format("pickle: {} has {} numbers; expected at most {}", what, items.size(), kMaxRank));
   std::vector<std::int64_t> numbers;
+  numbers.reserve(items.size());
   for (const Id item : items) numbers.push_back(integer(item, what));
   return numbers;
 }

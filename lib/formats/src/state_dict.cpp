@@ -202,6 +202,7 @@ std::pair<std::vector<const Candidate*>, std::string> matching(const std::vector
     if (path.find('.') == std::string_view::npos) break;
   }
   std::vector<const Candidate*> all;
+  all.reserve(candidates.size());
   for (const Candidate& candidate : candidates) all.push_back(&candidate);
   return {std::move(all), std::string(wanted)};
 }

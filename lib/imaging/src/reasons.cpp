@@ -20,6 +20,7 @@ std::string counted_reasons(std::span<const Bad> files, std::size_t most) {
   std::vector<std::pair<std::string, std::int64_t>> sorted(reasons.begin(), reasons.end());
   std::ranges::stable_sort(sorted, std::greater<>(), &std::pair<std::string, std::int64_t>::second);
   std::vector<std::string> parts;
+  parts.reserve(sorted.size());
   for (const auto& [text, n] : sorted) parts.push_back(fmt::format("{} {}", n, text));
   return join(parts, most);
 }

@@ -204,6 +204,7 @@ class SelectedDataset final : public ForwardingDataset {
       if (fits) chosen.push_back(i);
     }
     std::vector<std::string> columns;
+    columns.reserve(where.size());
     for (const auto& [column, values] : where) columns.push_back(printable(column));
     if (chosen.empty())
       throw FormatError(fmt::format("none of {} samples has the requested values of {}; expected some", samples_.size(),

@@ -116,6 +116,7 @@ std::vector<Figure> class_figures(const View& view) {
       all.emplace_back(&mode, std::move(*counts));
     }
   std::vector<Figure> out;
+  out.reserve(all.size());
   for (const auto& [mode, counts] : all)
     out.push_back(picture(view, *mode, counts, nice_ceiling(most), out.size() + 1));
   return out;

@@ -137,6 +137,7 @@ std::string labels_line(const results::LabelCounts& counts) {
 
 std::string classes_line(const std::vector<std::string>& classes) {
   std::vector<std::string> outputs;
+  outputs.reserve(classes.size());
   for (const std::string& name : classes) outputs.push_back(fmt::format("{} is '{}'", outputs.size(), printable(name)));
   return outputs.empty() ? std::string() : fmt::format("outputs by class: {}", join(outputs));
 }

@@ -11,8 +11,6 @@
 namespace shiftnorm::report {
 namespace {
 
-using container::Json;
-
 /// The values that runs have of something, each once, in order of appearance.
 template <class Of>
 std::string each_once(const SweepView& view, const Of& of) {

@@ -14,6 +14,9 @@
 namespace shiftnorm::stats {
 namespace {
 
+/// Of a constant channel without an epsilon, so that it has a unit.
+constexpr double kLeastVariance = 1e-30;
+
 /// q as it counts in every sum: a whole number of units.
 std::int64_t units_of(double q) { return std::llround(q * Reference::kUnit); }
 
@@ -135,7 +138,7 @@ Reference empty_reference(const Statistics& source, std::span<const double> epsi
     layer.name = source[l].name;
     layer.pivot.assign(source[l].mean.begin(), source[l].mean.end());
     for (const double variance : source[l].variance)
-      layer.exponent.push_back(std::ilogb(std::sqrt(std::max(0.0, variance) + epsilons[l])) + 1);
+      layer.exponent.push_back(std::ilogb(std::sqrt(std::max(variance + epsilons[l], kLeastVariance))) + 1);
     layer.mean.assign(out.groups() * layer.channels(), 0);
     layer.square.assign(out.groups() * layer.channels(), 0);
   }

@@ -150,6 +150,7 @@ graph::Binding bind_description(graph::Graph& graph, const Checkpoint& checkpoin
   choice = choose_weights(checkpoint, names, wanted, wrappings);
   refuse_unread(checkpoint, wanted, wrappings, {}, choice.prefix);
   std::vector<graph::NamedSource> constants;
+  constants.reserve(otherwise.size());
   for (const NamedTensor& tensor : otherwise) constants.push_back({tensor.name, tensor.values.shape(), &tensor.values});
   graph::Binding binding = graph::bind(graph, sources_of(checkpoint.tensors, names), choice.prefix, constants);
   const std::set<std::string_view> spelled = spelled_integers(graph);

@@ -143,7 +143,7 @@ ResultCache::Found ResultCache::put(ResultPiece piece) {
 ResultCache::Found ResultCache::hold(ResultPiece piece) {
   bytes_ += bytes_of(piece);
   pieces_.push_back(std::make_shared<const ResultPiece>(std::move(piece)));
-  const Found made = pieces_.back();
+  Found made = pieces_.back();
   while (bytes_ > kMostBytes && pieces_.size() > 1) {
     bytes_ -= bytes_of(*pieces_.front());
     pieces_.pop_front();
@@ -208,7 +208,7 @@ ResultCache::Found ResultCache::measured(const Mode& mode, const List& adapt, co
                                          const Progress& progress) {
   const Mode measuring = adapt::measuring_of(mode);
   ResultPiece piece = piece_by(mode, key_of("measure", measuring, adapt, {}));
-  if (const Found found = find(piece.key)) return found;
+  if (Found found = find(piece.key)) return found;
   const adapt::Images images_of = images(adapt);
   const bool outputs = adapt == evaluate && gives_outputs(measuring);
   adapt::ModeResult result = measure(measuring, piece.key, images_of, outputs, progress);
@@ -228,7 +228,7 @@ ResultCache::Found ResultCache::measured(const Mode& mode, const List& adapt, co
 ResultCache::Found ResultCache::evaluated(const Mode& mode, const stats::Statistics& statistics, const List& evaluate,
                                           const Progress& progress) {
   ResultPiece piece = piece_by(mode, key_of(statistics, evaluate));
-  if (const Found found = find(piece.key)) return found;
+  if (Found found = find(piece.key)) return found;
   const Stopwatch watch;
   piece.outputs = engine_->infer(statistics, images(evaluate), progress);
   piece.seconds.evaluate = watch.seconds();

@@ -98,6 +98,7 @@ Feature lower_named(const Activation& a, const std::string& name) {
       std::find_if(kActivations.begin(), kActivations.end(), [&name](const Named& n) { return n.name == name; });
   if (row == kActivations.end()) {
     std::vector<std::string> known;
+    known.reserve(kActivations.size());
     for (const Named& one : kActivations) known.emplace_back(one.name);
     throw UnsupportedError(fmt::format("activation '{}'; supported are {}", printable(name), join(known, 100)));
   }

@@ -83,6 +83,7 @@ Feature lower_concatenate(LayerCall& call) {
   const std::vector<Feature> inputs = aligned(call);
   const std::int64_t axis = call.settings.axis({"axis", "concat_axis"}, -1);
   std::vector<ValueId> ids;
+  ids.reserve(inputs.size());
   for (const Feature& x : inputs) ids.push_back(x.id);
   const auto here = static_cast<std::int64_t>(call.to.axis_here(inputs.front(), axis));
   return {call.to.add("Concat", call.layer.name, std::move(ids), {{"axis", here}}), inputs.front().moved};

@@ -368,6 +368,7 @@ std::string DicomDataset::digest(std::size_t index) const {
 /// Over bytes and frames alone: ids depend on the project's key, the data do not.
 std::string DicomDataset::fingerprint(std::vector<std::size_t> samples) const {
   std::vector<std::string> lines;
+  lines.reserve(samples.size());
   for (const std::size_t i : samples) lines.push_back(fmt::format("{}:{}\n", digest(i), places_[i].frame));
   std::ranges::sort(lines);
   Sha256 all;
