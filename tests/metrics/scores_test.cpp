@@ -4,7 +4,9 @@
 
 #include "formula_data.hpp"
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/core/file.hpp"
 #include "shiftnorm/metrics/intervals.hpp"
+#include "support/shared_data.hpp"
 
 using namespace shiftnorm;
 using namespace shiftnorm::metrics;
@@ -128,6 +130,13 @@ TEST_CASE("compute() takes any rows, with repetition", "[metrics]") {
     CHECK(spec.compute(p, {}).reason == "no labelled images");
     CHECK_THROWS_WITH(spec.compute(p, std::vector<std::size_t>{211}), "metric: row 211; expected less than 211 images");
   }
+}
+
+// Law: the page lists what the program knows.
+TEST_CASE("docs/guide.md names every metric", "[metrics]") {
+  const std::vector<std::byte> page = read_file(test::source_root() / "docs/guide.md");
+  for (const MetricSpec& spec : metric_table())
+    CHECK_THAT(std::string(as_text(page)), Catch::Contains("`" + std::string(spec.name) + "`"));
 }
 
 // Law: a score is a number or has a reason.

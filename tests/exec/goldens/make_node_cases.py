@@ -3,14 +3,15 @@
 
 Cases up to opset 17 are ONNX's own backend node tests (python3-onnx 1.12); those of later opsets, which that version
 does not know, are run by ONNX Runtime (npm onnxruntime-node 1.30, found through NODE_PATH). Cases of integer or 16-bit
-arithmetic, of training, and long ones are left out. Use: make_node_cases.py OPERATORS > node_cases.txt, where OPERATORS
-is a file with one operator a line.
+arithmetic, of training, and long ones are left out. Use: make_node_cases.py > node_cases.txt; the operators are those of
+lib/graph/src/shapes.cpp.
 """
 import json
 import os
+import re
 import subprocess
-import sys
 import tempfile
+from pathlib import Path
 
 import numpy as np
 
@@ -160,7 +161,8 @@ def late_cases():
 
 
 def main():
-    operators = set(open(sys.argv[1]).read().split())
+    table = Path(__file__).parents[3] / "lib" / "graph" / "src" / "shapes.cpp"
+    operators = set(re.findall(r'OpSpec\{"(\w+)"', table.read_text()))
     for text in [*backend_cases(operators), *late_cases()]:
         if len(text.split()) <= MOST_WORDS:
             print(text)
