@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "shiftnorm/core/error.hpp"
+#include "shiftnorm/toolkit/statistics.hpp"
 #include "table_options.hpp"
 
 namespace shiftnorm::app {
@@ -15,11 +16,7 @@ std::optional<fs::path> statistics_path(const Options& options, const toolkit::R
   if (!adapt::measures(job.mode.policy))
     throw ConfigError(
         fmt::format("--stats-out: policy {} measures nothing; expected one that does, such as adabn", job.mode.name));
-  if (!adapt::measured_alone(job.mode))
-    throw ConfigError(fmt::format(
-        "--stats-out: policy {} measures each layer behind matched ones, which no other policy can use; expected --out "
-        "alone",
-        job.mode.name));
+  toolkit::require_measured_alone(job.mode);
   if (job.out.empty()) return path;
   for (const fs::path& other : {job.out, toolkit::provenance_path(job.out)})
     if (fs::weakly_canonical(path) == fs::weakly_canonical(other))

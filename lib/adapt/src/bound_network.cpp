@@ -158,7 +158,8 @@ void BoundNetwork::require_source(const Mode& mode) const {
 void BoundNetwork::require_mixture(const Mode& mode) const {
   if (mode.policy != Policy::matched) return;
   if (!mode.mixture)
-    throw ConfigError("policy matched has no reference of the training images; expected --reference or data.reference");
+    throw ConfigError(
+        "policy matched has no reference of the training images; expected --reference, model.reference or data.source");
   const auto alike = [](const stats::LayerStatistics& a, const stats::LayerStatistics& b) {
     return a.name == b.name && a.mean.size() == b.mean.size();
   };

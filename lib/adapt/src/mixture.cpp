@@ -15,15 +15,13 @@ namespace {
 
 using GroupShares = std::vector<std::pair<std::size_t, double>>;
 
-/// Groups of which the reference has less than this are not there: their moments would be rounding.
-constexpr double kFewestImages = 0.5;
 /// Of the layer's median variance: below, a channel is dead.
 constexpr double kDead = 1e-8;
 /// Shares are kept this far from 0 and 1 where their logarithms are taken.
 constexpr double kLeastShare = 1e-6;
 
 void require_images(const stats::Reference& reference, std::size_t group, const std::string& what) {
-  if (reference.images_of(group) >= kFewestImages) return;
+  if (reference.has(group)) return;
   throw ConfigError(fmt::format(
       "shares: {} has a share of the target and no image in the reference; expected a reference with some of it",
       what));
@@ -63,7 +61,7 @@ std::vector<std::vector<double>> distances(const stats::Reference& reference, st
   std::vector<std::vector<double>> out;
   for (std::size_t l = 0; l < reference.layers.size(); ++l) {
     const std::size_t channels = reference.layers[l].channels();
-    if (reference.images_of(2 * finding) < kFewestImages || reference.images_of(2 * finding + 1) < kFewestImages) {
+    if (!reference.has(2 * finding) || !reference.has(2 * finding + 1)) {
       out.emplace_back(channels, 0.0);
       continue;
     }

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <numeric>
 #include <set>
 #include <string_view>
 
@@ -55,9 +54,7 @@ SessionOptions session_of(const EvaluateOptions& options, const adapt::Mode& mod
 Scorer scorer_for(const Session& session, results::RunResults& results, int threads) {
   config::EvaluateConfig evaluate;
   evaluate.metrics = config::default_metrics(!results.findings.empty());
-  std::vector<std::size_t> all(session.images.count);
-  std::iota(all.begin(), all.end(), std::size_t{0});
-  return scorer_of(session, all, evaluate, results.seed, threads, false, results);
+  return scorer_of(session, every_image(session.images.count), evaluate, results.seed, threads, false, results);
 }
 
 adapt::ModeResult with_statistics(const Session& session, const adapt::Mode& mode, const stats::StatisticsFile& file,
@@ -107,9 +104,7 @@ std::vector<adapt::LeftOut> run_domains(Evaluated& out, const Scorer& scorer, co
 std::vector<adapt::LeftOut> run_whole(Evaluated& out, const Scorer& scorer, const EvaluateOptions& options) {
   const Progress& progress = options.events.progress;
   const adapt::Images& images = out.session.images;
-  std::vector<std::size_t> all(images.count);
-  std::iota(all.begin(), all.end(), std::size_t{0});
-  CarriedOut carried = MixtureFinder(out.session, out.results.seed).find(out.mode, all, progress);
+  CarriedOut carried = MixtureFinder(out.session, out.results.seed).find(out.mode, every_image(images.count), progress);
   out.mode = carried.mode;
   adapt::ModeResult result = options.statistics
                                  ? with_statistics(out.session, out.mode, *options.statistics, progress)

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <optional>
 
 #include "deploy.hpp"
@@ -264,9 +263,7 @@ DataFacts facts_of(const Session& session, std::span<const std::size_t> images,
 }  // namespace
 
 DataFacts data_facts(const Session& session, std::span<const adapt::LeftOut> left_out) {
-  std::vector<std::size_t> all(session.store->size());
-  std::iota(all.begin(), all.end(), std::size_t{0});
-  DataFacts facts = facts_of(session, all, left_out);
+  DataFacts facts = facts_of(session, every_image(session.store->size()), left_out);
   facts.fingerprint = session.dataset->fingerprint();  // of bad files too
   facts.bad = *facts.bad + static_cast<std::int64_t>(session.store->bad().size());
   return facts;

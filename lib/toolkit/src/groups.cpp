@@ -38,6 +38,12 @@ Groups grouped(std::span<const std::string> texts, bool alone) {
   return groups;
 }
 
+std::vector<std::size_t> every_image(std::size_t images) {
+  std::vector<std::size_t> all(images);
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  return all;
+}
+
 Groups single(std::size_t images) {
   Groups groups{std::vector<std::uint32_t>(images), static_cast<std::uint32_t>(images)};
   std::iota(groups.of.begin(), groups.of.end(), 0U);

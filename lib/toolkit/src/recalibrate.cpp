@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 
 #include "job_session.hpp"
 #include "shiftnorm/core/error.hpp"
@@ -107,12 +106,6 @@ stats::Statistics reached_by(const RecalibrateOptions& options, const Session& s
   }
 }
 
-std::vector<std::size_t> every_image(const Session& session) {
-  std::vector<std::size_t> all(session.images.count);
-  std::iota(all.begin(), all.end(), std::size_t{0});
-  return all;
-}
-
 /// A network is not adapted to shares that are a guess. Errors  ConfigError.
 void require_told(const std::optional<results::MixtureFacts>& mixture, const std::string& domain) {
   if (!mixture || mixture->tells) return;
@@ -133,7 +126,7 @@ Adapted estimate(const SessionOptions& wanted, const RecalibrateOptions& options
   if (const auto note = note_on_spill(*session.engine, options.mode, session.images, false, options.events.progress))
     options.events.tell(*note);
   MixtureFinder mixtures(session, wanted.data.dataset.limit.seed);
-  CarriedOut carried = mixtures.find(options.mode, every_image(session), options.events.progress);
+  CarriedOut carried = mixtures.find(options.mode, every_image(session.images.count), options.events.progress);
   require_told(carried.mixture, {});
   out.mode = carried.mode;
   out.mixture = std::move(carried.mixture);
@@ -172,14 +165,6 @@ std::vector<std::string> notes_of(const Adapted& out) {
                                                notes_on(out.mode, out.settling), notes_on_cohort(out.facts.patients)})
     notes.insert(notes.end(), more.begin(), more.end());
   return notes;
-}
-
-/// Errors  ConfigError where a file of what was measured would be taken for another policy's.
-void require_measured_alone(const adapt::Mode& mode) {
-  if (adapt::measured_alone(mode)) return;
-  throw ConfigError(
-      "--stats-out: policy matched measures each layer behind matched ones, which no other policy can use; expected "
-      "--out alone");
 }
 
 }  // namespace
@@ -230,9 +215,10 @@ std::vector<fs::path> AdaptedDomains::put(OutputFiles& files, const fs::path& ou
     ExportFacts known = facts_for(file, treated[d].mode, result, small_cohort, to_inference);
     known.domain = domains.names[d];
     const DataFacts data = facts(d);
-    if (statistics) require_measured_alone(mode);
-    if (statistics)
+    if (statistics) {
+      require_measured_alone(mode);
       files.set(measured, stats::write_statistics(statistics_file(session.model, result.measured, known, data)));
+    }
     files.set_exported(file, export_checkpoint(session.model, result.statistics, known, data));
     index.push_back({mode.name, domains.names[d], std::string(adapt::name_of(known.mode.policy)),
                      static_cast<std::int64_t>(treated[d].images.size()), measured.filename().string(),

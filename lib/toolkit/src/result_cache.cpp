@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <map>
-#include <numeric>
 
 #include "shiftnorm/core/error.hpp"
 #include "shiftnorm/core/hash.hpp"
@@ -286,8 +285,7 @@ ResultCache::Done ResultCache::run(const Mode& mode, const List& adapt, const Li
 }
 
 ResultCache::StreamDone ResultCache::run_stream(const Mode& mode, std::int64_t batch, const Progress& progress) {
-  List all(store_->size());
-  std::iota(all.begin(), all.end(), std::size_t{0});
+  const List all = every_image(store_->size());
   const std::string key = key_of(fmt::format("stream {}", batch), mode, all, {});
   StreamDone done;
   adapt::ModeResult& result = done.streamed.result;
@@ -327,8 +325,7 @@ std::vector<ResultCache::Found> ResultCache::measured(std::span<const adapt::Dom
     pieces.push_back(find(key_of("measure", as_measured.back().mode, domain.images, {})));
   }
   if (std::ranges::find(pieces, nullptr) == pieces.end()) return pieces;
-  List all(store_->size());
-  std::iota(all.begin(), all.end(), std::size_t{0});
+  const List all = every_image(store_->size());
   const bool outputs = gives_outputs(as_measured.front().mode);
   adapt::DomainResults results = engine_->run_domains(as_measured, images(all), outputs, progress);
   for (std::size_t d = 0; d < domains.size(); ++d) {
@@ -353,8 +350,7 @@ std::vector<ResultCache::Found> ResultCache::measured(std::span<const adapt::Dom
 ResultCache::DomainsDone ResultCache::direct(std::span<const adapt::Domain> domains, const Mode& asked,
                                              const Progress& progress) {
   DomainsDone done;
-  List all(store_->size());
-  std::iota(all.begin(), all.end(), std::size_t{0});
+  const List all = every_image(store_->size());
   if (adapt::exportable(asked.policy)) {
     done.results = engine_->run_domains(domains, images(all), true, progress);
     return done;

@@ -22,12 +22,6 @@
 namespace shiftnorm::toolkit {
 namespace {
 
-std::vector<std::size_t> every(std::size_t count) {
-  std::vector<std::size_t> all(count);
-  std::iota(all.begin(), all.end(), std::size_t{0});
-  return all;
-}
-
 /// Images of two ascending lists.
 std::vector<std::size_t> in_both(const std::vector<std::size_t>& a, const std::vector<std::size_t>& b) {
   std::vector<std::size_t> out;
@@ -46,7 +40,7 @@ class Runner {
         outcome_(outcome),
         progress_(progress),
         split_(held_out() ? split_images(session, config.protocol, config.seed)
-                          : Split{"", every(session.images.count), every(session.images.count)}),
+                          : Split{"", every_image(session.images.count), every_image(session.images.count)}),
         work_(options.cache->work(SessionCache::Part::target, session.engine, session.store)),
         scorer_(scorer_of(session, split_.evaluate, config.evaluate, config.seed, options.threads, options.show_domains,
                           outcome.results)),
@@ -369,7 +363,7 @@ class Runner {
     tell_of_batches(mode);
     for (std::size_t d = 0; d < treated.size(); ++d) {
       const adapt::ModeResult& result = results.domains[d];
-      tell_left_out(mode, result, every(session_.images.count));
+      tell_left_out(mode, result, every_image(session_.images.count));
       const DataFacts data = facts_of_domain(d, result.left_out);
       const std::filesystem::path path =
           exports(mode) ? domain_path(config_.exported->path, domains_->stems[d]) : std::filesystem::path();

@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <numeric>
+#include <tuple>
 
 #include "probabilities.hpp"
 #include "shiftnorm/adapt/mixture.hpp"
@@ -24,8 +25,6 @@ constexpr double kSharpening = 1.2;
 constexpr int kResamples = 200;
 /// Resamples start where the whole sample ended.
 constexpr int kResampleSteps = 20;
-/// A group with less of the reference is none.
-constexpr double kFewestImages = 0.5;
 
 /// One question of shares that add up to 1: all classes of one choice, or one finding's absence and presence.
 struct Question {
@@ -64,14 +63,12 @@ metrics::LayerMoments raw(const adapt::SeenLayer& layer, const std::vector<float
   return out;
 }
 
-/// Half the sum of differences; of findings the largest difference, as each is a question of its own.
+/// Total variation; of findings the largest difference, as each is a question of its own.
 double apart(const std::vector<double>& a, const std::vector<double>& b, bool findings) {
-  double sum = 0, largest = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    sum += std::abs(a[i] - b[i]) / 2;
-    largest = std::max(largest, std::abs(a[i] - b[i]));
-  }
-  return findings ? largest : sum;
+  if (!findings) return metrics::total_variation(a, b);
+  double largest = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) largest = std::max(largest, std::abs(a[i] - b[i]));
+  return largest;
 }
 
 /// The estimate on one session and set of images.
@@ -91,8 +88,7 @@ class Estimation {
     ask();
   }
 
-  ShareEstimate run() {
-    ShareEstimate out;
+  void run(results::MixtureFacts& out) {
     out.shares = by_depth(even());
     source_ = probabilities(session_.engine->infer(session_.engine->source(), images_, progress_));
     out.starts_apart = apart(settled(mean_shares(source_)), out.shares, reference_.findings);
@@ -100,7 +96,6 @@ class Estimation {
     resample(matched, out);
     compare_with_source(matched, out);
     judge(out);
-    return out;
   }
 
  private:
@@ -115,7 +110,7 @@ class Estimation {
         groups = {2 * f, 2 * f + 1};
       else
         for (std::size_t c = 0; c < classes; ++c) groups.push_back(c);
-      std::erase_if(groups, [&](std::size_t g) { return reference_.images_of(g) < kFewestImages; });
+      std::erase_if(groups, [&](std::size_t g) { return !reference_.has(g); });
       Question question{groups, {}, metrics::MomentEquations(groups.size())};
       const double all = all_of(reference_, groups);
       for (const std::size_t g : groups) question.reference.push_back(reference_.images_of(g) / all);
@@ -209,18 +204,16 @@ class Estimation {
     std::vector<std::size_t> depths;
     for (std::size_t k = stride; k < count; k += stride) depths.push_back(k);
     depths.insert(depths.end(), kLastRounds, count);
+    return rounds(std::move(shares), depths);
+  }
+  /// The last rounds alone.
+  [[nodiscard]] Shares settled(Shares shares) const {
+    return rounds(std::move(shares), std::vector(kLastRounds, layers_.size()));
+  }
+  [[nodiscard]] Shares rounds(Shares shares, const std::vector<std::size_t>& depths) const {
     for (std::size_t r = 0; r < depths.size(); ++r) {
       shares = round(shares, depths[r]);
       if (r + 1 < depths.size()) shares = sharpened(std::move(shares));
-    }
-    return shares;
-  }
-
-  /// The last rounds alone.
-  [[nodiscard]] Shares settled(Shares shares) const {
-    for (std::size_t r = 0; r < kLastRounds; ++r) {
-      shares = round(shares, layers_.size());
-      if (r + 1 < kLastRounds) shares = sharpened(std::move(shares));
     }
     return shares;
   }
@@ -274,9 +267,6 @@ class Estimation {
     std::size_t image = 0;  ///< of those that are measured
     std::vector<double> probabilities;
     std::vector<std::vector<double>> right;  ///< per question
-    friend bool operator<(const OneImage& a, const OneImage& b) {
-      return std::tie(a.probabilities, a.right) < std::tie(b.probabilities, b.right);
-    }
   };
 
   [[nodiscard]] std::vector<OneImage> each_image(const Shares& shares) const {
@@ -301,12 +291,14 @@ class Estimation {
     };
     static_cast<void>(session_.engine->each_image(
         matched.statistics, images_, "shares", seen, [&] { out.clear(); }, progress_));
-    std::ranges::sort(out, [](const OneImage& a, const OneImage& b) { return a < b; });
+    std::ranges::sort(out, [](const OneImage& a, const OneImage& b) {
+      return std::tie(a.probabilities, a.right) < std::tie(b.probabilities, b.right);
+    });
     return out;
   }
 
   /// Images drawn anew, the network as it is matched in the end.
-  void resample(const std::vector<OneImage>& all, ShareEstimate& out) const {
+  void resample(const std::vector<OneImage>& all, results::MixtureFacts& out) const {
     std::vector<double> probabilities;
     for (const OneImage& one : all)
       probabilities.insert(probabilities.end(), one.probabilities.begin(), one.probabilities.end());
@@ -344,21 +336,21 @@ class Estimation {
   }
 
   /// Whether matched predictions are surer than the source's, and how many are the same.
-  void compare_with_source(const std::vector<OneImage>& matched, ShareEstimate& out) const {
+  void compare_with_source(const std::vector<OneImage>& matched, results::MixtureFacts& out) const {
     const std::size_t classes = reference_.classes.size();
-    double same = 0, count = 0;
+    double same = 0, count = 0, entropy_before = 0, entropy_after = 0;
     for (const OneImage& one : matched) {
       const std::span<const double> before(source_.data() + one.image * classes, classes), after(one.probabilities);
       const auto finite = [](double p) { return std::isfinite(p); };
       if (!std::ranges::all_of(before, finite) || !std::ranges::all_of(after, finite)) continue;
       count += 1;
-      out.source_entropy += entropy(before);
-      out.entropy += entropy(after);
+      entropy_before += entropy(before);
+      entropy_after += entropy(after);
       same += agreement(before, after);
     }
     count = std::max(count, 1.0);
-    out.source_entropy /= count;
-    out.entropy /= count;
+    out.source_entropy = entropy_before / count;
+    out.entropy = entropy_after / count;
     out.agreement = same / count;
   }
   [[nodiscard]] double entropy(std::span<const double> probabilities) const {
@@ -377,20 +369,20 @@ class Estimation {
     return same / static_cast<double>(a.size());
   }
 
-  static void judge(ShareEstimate& out) {
-    if (out.starts_apart > kStartsApart)
+  static void judge(results::MixtureFacts& out) {
+    if (*out.starts_apart > kStartsApart)
       out.reason = fmt::format(
           "beginning with the source's predictions ends {:.2f} from beginning with even shares (total variation; {:g} "
           "at most)",
-          out.starts_apart, kStartsApart);
-    else if (out.sampling > kSamplingApart)
+          *out.starts_apart, kStartsApart);
+    else if (*out.sampling > kSamplingApart)
       out.reason = fmt::format("resampled images put the shares {:.2f} apart (total variation; {:g} at most)",
-                               out.sampling, kSamplingApart);
-    else if (out.entropy >= out.source_entropy && out.agreement < kAgreement)
+                               *out.sampling, kSamplingApart);
+    else if (*out.entropy >= *out.source_entropy && *out.agreement < kAgreement)
       out.reason = fmt::format(
           "matched predictions differ from the source's ({:.0f} % agree) and are no surer (mean entropy {:.3f}, source "
           "{:.3f})",
-          100 * out.agreement, out.entropy, out.source_entropy);
+          100 * *out.agreement, *out.entropy, *out.source_entropy);
     out.tells = out.reason.empty();
   }
 
@@ -407,8 +399,8 @@ class Estimation {
 
 }  // namespace
 
-ShareEstimate estimate_shares(const Session& session, const adapt::Mode& mode, const std::vector<std::size_t>& images,
-                              std::uint64_t seed, const Progress& progress) {
+void estimate_shares(const Session& session, const adapt::Mode& mode, const std::vector<std::size_t>& images,
+                     std::uint64_t seed, const Progress& progress, results::MixtureFacts& out) {
   const stats::Reference& reference = session.reference->reference;
   if (!reference.findings && reference.classes.size() > kMostEstimated)
     throw ConfigError(fmt::format("shares = estimate: {} classes; expected at most {}, or the shares by name or labels",
@@ -418,7 +410,7 @@ ShareEstimate estimate_shares(const Session& session, const adapt::Mode& mode, c
         fmt::format("shares = estimate: {} findings; expected at most {}, or the shares of those that "
                     "matter by name",
                     reference.classes.size(), adapt::kMostFindings));
-  return Estimation(session, mode, images, seed, progress).run();
+  Estimation(session, mode, images, seed, progress).run(out);
 }
 
 }  // namespace shiftnorm::toolkit

@@ -52,6 +52,13 @@ std::string job_of(const Session& session, const adapt::Mode& mode) {
 
 }  // namespace
 
+void require_measured_alone(const adapt::Mode& mode) {
+  if (adapt::measured_alone(mode)) return;
+  throw ConfigError(
+      "--stats-out: policy matched measures each layer behind matched ones, which no other policy can use; expected "
+      "--out alone");
+}
+
 void fill_facts(const RestoredModel& model, std::int64_t images, const ExportFacts& facts, const DataFacts& data,
                 stats::MeasuredFacts& to) {
   to.model_sha256 = model.checkpoint.sha256;

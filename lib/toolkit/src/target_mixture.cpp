@@ -6,7 +6,6 @@
 #include <cmath>
 #include <functional>
 #include <limits>
-#include <numeric>
 #include <utility>
 
 #include "probabilities.hpp"
@@ -87,19 +86,7 @@ results::MixtureFacts MixtureFinder::facts(const adapt::Mode& mode, const std::v
   switch (mode.shares.from) {
     case adapt::SharesFrom::given: out.shares = given(reference, mode.shares.given); break;
     case adapt::SharesFrom::labels: out.shares = counted(session_, images); break;
-    case adapt::SharesFrom::estimate: {
-      ShareEstimate estimate = estimate_shares(session_, mode, images, seed_, progress);
-      out.shares = std::move(estimate.shares);
-      out.intervals = std::move(estimate.intervals);
-      out.starts_apart = estimate.starts_apart;
-      out.sampling = estimate.sampling;
-      out.entropy = estimate.entropy;
-      out.source_entropy = estimate.source_entropy;
-      out.agreement = estimate.agreement;
-      out.tells = estimate.tells;
-      out.reason = std::move(estimate.reason);
-      break;
-    }
+    case adapt::SharesFrom::estimate: estimate_shares(session_, mode, images, seed_, progress, out); break;
   }
   return out;
 }
@@ -168,9 +155,7 @@ std::vector<std::optional<results::MixtureFacts>> find_mixtures(MixtureFinder& f
 }
 
 void correct_outputs(const adapt::Mode& mode, config::OutputKind kind, adapt::Outputs& outputs) {
-  std::vector<std::size_t> all(outputs.values.size() / static_cast<std::size_t>(outputs.width));
-  std::iota(all.begin(), all.end(), std::size_t{0});
-  correct_outputs(mode, kind, all, outputs);
+  correct_outputs(mode, kind, every_image(outputs.values.size() / static_cast<std::size_t>(outputs.width)), outputs);
 }
 
 void correct_outputs(const adapt::Mode& mode, config::OutputKind kind, const std::vector<std::size_t>& images,

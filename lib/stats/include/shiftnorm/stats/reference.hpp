@@ -49,6 +49,8 @@ struct Reference : MeasuredFacts {
   [[nodiscard]] std::size_t groups() const noexcept { return counts.size(); }
   /// Sum of q over the images: how many of them a group amounts to.
   [[nodiscard]] double images_of(std::size_t group) const;
+  /// Whether the sample has any of it: moments of less than half an image would be rounding.
+  [[nodiscard]] bool has(std::size_t group) const { return images_of(group) >= 0.5; }
   /// Of each class, its share of the images; of each finding, the share where it is present.
   [[nodiscard]] std::vector<double> shares() const;
   /// Of the images of a group; it has some.

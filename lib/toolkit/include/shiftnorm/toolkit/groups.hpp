@@ -19,6 +19,8 @@ struct Groups {
 /// Images with the same text are a group. `alone`: images with an empty text are groups of their own, else they are
 /// one.
 [[nodiscard]] Groups grouped(std::span<const std::string> texts, bool alone);
+/// So many images, by their places.
+[[nodiscard]] std::vector<std::size_t> every_image(std::size_t images);
 /// Every image is a group.
 [[nodiscard]] Groups single(std::size_t images);
 /// The smallest groups that part none of `a` and none of `b`.

@@ -19,6 +19,10 @@ namespace shiftnorm::toolkit {
 [[nodiscard]] stats::StatisticsFile statistics_file(const RestoredModel& model, const stats::Statistics& measured,
                                                     const ExportFacts& facts, const DataFacts& data);
 
+/// Errors  ConfigError, naming --stats-out, for a mode of which a file of what was measured would be taken for another
+///         policy's: adapt::measured_alone().
+void require_measured_alone(const adapt::Mode& mode);
+
 /// What every file of statistics says of itself; `images`: that were measured.
 void fill_facts(const RestoredModel& model, std::int64_t images, const ExportFacts& facts, const DataFacts& data,
                 stats::MeasuredFacts& to);
